@@ -1,0 +1,81 @@
+package flow
+
+import "time"
+
+// Source names a source of evidence, as metrics and the last line of dump
+// show it.
+type Source string
+
+// The sources.
+const (
+	SourceKernel    Source = "kernel"
+	SourceConntrack Source = "conntrack"
+	SourceCluster   Source = "cluster"
+	SourceRoute     Source = "route"
+	SourceOwner     Source = "owner"
+)
+
+// Sources returns every source.
+func Sources() []Source {
+	return []Source{SourceKernel, SourceConntrack, SourceCluster, SourceRoute, SourceOwner}
+}
+
+// Health is how far a source can be trusted at the moment.
+type Health struct {
+	Source   Source    `json:"source"`
+	Up       bool      `json:"up"`
+	LastSync time.Time `json:"last_sync"` // zero: never
+	Detail   string    `json:"detail"`    // what it is, or why it is down
+}
+
+// RetransmissionKind is a value of the kind label of
+// tcpstuck_retransmissions_total.
+type RetransmissionKind string
+
+// The kinds of retransmission.
+const (
+	KindTimeout       RetransmissionKind = "timeout"
+	KindFast          RetransmissionKind = "fast"
+	KindTailLossProbe RetransmissionKind = "tail_loss_probe"
+	KindSYN           RetransmissionKind = "syn"
+	KindFailed        RetransmissionKind = "failed"
+)
+
+// RetransmissionKinds returns every kind, in the order of the kernel side's
+// counters.
+func RetransmissionKinds() []RetransmissionKind {
+	return []RetransmissionKind{KindTimeout, KindFast, KindTailLossProbe, KindSYN, KindFailed}
+}
+
+// LossStage is where a record of the kernel side can be lost.
+type LossStage string
+
+// The stages.
+const (
+	StageRing    LossStage = "ring"    // the ring buffer was full
+	StageStorage LossStage = "storage" // no socket storage could be made
+	StageQueue   LossStage = "queue"   // the agent's own queue was full
+	StageDecode  LossStage = "decode"  // a record could not be read
+)
+
+// LossStages returns every stage.
+func LossStages() []LossStage {
+	return []LossStage{StageRing, StageStorage, StageQueue, StageDecode}
+}
+
+// KernelCounters is what the kernel side has counted since it was loaded.
+type KernelCounters struct {
+	Retransmissions map[RetransmissionKind]uint64
+	Lost            map[LossStage]uint64
+	Programs        []Program
+}
+
+// Program is one kernel program. Runs, RunTime and RecursionMisses are nil
+// where the kernel does not keep them.
+type Program struct {
+	Name            string
+	Attached        bool
+	Runs            *uint64
+	RunTime         *time.Duration
+	RecursionMisses *uint64
+}

@@ -1,0 +1,153 @@
+package flow
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// ID is a socket cookie: unique on a node until it boots.
+type ID uint64
+
+// String returns the flow id as users see it: lower-case hexadecimal.
+func (id ID) String() string { return strconv.FormatUint(uint64(id), 16) }
+
+// ParseID reads a flow id as String prints it.
+func ParseID(s string) (ID, error) {
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("flow id %q is not a hexadecimal number", s)
+	}
+	return ID(n), nil
+}
+
+// TCPState is a TCP state by the kernel's numbers (include/net/tcp_states.h).
+type TCPState uint8
+
+// The TCP states.
+const (
+	Established TCPState = iota + 1
+	SynSent
+	SynRecv
+	FinWait1
+	FinWait2
+	TimeWait
+	Close
+	CloseWait
+	LastAck
+	Listen
+	Closing
+)
+
+var tcpStates = [...]string{
+	Established: "ESTABLISHED", SynSent: "SYN_SENT", SynRecv: "SYN_RECV", FinWait1: "FIN_WAIT1",
+	FinWait2: "FIN_WAIT2", TimeWait: "TIME_WAIT", Close: "CLOSE", CloseWait: "CLOSE_WAIT",
+	LastAck: "LAST_ACK", Listen: "LISTEN", Closing: "CLOSING",
+}
+
+// String returns the state's name in RFC 9293's spelling with underscores.
+func (s TCPState) String() string {
+	if int(s) < len(tcpStates) && tcpStates[s] != "" {
+		return tcpStates[s]
+	}
+	return "STATE_" + strconv.Itoa(int(s))
+}
+
+// Timer is which retransmission timer a socket has armed (icsk_pending).
+type Timer uint8
+
+// The timers, by the kernel's numbers (include/net/inet_connection_sock.h).
+const (
+	TimerNone       Timer = 0
+	TimerRetransmit Timer = 1
+	TimerProbe      Timer = 3 // ICSK_TIME_PROBE0, the persist timer
+	TimerLossProbe  Timer = 5
+	TimerReorder    Timer = 6
+)
+
+// Socket is one reading of a TCP socket's kernel state. Sizes are in bytes;
+// fields named after kernel fields hold them unchanged.
+type Socket struct {
+	ID     ID
+	NetNS  uint32         // inode number of the network namespace
+	Local  netip.AddrPort // IPv4-mapped addresses are unmapped
+	Remote netip.AddrPort
+	Mapped bool // the socket is AF_INET6 and its addresses were IPv4-mapped
+	State  TCPState
+
+	At    time.Time // when it was read
+	Since time.Time // when progress stopped, from the kernel's own stamps; zero: it makes progress
+	// LastAck is when the peer was last heard (tp->rcv_tstamp); resolution
+	// is one jiffy. Zero: never.
+	LastAck time.Time
+	// Live is true while the socket is a suspect: something is outstanding
+	// and snd_una has not moved since Since.
+	Live bool
+
+	Timeouts    int // RTOs since progress stopped
+	Retransmits int // icsk_retransmits
+	Backoff     int // icsk_backoff
+	ProbesOut   int // icsk_probes_out
+	Pending     Timer
+	SendErr     int // errno of the last failed (re)transmission, 0: it was sent
+	SoftErr     int // sk_err_soft
+	PacketsOut  int
+	SackedOut   int
+	RetransOut  int
+
+	RTO         time.Duration
+	TimerAt     time.Time     // when the armed timer expires; zero: not armed
+	UserTimeout time.Duration // TCP_USER_TIMEOUT; 0: not set
+	Keepalive   bool
+	Retries2    int           // net.ipv4.tcp_retries2 of the socket's namespace
+	RTOMax      time.Duration // of the socket or, before 6.15, TCP_RTO_MAX
+	// RetransStamp is when the first retransmission of this loss episode was
+	// sent (tp->retrans_stamp): the clock of tcp_retries2. Zero: not yet.
+	RetransStamp time.Time
+	// Jiffies of the reading and of the armed timer, for the timer wheel.
+	Jiffies, TimerJiffies uint64
+
+	SendWindow     uint32 // snd_wnd
+	Unacknowledged uint32 // snd_nxt - snd_una, without FIN and SYN
+	Unsent         uint32 // write_seq - snd_nxt, without FIN
+	FinOutstanding bool   // a FIN was queued and is not acknowledged
+	SendQueued     uint32 // sk_wmem_queued: memory that the send queue uses
+	SendBuffer     uint32 // sk_sndbuf
+
+	Orphan bool // no process owns it any more (SOCK_DEAD)
+	MPTCP  bool // a subflow: its death is not the application's
+	// PID, Comm and FD name a process that holds a descriptor of it, as the
+	// agent's PID namespace sees it; PID 0: not known.
+	PID  uint32
+	Comm string
+	FD   int32
+}
+
+// AtRisk returns how many bytes an application can still lose.
+func (s Socket) AtRisk() uint32 { return s.Unacknowledged + s.Unsent }
+
+// End is how a socket that was a suspect left, as the kernel's transition to
+// CLOSE showed it.
+type End struct {
+	ID             ID
+	NetNS          uint32
+	Local, Remote  netip.AddrPort
+	At             time.Time
+	From           TCPState // the state it was in
+	Err            int      // sk_err: the errno its owner reads, 0: none
+	SoftErr        int      // sk_err_soft
+	ResetReceived  bool     // tcp_receive_reset fired on it
+	Orphan         bool
+	MPTCP          bool
+	Unsent         uint32 // certainly lost
+	Unacknowledged uint32 // sent, perhaps delivered
+	Timeouts       int
+	Since          time.Time
+}
+
+// Listener is a listening TCP socket: the address that accepted sockets share.
+type Listener struct {
+	NetNS uint32
+	Local netip.AddrPort // an unspecified address listens on every one
+}
