@@ -79,3 +79,18 @@ type Program struct {
 	RunTime         *time.Duration
 	RecursionMisses *uint64
 }
+
+// Reader is what the store of findings offers to everything right of it. It
+// may be called from any goroutine.
+type Reader interface {
+	// Findings returns the live findings, muted ones included, oldest first.
+	Findings() []Finding
+	// Ended returns the findings that ended recently, latest first.
+	Ended() []Finding
+	// Finding returns one finding, live or ended.
+	Finding(id ID) (Finding, bool)
+	// Suspects returns how many flows are under suspicion and not reported.
+	Suspects() int
+	// Health returns every source's health.
+	Health() []Health
+}
