@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// result is what became of one mutant. A nil error means that its test
+// turned red, as it should.
+type result struct {
+	mutant  mutant
+	seconds float64
+	err     error
+}
+
+// checker tries mutants, each in a copy of the tree of its own.
+type checker struct {
+	tree    string        // the top of the git work tree; it is only read
+	timeout time.Duration // for one run of one test
+	healthy map[string]error
+}
+
+func newChecker(tree string, timeout time.Duration) *checker {
+	return &checker{tree: tree, timeout: timeout, healthy: make(map[string]error)}
+}
+
+// check tries one mutant: its test must be green without it, the tree must
+// still build with it, and the test must then be red.
+func (c *checker) check(ctx context.Context, m mutant) result {
+	start := time.Now()
+	err := c.baseline(ctx, m.pkg, m.test)
+	if err == nil {
+		err = c.inCopy(ctx, func(root string) error { return c.mustBeRed(ctx, root, m) })
+	}
+	return result{mutant: m, seconds: time.Since(start).Seconds(), err: err}
+}
+
+// baseline demands that a test passes on the tree as it is: a test that is
+// red, skipped or absent anyway proves nothing. It asks once for each test.
+func (c *checker) baseline(ctx context.Context, pkg, test string) error {
+	key := pkg + " " + test
+	err, known := c.healthy[key]
+	if !known {
+		err = c.inCopy(ctx, func(root string) error { return c.mustBeGreen(ctx, root, pkg, test) })
+		c.healthy[key] = err
+	}
+	return err
+}
+
+func (c *checker) mustBeGreen(ctx context.Context, root, pkg, test string) error {
+	colour, out, err := runTest(ctx, root, pkg, test, c.timeout)
+	if err != nil {
+		return fmt.Errorf("without the mutant: %w", err)
+	}
+	switch colour {
+	case green:
+		return nil
+	case skipped:
+		return fmt.Errorf("without the mutant: the test is skipped\n%s", out)
+	case red:
+		return fmt.Errorf("without the mutant: the test is red\n%s", out)
+	}
+	return fmt.Errorf("without the mutant: there is no such test")
+}
+
+func (c *checker) mustBeRed(ctx context.Context, root string, m mutant) error {
+	if err := mutate(root, m); err != nil {
+		return fmt.Errorf("does not apply: %w", err)
+	}
+	if m.generate != "" {
+		if out, err := run(ctx, root, "go", "generate", m.generate); err != nil {
+			return fmt.Errorf("does not generate: %w\n%s", err, out)
+		}
+	}
+	colour, _, err := runTest(ctx, root, m.pkg, m.test, c.timeout)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if colour != red {
+		return fmt.Errorf("survives: the test does not see it")
+	}
+	return nil
+}
+
+// inCopy runs f on a fresh copy of the tree.
+func (c *checker) inCopy(ctx context.Context, f func(root string) error) error {
+	root, err := os.MkdirTemp("", "tcpstuck-mutant-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(root) }()
+	if err := copyTree(ctx, c.tree, root); err != nil {
+		return fmt.Errorf("copy the tree: %w", err)
+	}
+	return f(root)
+}
+
+// summary returns an error's first line, for the table.
+func summary(err error) string {
+	if err == nil {
+		return "red, as it should be"
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return first
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// project is a tiny module: one function, and tests of every colour.
+var project = map[string]string{
+	"go.mod": "module example.test/sum\n\ngo 1.26\n",
+	"sum.go": "package sum\n\n// Sum adds.\nfunc Sum(a, b int) int {\n\treturn a + b\n}\n\nvar Spare = 1\n",
+	"sum_test.go": `package sum
+
+import "testing"
+
+func TestSum(t *testing.T) {
+	t.Run("of two", func(t *testing.T) {
+		if Sum(1, 2) != 3 {
+			t.Error("wrong")
+		}
+	})
+	t.Run("of nothing", func(t *testing.T) {})
+}
+
+func TestRed(t *testing.T)     { t.Error("always") }
+func TestSkipped(t *testing.T) { t.Skip("needs root") }
+`,
+}
+
+// writeProject lays the project out as a git work tree.
+func writeProject(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range project {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("git", "-C", dir, "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v\n%s", err, out)
+	}
+	return dir
+}
+
+func TestCheck(t *testing.T) {
+	minus := []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}
+	c := newChecker(writeProject(t), 2*time.Second)
+	for name, tc := range map[string]struct {
+		hunk []line
+		test string
+		want string // in the error; empty: the mutant was noticed
+	}{
+		"noticed":              {minus, "TestSum", ""},
+		"noticed by a subtest": {minus, "TestSum/of_two", ""},
+		"panics":               {[]line{{'-', "return a + b"}, {'+', `panic("no")`}}, "TestSum", ""},
+		"hangs":                {[]line{{'-', "return a + b"}, {'+', "select {}"}}, "TestSum", ""},
+		"survives":             {[]line{{'-', "var Spare = 1"}, {'+', "var Spare = 2"}}, "TestSum", "survives"},
+		"survives elsewhere":   {minus, "TestSum/of_nothing", "survives"},
+		"does not compile":     {[]line{{'-', "return a + b"}, {'+', "return a + c"}}, "TestSum", "does not build"},
+		"does not apply":       {[]line{{'-', "return a * b"}, {'+', "return a"}}, "TestSum", "does not apply: sum.go: the old lines are nowhere"},
+		"red anyway":           {minus, "TestRed", "without the mutant: the test is red"},
+		"skipped":              {minus, "TestSkipped", "without the mutant: the test is skipped"},
+		"no such test":         {minus, "TestGone", "without the mutant: there is no such test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := c.check(t.Context(), mutant{name: name, file: "sum.go", hunk: tc.hunk, pkg: ".", test: tc.test})
+			switch {
+			case tc.want == "" && r.err != nil:
+				t.Errorf("want a red test, got: %v", r.err)
+			case tc.want != "" && (r.err == nil || !strings.Contains(r.err.Error(), tc.want)):
+				t.Errorf("want an error with %q, got: %v", tc.want, r.err)
+			}
+		})
+	}
+}
+
+func TestCommandCounts(t *testing.T) {
+	tree := writeProject(t)
+	table := filepath.Join(t.TempDir(), "table.txt")
+	const mutants = "name: minus\nfile: sum.go\n-return a + b\n+return a - b\ntest: . TestSum\n\n" +
+		"name: spare\nfile: sum.go\n-var Spare = 1\n+var Spare = 2\ntest: . TestSum\n"
+	if err := os.WriteFile(table, []byte(mutants), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	failed, err := try(t.Context(), []string{"-tree", tree, table}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed != 1 || !strings.HasSuffix(out.String(), "\n1 passed, 1 failed\n") {
+		t.Errorf("want one of two to fail, got %d:\n%s", failed, &out)
+	}
+	if source, err := os.ReadFile(filepath.Join(tree, "sum.go")); err != nil || string(source) != project["sum.go"] {
+		t.Errorf("the work tree itself was changed (%v):\n%s", err, source)
+	}
+}
+
+func TestCommandStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	table := filepath.Join(t.TempDir(), "table.txt")
+	if err := os.WriteFile(table, []byte("name: a\nfile: sum.go\n-x\n+y\ntest: . TestSum\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := try(ctx, []string{"-tree", writeProject(t), table}, &bytes.Buffer{}); err == nil {
+		t.Error("a run that was interrupted reports success")
+	}
+}

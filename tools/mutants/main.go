@@ -1,0 +1,113 @@
+// Command mutants proves that the tests notice defects: it applies each
+// one-line defect of a table to a copy of the tree and demands that the test
+// named beside it turns red.
+//
+//	go run ./tools/mutants [-run REGEXP] [-timeout 60s] mutants/*.txt
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	failed, err := try(ctx, os.Args[1:], os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(2)
+	}
+	if failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// try runs the command and returns how many mutants failed.
+func try(ctx context.Context, args []string, out io.Writer) (int, error) {
+	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
+	tree := flags.String("tree", ".", "top of the git work tree")
+	only := flags.String("run", "", "try only the mutants whose name matches this regular expression")
+	timeout := flags.Duration("timeout", time.Minute, "for one run of one test")
+	if err := flags.Parse(args); err != nil {
+		return 0, err
+	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		return 0, err
+	}
+	mutants, err := load(flags.Args(), wanted)
+	if err != nil {
+		return 0, err
+	}
+
+	c := newChecker(*tree, *timeout)
+	var results []result
+	for _, m := range mutants {
+		r := c.check(ctx, m)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if r.err != nil {
+			_, _ = fmt.Fprintf(out, "%s: %v\n\n", m.name, r.err)
+		}
+		results = append(results, r)
+	}
+	return report(out, results)
+}
+
+// load reads the tables and refuses a name that is there twice.
+func load(paths []string, wanted *regexp.Regexp) ([]mutant, error) {
+	var all []mutant
+	seen := make(map[string]bool)
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		mutants, err := parse(f, path)
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range mutants {
+			if seen[m.name] {
+				return nil, fmt.Errorf("%s: a second mutant is named %s", path, m.name)
+			}
+			seen[m.name] = true
+			if wanted.MatchString(m.name) {
+				all = append(all, m)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no mutant in %v", paths)
+	}
+	return all, nil
+}
+
+// report prints the table and returns how many mutants failed.
+func report(out io.Writer, results []result) (int, error) {
+	failed := 0
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "MUTANT\tFILE\tTEST\tSECONDS\tRESULT")
+	for _, r := range results {
+		if r.err != nil {
+			failed++
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\t%s\n", r.mutant.name, r.mutant.file, r.mutant.test, r.seconds, summary(r.err))
+	}
+	if err := w.Flush(); err != nil {
+		return failed, err
+	}
+	_, err := fmt.Fprintf(out, "%d passed, %d failed\n", len(results)-failed, failed)
+	return failed, err
+}

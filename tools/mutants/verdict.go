@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// colour is how a test ended.
+type colour int
+
+const (
+	absent colour = iota // no such test ran
+	skipped
+	green
+	red
+)
+
+// runTest builds the test binary of pkg in the tree at root and runs one test
+// of it. The error is about everything but the test's own verdict: above all
+// that the tree does not build.
+func runTest(ctx context.Context, root, pkg, test string, timeout time.Duration) (colour, string, error) {
+	dir, err := os.MkdirTemp("", "tcpstuck-mutant-test-")
+	if err != nil {
+		return absent, "", err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary := filepath.Join(dir, "mutant.test")
+	// -trimpath keeps the tree's own path out of the build cache's keys.
+	if out, err := run(ctx, root, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-o", binary, pkg); err != nil {
+		return absent, "", fmt.Errorf("does not build: %w\n%s", err, out)
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return absent, "", nil // go test -c writes nothing for a package without tests
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second)
+	defer cancel()
+	out, err := run(ctx, filepath.Join(root, pkg), binary, "-test.v", "-test.run="+exactly(test), "-test.timeout="+timeout.String())
+	return verdict(out, test, err != nil), out, nil
+}
+
+// exactly returns the pattern that runs test and no other.
+func exactly(test string) string {
+	parts := strings.Split(test, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// verdict reads the verbose output of a test binary. A failing binary is red
+// also without the test's own line: a panic or a time-out prints none.
+func verdict(out, test string, failed bool) colour {
+	said := func(word string) bool {
+		return regexp.MustCompile(`(?m)^\s*--- ` + word + `: ` + regexp.QuoteMeta(test) + ` \(`).MatchString(out)
+	}
+	switch {
+	case failed:
+		return red
+	case said("SKIP"):
+		return skipped
+	case said("PASS"):
+		return green
+	}
+	return absent
+}
+
+// run runs a command in a process group of its own, which ends with ctx, and
+// returns what it printed.
+func run(ctx context.Context, dir string, name string, args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	return out.String(), err
+}
