@@ -1,0 +1,47 @@
+package house
+
+// street is the order of the rooms. A package imports rooms of the blocks
+// above its own, never of its own block or of one below: data flows down.
+// A room is a folder with all that is in it.
+var street = [][]string{
+	{"pkg/flow"},
+	{"internal"},
+	{"pkg/deadline"},
+	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/cluster", "pkg/route", "pkg/owner"},
+	{"pkg/kube"},
+	{"pkg/inspector"},
+	{"pkg/report"},
+	{"pkg/exporter", "pkg/events", "pkg/api", "pkg/remedy"},
+	{"cmd/agent", "cmd/tcpstuck"},
+	{"reproducer", "tools"},
+}
+
+// pure names the rooms that compute and do nothing else: no file, no socket,
+// no process, and no dependency.
+var pure = []string{"pkg/flow", "pkg/monitor", "pkg/deadline", "pkg/diagnosis", "pkg/cluster"}
+
+// impure are the packages of the standard library that a pure room has no use
+// for.
+var impure = []string{"net", "net/http", "os", "os/exec", "syscall"}
+
+// importers tells which rooms may import a dependency, by the beginning of
+// its import path. A dependency that is not here is for tests alone.
+var importers = map[string][]string{
+	"github.com/alecthomas/kingpin/":         {"cmd", "pkg/exporter", "reproducer"}, // the exporter takes exporter-toolkit's flags along
+	"github.com/cilium/ebpf":                 {"pkg/tracer"},
+	"github.com/fsnotify/fsnotify":           {"pkg/kube"},
+	"github.com/google/go-cmp":               {"internal"},
+	"github.com/google/nftables":             {"reproducer"},
+	"github.com/mdlayher/netlink":            {"pkg/conntrack"},
+	"github.com/prometheus/client_golang":    {"pkg/exporter"},
+	"github.com/prometheus/exporter-toolkit": {"pkg/exporter", "cmd/agent"},
+	"github.com/ti-mo/conntrack":             {"pkg/conntrack"},
+	"github.com/ti-mo/netfilter":             {"pkg/conntrack"},
+	"github.com/vishvananda/netlink":         {"pkg/route", "pkg/owner", "reproducer"},
+	"github.com/vishvananda/netns":           {"reproducer"},
+	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
+	"golang.org/x/sys":                       {"pkg", "cmd", "reproducer", "internal"},
+	"golang.org/x/time":                      {"pkg"},
+	"k8s.io/":                                {"pkg/kube"},
+	"sigs.k8s.io/yaml":                       {"pkg/kube", "reproducer"},
+}
