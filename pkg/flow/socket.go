@@ -105,9 +105,12 @@ type Socket struct {
 	// RetransStamp is when the first retransmission of this loss episode was
 	// sent (tp->retrans_stamp): the clock of tcp_retries2. Zero: not yet.
 	RetransStamp time.Time
-	// Jiffies of the reading and of the armed timer, for the timer wheel.
-	Jiffies, TimerJiffies uint64
+	// What the timer wheel needs: the length of a jiffy, and in jiffies the
+	// reading, the armed timer and the last transmission.
+	Tick                               time.Duration
+	Jiffies, TimerJiffies, SentJiffies uint64
 
+	Una            uint32 // snd_una: with ID, it names the time without progress
 	SendWindow     uint32 // snd_wnd
 	Unacknowledged uint32 // snd_nxt - snd_una, without FIN and SYN
 	Unsent         uint32 // write_seq - snd_nxt, without FIN

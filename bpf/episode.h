@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* An episode is a time without progress of one socket. It lives in the
+ * socket's own storage, so the kernel frees it with the socket.
+ */
+#ifndef TCPSTUCK_EPISODE_H
+#define TCPSTUCK_EPISODE_H
+
+#include "kernel.h"
+#include "records.h"
+
+/* Set before the programs are loaded. */
+volatile const __u8 retransmit_has_err;    /* tcp_retransmit_skb has a third argument (6.17) */
+volatile const __u8 scoped;                /* watch only the namespaces in `scope` */
+volatile const __u64 record_interval_ns;   /* at most one record a socket in this time */
+volatile const __u64 forget_recovered_ns;  /* how long a recovered episode stays readable */
+
+/* Counts the sweeps; a socket's owner is the first descriptor of the current one. */
+__u32 sweep;
+
+struct episode {
+	__u64 began_ns;     /* 0: it began before the agent */
+	__u64 told_ns;      /* when user space was last sent a record */
+	__u64 recovered_ns; /* when it was first seen to have moved; 0: it has not */
+	__u32 snd_una;
+	__u32 timeouts;
+	__s32 send_err;
+	__u32 sweep;
+	__u32 pid;
+	__s32 fd;
+	char comm[16];
+	__u8 known; /* user space was told of this socket */
+	__u8 told;  /* and of this episode */
+	__u8 reset;
+	__u8 pad[5];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct episode);
+} episodes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} scope SEC(".maps");
+
+static __always_inline void count(enum counter what)
+{
+	__u32 key = what;
+	__u64 *n = bpf_map_lookup_elem(&counters, &key);
+
+	if (n)
+		(*n)++;
+}
+
+static __always_inline bool in_scope(const struct sock *sk)
+{
+	__u32 inum;
+
+	if (!scoped)
+		return true;
+	inum = sk->__sk_common.skc_net.net->ns.inum;
+	return bpf_map_lookup_elem(&scope, &inum);
+}
+
+static __always_inline bool is_mptcp(const struct tcp_sock *tp)
+{
+	const struct tcp_sock___mptcp *m = (const void *)tp;
+
+	return bpf_core_field_exists(m->is_mptcp) && m->is_mptcp;
+}
+
+/* Something is outstanding and a timer has run out on it at least once
+ * (retransmission), or the window or this host holds it back (persist timer).
+ * A healthy sender shows the persist timer for one probe at times: back-off
+ * tells.
+ */
+static __always_inline bool stalled(const struct tcp_sock *tp)
+{
+	const struct inet_connection_sock *icsk = (const void *)tp;
+
+	if (tp->packets_out)
+		return icsk->icsk_retransmits || (tp->snd_wnd == 0 && icsk->icsk_backoff);
+	return icsk->icsk_pending == ICSK_TIME_PROBE0 && (icsk->icsk_backoff || icsk->icsk_probes_out);
+}
+
+static __always_inline void begin(struct episode *e, const struct tcp_sock *tp, __u64 began_ns, __u32 timeouts)
+{
+	e->began_ns = began_ns;
+	e->recovered_ns = 0;
+	e->snd_una = tp->snd_una;
+	e->timeouts = timeouts;
+	e->send_err = 0;
+	e->told = 0;
+	e->reset = 0;
+}
+
+static __always_inline __u64 timer_expires(const struct tcp_sock *tp)
+{
+	const struct inet_connection_sock___timeout *until_6_15 = (const void *)tp;
+	const struct inet_connection_sock *icsk = (const void *)tp;
+	const struct sock___timer *moved = (const void *)tp;
+
+	if (bpf_core_field_exists(until_6_15->icsk_timeout))
+		return until_6_15->icsk_timeout;
+	if (bpf_core_field_exists(moved->tcp_retransmit_timer))
+		return moved->tcp_retransmit_timer.expires;
+	return icsk->icsk_retransmit_timer.expires;
+}
+
+static __always_inline void read_addresses(struct reading *r, const struct sock *sk, const struct tcp_sock *tp)
+{
+	const struct sock_common *c = &sk->__sk_common;
+
+	r->family = c->skc_family;
+	if (c->skc_family == AF_INET6) {
+		bpf_probe_read_kernel(r->local, sizeof(r->local), &c->skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(r->remote, sizeof(r->remote), &c->skc_v6_daddr);
+	} else {
+		__builtin_memset(r->local, 0, sizeof(r->local));
+		__builtin_memset(r->remote, 0, sizeof(r->remote));
+		*(__u32 *)r->local = c->skc_rcv_saddr;
+		*(__u32 *)r->remote = c->skc_daddr;
+	}
+	/* skc_num is 0 on the way to CLOSE; inet_sport is still right. */
+	r->local_port = __builtin_bswap16(((const struct inet_sock *)tp)->inet_sport);
+	r->remote_port = __builtin_bswap16(c->skc_dport);
+}
+
+static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
+{
+	const struct tcp_sock___usec *u = (const void *)tp;
+	unsigned long flags = sk->__sk_common.skc_flags;
+	__u8 f = 0;
+
+	if (flags & (1UL << SOCK_DEAD))
+		f |= FLAG_ORPHAN;
+	if (flags & (1UL << SOCK_KEEPOPEN))
+		f |= FLAG_KEEPALIVE;
+	if (is_mptcp(tp))
+		f |= FLAG_MPTCP;
+	if (bpf_core_field_exists(u->tcp_usec_ts) && BPF_CORE_READ_BITFIELD(u, tcp_usec_ts))
+		f |= FLAG_USEC_TS;
+	if (e->reset)
+		f |= FLAG_RESET;
+	if (e->pid && e->sweep == sweep)
+		f |= FLAG_OWNED;
+	return f;
+}
+
+static __always_inline void read_socket(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e, enum reading_kind kind)
+{
+	const struct inet_connection_sock___rto_max *m = (const void *)tp;
+	const struct inet_connection_sock *icsk = (const void *)tp;
+	const struct net *net = sk->__sk_common.skc_net.net;
+
+	r->cookie = bpf_get_socket_cookie(sk);
+	r->now_ns = bpf_ktime_get_ns();
+	r->began_ns = e->began_ns;
+	r->jiffies = bpf_jiffies64();
+	r->timer_jiffies = timer_expires(tp);
+	read_addresses(r, sk, tp);
+	r->netns = net->ns.inum;
+	r->snd_una = tp->snd_una;
+	r->snd_nxt = tp->snd_nxt;
+	r->write_seq = tp->write_seq;
+	r->snd_wnd = tp->snd_wnd;
+	r->rcv_tstamp = tp->rcv_tstamp;
+	r->lsndtime = tp->lsndtime;
+	r->retrans_stamp = tp->retrans_stamp;
+	r->probes_tstamp = icsk->icsk_probes_tstamp;
+	r->rto = icsk->icsk_rto;
+	r->rto_max = bpf_core_field_exists(m->icsk_rto_max) ? m->icsk_rto_max : 0;
+	r->user_timeout_ms = icsk->icsk_user_timeout;
+	r->wmem_queued = sk->sk_wmem_queued;
+	r->sndbuf = sk->sk_sndbuf;
+	r->packets_out = tp->packets_out;
+	r->sacked_out = tp->sacked_out;
+	r->retrans_out = tp->retrans_out;
+	r->timeouts = e->timeouts;
+	r->pid = e->pid;
+	r->fd = e->fd;
+	r->send_err = e->send_err;
+	r->err = sk->sk_err;
+	r->soft_err = sk->sk_err_soft;
+	__builtin_memcpy(r->comm, e->comm, sizeof(r->comm));
+	r->kind = kind;
+	r->flags = read_flags(sk, tp, e);
+	r->state = sk->__sk_common.skc_state;
+	r->ca_state = BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state);
+	r->retransmits = icsk->icsk_retransmits;
+	r->backoff = icsk->icsk_backoff;
+	r->probes_out = icsk->icsk_probes_out;
+	r->pending = icsk->icsk_pending;
+	r->retries2 = net->ipv4.sysctl_tcp_retries2;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+}
+
+#endif

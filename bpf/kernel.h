@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The few kernel structures that tcpstuck reads, with only the members that it
+ * reads. Offsets and bit fields are relocated against the running kernel's BTF
+ * when the programs are loaded. A member that some supported kernel lacks has a
+ * flavour (___suffix) beside the commit that made it needed.
+ */
+#ifndef TCPSTUCK_KERNEL_H
+#define TCPSTUCK_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+
+/* enum sock_flags */
+#define SOCK_DEAD 0
+#define SOCK_KEEPOPEN 3
+
+/* include/net/tcp_states.h */
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+
+/* enum tcp_ca_state */
+#define TCP_CA_Loss 4
+
+/* icsk_pending */
+#define ICSK_TIME_NONE 0
+#define ICSK_TIME_RETRANS 1
+#define ICSK_TIME_PROBE0 3
+#define ICSK_TIME_LOSS_PROBE 5
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct netns_ipv4 {
+	__u8 sysctl_tcp_retries2; /* u8 since 5.12; ours starts there */
+};
+
+struct net {
+	struct ns_common ns;
+	struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	int sk_err;
+	int sk_err_soft;
+	int sk_wmem_queued;
+	int sk_sndbuf;
+	__u16 sk_protocol;
+};
+
+/* The retransmission timer moved from inet_connection_sock to sock
+ * (tcp_retransmit_timer) after 6.18: "tcp: rename icsk_retransmit_timer to
+ * sk_tcp_retransmit_timer" and its follow-up into struct sock.
+ */
+struct timer_list {
+	unsigned long expires;
+};
+
+struct sock___timer {
+	struct timer_list tcp_retransmit_timer;
+} __attribute__((preserve_access_index));
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct timer_list icsk_retransmit_timer;
+	__u32 icsk_rto;
+	__u8 icsk_ca_state : 5;
+	__u8 icsk_retransmits;
+	__u8 icsk_pending;
+	__u8 icsk_backoff;
+	__u8 icsk_probes_out;
+	__u32 icsk_probes_tstamp;
+	__u32 icsk_user_timeout;
+};
+
+/* icsk_timeout held the armed time until 6.16 ("tcp: get rid of
+ * icsk_timeout"); the timer's own expires holds it since.
+ */
+struct inet_connection_sock___timeout {
+	unsigned long icsk_timeout;
+};
+
+/* icsk_rto_max came with net.ipv4.tcp_rto_max_ms and TCP_RTO_MAX_MS in 6.15;
+ * before, TCP_RTO_MAX is 120 s.
+ */
+struct inet_connection_sock___rto_max {
+	__u32 icsk_rto_max;
+};
+
+struct tcp_sock {
+	__u32 snd_wnd;
+	__u32 sacked_out;
+	__u32 retrans_out;
+	__u32 write_seq;
+	__u32 lsndtime;
+	__u32 snd_nxt;
+	__u32 snd_una;
+	__u32 packets_out;
+	__u32 rcv_tstamp;
+	__u32 retrans_stamp;
+	__u8 repair : 1;
+};
+
+/* tcp_usec_ts came in 6.7: retrans_stamp may then count microseconds. */
+struct tcp_sock___usec {
+	__u8 tcp_usec_ts : 1;
+};
+
+/* Only kernels with CONFIG_MPTCP have it. */
+struct tcp_sock___mptcp {
+	bool is_mptcp;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct file;
+
+struct task_struct {
+	int tgid;
+	char comm[16];
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What the kernel side keeps and what it hands to user space. Go's types are
+ * generated from this header; little-endian, naturally aligned, no padding.
+ */
+#ifndef TCPSTUCK_RECORDS_H
+#define TCPSTUCK_RECORDS_H
+
+#include <linux/types.h>
+
+/* What a reading tells. */
+enum reading_kind {
+	READING_SUSPECT = 1,   /* something is outstanding and nothing moves */
+	READING_RECOVERED = 2, /* it moved since user space was told */
+	READING_ENDED = 3,     /* it went to CLOSE; from_state, err and reset tell how */
+};
+
+enum reading_flag {
+	FLAG_ORPHAN = 1 << 0,    /* SOCK_DEAD */
+	FLAG_KEEPALIVE = 1 << 1, /* SO_KEEPALIVE */
+	FLAG_MPTCP = 1 << 2,
+	FLAG_USEC_TS = 1 << 3, /* retrans_stamp counts microseconds */
+	FLAG_RESET = 1 << 4,   /* tcp_receive_reset fired */
+	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
+};
+
+/* One reading of a socket, kernel fields by their kernel names. */
+struct reading {
+	__u64 cookie;
+	__u64 now_ns;   /* CLOCK_MONOTONIC */
+	__u64 began_ns; /* CLOCK_MONOTONIC; 0: older than the agent, see retrans_stamp */
+	__u64 jiffies;
+	__u64 timer_jiffies; /* when the armed timer expires */
+	__u8 local[16];      /* IPv4 in the first four bytes */
+	__u8 remote[16];
+	__u32 netns;
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 snd_wnd;
+	__u32 rcv_tstamp;    /* jiffies */
+	__u32 lsndtime;      /* jiffies */
+	__u32 retrans_stamp; /* ms, or us with FLAG_USEC_TS */
+	__u32 probes_tstamp; /* jiffies */
+	__u32 rto;           /* jiffies */
+	__u32 rto_max;       /* jiffies; 0: this kernel has the fixed 120 s */
+	__u32 user_timeout_ms;
+	__u32 wmem_queued;
+	__u32 sndbuf;
+	__u32 packets_out;
+	__u32 sacked_out;
+	__u32 retrans_out;
+	__u32 timeouts; /* RTOs of this episode */
+	__u32 pid;
+	__s32 fd;
+	__s32 send_err; /* of the last failed (re)transmission, negative errno */
+	__s32 err;      /* sk_err */
+	__s32 soft_err; /* sk_err_soft */
+	char comm[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 kind;
+	__u8 flags;
+	__u8 family;
+	__u8 state; /* of an ended socket: the one it left */
+	__u8 ca_state;
+	__u8 retransmits;
+	__u8 backoff;
+	__u8 probes_out;
+	__u8 pending;
+	__u8 retries2;
+	__u8 pad[6];
+};
+
+/* A listening socket, so that accepted ones can be told from connected ones. */
+struct listener {
+	__u8 local[16];
+	__u32 netns;
+	__u16 local_port;
+	__u8 family;
+	__u8 pad;
+};
+
+enum counter {
+	COUNT_TIMEOUT,
+	COUNT_FAST,
+	COUNT_TAIL_LOSS_PROBE,
+	COUNT_SYN,
+	COUNT_FAILED,
+	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
+	COUNT_LOST_STORAGE, /* episodes that found no memory */
+	COUNT_MPTCP,        /* RTOs of MPTCP subflows, which are never reported */
+	COUNTERS,
+};
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* iter/bpf_sk_storage_map: every suspect of every network namespace in one
+ * read. Nothing is deleted here: that would make the walk skip others.
+ */
+#include "episode.h"
+
+SEC("iter/bpf_sk_storage_map")
+int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct episode *e = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct tcp_sock *tp;
+	struct reading r;
+	enum reading_kind kind;
+
+	if (!sk || !e)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || sk->__sk_common.skc_state == TCP_CLOSE)
+		return 0;
+	if (e->timeouts && e->snd_una == tp->snd_una && stalled(tp)) {
+		kind = READING_SUSPECT;
+		e->known = 1;
+		e->told = 1;
+	} else {
+		if (!e->known)
+			return 0;
+		kind = READING_RECOVERED;
+		if (!e->recovered_ns)
+			e->recovered_ns = bpf_ktime_get_ns();
+	}
+	read_socket(&r, sk, tp, e, kind);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}

@@ -1,0 +1,102 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+)
+
+// ErrKernel is a kernel that lacks what tcpstuck cannot do without.
+var ErrKernel = errors.New("this kernel cannot run tcpstuck")
+
+// attachment is one row of the table of what is attached where.
+type attachment struct {
+	program    string
+	tracepoint string // typed tracepoint, or
+	iterator   bool
+	optional   bool
+	needs      string // what it is for and which kernel has it, for the message
+}
+
+// attachments is the table. Optional ones warn when they are missing;
+// mandatory ones fail the start.
+func attachments() []attachment {
+	return []attachment{
+		{program: tcpstuckProgRetransmit, tracepoint: "tcp_retransmit_skb", needs: "it shows retransmissions; Linux 5.12 and later have it with BTF"},
+		{program: tcpstuckProgSetState, tracepoint: "inet_sock_set_state", needs: "it shows how a connection ends; Linux 5.12 and later have it with BTF"},
+		{program: tcpstuckProgReceiveReset, tracepoint: "tcp_receive_reset", optional: true, needs: "without it a reset whose errno equals an earlier soft error reads as a time-out"},
+		{program: tcpstuckProgSnapshot, iterator: true, needs: "it reads all suspects; Linux 5.12 and later have it"},
+		{program: tcpstuckProgSweepFiles, iterator: true, needs: "it finds owners and listeners; Linux 5.12 and later have it"},
+	}
+}
+
+// drop removes from spec the optional programs whose tracepoint this kernel
+// lacks and returns them; a missing mandatory one is ErrKernel.
+func drop(spec *ebpf.CollectionSpec, kernel *btf.Spec) ([]attachment, error) {
+	var dropped []attachment
+	for _, a := range attachments() {
+		if a.tracepoint == "" {
+			continue
+		}
+		if _, err := arguments(kernel, a.tracepoint); err == nil {
+			continue
+		}
+		if !a.optional {
+			return nil, fmt.Errorf("%w: no tracepoint %s in its BTF; %s", ErrKernel, a.tracepoint, a.needs)
+		}
+		delete(spec.Programs, a.program)
+		dropped = append(dropped, a)
+	}
+	return dropped, nil
+}
+
+// arguments returns how many arguments a tracepoint hands to a program.
+func arguments(kernel *btf.Spec, tracepoint string) (int, error) {
+	var t *btf.Typedef
+	if err := kernel.TypeByName("btf_trace_"+tracepoint, &t); err != nil {
+		return 0, fmt.Errorf("find tracepoint %s: %w", tracepoint, err)
+	}
+	pointer, ok := t.Type.(*btf.Pointer)
+	if !ok {
+		return 0, fmt.Errorf("tracepoint %s is no function pointer", tracepoint)
+	}
+	proto, ok := pointer.Target.(*btf.FuncProto)
+	if !ok {
+		return 0, fmt.Errorf("tracepoint %s is no function pointer", tracepoint)
+	}
+	return len(proto.Params) - 1, nil // the first is the tracepoint's own data
+}
+
+// attach attaches every program of the table that was loaded.
+func (t *Tracer) attach() error {
+	for _, a := range attachments() {
+		program := t.objects.Programs[a.program]
+		if program == nil {
+			continue
+		}
+		l, err := t.attachOne(a, program)
+		if err != nil && !a.optional {
+			return fmt.Errorf("%w: attach %s: %w; %s", ErrKernel, a.program, err, a.needs)
+		}
+		if err != nil {
+			t.log.Warn("an optional kernel program could not be attached", "program", a.program, "error", err, "consequence", a.needs)
+			continue
+		}
+		t.links[a.program] = l
+	}
+	return nil
+}
+
+func (t *Tracer) attachOne(a attachment, program *ebpf.Program) (link.Link, error) {
+	if !a.iterator {
+		return link.AttachTracing(link.TracingOptions{Program: program})
+	}
+	options := link.IterOptions{Program: program}
+	if a.program == tcpstuckProgSnapshot {
+		options.Map = t.objects.Maps[tcpstuckMapEpisodes]
+	}
+	return link.AttachIter(options)
+}

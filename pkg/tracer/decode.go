@@ -1,0 +1,211 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// errShort is a record that is shorter than the kernel side writes it.
+var errShort = errors.New("short record")
+
+const (
+	readingSize  = int(unsafe.Sizeof(tcpstuckReading{}))
+	listenerSize = int(unsafe.Sizeof(tcpstuckListener{}))
+	afInet6      = 10
+	// rtoMax is TCP_RTO_MAX where it is not a setting (before 6.15).
+	rtoMax = 120 * time.Second
+)
+
+// Record is what the ring buffer brings: exactly one field is set.
+type Record struct {
+	Suspect *flow.Socket // the first RTO without progress
+	End     *flow.End    // a suspect that went to CLOSE
+}
+
+func decodeReading(raw []byte) (tcpstuckReading, error) {
+	var r tcpstuckReading
+	if len(raw) < readingSize {
+		return r, fmt.Errorf("a reading of %d bytes, want %d: %w", len(raw), readingSize, errShort)
+	}
+	fill(&r, raw)
+	return r, nil
+}
+
+func decodeListener(raw []byte) (flow.Listener, error) {
+	var l tcpstuckListener
+	if len(raw) < listenerSize {
+		return flow.Listener{}, fmt.Errorf("a listener of %d bytes, want %d: %w", len(raw), listenerSize, errShort)
+	}
+	fill(&l, raw)
+	addr, _ := address(l.Family, l.Local)
+	return flow.Listener{NetNS: l.Netns, Local: netip.AddrPortFrom(addr, l.LocalPort)}, nil
+}
+
+// fill copies a record into its generated type. Both have the host's layout
+// and byte order; reflection would cost as much as reading the socket did.
+func fill[T any](into *T, raw []byte) {
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(into)), unsafe.Sizeof(*into)), raw)
+}
+
+func decodeRecord(raw []byte, c clock) (Record, error) {
+	r, err := decodeReading(raw)
+	if err != nil {
+		return Record{}, err
+	}
+	if r.Kind == uint8(tcpstuckReadingKindREADING_ENDED) {
+		e := end(r, c)
+		return Record{End: &e}, nil
+	}
+	s := socket(r, c)
+	return Record{Suspect: &s}, nil
+}
+
+// address returns an address and whether it was IPv4-mapped.
+func address(family uint8, raw [16]byte) (netip.Addr, bool) {
+	if family != afInet6 {
+		return netip.AddrFrom4([4]byte(raw[:4])), false
+	}
+	addr := netip.AddrFrom16(raw)
+	return addr.Unmap(), addr.Is4In6()
+}
+
+func socket(r tcpstuckReading, c clock) flow.Socket {
+	local, _ := address(r.Family, r.Local)
+	remote, mapped := address(r.Family, r.Remote)
+	state := flow.TCPState(r.State)
+	unacknowledged, unsent, fin := bytesAtRisk(state, r.SndUna, r.SndNxt, r.WriteSeq)
+	s := flow.Socket{
+		ID: flow.ID(r.Cookie), NetNS: r.Netns, Mapped: mapped, State: state,
+		Local: netip.AddrPortFrom(local, r.LocalPort), Remote: netip.AddrPortFrom(remote, r.RemotePort),
+		At: c.at(r.NowNs), Live: r.Kind == uint8(tcpstuckReadingKindREADING_SUSPECT),
+		LastAck:  lastAck(r, c),
+		Timeouts: int(r.Timeouts), Retransmits: int(r.Retransmits), Backoff: int(r.Backoff),
+		ProbesOut: int(r.ProbesOut), Pending: flow.Timer(r.Pending), SendErr: int(-r.SendErr), SoftErr: int(r.SoftErr),
+		PacketsOut: int(r.PacketsOut), SackedOut: int(r.SackedOut), RetransOut: int(r.RetransOut),
+		RTO: c.jiffies(int64(r.Rto)), UserTimeout: time.Duration(r.UserTimeoutMs) * time.Millisecond,
+		Keepalive: has(r, tcpstuckReadingFlagFLAG_KEEPALIVE), Retries2: int(r.Retries2),
+		RTOMax: c.jiffies(int64(r.RtoMax)), RetransStamp: retransStamp(r, c),
+		Tick: c.tick, Jiffies: r.Jiffies, TimerJiffies: r.TimerJiffies, SentJiffies: wide(r.Jiffies, r.Lsndtime),
+		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
+		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
+		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
+	}
+	if s.RTOMax == 0 {
+		s.RTOMax = rtoMax
+	}
+	if s.Pending != flow.TimerNone {
+		s.TimerAt = s.At.Add(c.jiffies(int64(r.TimerJiffies - r.Jiffies)))
+	}
+	if has(r, tcpstuckReadingFlagFLAG_OWNED) {
+		s.PID, s.Comm, s.FD = r.Pid, text(r.Comm[:]), r.Fd
+	}
+	if s.Live {
+		s.Since = since(r, s, c)
+	}
+	return s
+}
+
+func end(r tcpstuckReading, c clock) flow.End {
+	s := socket(r, c)
+	return flow.End{
+		ID: s.ID, NetNS: s.NetNS, Local: s.Local, Remote: s.Remote, At: s.At, From: s.State,
+		Err: int(r.Err), SoftErr: s.SoftErr, ResetReceived: has(r, tcpstuckReadingFlagFLAG_RESET),
+		Orphan: s.Orphan, MPTCP: s.MPTCP, Unsent: s.Unsent, Unacknowledged: s.Unacknowledged,
+		Timeouts: s.Timeouts, Since: since(r, s, c),
+	}
+}
+
+// since returns when progress stopped: by the episode's own stamp or, for one
+// that is older than the agent, by the kernel's.
+func since(r tcpstuckReading, s flow.Socket, c clock) time.Time {
+	if s.PacketsOut == 0 && s.Pending == flow.TimerProbe && r.ProbesTstamp != 0 {
+		return s.At.Add(-c.jiffies(int64(uint32(r.Jiffies) - r.ProbesTstamp)))
+	}
+	if r.BeganNs != 0 {
+		return c.at(r.BeganNs)
+	}
+	if s.RetransStamp.IsZero() {
+		return s.At
+	}
+	// The stamp survives partial progress within one loss episode.
+	if s.SackedOut == 0 && s.LastAck.After(s.RetransStamp) {
+		return s.LastAck
+	}
+	return s.RetransStamp
+}
+
+func lastAck(r tcpstuckReading, c clock) time.Time {
+	if r.RcvTstamp == 0 {
+		return time.Time{}
+	}
+	return c.at(r.NowNs).Add(-c.jiffies(int64(uint32(r.Jiffies) - r.RcvTstamp)))
+}
+
+// retransStamp returns tp->retrans_stamp as a time: it counts milliseconds or,
+// with tcp_usec_ts, microseconds of CLOCK_MONOTONIC, in 32 bits.
+func retransStamp(r tcpstuckReading, c clock) time.Time {
+	if r.RetransStamp == 0 {
+		return time.Time{}
+	}
+	unit := time.Millisecond
+	if has(r, tcpstuckReadingFlagFLAG_USEC_TS) {
+		unit = time.Microsecond
+	}
+	ago := uint32(r.NowNs/uint64(unit)) - r.RetransStamp
+	return c.at(r.NowNs).Add(-time.Duration(ago) * unit)
+}
+
+// wide returns the 64-bit value of a 32-bit jiffies stamp from the past.
+func wide(jiffies uint64, stamp uint32) uint64 {
+	return jiffies - uint64(uint32(jiffies)-stamp)
+}
+
+// bytesAtRisk returns what was sent and is not acknowledged, what was never
+// sent, and whether a FIN is among what is outstanding. SYN and FIN take a
+// sequence number each and are no bytes of the application's.
+func bytesAtRisk(state flow.TCPState, una, nxt, writeSeq uint32) (unacknowledged, unsent uint32, fin bool) {
+	unacknowledged, unsent = ahead(nxt, una), ahead(writeSeq, nxt)
+	switch state {
+	case flow.SynRecv:
+		return 0, 0, false
+	case flow.SynSent:
+		if unacknowledged > 0 {
+			unacknowledged--
+		}
+	case flow.FinWait1, flow.Closing, flow.LastAck:
+		fin = writeSeq != una
+		switch {
+		case unsent > 0:
+			unsent--
+		case unacknowledged > 0:
+			unacknowledged--
+		}
+	}
+	return unacknowledged, unsent, fin
+}
+
+// ahead returns how far sequence number a is ahead of b, 0 if it is behind.
+func ahead(a, b uint32) uint32 {
+	if int32(a-b) < 0 {
+		return 0
+	}
+	return a - b
+}
+
+func has(r tcpstuckReading, flag tcpstuckReadingFlag) bool { return r.Flags&uint8(flag) != 0 }
+
+func text(c []int8) string {
+	b := make([]byte, 0, len(c))
+	for _, x := range c {
+		if x == 0 {
+			break
+		}
+		b = append(b, byte(x))
+	}
+	return string(b)
+}

@@ -1,0 +1,220 @@
+// Package tracer is the edge to the kernel: it loads and attaches the programs
+// of bpf/, and turns their records into values of package flow. Nothing else
+// in tcpstuck knows what a BPF map is.
+//
+// Kernel floor: 5.12 with BTF (socket storage and socket cookies in tracing
+// programs). It needs CAP_BPF and CAP_PERFMON, and CAP_NET_ADMIN for iterators
+// over socket storage. Everything ends with the process: nothing is pinned.
+package tracer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+)
+
+// Options are the knobs of the kernel side. Zero values are the defaults.
+type Options struct {
+	// Scope lists network namespaces by inode number; where it is not empty,
+	// nothing outside them is seen.
+	Scope []uint32
+	// RingBytes is the size of the ring buffer, a power of two of at least
+	// one page; 1 MiB by default.
+	RingBytes uint32
+	// RecordInterval is the shortest time between two records of one socket;
+	// 1 s by default.
+	RecordInterval time.Duration
+	// ForgetRecovered is how long a snapshot keeps showing a flow that made
+	// progress; 1 min by default.
+	ForgetRecovered time.Duration
+	// QueueLength is how many decoded records wait for the reader; 8192 by
+	// default.
+	QueueLength int
+	Log         *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.RingBytes == 0 {
+		o.RingBytes = 1 << 20
+	}
+	if o.RecordInterval == 0 {
+		o.RecordInterval = time.Second
+	}
+	if o.ForgetRecovered == 0 {
+		o.ForgetRecovered = time.Minute
+	}
+	if o.QueueLength == 0 {
+		o.QueueLength = 8192
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Tracer holds the attached programs. Run, Counters and the pair Snapshot and
+// Sweep may be called from one goroutine each.
+type Tracer struct {
+	objects *ebpf.Collection
+	// links keeps every attachment alive: a link that the garbage collector
+	// takes is a program that is detached.
+	links   map[string]link.Link
+	ring    *ringbuf.Reader
+	records chan Record
+	tick    time.Duration
+	sweeps  uint32
+	log     *slog.Logger
+
+	queueLost, decodeLost atomic.Uint64
+}
+
+// Open loads and attaches the kernel side. An error that wraps ErrKernel says
+// what the kernel lacks; os.ErrPermission means a missing capability.
+func Open(o Options) (*Tracer, error) {
+	o = o.withDefaults()
+	tick, err := jiffy()
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("%w: it has no readable BTF (/sys/kernel/btf/vmlinux); kernels built with CONFIG_DEBUG_INFO_BTF have it: %w", ErrKernel, err)
+	}
+	spec, err := loadTcpstuck()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel programs: %w", err)
+	}
+	dropped, err := drop(spec, kernel)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range dropped {
+		o.Log.Warn("this kernel lacks an optional tracepoint", "tracepoint", a.tracepoint, "consequence", a.needs)
+	}
+	if err := configure(spec, kernel, o); err != nil {
+		return nil, err
+	}
+	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: kernel}})
+	if err != nil {
+		return nil, explainLoad(err)
+	}
+	t := &Tracer{
+		objects: objects, links: map[string]link.Link{}, tick: tick, log: o.Log,
+		records: make(chan Record, o.QueueLength),
+	}
+	if err := t.start(o.Scope); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+func (t *Tracer) start(scope []uint32) error {
+	for _, inum := range scope {
+		if err := t.objects.Maps[tcpstuckMapScope].Put(inum, uint8(1)); err != nil {
+			return fmt.Errorf("put network namespace %d in scope: %w", inum, err)
+		}
+	}
+	ring, err := ringbuf.NewReader(t.objects.Maps[tcpstuckMapRecords])
+	if err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	t.ring = ring
+	return t.attach()
+}
+
+// configure sets what the programs must know before they are loaded.
+func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
+	n, err := arguments(kernel, "tcp_retransmit_skb")
+	if err != nil {
+		return err
+	}
+	spec.Maps[tcpstuckMapRecords].MaxEntries = o.RingBytes
+	for name, value := range map[string]any{
+		tcpstuckVarRetransmitHasErr:  truth(n >= 3),
+		tcpstuckVarScoped:            truth(len(o.Scope) > 0),
+		tcpstuckVarRecordIntervalNs:  uint64(o.RecordInterval),
+		tcpstuckVarForgetRecoveredNs: uint64(o.ForgetRecovered),
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// explainLoad turns what the kernel says of a program it refuses into what an
+// operator can act on.
+func explainLoad(err error) error {
+	var refused *ebpf.VerifierError
+	if errors.Is(err, os.ErrPermission) && !errors.As(err, &refused) {
+		return fmt.Errorf("load the kernel programs: %w (needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", err)
+	}
+	return fmt.Errorf("%w: load the kernel programs: %w; Linux 5.12 is the oldest that has all they call", ErrKernel, err)
+}
+
+// Records returns the channel on which Run delivers.
+func (t *Tracer) Records() <-chan Record { return t.records }
+
+// Run reads the ring buffer until the context ends. It never waits for the
+// reader of Records: what finds the queue full is counted, and the next
+// snapshot shows it.
+func (t *Tracer) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = t.ring.Close() })
+	defer stop()
+	var raw ringbuf.Record
+	for {
+		err := t.ring.ReadInto(&raw)
+		if errors.Is(err, ringbuf.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the ring buffer: %w", err)
+		}
+		t.deliver(raw.RawSample)
+	}
+}
+
+func (t *Tracer) deliver(raw []byte) {
+	record, err := decodeRecord(raw, now(t.tick))
+	if err != nil {
+		t.decodeLost.Add(1)
+		return
+	}
+	select {
+	case t.records <- record:
+	default:
+		t.queueLost.Add(1)
+	}
+}
+
+// Close detaches everything. Nothing of tcpstuck stays in the kernel.
+func (t *Tracer) Close() error {
+	var errs []error
+	for _, l := range t.links {
+		errs = append(errs, l.Close())
+	}
+	if t.ring != nil {
+		errs = append(errs, t.ring.Close())
+	}
+	t.objects.Close()
+	return errors.Join(errs...)
+}
+
+// attached reports whether a program is attached.
+func (t *Tracer) attached(program string) bool { return t.links[program] != nil }
+
+func truth(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}

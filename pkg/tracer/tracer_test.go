@@ -1,0 +1,41 @@
+package tracer
+
+import (
+	"testing"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
+)
+
+func open(t *testing.T, o Options) *Tracer {
+	t.Helper()
+	privtest.Require(t)
+	tr, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tr.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return tr
+}
+
+func TestOpenAttachesEverything(t *testing.T) {
+	tr := open(t, Options{})
+	c, err := tr.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Programs {
+		if !p.Attached {
+			t.Errorf("%s is not attached", p.Name)
+		}
+	}
+	if _, err := tr.Sweep(); err != nil {
+		t.Error(err)
+	}
+	if _, err := tr.Snapshot(); err != nil {
+		t.Error(err)
+	}
+}
