@@ -5,7 +5,6 @@ package house
 // A room is a folder with all that is in it.
 var street = [][]string{
 	{"pkg/flow"},
-	{"internal"},
 	{"pkg/deadline"},
 	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/cluster", "pkg/route", "pkg/owner"},
 	{"pkg/kube"},
@@ -14,6 +13,7 @@ var street = [][]string{
 	{"pkg/exporter", "pkg/events", "pkg/api", "pkg/remedy"},
 	{"cmd/agent", "cmd/tcpstuck"},
 	{"reproducer", "tools"},
+	{"internal"}, // helpers of tests
 }
 
 // pure names the rooms that compute and do nothing else: no file, no socket,
@@ -31,17 +31,18 @@ var importers = map[string][]string{
 	"github.com/cilium/ebpf":                 {"pkg/tracer"},
 	"github.com/fsnotify/fsnotify":           {"pkg/kube"},
 	"github.com/google/go-cmp":               {"internal"},
-	"github.com/google/nftables":             {"reproducer"},
+	"github.com/google/nftables":             {"reproducer", "internal"},
 	"github.com/mdlayher/netlink":            {"pkg/conntrack"},
 	"github.com/prometheus/client_golang":    {"pkg/exporter"},
 	"github.com/prometheus/exporter-toolkit": {"pkg/exporter", "cmd/agent"},
 	"github.com/ti-mo/conntrack":             {"pkg/conntrack"},
 	"github.com/ti-mo/netfilter":             {"pkg/conntrack"},
-	"github.com/vishvananda/netlink":         {"pkg/route", "pkg/owner", "reproducer"},
-	"github.com/vishvananda/netns":           {"reproducer"},
+	"github.com/vishvananda/netlink":         {"pkg/route", "pkg/owner", "reproducer", "internal"},
+	"github.com/vishvananda/netns":           {"reproducer", "internal"},
 	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
 	"golang.org/x/sys":                       {"pkg", "cmd", "reproducer", "internal"},
 	"golang.org/x/time":                      {"pkg"},
-	"k8s.io/":                                {"pkg/kube"},
+	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
+	"k8s.io/client-go":                       {"pkg/kube"},
 	"sigs.k8s.io/yaml":                       {"pkg/kube", "reproducer"},
 }

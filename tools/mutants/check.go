@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -62,8 +63,9 @@ func (c *checker) mustBeGreen(ctx context.Context, root, pkg, test string) error
 		return fmt.Errorf("without the mutant: the test is skipped\n%s", out)
 	case red:
 		return fmt.Errorf("without the mutant: the test is red\n%s", out)
+	case absent:
 	}
-	return fmt.Errorf("without the mutant: there is no such test")
+	return errors.New("without the mutant: there is no such test")
 }
 
 func (c *checker) mustBeRed(ctx context.Context, root string, m mutant) error {
@@ -83,7 +85,7 @@ func (c *checker) mustBeRed(ctx context.Context, root string, m mutant) error {
 		return err
 	}
 	if colour != red {
-		return fmt.Errorf("survives: the test does not see it")
+		return errors.New("survives: the test does not see it")
 	}
 	return nil
 }

@@ -1,0 +1,76 @@
+# The doors of tcpstuck. `make help` lists them. Building needs Go and git,
+# nothing else; what a target needs beyond that, it says.
+
+GO      ?= go
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+# cgo is for the race detector alone. -buildvcs=false: the version comes from
+# git describe, also where git distrusts the owner of the folder.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+CC    := $(shell $(GO) env CC)
+RACE  := $(if $(shell command -v $(CC) 2>/dev/null),-race)
+TOOL  := $(GO) run -buildvcs=false
+
+PROGRAMS := bin/tcpstuck-agent bin/tcpstuck bin/reproducer bin/echo
+LINTER   := .tools/golangci-lint
+
+# What to test; which scenarios to play (empty: all), in which address families
+# (4 6 mapped), how often; which mutants to try, as a regular expression.
+PACKAGES  ?= ./...
+SCENARIOS ?=
+FAMILIES  ?= 4
+TIMES     ?= 1
+MUTANTS   ?= .
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: $(PROGRAMS) ## build every program into bin/, statically
+
+bin/tcpstuck-agent: SOURCE = ./cmd/agent
+bin/tcpstuck: SOURCE = ./cmd/tcpstuck
+bin/reproducer: SOURCE = ./reproducer/cmd/reproducer
+bin/echo: SOURCE = ./reproducer/echo
+
+.PHONY: $(PROGRAMS)
+$(PROGRAMS):
+	$(BUILD) -o $@ $(SOURCE)
+
+.PHONY: demo
+demo: build ## the Calico hang, made and found on this kernel, in namespaces of its own (root)
+	bin/reproducer demo
+
+.PHONY: test
+test: ## unit and privileged tests; without root it says what was left out (under CI=true that fails)
+	@$(if $(RACE),,echo "no C compiler ($(CC)): without the race detector")
+	$(TOOL) ./tools/test $(RACE) -timeout 10m $(PACKAGES)
+
+.PHONY: scenarios
+scenarios: build ## play the scenarios and compare the verdicts (root); SCENARIOS="calico lossy" FAMILIES="4 6" TIMES=10
+	$(TOOL) ./tools/scenarios -times $(TIMES) -families "$(FAMILIES)" $(SCENARIOS)
+
+.PHONY: mutants
+mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
+	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt
+
+.PHONY: lint
+lint: $(LINTER) ## golangci-lint, built from Go modules (the first time takes minutes)
+	$(LINTER) run ./...
+
+$(LINTER): tools/lint/go.mod tools/lint/go.sum
+	CGO_ENABLED=0 $(GO) -C tools/lint build -buildvcs=false -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: generate
+generate: ## compile the kernel side anew (clang-19, libbpf-dev; installed with apt-get when missing)
+	tools/install-bpf-tools.sh
+	$(GO) generate ./pkg/tracer/...
+
+.PHONY: generate-check
+generate-check: generate ## fail unless the generated files are committed as they come out
+	tools/generate-check.sh
+
+.PHONY: clean
+clean: ## remove what was built here
+	rm -rf bin .tools

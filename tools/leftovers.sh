@@ -1,0 +1,20 @@
+#!/bin/sh
+# Lists, one a line, what tcpstuck's programs could leave behind on this
+# machine: network namespaces, BPF objects, processes, sockets and run folders.
+set -eu
+cd "$(dirname "$0")/.."
+
+for path in /run/netns/* /run/tcpstuck* /tmp/tcpstuck* /sys/fs/bpf/*tcpstuck*; do
+	[ ! -e "$path" ] || echo "file $path"
+done
+for dir in /proc/[0-9]*; do
+	name=$(cat "$dir/comm" 2>/dev/null) || continue
+	pid=${dir#/proc/}
+	case $(readlink "$dir/exe" 2>/dev/null || true) in
+	"$PWD"/bin/* | *.test | *.test\ *) echo "process $pid $name" ;;
+	esac
+	# A BPF program or link lives as long as a descriptor or a pin holds it.
+	if grep -qsE '^(prog_type|link_type|map_type):' "$dir"/fdinfo/*; then
+		echo "bpf $pid $name"
+	fi
+done
