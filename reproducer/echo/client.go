@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+const (
+	defaultInterval = 5 * time.Second
+	dialTimeout     = 5 * time.Second
+)
+
+var request = []byte("hello\n")
+
+// client keeps connections to a server and asks on each of them, one request
+// after the other. On SIGTERM it closes them and ends.
+type client struct {
+	log         *slog.Logger
+	records     *record.Writer
+	family      string
+	server      string
+	interval    time.Duration
+	connections int
+	requests    int
+	idle        bool
+	userTimeout time.Duration
+}
+
+func (c *client) run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	c.log.Info("Client started")
+	var wg sync.WaitGroup
+	for range c.connections {
+		wg.Go(func() { c.keep(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// keep connects again and again until it is told to end.
+func (c *client) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		c.connect(ctx)
+		sleep(ctx, c.interval)
+	}
+}
+
+func (c *client) connect(ctx context.Context) {
+	c.log.Info("Connecting to server", "remote_addr", c.server)
+	conn, err := dial(ctx, c.family, c.server, c.userTimeout)
+	if err != nil {
+		c.log.Error("Error connecting to server", "error", err)
+		return
+	}
+	defer func() {
+		note(c.records, record.Closed, conn, nil)
+		conn.Close()
+		c.log.Info("Connection closed", "address", conn.RemoteAddr())
+	}()
+	// A blocked read or write returns when the program is told to end.
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	note(c.records, record.Connected, conn, nil)
+
+	if err := c.talk(ctx, conn); err != nil && ctx.Err() == nil {
+		note(c.records, record.Error, conn, err)
+		c.log.Error("Error reading data", "error", err)
+	}
+}
+
+// talk sends and reads until something fails.
+func (c *client) talk(ctx context.Context, conn net.Conn) error {
+	if c.idle {
+		_, err := io.Copy(io.Discard, conn)
+		return err
+	}
+	for n := 0; ctx.Err() == nil; n++ {
+		if c.requests > 0 && n == c.requests {
+			<-ctx.Done() // hold it, as a pool does that nobody asks for a connection
+			return nil
+		}
+		if err := c.exchange(conn); err != nil {
+			return err
+		}
+		sleep(ctx, c.interval)
+	}
+	return nil
+}
+
+func (c *client) exchange(conn net.Conn) error {
+	addrs := []any{"remote_addr", conn.RemoteAddr(), "local_addr", conn.LocalAddr()}
+	c.log.Info("Sending request", addrs...)
+	note(c.records, record.Write, conn, nil)
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(conn, make([]byte, len(request))); err != nil {
+		return err
+	}
+	note(c.records, record.Read, conn, nil)
+	c.log.Info("Received response", addrs...)
+	return nil
+}
+
+// note records what happened on conn, where records are wanted.
+func note(w *record.Writer, kind record.Kind, conn net.Conn, failure error) {
+	if w == nil {
+		return
+	}
+	r := record.Record{Time: time.Now(), Kind: kind, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr())}
+	if failure != nil {
+		r.Error = failure.Error()
+	}
+	if err := w.Write(r); err != nil && !errors.Is(err, syscall.EPIPE) {
+		slog.Error("Error writing record", "error", err)
+	}
+}
+
+// sleep waits for d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,74 @@
+// Command echo is the pair that shows the hang: a client that sends a line
+// every few seconds, and a server that echoes it.
+//
+//	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D]
+//	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle]
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+const usage = "usage: echo server|client [flags]; echo server -h and echo client -h list them"
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		slog.Error("Echo failed", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("no command: %s", usage)
+	}
+	flags := flag.NewFlagSet("echo "+args[0], flag.ExitOnError)
+	recordFile := flags.String("record", "", "append a machine-readable record of every step to this `file`")
+	family := flags.String("family", "4", "4, 6 or mapped (IPv4 over an IPv6 socket)")
+
+	switch args[0] {
+	case "server":
+		s := server{log: slog.Default()}
+		flags.StringVar(&s.listen, "listen", ":8000", "`address` to listen on")
+		flags.BoolVar(&s.catchSIGTERM, "catch-sigterm", false, "go on serving after SIGTERM")
+		flags.DurationVar(&s.drain, "drain", 0, "after SIGTERM, serve open connections at most this long, then close them and exit")
+		flags.DurationVar(&s.push, "push", 0, "also send a line on each connection every so often, unasked")
+		_ = flags.Parse(args[1:]) // ExitOnError
+		return withRecords(*recordFile, func(w *record.Writer) error {
+			s.records, s.family = w, *family
+			return s.run()
+		})
+	case "client":
+		c := client{log: slog.Default()}
+		flags.StringVar(&c.server, "server", "server:8000", "`address` of the server")
+		flags.DurationVar(&c.interval, "interval", defaultInterval, "time between requests")
+		flags.IntVar(&c.connections, "connections", 1, "how many connections to keep")
+		flags.IntVar(&c.requests, "requests", 0, "stop asking after so many requests and hold the connection open and unread, as a pool does; 0: never stop")
+		flags.BoolVar(&c.idle, "idle", false, "only read, never send")
+		flags.DurationVar(&c.userTimeout, "user-timeout", 0, "set TCP_USER_TIMEOUT; 0: leave it")
+		_ = flags.Parse(args[1:]) // ExitOnError
+		return withRecords(*recordFile, func(w *record.Writer) error {
+			c.records, c.family = w, *family
+			return c.run()
+		})
+	}
+	return fmt.Errorf("unknown command %q: %s", args[0], usage)
+}
+
+// withRecords calls f with a writer to file, or with nil when file is empty.
+func withRecords(file string, f func(*record.Writer) error) error {
+	if file == "" {
+		return f(nil)
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open record file: %w", err)
+	}
+	defer out.Close()
+	return f(record.NewWriter(out))
+}

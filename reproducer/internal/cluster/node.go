@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Node is a node of the cluster.
+type Node struct {
+	Machine
+	Block netip.Prefix // the addresses of its pods
+
+	allocated int // addresses of Block that were given out; none is reused
+}
+
+// routeNode gives a node the routes that Calico's agent keeps: the other
+// nodes' blocks, and a blackhole for what is left of its own.
+func (c *Cluster) routeNode(n *Node) error {
+	return n.NS.Do(func() error {
+		link, err := netlink.LinkByName(uplink)
+		if err != nil {
+			return err
+		}
+		if err := routeVia(c.everywhere(), c.Internet.Addr, link); err != nil {
+			return err
+		}
+		for _, other := range c.Nodes {
+			if other == n {
+				continue
+			}
+			if err := routeVia(other.Block, other.Addr, link); err != nil {
+				return err
+			}
+		}
+		return blackhole(n.Block)
+	})
+}
+
+// routeInternet tells the world outside where the pods are, in the calling
+// thread's namespace.
+func (c *Cluster) routeInternet() error {
+	link, err := netlink.LinkByName(uplink)
+	if err != nil {
+		return err
+	}
+	for _, n := range c.Nodes {
+		if err := routeVia(n.Block, n.Addr, link); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// podLinkMAC is what Calico gives the node's end of every pod's link.
+var podLinkMAC = net.HardwareAddr{0xee, 0xee, 0xee, 0xee, 0xee, 0xee}
+
+// PodSpec is a pod that runs the echo program.
+type PodSpec struct {
+	Workload    string // its Deployment, and the value of its label app
+	Node        string
+	Args        []string // of the echo program
+	HostNetwork bool     // it uses its node's address and namespace
+}
+
+// Pod is a pod of the cluster.
+type Pod struct {
+	Name     string
+	UID      string
+	Workload string
+	Node     *Node
+	Addr     netip.Addr
+	NS       *namespace.Namespace
+	Echo     *Echo
+
+	replicaSet string
+	created    time.Time
+	link       string     // the node's end of its link; empty with HostNetwork
+	deleting   *time.Time // when its deletion was asked for, gracefully
+}
+
+// StartPod starts a pod and waits until its server listens, or its client
+// runs.
+func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
+	node, err := c.Node(spec.Node)
+	if err != nil {
+		return nil, err
+	}
+	replicaSet := spec.Workload + "-" + hash(spec.Workload)
+	p := &Pod{
+		Name: replicaSet + "-" + suffix(), UID: newUID(), Workload: spec.Workload, Node: node,
+		replicaSet: replicaSet, created: time.Now(),
+	}
+	if err := c.networkPod(p, spec.HostNetwork); err != nil {
+		return nil, fmt.Errorf("network pod %s: %w", p.Name, err)
+	}
+	if p.Echo, err = c.startEcho(p.Name, p.NS, spec.Args); err != nil {
+		return nil, err
+	}
+	if slices.Contains(spec.Args, "server") {
+		if _, err := p.Echo.AwaitKind(ctx, 1, record.Listening); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	c.pods = append(c.pods, p)
+	c.mu.Unlock()
+	c.report("pod %s runs on %s at %s", p.Name, node.Name, p.Addr)
+	return p, c.publish()
+}
+
+// networkPod gives a pod an address, and a namespace unless it shares its
+// node's.
+func (c *Cluster) networkPod(p *Pod, hostNetwork bool) error {
+	if hostNetwork {
+		p.Addr, p.NS = p.Node.Addr, p.Node.NS
+		return nil
+	}
+	p.Node.allocated++
+	p.Addr = host(p.Node.Block, p.Node.allocated+1)
+	p.link = "cali" + p.UID[:8]
+	var err error
+	if p.NS, err = c.newNamespace(p.Name); err != nil {
+		return err
+	}
+	if err := p.Node.NS.Do(func() error { return linkPod(p) }); err != nil {
+		return err
+	}
+	return p.NS.Do(func() error {
+		link, err := up(uplink, single(p.Addr))
+		if err != nil {
+			return err
+		}
+		if c.family4() { // an IPv6 gateway is link-local anyway
+			if err := routeTo(single(c.plan.podGateway), link); err != nil {
+				return err
+			}
+		}
+		return routeVia(c.everywhere(), c.plan.podGateway, link)
+	})
+}
+
+// linkPod makes the node's end: a link without an IPv4 address that answers
+// for the gateway's, and a route to the pod alone.
+func linkPod(p *Pod) error {
+	if err := connect(p.link, uplink, p.NS, podLinkMAC); err != nil {
+		return err
+	}
+	for _, s := range [][2]string{
+		{"ipv4/conf/" + p.link + "/proxy_arp", "1"},
+		{"ipv4/neigh/" + p.link + "/proxy_delay", "0"},
+	} {
+		if err := namespace.Sysctl(s[0], s[1]); err != nil {
+			return err
+		}
+	}
+	link, err := up(p.link)
+	if err != nil {
+		return err
+	}
+	return routeTo(single(p.Addr), link)
+}
+
+// newUID returns an identifier in the form of RFC 9562, version 4.
+func newUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// nameLetters are what Kubernetes makes generated names of.
+const nameLetters = "bcdfghjklmnpqrstvwxz2456789"
+
+// suffix returns the random part of a pod's name.
+func suffix() string {
+	b := make([]byte, 5)
+	rand.Read(b)
+	for i := range b {
+		b[i] = nameLetters[int(b[i])%len(nameLetters)]
+	}
+	return string(b)
+}
+
+// hash returns what a ReplicaSet of a workload has in its name.
+func hash(workload string) string {
+	h, b := uint32(2166136261), make([]byte, 9)
+	for i := range b {
+		h = (h ^ uint32(workload[i%len(workload)])) * 16777619
+		b[i] = nameLetters[h%uint32(len(nameLetters))]
+	}
+	return string(b)
+}

@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"net/netip"
+)
+
+// Namespace is the Kubernetes namespace of all that runs in a cluster.
+const Namespace = "default"
+
+// Port is the port of every Service and server.
+const Port = 8000
+
+// Service is a Service whose backends are the pods of one workload.
+type Service struct {
+	Name      string
+	UID       string
+	ClusterIP netip.Addr // zero: headless
+	Workload  string
+}
+
+// AddService makes a Service in front of a workload.
+func (c *Cluster) AddService(name, workload string, headless bool) (*Service, error) {
+	s := &Service{Name: name, UID: newUID(), Workload: workload}
+	if !headless {
+		s.ClusterIP = host(c.plan.services, 10+len(c.svcs))
+	}
+	c.mu.Lock()
+	c.svcs = append(c.svcs, s)
+	c.mu.Unlock()
+	if headless {
+		c.report("service %s has no ClusterIP", name)
+	} else {
+		c.report("service %s has ClusterIP %s", name, s.ClusterIP)
+	}
+	return s, c.publish()
+}
+
+// Address returns what clients connect to. A headless Service has none.
+func (s *Service) Address() string {
+	if !s.ClusterIP.IsValid() {
+		return ""
+	}
+	return netip.AddrPortFrom(s.ClusterIP, Port).String()
+}
+
+// backends returns the pods behind a service. The caller holds c.mu.
+func (c *Cluster) backends(s *Service) []*Pod {
+	var found []*Pod
+	for _, p := range c.pods {
+		if p.Workload == s.Workload {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// targets returns where new connections to a service go: to its ready
+// backends, or to terminating ones when there is no other. The caller holds
+// c.mu.
+func (c *Cluster) targets(s *Service) []netip.Addr {
+	var ready, terminating []netip.Addr
+	for _, p := range c.backends(s) {
+		if p.deleting == nil {
+			ready = append(ready, p.Addr)
+		} else {
+			terminating = append(terminating, p.Addr)
+		}
+	}
+	if len(ready) > 0 {
+		return ready
+	}
+	return terminating
+}

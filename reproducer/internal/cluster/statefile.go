@@ -1,0 +1,52 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"sigs.k8s.io/yaml"
+)
+
+// list is what `kubectl get services,endpointslices,pods,nodes -A -o yaml`
+// prints.
+type list struct {
+	APIVersion string            `json:"apiVersion"`
+	Kind       string            `json:"kind"`
+	Items      []any             `json:"items"`
+	Metadata   map[string]string `json:"metadata"`
+}
+
+// publish makes a change of the cluster known: to those who watch the file,
+// then to the nodes' rules, which follow the API in a real cluster, too.
+func (c *Cluster) publish() error {
+	if err := c.writeState(); err != nil {
+		return fmt.Errorf("write cluster state: %w", err)
+	}
+	return c.syncProxies()
+}
+
+// writeState replaces the file in one step: a reader finds the old one or the
+// new one, whole.
+func (c *Cluster) writeState() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	b, err := yaml.Marshal(list{
+		APIVersion: "v1", Kind: "List", Items: c.objects(),
+		Metadata: map[string]string{"resourceVersion": strconv.Itoa(c.version)},
+	})
+	if err != nil {
+		return err
+	}
+	path := c.StatePath()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	draft := filepath.Join(c.dir, "state.yaml.new")
+	if err := os.WriteFile(draft, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(draft, path)
+}

@@ -1,0 +1,71 @@
+// Package record is what the echo pair tells the program that started it:
+// one JSON object a line, with the wall time at which it happened.
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Kind is what happened.
+type Kind string
+
+// The kinds of record.
+const (
+	Listening Kind = "listening" // the server accepts connections
+	Accepted  Kind = "accepted"  // the server accepted one
+	Connected Kind = "connected" // the client connected
+	Write     Kind = "write"     // a write call was about to be made
+	Read      Kind = "read"      // an answer, or the part of it that was due, was read
+	Error     Kind = "error"     // a call on the connection failed
+	Closed    Kind = "closed"    // the connection was closed by this side
+)
+
+// Record is one thing that happened to one connection. Time is taken right
+// before a write and right after anything else.
+type Record struct {
+	Time   time.Time      `json:"time"`
+	Kind   Kind           `json:"kind"`
+	Local  netip.AddrPort `json:"local"`
+	Remote netip.AddrPort `json:"remote"` // zero for Listening
+	Error  string         `json:"error,omitempty"`
+}
+
+// Writer writes records. It may be used from several goroutines.
+type Writer struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+}
+
+// NewWriter returns a writer of records to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{enc: json.NewEncoder(w)} }
+
+// Write writes one record.
+func (w *Writer) Write(r Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.enc.Encode(r); err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	return nil
+}
+
+// ReadAll calls f for each record until r ends.
+func ReadAll(r io.Reader, f func(Record)) error {
+	dec := json.NewDecoder(r)
+	for {
+		var rec Record
+		err := dec.Decode(&rec)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read record: %w", err)
+		}
+		f(rec)
+	}
+}

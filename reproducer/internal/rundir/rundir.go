@@ -1,0 +1,112 @@
+// Package rundir gives each run a directory of its own, and removes what a
+// crashed run left. A run holds a lock on its directory for as long as it
+// lives; the kernel drops it, however the run dies.
+package rundir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+)
+
+// Prefix starts the name of every run's directory; the run's process id
+// follows it.
+const Prefix = "tcpstuck-run-"
+
+// NamespaceDir is the directory within a run's that holds the mounts of its
+// network namespaces.
+const NamespaceDir = "netns"
+
+// Dir is the directory of a living run.
+type Dir struct {
+	Path string
+	lock *os.File
+}
+
+// New makes a directory in base (usually /run). Only root may look into it.
+func New(base string) (*Dir, error) {
+	// It gets its name when it is locked, so that no cleaner ever sees a
+	// living run's directory without a lock.
+	hidden, err := os.MkdirTemp(base, "."+Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make run directory: %w", err)
+	}
+	d := &Dir{Path: hidden}
+	if d.lock, err = lock(hidden); err != nil {
+		return nil, errors.Join(err, os.Remove(hidden))
+	}
+	name := filepath.Join(base, Prefix+strconv.Itoa(os.Getpid())+filepath.Base(hidden)[len(Prefix):])
+	if err := os.Rename(hidden, name); err != nil {
+		return nil, errors.Join(fmt.Errorf("name run directory: %w", err), os.Remove(hidden))
+	}
+	d.Path = name
+	if err := os.Mkdir(filepath.Join(name, NamespaceDir), 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("make run directory: %w", err), d.Remove())
+	}
+	return d, nil
+}
+
+// Remove removes the directory with all that is in it.
+func (d *Dir) Remove() error {
+	defer d.lock.Close()
+	return remove(d.Path)
+}
+
+// Sweep removes what crashed runs left in base and returns their
+// directories. Directories of living runs stay.
+func Sweep(base string) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(base, Prefix+"*"))
+	if err != nil {
+		return nil, fmt.Errorf("look for crashed runs: %w", err)
+	}
+	var swept []string
+	var failed error
+	for _, dir := range found {
+		l, err := lock(dir)
+		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, os.ErrNotExist) {
+			continue // it lives, or another sweep was faster
+		}
+		if err == nil {
+			err = remove(dir)
+			l.Close()
+			swept = append(swept, dir)
+		}
+		failed = errors.Join(failed, err)
+	}
+	return swept, failed
+}
+
+func lock(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open run directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return f, nil
+}
+
+func remove(dir string) error {
+	mounts, err := filepath.Glob(filepath.Join(dir, NamespaceDir, "*"))
+	if err != nil {
+		return fmt.Errorf("list network namespaces: %w", err)
+	}
+	for _, m := range mounts {
+		err = errors.Join(err, namespace.Release(m))
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove run directory: %w", err)
+	}
+	return nil
+}
