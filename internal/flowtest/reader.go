@@ -1,0 +1,61 @@
+package flowtest
+
+import (
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Reader is a flow.Reader over fixed values.
+type Reader struct {
+	Live         []flow.Finding
+	Past         []flow.Finding
+	SuspectCount int
+	Sources      []flow.Health
+}
+
+// NewReader returns a node with every kind of finding and one source down.
+func NewReader() *Reader {
+	return &Reader{
+		Live:         append(Findings(), Muted(100)...),
+		Past:         []flow.Finding{Ended()},
+		SuspectCount: 2,
+		Sources:      Health(),
+	}
+}
+
+// Health returns the sources of a node whose cluster source is stale.
+func Health() []flow.Health {
+	at := Now().Add(-2 * time.Second)
+	return []flow.Health{
+		{Source: flow.SourceKernel, Up: true, LastSync: at, Detail: "3 programs attached"},
+		{Source: flow.SourceConntrack, Up: true, LastSync: at},
+		{Source: flow.SourceCluster, Up: false, LastSync: Now().Add(-2 * time.Minute), Detail: "state.yaml was last read 2m0s ago"},
+		{Source: flow.SourceRoute, Up: true, LastSync: at},
+		{Source: flow.SourceOwner, Up: true},
+	}
+}
+
+// Findings implements flow.Reader.
+func (r *Reader) Findings() []flow.Finding { return r.Live }
+
+// Ended implements flow.Reader.
+func (r *Reader) Ended() []flow.Finding { return r.Past }
+
+// Suspects implements flow.Reader.
+func (r *Reader) Suspects() int { return r.SuspectCount }
+
+// Health implements flow.Reader.
+func (r *Reader) Health() []flow.Health { return r.Sources }
+
+// Finding implements flow.Reader.
+func (r *Reader) Finding(id flow.ID) (flow.Finding, bool) {
+	for _, fs := range [][]flow.Finding{r.Live, r.Past} {
+		for _, f := range fs {
+			if f.ID == id {
+				return f, true
+			}
+		}
+	}
+	return flow.Finding{}, false
+}
