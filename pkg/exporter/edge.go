@@ -1,0 +1,119 @@
+package exporter
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// overflow is the peer_service of the bucket into which edges beyond the
+// limit fall. Its other labels are empty.
+const overflow = "_overflow"
+
+// edge is a kind of connection between two things that an operator knows by
+// name. It holds no address, no ephemeral port, no process and no id, so its
+// number does not grow with connections.
+type edge struct {
+	role, peer, localNamespace, localWorkload, localWorkloadKind string
+	peerNamespace, peerService, port, symptom, cause             string
+}
+
+// edgeLabels returns the label names, in the order of values.
+func edgeLabels() []string {
+	return []string{
+		"role", "peer", "local_namespace", "local_workload", "local_workload_kind",
+		"peer_namespace", "peer_service", "port", "symptom", "cause",
+	}
+}
+
+func (e edge) values() []string {
+	return []string{
+		e.role, e.peer, e.localNamespace, e.localWorkload, e.localWorkloadKind,
+		e.peerNamespace, e.peerService, e.port, e.symptom, e.cause,
+	}
+}
+
+func edgeOf(f flow.Finding) edge {
+	return edge{
+		role: string(f.Role), peer: string(f.Peer.Class),
+		localNamespace: f.Local.Namespace, localWorkload: f.Local.Workload, localWorkloadKind: f.Local.WorkloadKind,
+		peerNamespace: f.Peer.Namespace, peerService: peerName(f.Peer),
+		port: servicePort(f), symptom: string(f.Symptom), cause: string(f.Cause),
+	}
+}
+
+// peerName returns the Service or the label that an operator gave. A label is
+// free text, and a scrape must be UTF-8.
+func peerName(p flow.Peer) string {
+	return strings.ToValidUTF8(cmp.Or(p.Service, p.Name), "?")
+}
+
+// servicePort returns the port that the service listens on. While the role
+// is unknown either port may be an ephemeral one, so it is empty.
+func servicePort(f flow.Finding) string {
+	switch f.Role {
+	case flow.Client:
+		return strconv.Itoa(int(f.Peer.Addr.Port()))
+	case flow.Server:
+		return strconv.Itoa(int(f.Local.Addr.Port()))
+	}
+	return ""
+}
+
+// tally is what the gauges show of an edge.
+type tally struct {
+	flows   int
+	oldest  time.Duration
+	unacked uint64 // bytes
+}
+
+func (t tally) plus(o tally) tally {
+	return tally{flows: t.flows + o.flows, oldest: max(t.oldest, o.oldest), unacked: t.unacked + o.unacked}
+}
+
+// tallyEdges sums up the findings that are reported.
+func tallyEdges(fs []flow.Finding, now time.Time) map[edge]tally {
+	edges := make(map[edge]tally)
+	for _, f := range fs {
+		if f.Mute != "" {
+			continue
+		}
+		t := tally{flows: 1, unacked: uint64(f.Unacknowledged)}
+		if !f.Since.IsZero() {
+			t.oldest = max(0, now.Sub(f.Since))
+		}
+		e := edgeOf(f)
+		edges[e] = edges[e].plus(t)
+	}
+	return edges
+}
+
+// limit lets the edges with the most flows keep their names and sums up the
+// others under overflow. It returns the edges that it folded.
+func limit(edges map[edge]tally, most int) (kept map[edge]tally, folded []edge) {
+	if most <= 0 || len(edges) <= most {
+		return edges, nil
+	}
+	order := make([]edge, 0, len(edges))
+	for e := range edges {
+		order = append(order, e)
+	}
+	slices.SortFunc(order, func(a, b edge) int {
+		return cmp.Or(cmp.Compare(edges[b].flows, edges[a].flows), strings.Compare(a.key(), b.key()))
+	})
+	kept = make(map[edge]tally, most+1)
+	for _, e := range order[:most] {
+		kept[e] = edges[e]
+	}
+	rest := edge{peerService: overflow}
+	for _, e := range order[most:] {
+		kept[rest] = kept[rest].plus(edges[e])
+	}
+	return kept, order[most:]
+}
+
+func (e edge) key() string { return strings.Join(e.values(), "\x00") }

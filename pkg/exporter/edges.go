@@ -1,0 +1,74 @@
+package exporter
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// edgeCollector shows the live findings by edge. An edge without a finding
+// has no series, so series of things that are gone go with them.
+type edgeCollector struct {
+	reader    flow.Reader
+	now       func() time.Time
+	maxSeries int
+
+	flows, oldest, unacked, overflowed *prometheus.Desc
+
+	mu     sync.Mutex
+	folded map[edge]bool // the edges that were under overflow at the last scrape
+	count  uint64        // how often an edge came under overflow
+}
+
+func newEdgeCollector(opts Options) *edgeCollector {
+	labels := edgeLabels()
+	return &edgeCollector{
+		reader: opts.Reader, now: opts.Now, maxSeries: opts.MaxSeries,
+		flows: prometheus.NewDesc("tcpstuck_flows",
+			"Flows that are stuck now.", labels, nil),
+		oldest: prometheus.NewDesc("tcpstuck_flows_oldest_age_seconds",
+			"How long the oldest of the edge's stuck flows has made no progress.", labels, nil),
+		unacked: prometheus.NewDesc("tcpstuck_unacked_bytes",
+			"Bytes that the edge's stuck flows have sent without an acknowledgement.", labels, nil),
+		overflowed: prometheus.NewDesc("tcpstuck_series_overflowed_total",
+			"Times that an edge lost its name to the limit on series and fell under peer_service=\"_overflow\".", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *edgeCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.flows, c.oldest, c.unacked, c.overflowed} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
+	edges, folded := limit(tallyEdges(c.reader.Findings(), c.now()), c.maxSeries)
+	for e, t := range edges {
+		values := e.values()
+		ch <- prometheus.MustNewConstMetric(c.flows, prometheus.GaugeValue, float64(t.flows), values...)
+		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, t.oldest.Seconds(), values...)
+		ch <- prometheus.MustNewConstMetric(c.unacked, prometheus.GaugeValue, float64(t.unacked), values...)
+	}
+	ch <- prometheus.MustNewConstMetric(c.overflowed, prometheus.CounterValue, float64(c.overflow(folded)))
+}
+
+// overflow counts the edges that were not folded before, so that the number
+// does not depend on how often somebody scrapes.
+func (c *edgeCollector) overflow(folded []edge) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := make(map[edge]bool, len(folded))
+	for _, e := range folded {
+		now[e] = true
+		if !c.folded[e] {
+			c.count++
+		}
+	}
+	c.folded = now
+	return c.count
+}

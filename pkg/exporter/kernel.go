@@ -1,0 +1,72 @@
+package exporter
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// kernelCollector shows what the kernel side counts. When its counters
+// cannot be read they are absent from the scrape, never zero.
+type kernelCollector struct {
+	opts Options
+
+	retransmissions, lost, attached *prometheus.Desc
+	runTime, runs, recursionMisses  *prometheus.Desc
+}
+
+func newKernelCollector(opts Options) *kernelCollector {
+	program := []string{"program"}
+	return &kernelCollector{
+		opts: opts,
+		retransmissions: prometheus.NewDesc("tcpstuck_retransmissions_total",
+			"Retransmissions of every flow of the node, healthy ones included.", []string{"kind"}, nil),
+		lost: prometheus.NewDesc("tcpstuck_records_lost_total",
+			"Records of the kernel side that were lost, by stage. A resync makes good for them.", []string{"stage"}, nil),
+		attached: prometheus.NewDesc("tcpstuck_attached",
+			"1 while a kernel program is attached.", program, nil),
+		runTime: prometheus.NewDesc("tcpstuck_bpf_run_seconds_total",
+			"Time that a kernel program has run, where the kernel keeps it.", program, nil),
+		runs: prometheus.NewDesc("tcpstuck_bpf_runs_total",
+			"Runs of a kernel program, where the kernel keeps them.", program, nil),
+		recursionMisses: prometheus.NewDesc("tcpstuck_bpf_recursion_misses_total",
+			"Runs of a kernel program that the kernel skipped: what they would have counted is missing.", program, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *kernelCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.retransmissions, c.lost, c.attached, c.runTime, c.runs, c.recursionMisses} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *kernelCollector) Collect(ch chan<- prometheus.Metric) {
+	counters, err := c.opts.Kernel.Counters()
+	if err != nil {
+		c.opts.Log.Warn("Cannot read the kernel side's counters", "err", err)
+		return
+	}
+	counter := func(d *prometheus.Desc, v float64, label string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, label)
+	}
+	for _, kind := range flow.RetransmissionKinds() {
+		counter(c.retransmissions, float64(counters.Retransmissions[kind]), string(kind))
+	}
+	for _, stage := range flow.LossStages() {
+		counter(c.lost, float64(counters.Lost[stage]), string(stage))
+	}
+	for _, p := range counters.Programs {
+		ch <- prometheus.MustNewConstMetric(c.attached, prometheus.GaugeValue, number(p.Attached), p.Name)
+		if p.RunTime != nil {
+			counter(c.runTime, p.RunTime.Seconds(), p.Name)
+		}
+		if p.Runs != nil {
+			counter(c.runs, float64(*p.Runs), p.Name)
+		}
+		if p.RecursionMisses != nil {
+			counter(c.recursionMisses, float64(*p.RecursionMisses), p.Name)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+)
+
+// shutdownTimeout is how long a scrape that is under way may take after the
+// agent was told to stop.
+const shutdownTimeout = 3 * time.Second
+
+// Flags adds --web.listen-address and --web.config.file to the program. Their
+// values are what Serve takes.
+func Flags(app *kingpin.Application, listenAddress string) *web.FlagConfig {
+	return kingpinflag.AddFlags(app, listenAddress)
+}
+
+// ServeOptions is what the TCP port shows. All fields are required.
+type ServeOptions struct {
+	Web     *web.FlagConfig
+	Metrics http.Handler
+	Ready   func() error // nil once the agent can be trusted, else why not yet
+	Log     *slog.Logger
+}
+
+// Serve serves /metrics, /healthz and /readyz until the context ends, which
+// is not an error. Nothing on this port tells about a single flow.
+func Serve(ctx context.Context, opts ServeOptions) error {
+	server := &http.Server{
+		Handler:           handler(opts),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- web.ListenAndServe(server, opts.Web, opts.Log) }()
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve metrics: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		_ = server.Close() // a scrape that hangs does not hold up the agent
+	}
+	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return nil
+}
+
+func handler(opts ServeOptions) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", opts.Metrics)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := opts.Ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	return mux
+}

@@ -1,0 +1,109 @@
+package exporter
+
+import (
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// stateCollector shows what the agent knows at the moment of the scrape:
+// flows that are counted only, its sources, its sinks and itself.
+type stateCollector struct {
+	opts Options
+
+	suspects, externalServer, closing *prometheus.Desc
+	sourceUp, lastSync                *prometheus.Desc
+	dropped, feature, build           *prometheus.Desc
+}
+
+func newStateCollector(opts Options) *stateCollector {
+	return &stateCollector{
+		opts: opts,
+		suspects: prometheus.NewDesc("tcpstuck_suspects",
+			"Flows without progress that are not reported yet.", nil, nil),
+		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
+			"Accepted flows without progress whose clients are outside the cluster: counted, never reported.", nil, nil),
+		closing: prometheus.NewDesc("tcpstuck_closing_flows",
+			"Flows without progress that have only a FIN outstanding: counted, never reported.", nil, nil),
+		sourceUp: prometheus.NewDesc("tcpstuck_source_up",
+			"1 while a source of evidence can be trusted.", []string{"source"}, nil),
+		lastSync: prometheus.NewDesc("tcpstuck_source_last_sync_timestamp_seconds",
+			"When a source of evidence was last in step with what it describes. 0: never.", []string{"source"}, nil),
+		dropped: prometheus.NewDesc("tcpstuck_events_dropped_total",
+			"Events that a sink could not take.", []string{"sink"}, nil),
+		feature: prometheus.NewDesc("tcpstuck_feature",
+			"1 where this kernel and this agent have the feature and use it.", []string{"feature"}, nil),
+		build: prometheus.NewDesc("tcpstuck_build_info",
+			"Always 1; the labels say what is running.", []string{"version", "goversion"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.suspects, c.externalServer, c.closing, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(c.suspects, float64(c.opts.Reader.Suspects()))
+	muted := mutes(c.opts.Reader.Findings())
+	gauge(c.externalServer, float64(muted[flow.MuteExternalClient]))
+	gauge(c.closing, float64(muted[flow.MuteClosing]))
+
+	health := healthBySource(c.opts.Reader.Health())
+	for _, source := range flow.Sources() {
+		h := health[source]
+		gauge(c.sourceUp, number(h.Up), string(source))
+		gauge(c.lastSync, timestamp(h), string(source))
+	}
+	for feature, on := range c.opts.Features {
+		gauge(c.feature, number(on), feature)
+	}
+	gauge(c.build, 1, c.opts.Version, runtime.Version())
+
+	if c.opts.Dropped == nil {
+		return
+	}
+	for sink, n := range c.opts.Dropped() {
+		ch <- prometheus.MustNewConstMetric(c.dropped, prometheus.CounterValue, float64(n), sink)
+	}
+}
+
+func mutes(fs []flow.Finding) map[flow.Mute]int {
+	n := make(map[flow.Mute]int)
+	for _, f := range fs {
+		n[f.Mute]++
+	}
+	return n
+}
+
+func healthBySource(hs []flow.Health) map[flow.Source]flow.Health {
+	m := make(map[flow.Source]flow.Health, len(hs))
+	for _, h := range hs {
+		m[h.Source] = h
+	}
+	return m
+}
+
+func timestamp(h flow.Health) float64 {
+	if h.LastSync.IsZero() {
+		return 0
+	}
+	return float64(h.LastSync.UnixMilli()) / 1000
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
