@@ -1,0 +1,207 @@
+// Package monitor is the life of each flow as a pure state machine: a flow
+// under suspicion becomes stuck, recovers or ends. Time is passed in; nothing
+// here does I/O. A Monitor is not safe for concurrent use.
+package monitor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Kind is what happened to a flow.
+type Kind int
+
+// The kinds of change.
+const (
+	// Suspected: it has something outstanding and makes no progress.
+	Suspected Kind = iota
+	// Due: it made no progress for as long as makes a flow stuck.
+	Due
+	// Updated: a reading of a known flow, nothing else changed.
+	Updated
+	// Recovered: snd_una advanced.
+	Recovered
+	// Ended: the socket went to CLOSE.
+	Ended
+	// Vanished: it is gone and its end was not seen.
+	Vanished
+)
+
+// Change is one step in the life of a flow.
+type Change struct {
+	Kind   Kind
+	Socket flow.Socket // the last reading
+	End    *flow.End   // for Ended
+	// Stuck is true when the flow had been stuck before this change.
+	Stuck bool
+	At    time.Time
+}
+
+// absences is how many complete snapshots in a row must lack a flow before
+// that means anything: one can miss a living socket while others die.
+const absences = 2
+
+type entry struct {
+	socket flow.Socket
+	stuck  bool
+	absent int
+}
+
+// Monitor holds every flow under suspicion and every stuck one.
+type Monitor struct {
+	stuckAfter time.Duration
+	limit      int
+	flows      map[flow.ID]*entry
+	suspects   int
+	refused    uint64
+}
+
+// New returns a monitor that calls a flow stuck after stuckAfter without
+// progress and holds at most limit flows.
+func New(stuckAfter time.Duration, limit int) *Monitor {
+	return &Monitor{stuckAfter: stuckAfter, limit: limit, flows: map[flow.ID]*entry{}}
+}
+
+// Observe takes a reading of one socket.
+func (m *Monitor) Observe(s flow.Socket) []Change {
+	e := m.flows[s.ID]
+	if e == nil {
+		return m.suspect(s)
+	}
+	e.absent = 0
+	if s.At.Before(e.socket.At) {
+		return nil // a queued record that a snapshot has overtaken
+	}
+	if !s.Live {
+		return []Change{m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At})}
+	}
+	if s.Una != e.socket.Una { // it moved, and stands still again
+		recovered := m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At})
+		return append([]Change{recovered}, m.suspect(s)...)
+	}
+	if s.Since.After(e.socket.Since) {
+		s.Since = e.socket.Since // the oldest stamp is the one of this episode
+	}
+	e.socket = s
+	return []Change{{Kind: Updated, Socket: s, Stuck: e.stuck, At: s.At}}
+}
+
+func (m *Monitor) suspect(s flow.Socket) []Change {
+	if !s.Live || s.MPTCP {
+		return nil
+	}
+	if len(m.flows) >= m.limit {
+		m.refused++
+		return nil
+	}
+	m.flows[s.ID] = &entry{socket: s}
+	m.suspects++
+	return []Change{{Kind: Suspected, Socket: s, At: s.At}}
+}
+
+// Snapshot takes a complete reading of all suspects, made at a time. Flows
+// that are absent from two in a row have vanished.
+func (m *Monitor) Snapshot(sockets []flow.Socket, at time.Time) []Change {
+	var changes []Change
+	seen := make(map[flow.ID]struct{}, len(sockets))
+	for _, s := range sockets {
+		seen[s.ID] = struct{}{}
+		changes = append(changes, m.Observe(s)...)
+	}
+	for id, e := range m.flows {
+		if _, ok := seen[id]; ok || e.socket.At.After(at) {
+			continue
+		}
+		e.absent++
+		if e.absent >= absences {
+			changes = append(changes, m.remove(e, Change{Kind: Vanished, Socket: e.socket, At: at}))
+		}
+	}
+	return changes
+}
+
+// End takes the end of a socket.
+func (m *Monitor) End(end flow.End) []Change {
+	e := m.flows[end.ID]
+	if e == nil {
+		return nil
+	}
+	return []Change{m.remove(e, Change{Kind: Ended, Socket: e.socket, End: &end, At: end.At})}
+}
+
+// Tick returns the flows that have made no progress for long enough, oldest
+// first. A flow is returned until Stick is called for it: what the last
+// reading says may have changed since, so take a snapshot first.
+func (m *Monitor) Tick(now time.Time) []Change {
+	var due []Change
+	for _, e := range m.flows {
+		if !e.stuck && now.Sub(e.socket.Since) >= m.stuckAfter {
+			due = append(due, Change{Kind: Due, Socket: e.socket, At: now})
+		}
+	}
+	slices.SortFunc(due, func(a, b Change) int { return a.Socket.Since.Compare(b.Socket.Since) })
+	return due
+}
+
+// Next returns when the next suspect will be due; zero: there is none.
+func (m *Monitor) Next() time.Time {
+	var next time.Time
+	for _, e := range m.flows {
+		if e.stuck {
+			continue
+		}
+		if at := e.socket.Since.Add(m.stuckAfter); next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// Stick makes a suspect stuck. It reports whether the flow was a suspect.
+func (m *Monitor) Stick(id flow.ID) bool {
+	e := m.flows[id]
+	if e == nil || e.stuck {
+		return false
+	}
+	e.stuck = true
+	m.suspects--
+	return true
+}
+
+// Socket returns the last reading of a flow.
+func (m *Monitor) Socket(id flow.ID) (s flow.Socket, stuck, ok bool) {
+	e := m.flows[id]
+	if e == nil {
+		return flow.Socket{}, false, false
+	}
+	return e.socket, e.stuck, true
+}
+
+// IDs returns every flow that is held, stuck or not.
+func (m *Monitor) IDs() []flow.ID {
+	ids := make([]flow.ID, 0, len(m.flows))
+	for id := range m.flows {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Suspects returns how many flows are under suspicion and not stuck.
+func (m *Monitor) Suspects() int { return m.suspects }
+
+// Len returns how many flows are held.
+func (m *Monitor) Len() int { return len(m.flows) }
+
+// Refused returns how many suspects found the monitor full.
+func (m *Monitor) Refused() uint64 { return m.refused }
+
+func (m *Monitor) remove(e *entry, c Change) Change {
+	delete(m.flows, e.socket.ID)
+	if !e.stuck {
+		m.suspects--
+	}
+	c.Stuck = e.stuck
+	return c
+}

@@ -1,0 +1,182 @@
+package monitor_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+)
+
+const stuckAfter = 10 * time.Second
+
+var start = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func at(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+
+// reading is socket 1 without progress since start, read at a time.
+func reading(seconds float64, una uint32) flow.Socket {
+	return flow.Socket{ID: 1, Live: true, Since: start, At: at(seconds), Una: una}
+}
+
+func moved(seconds float64) flow.Socket {
+	s := reading(seconds, 9)
+	s.Live, s.Since = false, time.Time{}
+	return s
+}
+
+type step struct {
+	Kind  monitor.Kind
+	Stuck bool
+}
+
+func steps(changes []monitor.Change) []step {
+	var all []step
+	for _, c := range changes {
+		all = append(all, step{c.Kind, c.Stuck})
+	}
+	return all
+}
+
+func TestLife(t *testing.T) {
+	end := flow.End{ID: 1, At: at(20)}
+	other := reading(1, 1)
+	other.ID = 2
+	for _, c := range []struct {
+		name string
+		live func(m *monitor.Monitor) []monitor.Change
+		want []step
+	}{
+		{"a first reading is a suspicion", func(m *monitor.Monitor) []monitor.Change {
+			return m.Observe(reading(0, 1))
+		}, []step{{monitor.Suspected, false}}},
+		{"not before its time", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			return m.Tick(at(9.999))
+		}, nil},
+		{"due after stuck-after", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			return m.Tick(at(10))
+		}, []step{{monitor.Due, false}}},
+		{"stuck is not due again", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			m.Stick(1)
+			return m.Tick(at(10))
+		}, nil},
+		{"progress ends a suspicion", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			return append(m.Observe(moved(1)), m.Tick(at(30))...)
+		}, []step{{monitor.Recovered, false}}},
+		{"progress of a stuck flow", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			m.Stick(1)
+			return m.Snapshot([]flow.Socket{moved(12)}, at(12))
+		}, []step{{monitor.Recovered, true}}},
+		{"progress and a new standstill", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			m.Stick(1)
+			return m.Observe(reading(12, 5))
+		}, []step{{monitor.Recovered, true}, {monitor.Suspected, false}}},
+		{"an end", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			m.Stick(1)
+			return m.End(end)
+		}, []step{{monitor.Ended, true}}},
+		{"an end of a stranger", func(m *monitor.Monitor) []monitor.Change {
+			return m.End(end)
+		}, nil},
+		{"absence from one snapshot means nothing", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			return m.Snapshot(nil, at(1))
+		}, nil},
+		{"absence from two does", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			return append(m.Snapshot(nil, at(1)), m.Snapshot(nil, at(2))...)
+		}, []step{{monitor.Vanished, false}}},
+		{"two absences with a sighting between", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			m.Snapshot(nil, at(1))
+			m.Observe(reading(1.5, 1))
+			return m.Snapshot(nil, at(2))
+		}, nil},
+		{"a snapshot from before the sighting", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(3, 1))
+			return append(m.Snapshot(nil, at(1)), m.Snapshot(nil, at(2))...)
+		}, nil},
+		{"a late record does not turn time back", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(5, 1))
+			return m.Observe(reading(4, 1))
+		}, nil},
+		{"a reading of a moving socket is no suspicion", func(m *monitor.Monitor) []monitor.Change {
+			return m.Observe(moved(1))
+		}, nil},
+		{"MPTCP subflows are never suspects", func(m *monitor.Monitor) []monitor.Change {
+			s := reading(0, 1)
+			s.MPTCP = true
+			return m.Observe(s)
+		}, nil},
+		{"beyond the limit", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			m.Observe(other)
+			third := other
+			third.ID = 3
+			return m.Observe(third)
+		}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := monitor.New(stuckAfter, 2)
+			if diff := cmp.Diff(c.want, steps(c.live(m))); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSuspectsAreCounted(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	m.Observe(reading(0, 1))
+	if m.Suspects() != 1 || m.Len() != 1 {
+		t.Errorf("%d suspects of %d", m.Suspects(), m.Len())
+	}
+	if !m.Stick(1) || m.Stick(1) {
+		t.Error("a flow becomes stuck once")
+	}
+	if m.Suspects() != 0 || m.Len() != 1 {
+		t.Errorf("%d suspects of %d once it is stuck", m.Suspects(), m.Len())
+	}
+	m.End(flow.End{ID: 1})
+	if m.Suspects() != 0 || m.Len() != 0 {
+		t.Errorf("%d suspects of %d after its end", m.Suspects(), m.Len())
+	}
+}
+
+func TestTheOldestStampOfAnEpisodeStays(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	m.Observe(reading(1, 1))
+	later := reading(2, 1)
+	later.Since = at(0.5)
+	m.Observe(later)
+	if s, _, _ := m.Socket(1); !s.Since.Equal(start) {
+		t.Errorf("since %v, want %v", s.Since, start)
+	}
+}
+
+func TestNextIsTheFirstDeadline(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	if !m.Next().IsZero() {
+		t.Error("a deadline without a suspect")
+	}
+	m.Observe(reading(1, 1))
+	younger := reading(1, 1)
+	younger.ID, younger.Since = 2, at(0.7)
+	m.Observe(younger)
+	if got := m.Next(); !got.Equal(at(10)) {
+		t.Errorf("next deadline %v, want %v", got, at(10))
+	}
+	m.Stick(1)
+	if got := m.Next(); !got.Equal(at(10.7)) {
+		t.Errorf("next deadline %v, want %v", got, at(10.7))
+	}
+}
