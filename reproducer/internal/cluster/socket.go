@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Socket is what the kernel says of one socket of a pod.
+type Socket struct {
+	State          flow.TCPState
+	Unacknowledged uint32 // bytes written and not acknowledged
+}
+
+// Socket looks up the pod's socket with this local address. Found is false
+// where there is none.
+func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, err error) {
+	err = p.NS.Do(func() error {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			all, err := netlink.SocketDiagTCP(family)
+			if err != nil {
+				return fmt.Errorf("list sockets of %s: %w", p.Name, err)
+			}
+			for _, d := range all {
+				addr, _ := netip.AddrFromSlice(d.ID.Source)
+				if netip.AddrPortFrom(addr.Unmap(), d.ID.SourcePort) != local {
+					continue
+				}
+				s, found = Socket{State: flow.TCPState(d.State), Unacknowledged: d.WQueue}, true
+			}
+		}
+		return nil
+	})
+	return s, found, err
+}
