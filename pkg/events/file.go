@@ -1,0 +1,98 @@
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// fileMode lets the group read: a log collector seldom runs as root.
+const fileMode = 0o640
+
+// File is a sink that appends each event as one line of JSON. A file that
+// was moved away or removed, as log rotation does, is created again.
+type File struct {
+	path string
+	file *os.File // nil after a failure: the next write opens it again
+	torn bool     // the last line was cut short
+}
+
+// NewFile opens the file, or creates it.
+func NewFile(path string) (*File, error) {
+	f := &File{path: path}
+	if err := f.open(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Write appends one line.
+func (f *File) Write(ev flow.Event) error {
+	line, err := Line(ev)
+	if err != nil {
+		return err
+	}
+	if err := f.reopen(); err != nil {
+		return err
+	}
+	if f.torn {
+		line = append([]byte{'\n'}, line...)
+	}
+	n, err := f.file.Write(line)
+	if err == nil {
+		f.torn = false
+		return nil
+	}
+	f.torn = f.torn && n == 0 || n > 0
+	_ = f.Close()
+	return fmt.Errorf("write event: %w", err)
+}
+
+// Close closes the file. Everything was written before.
+func (f *File) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	err := f.file.Close()
+	f.file = nil
+	return err
+}
+
+// reopen makes f.file the file that has the path now.
+func (f *File) reopen() error {
+	if f.file == nil {
+		return f.open()
+	}
+	is, err := os.Stat(f.path)
+	if err == nil {
+		was, err := f.file.Stat()
+		if err == nil && os.SameFile(is, was) {
+			return nil
+		}
+	}
+	_ = f.Close()
+	f.torn = false
+	return f.open()
+}
+
+func (f *File) open() error {
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, fileMode)
+	if err != nil {
+		return fmt.Errorf("open events file: %w", err)
+	}
+	f.file = file
+	return nil
+}
+
+// Line returns the event as one line of JSON, its newline included.
+func Line(ev flow.Event) ([]byte, error) {
+	ev.Time = ev.Time.UTC().Round(time.Millisecond)
+	line, err := json.Marshal(ev)
+	if err != nil {
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	return append(line, '\n'), nil
+}
