@@ -93,7 +93,12 @@ func Ended() flow.Finding {
 	f.Backend.Since = f.Since
 	f.Outcome, f.Err, f.Unsent, f.Timeouts = flow.TimedOut, "ETIMEDOUT", 2048, 15
 	f.GivesUp = flow.GivesUp{At: f.EndedAt}
-	f.History = append(f.History, flow.Step{At: f.EndedAt, What: "the kernel gave up: ETIMEDOUT"})
+	f.Sentence = "default/client-6c9f7d8b5c-x7x2k sent to default/server through a conntrack entry of a deleted backend until the kernel gave up."
+	f.Evidence = nil
+	f.History = []flow.Step{
+		{At: f.EndedAt, What: "the kernel gave up: ETIMEDOUT"}, // told last, whatever its place
+		{At: f.Since, What: "progress stopped at 6 unacknowledged bytes"},
+	}
 	return f
 }
 

@@ -1,0 +1,167 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// rowsPerGroup keeps a storm from scrolling its own summary away.
+const rowsPerGroup = 50
+
+// View is what a node says of itself at one moment.
+type View struct {
+	Now      time.Time
+	Node     string
+	Flows    []flow.Finding // live, and where asked for muted and ended ones
+	Suspects int
+	Counted  map[flow.Mute]int
+	Sources  []flow.Health
+}
+
+// Dump writes the summary, a row for each flow, and how far the sources can
+// be trusted. Lines are at most width characters where words allow it.
+func Dump(w io.Writer, v View, width int) error {
+	return v.write(w, width, func(b *strings.Builder) { v.cards(b, width) })
+}
+
+// DumpWide is Dump with one line for each flow, in columns without spaces.
+func DumpWide(w io.Writer, v View, width int) error {
+	return v.write(w, width, func(b *strings.Builder) { v.table(b) })
+}
+
+func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
+	var b strings.Builder
+	groups := Summarize(v.Flows)
+	if len(groups) == 0 {
+		b.WriteString("No flow is stuck.\n")
+	}
+	for _, g := range groups {
+		b.WriteString(wrap(g.Line(v.Now), width, 4) + "\n")
+		b.WriteString("    " + wrap(g.Why(), width, 4) + "\n")
+	}
+	if len(v.Flows) > 0 {
+		b.WriteByte('\n')
+		rows(&b)
+	}
+	b.WriteByte('\n')
+	if len(groups) > 0 {
+		fmt.Fprintf(&b, "The story and the cure of one: tcpstuck explain %s\n", groups[0].Findings[0].ID)
+	}
+	if watched := Watched(v.Suspects, v.Counted); watched != "" {
+		b.WriteString(wrap(watched, width, 4) + "\n")
+	}
+	where := strings.TrimSpace(v.Node + " at " + v.Now.Format("15:04:05 MST"))
+	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// cards writes the rows group by group, then what is counted only, then what
+// has ended.
+func (v View) cards(b *strings.Builder, width int) {
+	indent := 0
+	for _, f := range v.Flows {
+		indent = max(indent, len(f.ID.String())+2)
+	}
+	for _, g := range Summarize(v.Flows) {
+		for _, f := range g.Findings[:min(len(g.Findings), rowsPerGroup)] {
+			b.WriteString(card(f, v.Now, width, indent))
+		}
+		if more := len(g.Findings) - rowsPerGroup; more > 0 {
+			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", number(more))
+		}
+	}
+	v.section(b, "Counted only:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
+	v.section(b, "Ended recently:", width, indent, flow.Finding.Ended)
+}
+
+func (v View) section(b *strings.Builder, title string, width, indent int, in func(flow.Finding) bool) {
+	fs := slices.Collect(func(yield func(flow.Finding) bool) {
+		for _, f := range v.Flows {
+			if in(f) && !yield(f) {
+				return
+			}
+		}
+	})
+	if len(fs) == 0 {
+		return
+	}
+	b.WriteString("\n" + title + "\n")
+	for _, f := range fs[:min(len(fs), rowsPerGroup)] {
+		b.WriteString(card(f, v.Now, width, indent))
+	}
+	if more := len(fs) - rowsPerGroup; more > 0 {
+		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", number(more))
+	}
+}
+
+func card(f flow.Finding, now time.Time, width, indent int) string {
+	r := NewRow(f, now)
+	return fmt.Sprintf("%-*s%s\n%*s%s\n",
+		indent, r.ID, pack(path(f, r), " ", width, indent),
+		indent, "", pack([]string{r.Why + " for " + r.Age, r.AtRisk, r.GivesUp}, " · ", width, indent))
+}
+
+// path is who → where → backend, or who ← where for an accepted flow.
+func path(f flow.Finding, r Row) []string {
+	arrow := "→ "
+	if f.Role == flow.Server {
+		arrow = "← "
+	}
+	parts := []string{r.Who}
+	for _, hop := range r.Where {
+		parts = append(parts, arrow+hop)
+	}
+	return parts
+}
+
+func (v View) table(b *strings.Builder) {
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "ID\tROLE\tOWNER\tWORKLOAD\tPROCESS\tLOCAL\tPEER\tBACKEND\tPOD\tSTATE\tSYMPTOM\tCAUSE\tAGE\tUNACKED\tUNSENT\tTIMEOUTS\tGIVES-UP\tOUTCOME")
+	for _, f := range v.Flows {
+		_, _ = fmt.Fprintln(t, strings.Join(columns(f, v.Now), "\t"))
+	}
+	_ = t.Flush()
+}
+
+// columns has no spaces in its values and a dash for what is not known.
+func columns(f flow.Finding, now time.Time) []string {
+	owner, deployed, name := "", "", cmp.Or(f.Peer.Name, f.Peer.Addr.String())
+	if f.Local.Pod != "" {
+		owner = f.Local.Namespace + "/" + f.Local.Pod
+	}
+	if f.Local.Workload != "" {
+		deployed = f.Local.WorkloadKind + "/" + f.Local.Workload
+	}
+	if f.Peer.Service != "" {
+		name = peer(f.Peer)
+	}
+	var b flow.Backend
+	address := ""
+	if f.Backend != nil {
+		b, address = *f.Backend, f.Backend.Addr.String()
+	}
+	until := ""
+	switch {
+	case f.GivesUp.Never:
+		until = "never"
+	case f.GivesUp.Known():
+		until = f.GivesUp.At.UTC().Format(time.RFC3339)
+	}
+	all := []string{
+		f.ID.String(), string(f.Role), owner, deployed, process(f.Local), f.Local.Addr.String(), name, address, b.Pod,
+		string(b.State), string(f.Symptom), string(f.Cause), span(age(f, now)), fmt.Sprint(f.Unacknowledged),
+		fmt.Sprint(f.Unsent), fmt.Sprint(f.Timeouts), until, string(f.Outcome),
+	}
+	for i, s := range all {
+		all[i] = cmp.Or(strings.ReplaceAll(s, " ", "_"), "-")
+	}
+	return all
+}

@@ -1,0 +1,58 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Watched says what is not reported but watched or counted; empty: nothing.
+func Watched(suspects int, counted map[flow.Mute]int) string {
+	var parts []string
+	if suspects > 0 {
+		parts = append(parts, count(suspects, "suspect", "suspects")+" (no progress, not reported yet)")
+	}
+	if n := counted[flow.MuteExternalClient]; n > 0 {
+		parts = append(parts, count(n, "accepted flow of a vanished external client", "accepted flows of vanished external clients"))
+	}
+	if n := counted[flow.MuteClosing]; n > 0 {
+		parts = append(parts, count(n, "flow that only waits to close", "flows that only wait to close"))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	says := "Watched or counted only: " + strings.Join(parts, ", ")
+	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing] == 0 {
+		return says + "."
+	}
+	return says + "; --all lists what is counted."
+}
+
+// Sources says which sources can be trusted, and why others cannot.
+func Sources(hs []flow.Health, now time.Time) string {
+	var up, down []string
+	for _, h := range hs {
+		if h.Up {
+			up = append(up, string(h.Source))
+			continue
+		}
+		says := string(h.Source) + " DEGRADED"
+		if !h.LastSync.IsZero() {
+			says += " (last in step " + span(now.Sub(h.LastSync)) + " ago)"
+		}
+		if h.Detail != "" {
+			says += ": " + h.Detail
+		}
+		down = append(down, says)
+	}
+	var parts []string
+	if len(up) > 0 {
+		parts = append(parts, strings.Join(up, ", ")+" ok")
+	}
+	parts = append(parts, down...)
+	if len(parts) == 0 {
+		return "Sources: none."
+	}
+	return "Sources: " + strings.Join(parts, "; ") + "."
+}

@@ -1,0 +1,182 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Row is one finding in words.
+type Row struct {
+	ID      string
+	Who     string   // the owner on this node
+	Where   []string // the peer as the socket sees it, then the backend where it is another
+	Why     string   // symptom · cause
+	Age     string   // without progress
+	AtRisk  string   // what an application can still lose, or has lost
+	GivesUp string   // when the kernel aborts it, or how it ended
+}
+
+// NewRow says a finding in words at the moment now.
+func NewRow(f flow.Finding, now time.Time) Row {
+	return Row{
+		ID:      f.ID.String(),
+		Who:     who(f.Local),
+		Where:   where(f, now),
+		Why:     why(f),
+		Age:     span(age(f, now)),
+		AtRisk:  atRisk(f),
+		GivesUp: givesUp(f, now),
+	}
+}
+
+// age goes on after the finding was last looked at, until it has ended.
+func age(f flow.Finding, now time.Time) time.Duration {
+	if f.Since.IsZero() || f.Ended() {
+		return f.Age()
+	}
+	return now.Sub(f.Since)
+}
+
+func who(l flow.Local) string {
+	if l.Pod == "" {
+		return cmp.Or(process(l), "unknown process at "+l.Addr.String())
+	}
+	var known []string
+	if l.Workload != "" && l.Workload != l.Pod {
+		known = append(known, strings.TrimSpace(l.WorkloadKind+" "+l.Workload))
+	}
+	if p := process(l); p != "" {
+		known = append(known, p)
+	}
+	return l.Namespace + "/" + l.Pod + parens(strings.Join(known, ", "))
+}
+
+// process says comm[pid], or what is known of it.
+func process(l flow.Local) string {
+	if l.PID == 0 {
+		return l.Comm
+	}
+	return fmt.Sprintf("%s[%d]", cmp.Or(l.Comm, "?"), l.PID)
+}
+
+func where(f flow.Finding, now time.Time) []string {
+	name := peer(f.Peer)
+	if f.Backend == nil {
+		return []string{name}
+	}
+	since := ""
+	if !f.Backend.Since.IsZero() {
+		since = span(now.Sub(f.Backend.Since)) + " ago"
+	}
+	about := parens(backend(f, since))
+	if f.Backend.Addr == f.Peer.Addr {
+		return []string{name + about}
+	}
+	return []string{name, f.Backend.Addr.String() + about}
+}
+
+// peer names the remote end as the application knows it.
+func peer(p flow.Peer) string {
+	switch {
+	case p.Service != "":
+		return fmt.Sprintf("%s/%s:%d", p.Namespace, p.Service, p.Addr.Port())
+	case p.Name != "":
+		return fmt.Sprintf("%s (%s)", p.Name, p.Addr)
+	}
+	return p.Addr.String()
+}
+
+// backend says what is known of the backend: which pod it is, and its state.
+func backend(f flow.Finding, since string) string {
+	b := f.Backend
+	var known []string
+	if b.Pod != "" {
+		known = append(known, "pod "+podName(*b, f.Peer))
+	}
+	switch b.State {
+	case flow.BackendDeleted:
+		known = append(known, strings.TrimSpace("deleted "+since))
+	case flow.BackendTerminating:
+		known = append(known, strings.TrimSpace("terminating "+since))
+	case flow.BackendUnlisted:
+		known = append(known, "no longer a backend")
+	case flow.BackendListed:
+		known = append(known, "still listed")
+	}
+	return strings.Join(known, ", ")
+}
+
+// podName leaves the namespace out where the Service has said it already.
+func podName(b flow.Backend, p flow.Peer) string {
+	if b.Namespace == "" || p.Service != "" && p.Namespace == b.Namespace {
+		return b.Pod
+	}
+	return b.Namespace + "/" + b.Pod
+}
+
+func parens(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+func why(f flow.Finding) string {
+	return string(f.Symptom) + " · " + string(f.Cause)
+}
+
+func atRisk(f flow.Finding) string {
+	bytes := uint64(f.Unacknowledged) + uint64(f.Unsent)
+	what := "nothing"
+	if bytes > 0 {
+		what = size(bytes)
+	}
+	if !f.Ended() {
+		return what + " at risk"
+	}
+	return what + " outstanding"
+}
+
+func givesUp(f flow.Finding, now time.Time) string {
+	if f.Ended() {
+		return ended(f, now)
+	}
+	switch {
+	case f.GivesUp.Never:
+		return "never gives up"
+	case !f.GivesUp.Known():
+		return "not known when it gives up"
+	case f.GivesUp.At.Before(now):
+		return "gives up at any moment"
+	}
+	return fmt.Sprintf("gives up in %s (%s)", span(f.GivesUp.At.Sub(now)), clock(now, f.GivesUp.At))
+}
+
+func ended(f flow.Finding, now time.Time) string {
+	how := cmp.Or(string(f.Outcome), "ended unseen")
+	if f.Err != "" {
+		how += " with " + f.Err
+	}
+	return how + " at " + clock(now, f.EndedAt)
+}
+
+// destination is where a finding's packets go, as something that many
+// findings can share: the ephemeral port of a client is left out.
+func destination(f flow.Finding) string {
+	addr := f.Peer.Addr
+	if f.Backend != nil {
+		addr = f.Backend.Addr
+	}
+	if f.Role == flow.Server {
+		return addr.Addr().String()
+	}
+	if f.Peer.Name != "" {
+		return peer(flow.Peer{Name: f.Peer.Name, Addr: netip.AddrPortFrom(addr.Addr(), addr.Port())})
+	}
+	return addr.String()
+}

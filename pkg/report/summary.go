@@ -1,0 +1,146 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Group is the findings that are stuck at one destination for one cause.
+type Group struct {
+	Cause    flow.Cause
+	Findings []flow.Finding
+
+	destination string
+}
+
+// Summarize groups the live findings that are not muted, worst first: most
+// flows, then the soonest to give up.
+func Summarize(fs []flow.Finding) []Group {
+	type key struct {
+		destination string
+		cause       flow.Cause
+	}
+	var groups []Group
+	index := make(map[key]int)
+	for _, f := range fs {
+		if f.Ended() || f.Mute != "" {
+			continue
+		}
+		k := key{destination(f), f.Cause}
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k] = i
+			groups = append(groups, Group{Cause: f.Cause, destination: k.destination})
+		}
+		groups[i].Findings = append(groups[i].Findings, f)
+	}
+	for _, g := range groups {
+		slices.SortStableFunc(g.Findings, func(a, b flow.Finding) int { return sooner(a.GivesUp, b.GivesUp) })
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		return cmp.Or(
+			cmp.Compare(len(b.Findings), len(a.Findings)),
+			sooner(a.Findings[0].GivesUp, b.Findings[0].GivesUp),
+			strings.Compare(a.destination, b.destination),
+			strings.Compare(string(a.Cause), string(b.Cause)),
+		)
+	})
+	return groups
+}
+
+// sooner orders by when the kernel gives up: known times, never, not known.
+func sooner(a, b flow.GivesUp) int {
+	rank := func(g flow.GivesUp) int {
+		switch {
+		case !g.Known():
+			return 2
+		case g.Never:
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.At.Compare(b.At))
+}
+
+// Line says the group in one line: how many, whose, where to, until when.
+func (g Group) Line(now time.Time) string {
+	first := g.Findings[0]
+	arrow := "→"
+	if first.Role == flow.Server {
+		arrow = "←"
+	}
+	line := fmt.Sprintf("%s of %s %s %s", count(len(g.Findings), "flow", "flows"), g.whose(), arrow, g.destination)
+	if first.Backend != nil {
+		since := ""
+		if !first.Backend.Since.IsZero() {
+			since = clock(now, first.Backend.Since)
+		}
+		line += parens(backend(first, since))
+	}
+	return line + g.until(now)
+}
+
+// Why says the cause, and at which Services and with which symptoms it shows.
+func (g Group) Why() string {
+	var services, symptoms []string
+	for _, f := range g.Findings {
+		if f.Peer.Service != "" {
+			services = include(services, peer(f.Peer))
+		}
+		symptoms = include(symptoms, string(f.Symptom))
+	}
+	parts := append(services, strings.Join(symptoms, ", "), string(g.Cause))
+	return strings.Join(parts, " · ") + ": " + meaning(g.Cause)
+}
+
+func (g Group) whose() string {
+	var owners []string
+	for _, f := range g.Findings {
+		owners = include(owners, workload(f.Local))
+	}
+	if len(owners) == 1 {
+		return owners[0]
+	}
+	return count(len(owners), "workload", "workloads")
+}
+
+func (g Group) until(now time.Time) string {
+	first, many := g.Findings[0].GivesUp, len(g.Findings) > 1
+	switch {
+	case !first.Known():
+		return ""
+	case first.Never && many:
+		return ", none ever gives up"
+	case first.Never:
+		return ", never gives up"
+	}
+	says := ", gives up in "
+	if many {
+		says = ", first gives up in "
+	}
+	return says + span(first.At.Sub(now))
+}
+
+// workload names the thing that an operator deploys, or the process.
+func workload(l flow.Local) string {
+	switch {
+	case l.Workload != "":
+		return l.Namespace + "/" + l.Workload
+	case l.Pod != "":
+		return l.Namespace + "/" + l.Pod
+	}
+	return cmp.Or(l.Comm, "an unknown process")
+}
+
+func include(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
