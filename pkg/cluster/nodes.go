@@ -1,0 +1,86 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+)
+
+// node is a Node in the list.
+type node struct{ Node }
+
+// SetNode records a Node as it is now.
+func (s *State) SetNode(n Node, at time.Time) {
+	s.write(func() { s.setNode(n) })
+}
+
+// DeleteNode records that a Node went.
+func (s *State) DeleteNode(name string, at time.Time) {
+	s.write(func() { s.deleteNode(name, at) })
+}
+
+func (s *State) setNode(n Node) {
+	old := s.nodes[n.Name]
+	if old != nil && old.equal(n) {
+		return
+	}
+	fresh := &node{n}
+	s.nodes[n.Name] = fresh
+	s.goneNodes.drop(n.Name)
+	for _, ip := range n.Addrs {
+		s.at(ip).node = fresh
+	}
+	if old != nil {
+		s.vacate(old)
+	}
+	s.touch(n.Addrs...)
+	if old == nil || old.State != n.State {
+		s.touchNode(n.Name)
+	}
+}
+
+func (s *State) deleteNode(name string, at time.Time) {
+	old := s.nodes[name]
+	if old == nil {
+		return
+	}
+	delete(s.nodes, name)
+	s.goneNodes.put(name, at)
+	s.vacate(old)
+	s.touchNode(name)
+}
+
+// vacate takes a node's record from the addresses that are still its own.
+func (s *State) vacate(old *node) {
+	for _, ip := range old.Addrs {
+		if a := s.addrs[ip]; a != nil && a.node == old {
+			a.node = nil
+			s.tidy(ip)
+		}
+		s.touch(ip)
+	}
+}
+
+// touchNode marks what runs on a node: its state is part of their answer.
+func (s *State) touchNode(name string) {
+	for _, p := range s.pods {
+		if p.Node == name {
+			s.touch(p.IPs...)
+		}
+	}
+	for ip, a := range s.addrs {
+		if slices.ContainsFunc(a.listings, func(l *listing) bool { return l.ep.Node == name }) {
+			s.touch(ip)
+		}
+	}
+}
+
+// nodeState returns how a node is, as far as is known.
+func (s *State) nodeState(name string) NodeState {
+	if n := s.nodes[name]; n != nil {
+		return n.State
+	}
+	if _, went := s.goneNodes.get(name); went {
+		return NodeDeleted
+	}
+	return ""
+}

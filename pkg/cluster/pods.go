@@ -1,0 +1,216 @@
+package cluster
+
+import (
+	"net/netip"
+	"time"
+)
+
+// pod is a pod in the list, and when it was seen.
+type pod struct {
+	Pod
+	seen    time.Time // first
+	changed time.Time // when it came into its phase: living, terminating, finished
+}
+
+// gone is a pod that was seen to go.
+type gone struct {
+	pod         Key
+	uid         string
+	node        string
+	hostNetwork bool
+	created     time.Time
+	asked       bool // it was never in the list: it was asked for and not found
+	at          time.Time
+}
+
+// podID identifies a pod over time. A name is given again, a UID is not;
+// only lists written by hand lack it.
+func podID(k Key, uid string) string {
+	if uid != "" {
+		return uid
+	}
+	return k.String()
+}
+
+func (p *pod) id() string { return podID(p.Key(), p.UID) }
+
+// held returns the addresses that belong to the pod alone.
+func (p *pod) held() []netip.Addr {
+	if p == nil || p.Finished || p.HostNetwork {
+		return nil
+	}
+	return p.IPs
+}
+
+// shared returns the addresses that the pod shares with its node.
+func (p *pod) shared() []netip.Addr {
+	if p == nil || p.Finished || !p.HostNetwork {
+		return nil
+	}
+	return p.IPs
+}
+
+func (p *pod) samePhase(q *pod) bool {
+	return p.Finished == q.Finished && p.Terminating == q.Terminating
+}
+
+func (p *pod) former(at time.Time) former {
+	return former{id: p.id(), pod: p.Key(), uid: p.UID, node: p.Node, created: p.CreatedAt, at: at}
+}
+
+// SetPod records a pod as it is now. A pod of the same name with another UID
+// is thereby known to be gone.
+func (s *State) SetPod(p Pod, at time.Time) {
+	s.write(func() { s.setPod(p, at) })
+}
+
+// DeletePod records that a pod went, or that it was asked for and not found.
+// An empty uid means the pod that has the name now.
+func (s *State) DeletePod(k Key, uid string, at time.Time) {
+	s.write(func() { s.deletePod(k, uid, at) })
+}
+
+func (s *State) setPod(p Pod, at time.Time) {
+	s.health.hasPods = true
+	s.trim(&p)
+	n := &pod{Pod: p, seen: at, changed: at}
+	old := s.pods[p.Key()]
+	switch {
+	case old == nil:
+	case old.id() != n.id():
+		s.removePod(old, at)
+		old = nil
+	case old.equal(p):
+		return
+	default:
+		n.seen = old.seen
+		if old.samePhase(n) {
+			n.changed = old.changed
+		}
+	}
+	s.gonePods.drop(n.id())
+	s.pods[p.Key()], s.podsByID[n.id()] = n, n
+	s.move(old, n, at)
+}
+
+// trim drops and shares what a State needs once or not at all.
+func (s *State) trim(p *Pod) {
+	p.Namespace, p.Node = s.interned.of(p.Namespace), s.interned.of(p.Node)
+	p.Workload, p.WorkloadKind = s.interned.of(p.Workload), s.interned.of(p.WorkloadKind)
+	if s.opts.Node != "" && p.Node != s.opts.Node {
+		p.Containers = nil
+	}
+}
+
+func (s *State) deletePod(k Key, uid string, at time.Time) {
+	p := s.pods[k]
+	if p != nil && (uid == "" || uid == p.UID) {
+		s.removePod(p, at)
+		return
+	}
+	if uid == "" {
+		return
+	}
+	if _, known := s.gonePods.get(uid); known {
+		return
+	}
+	s.gonePods.put(uid, gone{pod: k, uid: uid, asked: true, at: at})
+	s.touchPod(uid)
+}
+
+func (s *State) removePod(p *pod, at time.Time) {
+	delete(s.pods, p.Key())
+	delete(s.podsByID, p.id())
+	if p.Finished {
+		at = p.changed // it was dead before its record went
+	}
+	s.gonePods.put(p.id(), gone{
+		pod: p.Key(), uid: p.UID, node: p.Node, hostNetwork: p.HostNetwork, created: p.CreatedAt, at: at,
+	})
+	s.move(p, nil, at)
+}
+
+// move takes the addresses of a pod from its old record to its new one;
+// either may be nil.
+func (s *State) move(old, n *pod, at time.Time) {
+	for _, ip := range n.held() {
+		a := s.at(ip)
+		a.pods = append(a.pods, n)
+	}
+	for _, ip := range old.held() {
+		s.leave(ip, old, at)
+	}
+	for _, ip := range n.shared() {
+		s.at(ip).hostPods++
+	}
+	for _, ip := range old.shared() {
+		s.at(ip).hostPods--
+		s.tidy(ip)
+	}
+	if old == nil && n.Finished && !n.HostNetwork {
+		for _, ip := range n.IPs { // first seen when it was over
+			s.remember(ip, n.former(at))
+		}
+	}
+	if old != nil {
+		s.touch(old.IPs...)
+	}
+	if n != nil {
+		s.touch(n.IPs...)
+	}
+}
+
+// leave takes a pod's record from an address, and remembers the pod unless a
+// newer record of it holds the address.
+func (s *State) leave(ip netip.Addr, old *pod, at time.Time) {
+	a := s.at(ip)
+	stays := false
+	kept := a.pods[:0]
+	for _, p := range a.pods {
+		if p == old {
+			continue
+		}
+		stays = stays || p.id() == old.id()
+		kept = append(kept, p)
+	}
+	clear(a.pods[len(kept):])
+	a.pods = kept
+	if !stays {
+		s.remember(ip, old.former(at))
+		s.tidy(ip)
+	}
+}
+
+// touchPod marks the addresses that slices list for a pod without a record.
+func (s *State) touchPod(id string) {
+	for ip, a := range s.addrs {
+		for _, l := range a.listings {
+			if l.id() == id {
+				s.touch(ip)
+			}
+		}
+	}
+}
+
+// PodByIP returns the living pod that an address belongs to: never a
+// host-network or a finished one.
+func (s *State) PodByIP(ip netip.Addr) (Pod, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.addrs[ip.Unmap()].holder()
+	if p == nil {
+		return Pod{}, false
+	}
+	return p.Pod, true
+}
+
+// PodByUID returns the pod with that UID, if it is in the list.
+func (s *State) PodByUID(uid string) (Pod, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.podsByID[uid]
+	if p == nil {
+		return Pod{}, false
+	}
+	return p.Pod, true
+}
