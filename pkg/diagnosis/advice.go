@@ -1,0 +1,93 @@
+package diagnosis
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+func now(format string, args ...any) flow.Advice {
+	return flow.Advice{Now: fmt.Sprintf(format, args...)}
+}
+
+func forGood(format string, args ...any) flow.Advice {
+	return flow.Advice{ForGood: fmt.Sprintf(format, args...)}
+}
+
+func adviseStaleConntrack(e Evidence) []flow.Advice {
+	advice := []flow.Advice{now("%s", e.Conntrack.Entry.DeleteCommand())}
+	if e.Service != nil && e.Service.Backends == 0 {
+		advice = append(advice, now("Wait with that until %s has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.", place(e)))
+	} else {
+		advice = append(advice, now("Look again afterwards: where kube-proxy has not yet dropped the dead backend from its rules, the flow is sent there anew."))
+	}
+	return append(advice, bound(e)...)
+}
+
+func advisePeerDeleted(e Evidence) []flow.Advice {
+	return append(kill(e), bound(e)...)
+}
+
+func advisePeerUnreachable(e Evidence) []flow.Advice {
+	advice := []flow.Advice{now("Nothing here is known to be dead: do not delete anything. Look at the way to %s first.", e.Target())}
+	if e.Backend.Node != "" {
+		advice = append(advice, now("kubectl describe node %s", e.Backend.Node))
+	}
+	return append(advice, bound(e)...)
+}
+
+func advisePeerSilent(e Evidence) []flow.Advice {
+	advice := []flow.Advice{now("Ask whoever runs %s whether it lives, and look at firewalls and NAT gateways between: they forget idle connections.", place(e))}
+	return append(append(advice, kill(e)...), bound(e)...)
+}
+
+func adviseSlowReader(e Evidence) []flow.Advice {
+	advice := []flow.Advice{now("Find out why the reader at %s has stopped: a stack trace of that process, or its own stuck upstream.", e.Target())}
+	return append(advice, forGood("Give the application a write timeout: TCP_USER_TIMEOUT also bounds a zero window, but kills readers that are merely slow."))
+}
+
+func adviseUnknown(e Evidence) []flow.Advice {
+	return append([]flow.Advice{now("%sss -tinop %s", inside(e), filter(e.Socket))}, bound(e)...)
+}
+
+// kill is the command that ends one connection at once: its owner reads
+// ECONNABORTED and can reconnect.
+func kill(e Evidence) []flow.Advice {
+	return []flow.Advice{now("%sss -K %s", inside(e), filter(e.Socket))}
+}
+
+// inside prefixes a command so that it runs in the socket's own network
+// namespace.
+func inside(e Evidence) string {
+	if e.Local.PID == 0 {
+		return ""
+	}
+	return fmt.Sprintf("nsenter -t %d -n ", e.Local.PID)
+}
+
+func filter(s flow.Socket) string {
+	return fmt.Sprintf("src %s sport = :%d dst %s dport = :%d", literal(s.Local.Addr()), s.Local.Port(), literal(s.Remote.Addr()), s.Remote.Port())
+}
+
+func literal(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}
+
+// bound is what keeps a flow from hanging for a quarter of an hour: by role,
+// because an accepted socket takes its options from its listener.
+func bound(e Evidence) []flow.Advice {
+	if e.Socket.UserTimeout > 0 {
+		return []flow.Advice{forGood("TCP_USER_TIMEOUT is set to %s: shorten it if that is too long.", Duration(e.Socket.UserTimeout))}
+	}
+	if e.Role == flow.Server {
+		return []flow.Advice{forGood("Set TCP_USER_TIMEOUT (30 s, say) on the listening socket: accepted ones inherit it. Add keepalive for connections that only read.")}
+	}
+	return []flow.Advice{
+		forGood("Set TCP_USER_TIMEOUT (30 s, say) on the client's socket. Keepalive alone does not help: it does not run while data is unacknowledged."),
+		forGood("Behind Envoy or Istio: socket_options level 6, name 18 (TCP_USER_TIMEOUT, in ms) on the cluster's upstream_bind_config."),
+	}
+}

@@ -1,0 +1,93 @@
+// Package diagnosis turns evidence into a verdict: symptom, cause, a plain
+// sentence and advice. It is one ordered rule table over pure predicates: the
+// same evidence gives the same verdict, and the first rule that holds decides.
+package diagnosis
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Evidence is all that was asked about one flow, and what came back.
+type Evidence struct {
+	Now        time.Time
+	StuckAfter time.Duration // how long without progress makes a flow stuck
+
+	Socket    flow.Socket
+	Role      flow.Role
+	Local     flow.Local
+	Peer      flow.Peer
+	Conntrack Conntrack
+	Backend   cluster.Backend         // of Target
+	Service   *cluster.ServiceAddress // that the socket's peer address belongs to; nil: none
+	Cluster   flow.Health
+	Route     *flow.Route // from this node to Target; nil: not asked
+	RouteErr  error
+	RouteAt   time.Time
+	GivesUp   flow.GivesUp
+}
+
+// Conntrack is what conntrack said. Exactly one of Entry, Missing and Err is
+// set once it was asked.
+type Conntrack struct {
+	At      time.Time // when it was asked; zero: never
+	Entry   *flow.Translation
+	Missing bool  // there is no entry
+	Err     error // it could not say
+}
+
+// Target returns where the socket's packets really go: what conntrack makes of
+// the remote address, or the remote address itself.
+func (e Evidence) Target() netip.AddrPort {
+	if e.Conntrack.Entry != nil {
+		return e.Conntrack.Entry.Backend()
+	}
+	return e.Socket.Remote
+}
+
+// redirected reports whether conntrack sends the flow elsewhere than its
+// socket believes. Masquerading alone does not.
+func (e Evidence) redirected() bool {
+	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && e.Target() != e.Socket.Remote
+}
+
+// settled is how long after a removal an acknowledgement may still have been
+// under way.
+const settled = time.Second
+
+// gone reports whether the flow's backend is dead as far as this very path
+// shows. The wire outranks every record: a peer that acknowledged something
+// after its removal was alive then (a force-deleted container lives on for
+// seconds, behind a partition for hours), so only silence since then counts.
+func (e Evidence) gone() bool {
+	if e.Backend.State != flow.BackendDeleted {
+		return false
+	}
+	heard := e.Socket.LastAck
+	if heard.IsZero() || !heard.After(e.Backend.Since.Add(settled)) {
+		return true
+	}
+	return e.Now.Sub(heard) >= e.StuckAfter
+}
+
+// answers reports whether the peer is heard although nothing moves.
+func (e Evidence) answers() bool {
+	return e.Socket.SackedOut > 0 || e.Socket.LastAck.After(e.Socket.Since.Add(settled))
+}
+
+// nodeDown reports whether the records say that the backend's node is not
+// there to answer.
+func (e Evidence) nodeDown() bool {
+	switch e.Backend.NodeState {
+	case cluster.NodeNotReady, cluster.NodeUnreachable, cluster.NodeDeleted:
+		return true
+	}
+	return false
+}
+
+// snat reports whether the peer of an accepted socket is a node, which
+// usually hides a client behind it.
+func (e Evidence) snat() bool { return e.Role == flow.Server && e.Peer.Class == flow.PeerNode }

@@ -1,0 +1,129 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// record lists what was asked and what came back, in the order in which it
+// was asked.
+func record(e Evidence) []flow.Evidence {
+	all := []flow.Evidence{{
+		Source: string(flow.SourceKernel), At: e.Socket.At,
+		Asked: fmt.Sprintf("socket %s in network namespace %d", e.Socket.ID, e.Socket.NetNS), Answer: kernelAnswer(e.Socket),
+	}}
+	if !e.Conntrack.At.IsZero() {
+		all = append(all, flow.Evidence{
+			Source: string(flow.SourceConntrack), At: e.Conntrack.At,
+			Asked: "entry for " + e.Socket.Tuple().String(), Answer: conntrackAnswer(e),
+		})
+	}
+	if e.Service != nil {
+		all = append(all, flow.Evidence{
+			Source: string(flow.SourceCluster), At: e.Now,
+			Asked: "Service at " + e.Socket.Remote.String(), Answer: serviceAnswer(e),
+		})
+	}
+	all = append(all, flow.Evidence{
+		Source: string(flow.SourceCluster), At: e.Now,
+		Asked: "backend " + e.Target().String(), Answer: backendAnswer(e),
+	})
+	if e.Route != nil || e.RouteErr != nil {
+		all = append(all, flow.Evidence{
+			Source: string(flow.SourceRoute), At: e.RouteAt,
+			Asked: "route from this node to " + e.Target().Addr().String(), Answer: routeAnswer(e),
+		})
+	}
+	return all
+}
+
+func kernelAnswer(s flow.Socket) string {
+	parts := []string{s.State.String(), fmt.Sprintf("%d bytes unacknowledged, %d unsent", s.Unacknowledged, s.Unsent)}
+	if s.FinOutstanding {
+		parts = append(parts, "a FIN outstanding")
+	}
+	parts = append(parts, fmt.Sprintf("%d timeouts", s.Timeouts))
+	if s.SendWindow == 0 {
+		parts = append(parts, fmt.Sprintf("peer's window 0, %d probes unanswered", s.ProbesOut))
+	}
+	if s.SendErr != 0 {
+		parts = append(parts, "last transmission refused with "+Errno(s.SendErr))
+	}
+	if s.SoftErr != 0 {
+		parts = append(parts, "soft error "+Errno(s.SoftErr))
+	}
+	if !s.LastAck.IsZero() {
+		parts = append(parts, "peer last heard at "+clock(s.LastAck))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func conntrackAnswer(e Evidence) string {
+	c := e.Conntrack
+	switch {
+	case c.Err != nil:
+		return "no answer: " + c.Err.Error()
+	case c.Entry == nil:
+		return "no entry"
+	}
+	t := c.Entry
+	answer := fmt.Sprintf("%s, expires in %s, packets go to %s", t.State, Duration(t.Timeout), t.Backend())
+	if t.Accepted() {
+		answer = fmt.Sprintf("%s, expires in %s, connected from %s", t.State, Duration(t.Timeout), t.Backend())
+	}
+	if t.Assured {
+		answer += " [ASSURED]"
+	}
+	if t.Unreplied {
+		answer += " [UNREPLIED]"
+	}
+	return answer
+}
+
+func serviceAnswer(e Evidence) string {
+	s := e.Service
+	answer := fmt.Sprintf("%s of %s/%s, %d ready endpoints", s.Kind, s.Namespace, s.Name, s.Backends)
+	if s.Deleted {
+		answer += ", deleted" + at(s.DeletedAt, " at ")
+	}
+	return answer
+}
+
+func backendAnswer(e Evidence) string {
+	b := e.Backend
+	state := b.State
+	if state == "" {
+		state = flow.BackendUnknown
+	}
+	answer := string(state)
+	if b.How != "" {
+		answer += ": " + b.How
+	}
+	if b.Node != "" && b.NodeState != "" {
+		answer += fmt.Sprintf("; node %s is %s", b.Node, b.NodeState)
+	}
+	return answer
+}
+
+func routeAnswer(e Evidence) string {
+	if e.RouteErr != nil {
+		return "no answer: " + e.RouteErr.Error()
+	}
+	r := e.Route
+	if r.Err != "" {
+		return fmt.Sprintf("%s (%s)", r.Type, r.Err)
+	}
+	answer := r.Type
+	if r.Via.IsValid() {
+		answer += " via " + r.Via.String()
+	}
+	if r.Interface != "" {
+		answer += " dev " + r.Interface
+	}
+	if r.Neighbour != "" {
+		answer += ", next hop " + r.Neighbour
+	}
+	return answer
+}

@@ -1,0 +1,241 @@
+package diagnosis_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+var (
+	noon    = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	client  = netip.MustParseAddrPort("192.168.75.2:43580")
+	service = netip.MustParseAddrPort("10.96.0.10:8000")
+	server  = netip.MustParseAddrPort("192.168.136.2:8000")
+	outside = netip.MustParseAddrPort("203.0.113.9:5432")
+)
+
+func after(seconds float64) time.Time { return noon.Add(time.Duration(seconds * float64(time.Second))) }
+
+// calico is the case that gave tcpstuck its name: backend deleted at noon,
+// write 1 s later, first RTO at 1.4 s, judged at 1.5 s.
+func calico() diagnosis.Evidence {
+	ours := flow.Tuple{Src: client, Dst: service}
+	return diagnosis.Evidence{
+		Now: after(1.5), StuckAfter: 10 * time.Second,
+		Socket: flow.Socket{
+			ID: 0x1f3a, NetNS: 4026532590, Local: client, Remote: service, State: flow.Established, Live: true,
+			At: after(1.5), Since: after(1.4), LastAck: after(-4), Timeouts: 1, Retransmits: 1, PacketsOut: 1,
+			SendWindow: 65535, Pending: flow.TimerRetransmit, Unacknowledged: 6, RTO: 408 * time.Millisecond,
+		},
+		Role:  flow.Client,
+		Local: flow.Local{Addr: client, Namespace: "default", Pod: "client-1", Workload: "client", WorkloadKind: "Deployment", PID: 4711, Comm: "echo"},
+		Peer:  flow.Peer{Class: flow.PeerService, Addr: service, Namespace: "default", Service: "server"},
+		Conntrack: diagnosis.Conntrack{At: after(1.5), Entry: &flow.Translation{
+			Asked: ours, Orig: ours, Reply: flow.Tuple{Src: server, Dst: client}, State: "ESTABLISHED", Timeout: 298 * time.Second, Assured: true,
+		}},
+		Backend: cluster.Backend{
+			Addr: server, Namespace: "default", Pod: "server-1", Node: "node-b", NodeState: cluster.NodeReady,
+			State: flow.BackendDeleted, Since: noon, How: "pod default/server-1 was in the list until 12:00:00",
+		},
+		Service: &cluster.ServiceAddress{Namespace: "default", Name: "server", Kind: cluster.ClusterIP, Backends: 1},
+		Cluster: flow.Health{Source: flow.SourceCluster, Up: true},
+		GivesUp: flow.GivesUp{At: after(940)},
+	}
+}
+
+func headless(e *diagnosis.Evidence) {
+	e.Socket.Remote, e.Peer = server, flow.Peer{Class: flow.PeerPod, Addr: server}
+	e.Service, e.Conntrack = nil, diagnosis.Conntrack{At: e.Now, Missing: true}
+}
+
+func external(e *diagnosis.Evidence) {
+	e.Socket.Remote, e.Peer = outside, flow.Peer{Class: flow.PeerExternal, Addr: outside, Name: "orders-db"}
+	e.Service, e.Conntrack = nil, diagnosis.Conntrack{At: e.Now, Missing: true}
+	e.Backend = cluster.Backend{Addr: outside, State: flow.BackendUnknown}
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*diagnosis.Evidence)
+		want   flow.Cause
+		atOnce bool
+		says   string // part of the sentence
+	}{
+		{"calico", func(*diagnosis.Evidence) {}, flow.StaleConntrack, true,
+			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC"},
+		{"headless", headless, flow.PeerDeleted, true, "its peer 192.168.136.2:8000, the pod default/server-1, was deleted"},
+		{"the wire first: heard 1.2 s after the removal", func(e *diagnosis.Evidence) {
+			e.Socket.LastAck, e.Socket.Since, e.Now = after(1.2), after(1.7), after(2)
+		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
+		{"heard 0.8 s after the removal: still under way", func(e *diagnosis.Evidence) {
+			e.Socket.LastAck = after(0.8)
+		}, flow.StaleConntrack, true, ""},
+		{"silent for stuck-after since it was heard", func(e *diagnosis.Evidence) {
+			e.Socket.LastAck, e.Socket.Since, e.Now = after(1.2), after(1.7), after(11.2)
+		}, flow.StaleConntrack, true, ""},
+		{"backend listed", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
+			flow.PeerUnreachable, false, "is silent, although it is listed as alive"},
+		{"backend terminating", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendTerminating },
+			flow.Unknown, false, "not known to be dead"},
+		{"backend terminating on a node that is down", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.NodeState = flow.BackendTerminating, cluster.NodeNotReady
+		}, flow.PeerUnreachable, false, "the node node-b"},
+		{"deleted outranks the node", func(e *diagnosis.Evidence) { e.Backend.NodeState = cluster.NodeUnreachable },
+			flow.StaleConntrack, true, ""},
+		{"backend unlisted", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.Services = flow.BackendUnlisted, []string{"default/server"}
+		}, flow.Unknown, false, "no longer a backend of default/server; not known to be dead"},
+		{"records out of date", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.How = flow.BackendUnknown, "the API has not answered for 40s"
+		}, flow.Unknown, false, "the API has not answered for 40s"},
+		{"no record at all", func(e *diagnosis.Evidence) {
+			e.Backend = cluster.Backend{Addr: server, State: flow.BackendUnknown}
+		}, flow.Unknown, false, "no record names 192.168.136.2:8000"},
+		{"a Service address that nothing translates", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+		}, flow.Unknown, false, "no conntrack entry translates this Service address"},
+		{"conntrack cannot be asked", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Err: errors.New("operation not permitted")}, cluster.Backend{Addr: service}
+		}, flow.Unknown, false, "operation not permitted"},
+		{"an external database", external, flow.PeerSilent, false, "orders-db (203.0.113.9:5432), which is outside the cluster"},
+		{"a client behind a node", func(e *diagnosis.Evidence) {
+			headless(e)
+			e.Role, e.Peer.Class, e.Backend = flow.Server, flow.PeerNode, cluster.Backend{Addr: server, State: flow.BackendUnknown}
+		}, flow.PeerSilent, false, "a client behind its SNAT"},
+		{"a masqueraded connection is not redirected", func(e *diagnosis.Evidence) {
+			external(e)
+			ours := flow.Tuple{Src: client, Dst: outside}
+			e.Conntrack = diagnosis.Conntrack{At: e.Now, Entry: &flow.Translation{Asked: ours, Orig: ours,
+				Reply: flow.Tuple{Src: outside, Dst: netip.MustParseAddrPort("172.18.0.2:43580")}}}
+		}, flow.PeerSilent, false, ""},
+		{"an accepted connection's peer is the original source", func(e *diagnosis.Evidence) {
+			peer := netip.MustParseAddrPort("192.168.75.9:40000")
+			mine := netip.MustParseAddrPort("192.168.75.2:8000")
+			ours := flow.Tuple{Src: mine, Dst: peer}
+			e.Role, e.Socket.Local, e.Socket.Remote = flow.Server, mine, peer
+			e.Peer, e.Service = flow.Peer{Class: flow.PeerPod, Addr: peer}, nil
+			e.Conntrack = diagnosis.Conntrack{At: e.Now, Entry: &flow.Translation{Asked: ours, Reply: ours,
+				Orig: flow.Tuple{Src: peer, Dst: service}}}
+			e.Backend = cluster.Backend{Addr: peer, Namespace: "default", Pod: "client-9", State: flow.BackendDeleted, Since: noon}
+		}, flow.PeerDeleted, true, "its peer 192.168.75.9:40000, the pod default/client-9, was deleted"},
+		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SackedOut = flow.BackendListed, 2
+		}, flow.Unknown, false, "the oldest data does not get through"},
+		{"zero window that is answered", func(e *diagnosis.Evidence) {
+			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 1, 5
+		}, flow.SlowReader, false, "receive window of zero"},
+		{"zero window whose peer died", func(e *diagnosis.Evidence) {
+			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 4, 5
+		}, flow.StaleConntrack, true, ""},
+		{"dropped by a filter on this host", func(e *diagnosis.Evidence) {
+			e.Socket.SendErr = int(syscall.EPERM)
+		}, flow.Unknown, false, "this host refuses what it sends (EPERM)"},
+		{"the address belongs to a younger pod", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, after(-1)
+			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
+		}, flow.Unknown, false, "which of them the connection was opened to is not certain"},
+		{"the younger pod is the one that was connected to", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, after(-100)
+			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-200)}
+		}, flow.PeerUnreachable, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := calico()
+			c.change(&e)
+			v := diagnosis.Judge(e)
+			if v.Cause != c.want || v.AtOnce != c.atOnce {
+				t.Errorf("%s, at once %v; want %s, %v\n%s", v.Cause, v.AtOnce, c.want, c.atOnce, v.Sentence)
+			}
+			if !strings.Contains(v.Sentence, c.says) {
+				t.Errorf("the sentence does not say %q:\n%s", c.says, v.Sentence)
+			}
+			if len(v.Advice) == 0 || len(v.Evidence) < 2 {
+				t.Errorf("%d pieces of advice, %d of evidence", len(v.Advice), len(v.Evidence))
+			}
+		})
+	}
+}
+
+func TestSentenceOfTheCalicoCase(t *testing.T) {
+	want := "default/client-1 (Deployment client, echo pid 4711) has had no acknowledgement from default/server:8000 since 12:00:01 UTC (0.1s): " +
+		"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC. " +
+		"6 bytes are at risk; the kernel gives up at 12:15:40 UTC, in 15m38s."
+	if got := diagnosis.Judge(calico()).Sentence; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	all := func(e diagnosis.Evidence) string {
+		var b strings.Builder
+		for _, a := range diagnosis.Judge(e).Advice {
+			b.WriteString(a.Now + a.ForGood + "\n")
+		}
+		return b.String()
+	}
+	noEndpoints, asServer, bounded := calico(), calico(), calico()
+	noEndpoints.Service = &cluster.ServiceAddress{Namespace: "default", Name: "server"}
+	headless(&asServer)
+	asServer.Role = flow.Server
+	bounded.Socket.UserTimeout = 5 * time.Second
+	unreachable := calico()
+	unreachable.Backend.State = flow.BackendListed
+	for name, c := range map[string]struct{ got, want string }{
+		"the exact command":                    {all(calico()), "conntrack -D -f ipv4 -p tcp --orig-src 192.168.75.2 --orig-dst 10.96.0.10 --sport 43580 --dport 8000"},
+		"a warning where it would not help":    {all(noEndpoints), "until default/server:8000 has a ready endpoint"},
+		"a warning before kube-proxy synced":   {all(calico()), "Look again afterwards"},
+		"the listener's option for a server":   {all(asServer), "on the listening socket"},
+		"what is set is not advised":           {all(bounded), "TCP_USER_TIMEOUT is set to 5.0s"},
+		"nothing is deleted of what may live":  {all(unreachable), "do not delete anything"},
+		"the command that ends one connection": {all(asServer), "nsenter -t 4711 -n ss -K src 192.168.75.2 sport = :43580 dst 192.168.136.2 dport = :8000"},
+	} {
+		if !strings.Contains(c.got, c.want) {
+			t.Errorf("%s: no %q in\n%s", name, c.want, c.got)
+		}
+	}
+	if strings.Contains(all(unreachable), "conntrack -D") {
+		t.Error("a cure for a flow whose backend lives")
+	}
+}
+
+func TestMute(t *testing.T) {
+	data := flow.Socket{State: flow.Established, Unacknowledged: 1}
+	for _, c := range []struct {
+		name  string
+		s     flow.Socket
+		role  flow.Role
+		class flow.PeerClass
+		want  flow.Mute
+	}{
+		{"data at risk", data, flow.Client, flow.PeerService, ""},
+		{"only a FIN outstanding", flow.Socket{State: flow.LastAck, FinOutstanding: true}, flow.Client, flow.PeerService, flow.MuteClosing},
+		{"an orphan with data", flow.Socket{State: flow.FinWait1, Orphan: true, Unsent: 1}, flow.Client, flow.PeerService, ""},
+		{"a half-closed socket that is still open", flow.Socket{State: flow.CloseWait}, flow.Client, flow.PeerService, ""},
+		{"connecting", flow.Socket{State: flow.SynSent}, flow.Client, flow.PeerService, ""},
+		{"a vanished internet client", data, flow.Server, flow.PeerExternal, flow.MuteExternalClient},
+		{"an accepted connection from a pod", data, flow.Server, flow.PeerPod, ""},
+		{"a client of an external database", data, flow.Client, flow.PeerExternal, ""},
+	} {
+		if got := diagnosis.Mute(c.s, c.role, c.class); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 400 * time.Millisecond: "0.4s", 12 * time.Second: "12s", 700 * time.Second: "11m40s", 125 * time.Minute: "2h05m",
+	} {
+		if got := diagnosis.Duration(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}

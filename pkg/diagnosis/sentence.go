@@ -1,0 +1,147 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// sentence says who, where to, since when, why, and when it ends.
+func sentence(e Evidence, v Verdict, why string) string {
+	return fmt.Sprintf("%s %s %s since %s (%s): %s. %s", Who(e.Local), complaint(v.Symptom), place(e),
+		clock(e.Socket.Since), Duration(e.Now.Sub(e.Socket.Since)), why, stakes(e))
+}
+
+func complaint(s flow.Symptom) string {
+	switch s {
+	case flow.Connecting:
+		return "has been trying to connect to"
+	case flow.ZeroWindow:
+		return "may not send to"
+	case flow.LocalDrop:
+		return "gets nothing out to"
+	}
+	return "has had no acknowledgement from"
+}
+
+// stakes says what is at risk, and until when.
+func stakes(e Evidence) string {
+	risk := "No byte is at risk"
+	if n := e.Socket.AtRisk(); n > 0 {
+		risk = fmt.Sprintf("%s at risk", bytes(n))
+	}
+	switch {
+	case e.GivesUp.Never:
+		return risk + "; the kernel will never give up by itself."
+	case e.GivesUp.Known():
+		return fmt.Sprintf("%s; the kernel gives up at %s, in %s.", risk, clock(e.GivesUp.At), Duration(e.GivesUp.At.Sub(e.Now)))
+	}
+	return risk + "; when the kernel gives up is not known."
+}
+
+func bytes(n uint32) string {
+	if n == 1 {
+		return "1 byte is"
+	}
+	return fmt.Sprintf("%d bytes are", n)
+}
+
+// Who names the owner of a socket: its pod and workload, or its process.
+func Who(l flow.Local) string {
+	process := ""
+	if l.PID != 0 {
+		process = fmt.Sprintf("%s pid %d", l.Comm, l.PID)
+	}
+	if l.Pod == "" {
+		if process == "" {
+			return "A socket at " + l.Addr.String()
+		}
+		return process
+	}
+	var in []string
+	if l.Workload != "" {
+		in = append(in, l.WorkloadKind+" "+l.Workload)
+	}
+	if process != "" {
+		in = append(in, process)
+	}
+	if len(in) == 0 {
+		return l.Namespace + "/" + l.Pod
+	}
+	return fmt.Sprintf("%s/%s (%s)", l.Namespace, l.Pod, strings.Join(in, ", "))
+}
+
+// place names the peer as the socket knows it.
+func place(e Evidence) string {
+	p := e.Peer
+	switch {
+	case p.Service != "":
+		return fmt.Sprintf("%s/%s:%d", p.Namespace, p.Service, p.Addr.Port())
+	case p.Name != "":
+		return fmt.Sprintf("%s (%s)", p.Name, p.Addr)
+	case e.Backend.Pod != "" && !e.redirected():
+		return fmt.Sprintf("%s/%s (%s)", e.Backend.Namespace, e.Backend.Pod, p.Addr)
+	}
+	return p.Addr.String()
+}
+
+func backendName(e Evidence) string {
+	if e.Backend.Pod == "" {
+		return "the backend " + e.Target().String()
+	}
+	return fmt.Sprintf("the %s at %s", podName(e.Backend), e.Target())
+}
+
+func podName(b cluster.Backend) string {
+	if b.Pod == "" {
+		return "backend"
+	}
+	return fmt.Sprintf("pod %s/%s", b.Namespace, b.Pod)
+}
+
+func noLonger(services []string) string {
+	if len(services) == 0 {
+		return "in no EndpointSlice any more"
+	}
+	return "no longer a backend of " + strings.Join(services, ", ")
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+func at(t time.Time, preposition string) string {
+	if t.IsZero() {
+		return ""
+	}
+	return preposition + clock(t)
+}
+
+// Duration prints a duration as people say it: 0.4s, 12s, 11m40s, 2h05m.
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Errno returns the name of an errno, or "" for 0.
+func Errno(n int) string {
+	if n == 0 {
+		return ""
+	}
+	if name := unix.ErrnoName(unix.Errno(n)); name != "" {
+		return name
+	}
+	return fmt.Sprintf("errno %d", n)
+}

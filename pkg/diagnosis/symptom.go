@@ -1,0 +1,63 @@
+package diagnosis
+
+import (
+	"syscall"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Symptom returns what a socket without progress does, by the kernel fields
+// that set the cases apart.
+func Symptom(s flow.Socket) flow.Symptom {
+	switch {
+	case s.State == flow.SynSent:
+		return flow.Connecting
+	case s.SendWindow == 0:
+		return flow.ZeroWindow
+	case s.PacketsOut == 0 && s.Pending == flow.TimerProbe:
+		return flow.LocalDrop // nothing of it ever left this host
+	case refusedHere(s):
+		return flow.LocalDrop
+	}
+	return flow.Retransmitting
+}
+
+// refusedHere reports whether this host refused the last transmission: a
+// filter (EPERM), or routing (EHOSTUNREACH with a soft error of the route's
+// own kind; a failed neighbour leaves EHOSTUNREACH there as well, and is no
+// refusal).
+func refusedHere(s flow.Socket) bool {
+	switch syscall.Errno(s.SendErr) {
+	case syscall.EPERM:
+		return true
+	case syscall.EHOSTUNREACH:
+		switch syscall.Errno(s.SoftErr) {
+		case syscall.EINVAL, syscall.ENETUNREACH, syscall.EACCES:
+			return true
+		}
+	}
+	return false
+}
+
+// windowConfirmed reports whether the peer really answers with a zero window:
+// an acknowledgement resets icsk_probes_out, and a window that closed with
+// data in flight is judged by when the peer was last heard.
+func windowConfirmed(e Evidence) bool {
+	s := e.Socket
+	if s.PacketsOut == 0 {
+		return s.ProbesOut <= 1
+	}
+	return !s.LastAck.IsZero() && e.Now.Sub(s.LastAck) <= 2*s.RTO+settled
+}
+
+// Mute returns why a flow is only counted, or "" when it is to be reported.
+func Mute(s flow.Socket, role flow.Role, class flow.PeerClass) flow.Mute {
+	open := s.State == flow.SynSent || s.State == flow.Established || s.State == flow.CloseWait
+	if s.AtRisk() == 0 && (!open || s.Orphan) {
+		return flow.MuteClosing
+	}
+	if role == flow.Server && class == flow.PeerExternal {
+		return flow.MuteExternalClient
+	}
+	return ""
+}
