@@ -40,6 +40,9 @@ type Pod struct {
 	deleting   *time.Time // when its deletion was asked for, gracefully
 }
 
+// Address returns where the pod's server listens.
+func (p *Pod) Address() string { return netip.AddrPortFrom(p.Addr, Port).String() }
+
 // StartPod starts a pod and waits until its server listens, or its client
 // runs.
 func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {

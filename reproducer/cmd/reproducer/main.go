@@ -1,0 +1,64 @@
+// Command reproducer makes connections hang as they hang in real clusters, on
+// this kernel, and checks what the agent says of them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitUnexpected = 1 // the verdict was not the expected one
+	exitError      = 2 // it could not be played to its end
+)
+
+// errUnexpected is that a scenario was played and did not end as expected.
+var errUnexpected = errors.New("not as expected")
+
+const usage = `usage:
+  reproducer list [-o table|json]
+  reproducer run NAME [--json] [--keep] [--family 4|6|mapped] [--bin DIR]
+  reproducer demo [--bin DIR]
+
+Needs root. Everything happens in network namespaces of its own.`
+
+// init keeps the main goroutine on the process's first thread: the threads of
+// network namespaces end, and that one cannot.
+func init() { runtime.LockOSThread() }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := dispatch(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, errUnexpected):
+		os.Exit(exitUnexpected)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "reproducer:", err)
+		os.Exit(exitError)
+	}
+}
+
+func dispatch(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New(usage)
+	}
+	switch args[0] {
+	case "list":
+		return list(args[1:], os.Stdout)
+	case "run":
+		return run(ctx, args[1:], os.Stdout, os.Stderr)
+	case "demo":
+		return demo(ctx, args[1:], os.Stdout)
+	case "help", "-h", "--help":
+		fmt.Println(usage)
+		return nil
+	}
+	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
+}

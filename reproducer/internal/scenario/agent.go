@@ -1,0 +1,137 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+)
+
+const (
+	agentAddress = "127.0.0.1:9797" // in its node's namespace
+	stopGrace    = 5 * time.Second
+)
+
+// Agent is the agent under test, running on a node.
+type Agent struct {
+	*namespace.Process
+	cli    string // path of tcpstuck
+	socket string
+	events string
+	log    string
+	http   http.Client
+}
+
+// startAgent runs the agent on a node, in sight of that node's namespaces
+// alone, and waits until it is ready.
+func startAgent(ctx context.Context, opts Options, dir string, c *cluster.Cluster, n *cluster.Node, s Scenario) (*Agent, error) {
+	a := &Agent{
+		cli:    filepath.Join(opts.Bin, "tcpstuck"),
+		socket: filepath.Join(dir, "agent.sock"),
+		events: filepath.Join(dir, "events.jsonl"),
+		log:    filepath.Join(dir, "agent.log"),
+		http:   http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DialContext: dialIn(n.NS), DisableKeepAlives: true}},
+	}
+	args := []string{
+		"--cluster=file", "--cluster-state=" + c.StatePath(), "--socket=" + a.socket, "--events-file=" + a.events,
+		"--web.listen-address=" + agentAddress, "--node-name=" + n.Name, "--stuck-after=" + s.stuckAfter.String(),
+	}
+	for _, path := range c.Namespaces(n) {
+		args = append(args, "--scope-netns="+path)
+	}
+	log, err := os.Create(a.log)
+	if err != nil {
+		return nil, fmt.Errorf("make the agent's log: %w", err)
+	}
+	defer log.Close()
+	a.Process, err = n.NS.Start(namespace.Command{
+		Path: filepath.Join(opts.Bin, "tcpstuck-agent"), Args: append(args, s.agentArgs...), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ready, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := await(ready, a.ready); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for the agent to be ready: %w\n%s", err, a.Log()), a.Stop(stopGrace))
+	}
+	return a, nil
+}
+
+// ready asks the agent whether it is; an agent that has ended is an error.
+func (a *Agent) ready() (bool, error) {
+	select {
+	case <-a.Done():
+		return false, fmt.Errorf("the agent has ended: %w", a.Err())
+	default:
+	}
+	resp, err := a.http.Get("http://" + agentAddress + "/readyz")
+	if err != nil {
+		return false, nil // it does not listen yet
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK, nil
+}
+
+// Scrape reads the agent's metrics.
+func (a *Agent) Scrape() (Metrics, error) {
+	resp, err := a.http.Get("http://" + agentAddress + "/metrics")
+	if err != nil {
+		return nil, fmt.Errorf("scrape the agent: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("scrape the agent: %s", resp.Status)
+	}
+	return ParseMetrics(resp.Body)
+}
+
+// CLI runs tcpstuck against the agent and returns what it prints and its exit
+// code.
+func (a *Agent) CLI(ctx context.Context, args ...string) (out string, code int, err error) {
+	cmd := exec.CommandContext(ctx, a.cli, append(args, "--socket", a.socket)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	b, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() && exit.ExitCode() < 2 {
+		return string(b), exit.ExitCode(), nil
+	}
+	if err != nil {
+		return string(b), 2, fmt.Errorf("tcpstuck %s: %w: %s", strings.Join(args, " "), err, &stderr)
+	}
+	return string(b), 0, nil
+}
+
+// Log returns what the agent logged.
+func (a *Agent) Log() string {
+	b, err := os.ReadFile(a.log)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// dialIn returns a dialer whose connections start in a namespace.
+func dialIn(ns *namespace.Namespace) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		err = ns.Do(func() error {
+			// A literal address and no second try: the socket is made on
+			// this thread.
+			d := net.Dialer{FallbackDelay: -1, Timeout: time.Second}
+			conn, err = d.DialContext(ctx, network, address)
+			return err
+		})
+		return conn, err
+	}
+}

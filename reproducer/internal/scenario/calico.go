@@ -1,0 +1,73 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// calico is the case that gave the product its name.
+func calico() Scenario {
+	return Scenario{
+		Name: "calico",
+		Story: "A client talks to a ClusterIP; the server pod, on another node, is force-deleted and ignores SIGTERM.\n" +
+			"Its route is cut before its FIN could leave, and a blackhole route takes what still comes for it.\n" +
+			"The client's node translates to the dead pod for ever; the client hangs for a quarter of an hour.",
+		Expected:   Expectation{flow.Retransmitting, flow.StaleConntrack},
+		stuckAfter: 10 * time.Second,
+		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
+		fault:      forceDeleteServer,
+		check: func(l *Lab, f flow.Finding) error {
+			if f.Backend == nil || f.Backend.Addr.Addr() != l.Server.Addr || f.Backend.State != flow.BackendDeleted {
+				return fmt.Errorf("the backend is %+v, not the deleted pod %s", f.Backend, l.Server.Addr)
+			}
+			return nil
+		},
+	}
+}
+
+// startPair starts a server on node-b, a Service in front of it and a client
+// on node-a that talks to it.
+func (l *Lab) startPair(ctx context.Context, headless bool) error {
+	svc, err := l.Cluster.AddService("server", "server", headless)
+	if err != nil {
+		return err
+	}
+	server := cluster.PodSpec{Workload: "server", Node: "node-b", Args: []string{"server", "--catch-sigterm"}}
+	if l.Server, err = l.Cluster.StartPod(ctx, server); err != nil {
+		return err
+	}
+	address := svc.Address()
+	if headless { // a name of such a service resolves to its pods
+		address = l.Server.Address()
+	}
+	return l.startClient(ctx, requestInterval, address)
+}
+
+// startClient starts the client whose flow is watched, on node-a.
+func (l *Lab) startClient(ctx context.Context, interval time.Duration, server string, more ...string) (err error) {
+	args := append([]string{"client", "--interval", interval.String(), "--server", server}, more...)
+	if l.Client, err = l.Cluster.StartPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a", Args: args}); err != nil {
+		return err
+	}
+	_, err = l.Client.Echo.AwaitKind(ctx, 1, record.Read)
+	return err
+}
+
+// forceDeleteServer deletes the server without grace, right after an answer.
+// Its Deployment replaces it at once.
+func forceDeleteServer(ctx context.Context, l *Lab) (time.Time, error) {
+	if err := l.AfterAnswer(ctx, 2); err != nil {
+		return time.Time{}, err
+	}
+	removal, err := l.Cluster.ForceDelete(l.Server)
+	if err != nil {
+		return time.Time{}, err
+	}
+	_, err = l.Cluster.StartPod(ctx, cluster.PodSpec{Workload: "server", Node: "node-b", Args: []string{"server", "--catch-sigterm"}})
+	return removal.Route, err
+}

@@ -1,0 +1,191 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
+)
+
+// requestInterval is how often clients ask. It leaves room between two
+// requests for a fault that takes some milliseconds.
+const requestInterval = 500 * time.Millisecond
+
+// Options say how to play.
+type Options struct {
+	Bin    string // directory of tcpstuck, tcpstuck-agent and echo
+	Base   string // where the run's directory is made, e.g. /run
+	Family cluster.Family
+	Out    io.Writer // for the timeline
+}
+
+// Lab is the place where a scenario is played: a cluster, the agent on
+// node-a, and the record of what happens.
+type Lab struct {
+	Cluster  *cluster.Cluster
+	Agent    *Agent
+	Timeline *Timeline
+	Client   *cluster.Pod // whose flow is watched; nil where there is none
+	Server   *cluster.Pod
+
+	dir    *rundir.Dir
+	cancel context.CancelFunc
+	follow sync.WaitGroup
+	mu     sync.Mutex
+	events []flow.Event
+	failed error
+	news   chan struct{} // closed at each event
+}
+
+// open removes what crashed runs left, builds the cluster, starts what the
+// scenario runs on it, and the agent. On an error the caller closes the lab.
+func (l *Lab) open(ctx context.Context, opts Options, s Scenario) error {
+	swept, err := rundir.Sweep(opts.Base)
+	for _, dir := range swept {
+		l.Timeline.Add("removed %s, which a crashed run had left", dir)
+	}
+	if err != nil {
+		return err
+	}
+	if l.dir, err = rundir.New(opts.Base); err != nil {
+		return err
+	}
+	l.Cluster, err = cluster.New(cluster.Config{Dir: l.dir.Path, Family: opts.Family, Echo: opts.Bin + "/echo", Report: l.Timeline.Add})
+	if err != nil {
+		return err
+	}
+	l.Timeline.Add("a cluster of %d nodes is up in %s", len(l.Cluster.Nodes), l.dir.Path)
+	if err := s.prepare(ctx, l); err != nil {
+		return err
+	}
+	if l.Agent, err = startAgent(ctx, opts, l.dir.Path, l.Cluster, l.Cluster.Nodes[0], s); err != nil {
+		return err
+	}
+	l.Timeline.Add("the agent watches %s", l.Cluster.Nodes[0].Name)
+	l.listen()
+	return nil
+}
+
+// listen follows the agent's events.
+func (l *Lab) listen() {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	events := make(chan flow.Event)
+	l.follow.Go(func() {
+		defer close(events)
+		if err := follow(ctx, l.Agent.events, events); err != nil && ctx.Err() == nil {
+			l.hear(flow.Event{}, err)
+		}
+	})
+	l.follow.Go(func() {
+		for e := range events {
+			l.hear(e, nil)
+		}
+	})
+}
+
+func (l *Lab) hear(e flow.Event, failure error) {
+	if failure == nil {
+		l.Timeline.Add("event %s", describe(e))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if failure != nil {
+		l.failed = failure
+	} else {
+		l.events = append(l.events, e)
+	}
+	close(l.news)
+	l.news = make(chan struct{})
+}
+
+// AwaitEvent waits for the first event that matches.
+func (l *Lab) AwaitEvent(ctx context.Context, match func(flow.Event) bool) (flow.Event, error) {
+	for {
+		l.mu.Lock()
+		i, news, failed := slices.IndexFunc(l.events, match), l.news, l.failed
+		var e flow.Event
+		if i >= 0 {
+			e = l.events[i]
+		}
+		l.mu.Unlock()
+		if i >= 0 || failed != nil {
+			return e, failed
+		}
+		select {
+		case <-news:
+		case <-l.Agent.Done():
+			return e, fmt.Errorf("the agent has ended: %w\n%s", l.Agent.Err(), l.Agent.Log())
+		case <-ctx.Done():
+			return e, ctx.Err()
+		}
+	}
+}
+
+// Events returns the events so far that match.
+func (l *Lab) Events(match func(flow.Event) bool) []flow.Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []flow.Event
+	for _, e := range l.events {
+		if match(e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// AfterAnswer waits for the client's next n answers, so that what follows
+// happens between two of its requests.
+func (l *Lab) AfterAnswer(ctx context.Context, n int) error {
+	since := time.Now()
+	r, err := l.Client.Echo.Await(ctx, n, "getting answers", func(r record.Record) bool {
+		return r.Kind == record.Read && r.Time.After(since)
+	})
+	if err == nil {
+		l.Timeline.Add("client %s has its answers from %s", r.Local, r.Remote)
+	}
+	return err
+}
+
+// Close ends everything and removes every trace.
+func (l *Lab) Close() error {
+	var err error
+	if l.Agent != nil {
+		err = l.Agent.Stop(stopGrace)
+	}
+	if l.cancel != nil {
+		l.cancel()
+		l.follow.Wait()
+	}
+	if l.Cluster != nil {
+		err = errors.Join(err, l.Cluster.Close())
+	}
+	if l.dir != nil {
+		err = errors.Join(err, l.dir.Remove())
+	}
+	l.Timeline.Add("cleaned up")
+	return err
+}
+
+// describe returns an event in words.
+func describe(e flow.Event) string {
+	if e.Flow == nil {
+		return fmt.Sprintf("%s: %s %s", e.Type, e.Source, e.Reason)
+	}
+	return fmt.Sprintf("%s: %s · %s, %s", e.Type, e.Flow.Symptom, e.Flow.Cause, e.Flow.Sentence)
+}
+
+// Directions tells a person how to look around while everything is kept.
+func (l *Lab) Directions() string {
+	return fmt.Sprintf("kept in %s until interrupted; look around with\n  nsenter --net=%s\n  tcpstuck dump --socket %s",
+		l.dir.Path, l.Cluster.Nodes[0].NS.Path(), l.Agent.socket)
+}

@@ -1,0 +1,35 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// nodeDown is a server that nobody has given up yet.
+func nodeDown() Scenario {
+	return Scenario{
+		Name: "node-down",
+		Story: "A client talks to a ClusterIP; the server's node is cut off from the network.\n" +
+			"The pod stays listed: nothing in the API says that anything is wrong.\n" +
+			"The client hangs; were the node to come back, the flow would go on.",
+		Expected:   Expectation{flow.Retransmitting, flow.PeerUnreachable},
+		stuckAfter: 3 * time.Second,
+		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
+		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			if err := l.AfterAnswer(ctx, 2); err != nil {
+				return time.Time{}, err
+			}
+			begin := time.Now()
+			return begin, l.Cluster.Cut(l.Server.Node.Machine)
+		},
+		check: func(_ *Lab, f flow.Finding) error {
+			if f.Backend == nil || f.Backend.State != flow.BackendListed {
+				return fmt.Errorf("the backend is %+v, which is listed", f.Backend)
+			}
+			return nil
+		},
+	}
+}

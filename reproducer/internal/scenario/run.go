@@ -1,0 +1,172 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// margin is what a finding may come later than --stuck-after, on a busy
+// machine, before it counts as missed.
+const margin = 5 * time.Second
+
+// Result is how a scenario went.
+type Result struct {
+	Scenario      string      `json:"scenario"`
+	Expected      Expectation `json:"expected"`
+	Found         *Found      `json:"found"` // null: nothing was reported
+	Timeline      []Step      `json:"timeline"`
+	DetectSeconds *float64    `json:"detect_seconds"` // null where nothing was to be detected
+	OK            bool        `json:"ok"`
+	Reason        string      `json:"reason,omitempty"` // why it is not OK
+}
+
+// Found is the verdict that the agent gave first.
+type Found struct {
+	Symptom flow.Symptom `json:"symptom"`
+	Cause   flow.Cause   `json:"cause"`
+	Flow    flow.Finding `json:"flow"`
+}
+
+// Run plays a scenario. An error means that it could not be played to its
+// end; a verdict that was not the expected one is none. Before everything is
+// taken down, keep is called where it is set.
+func Run(ctx context.Context, opts Options, s Scenario, keep func(*Lab)) (r Result, err error) {
+	l := newLab(opts)
+	r = Result{Scenario: s.Name, Expected: s.Expected}
+	defer func() {
+		err = errors.Join(err, l.Close())
+		r.Timeline = l.Timeline.Steps()
+		r.OK = r.OK && err == nil
+	}()
+	if err := l.open(ctx, opts, s); err != nil {
+		return r, fmt.Errorf("set up %s: %w", s.Name, err)
+	}
+	if err := l.play(ctx, s, &r); err != nil {
+		return r, err
+	}
+	if keep != nil {
+		keep(l)
+	}
+	return r, nil
+}
+
+func newLab(opts Options) *Lab {
+	return &Lab{Timeline: NewTimeline(opts.Out), news: make(chan struct{})}
+}
+
+// play makes the fault happen and takes the agent's word on it.
+func (l *Lab) play(ctx context.Context, s Scenario, r *Result) error {
+	at, err := s.fault(ctx, l)
+	switch {
+	case err != nil:
+	case s.Expected.Control():
+		err = l.judgeControl(ctx, s, r)
+	default:
+		err = l.judgeFault(ctx, s, at, r)
+	}
+	var broken brokenClaim
+	if errors.As(err, &broken) {
+		l.fail(r, "%s", broken)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("play %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// judgeFault waits for the first verdict and compares it.
+func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Result) error {
+	connected, err := l.Client.Echo.AwaitKind(ctx, 1, record.Connected)
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, s.stuckAfter+margin)
+	defer cancel()
+	e, err := l.AwaitEvent(waiting, stuckEvent)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		l.fail(r, "nothing was reported; the agent's log:\n%s", l.Agent.Log())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.Found = &Found{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause, Flow: *e.Flow}
+	if e.Flow.Local.Addr != connected.Local {
+		l.fail(r, "flow %s was reported, the one that hangs is %s", e.Flow.Local.Addr, connected.Local)
+		return nil
+	}
+	write, err := l.Client.Echo.Await(ctx, 1, "writing after the fault", func(r record.Record) bool {
+		return r.Kind == record.Write && !r.Time.Before(fault)
+	})
+	if err != nil {
+		return err
+	}
+	detect := e.Time.Sub(write.Time).Seconds()
+	r.DetectSeconds = &detect
+	if got := (Expectation{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause}); got != s.Expected {
+		l.fail(r, "the verdict is %s, not %s: %s", got, s.Expected, e.Flow.Sentence)
+		return nil
+	}
+	if s.check != nil {
+		if err := s.check(l, *e.Flow); err != nil {
+			l.fail(r, "%s", err)
+			return nil
+		}
+	}
+	r.OK = true
+	l.Timeline.Add("as expected: %s, %.2f s after the client's first write", s.Expected, detect)
+	return nil
+}
+
+// judgeControl demands that nothing was reported all along.
+func (l *Lab) judgeControl(ctx context.Context, s Scenario, r *Result) error {
+	if reported := l.Events(stuckEvent); len(reported) > 0 {
+		f := reported[0].Flow
+		r.Found = &Found{Symptom: f.Symptom, Cause: f.Cause, Flow: *f}
+		l.fail(r, "%d flows were reported, first: %s", len(reported), f.Sentence)
+		return nil
+	}
+	out, code, err := l.Agent.CLI(ctx, "dump")
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		l.fail(r, "tcpstuck dump exits %d:\n%s", code, out)
+		return nil
+	}
+	l.Timeline.Add("as expected: nothing is reported, and tcpstuck dump exits 0")
+	if s.prove != nil {
+		if err := s.prove(ctx, l); err != nil {
+			return err
+		}
+	}
+	r.OK = true
+	return nil
+}
+
+func (l *Lab) fail(r *Result, why string, args ...any) {
+	r.OK, r.Reason = false, fmt.Sprintf(why, args...)
+	l.Timeline.Add("NOT as expected: %s", r.Reason)
+}
+
+// stuckEvent matches events that say that an application's flow is in
+// trouble.
+func stuckEvent(e flow.Event) bool {
+	return e.Flow != nil && (e.Type == flow.EventStuck || e.Type == flow.EventDataLost)
+}
+
+// JSON returns the result as one line.
+func (r Result) JSON() ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode result: %w", err)
+	}
+	return append(b, '\n'), nil
+}

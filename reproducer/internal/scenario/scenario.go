@@ -1,0 +1,72 @@
+// Package scenario plays what happens to connections in real clusters, in a
+// cluster of network namespaces with the real agent on node-a, and compares
+// what the agent says with what is true.
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Scenario is one story and the verdict that it must lead to.
+type Scenario struct {
+	Name     string      `json:"name"`
+	Story    string      `json:"story"`
+	Expected Expectation `json:"expected"`
+
+	// stuckAfter is the agent's --stuck-after.
+	stuckAfter time.Duration
+	// agentArgs are further flags of the agent.
+	agentArgs []string
+	// prepare starts what runs on the cluster, before the agent starts.
+	prepare func(context.Context, *Lab) error
+	// fault makes things go wrong and returns when they did: no answer to
+	// what the client writes from then on gets through. For a control it
+	// plays the whole story and watches.
+	fault func(context.Context, *Lab) (time.Time, error)
+	// prove proves, after a control has passed, that a dead agent would not
+	// have; a brokenClaim says that it would. Optional.
+	prove func(context.Context, *Lab) error
+	// check demands more of a finding than symptom and cause.
+	check func(*Lab, flow.Finding) error
+}
+
+// Expectation is the verdict that a scenario must lead to; the zero value is
+// that nothing is reported.
+type Expectation struct {
+	Symptom flow.Symptom `json:"symptom,omitempty"`
+	Cause   flow.Cause   `json:"cause,omitempty"`
+}
+
+// Control reports whether nothing must be reported.
+func (e Expectation) Control() bool { return e == Expectation{} }
+
+// String returns the expectation as people write it.
+func (e Expectation) String() string {
+	if e.Control() {
+		return "nothing"
+	}
+	return fmt.Sprintf("%s · %s", e.Symptom, e.Cause)
+}
+
+// All returns every scenario, the controls last.
+func All() []Scenario {
+	return []Scenario{
+		calico(), headless(), nodeDown(), egress(),
+		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
+	}
+}
+
+// Find returns a scenario by its name.
+func Find(name string) (Scenario, error) {
+	all := All()
+	i := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, fmt.Errorf("no scenario %q; `reproducer list` lists them", name)
+	}
+	return all[i], nil
+}
