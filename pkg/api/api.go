@@ -1,0 +1,83 @@
+// Package api answers for the agent over HTTP: what is stuck as JSON and as
+// a page, the agent's own state, and its profiles. It also holds the client
+// that the command line uses.
+package api
+
+import (
+	"encoding/json"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Options is what the API tells about. Reader and Log are required.
+type Options struct {
+	Reader  flow.Reader
+	Version string
+	BootID  string
+	Node    string
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger
+}
+
+type server struct {
+	Options
+	template *template.Template
+}
+
+// Handler returns the API, the page and the profiles. Who may open them is
+// up to the listener: they tell addresses and processes.
+func Handler(opts Options) http.Handler {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &server{Options: opts, template: parsePage()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/flows", s.flows)
+	mux.HandleFunc("/v1/flows/{id}", s.flow)
+	mux.HandleFunc("/v1/status", s.status)
+	mux.HandleFunc("/{$}", s.index)
+	mux.HandleFunc("/flows/{id}", s.story)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
+	})
+	return s.readOnly(mux)
+}
+
+// readOnly refuses everything that could be meant to change something.
+func (s *server) readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			s.fail(w, http.StatusMethodNotAllowed, "this API only reads")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type failure struct {
+	Error string `json:"error"`
+}
+
+func (s *server) fail(w http.ResponseWriter, code int, message string) {
+	s.reply(w, code, failure{Error: message})
+}
+
+// reply writes one line of JSON. An error here means that the client left.
+func (s *server) reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.Log.Debug("Cannot send the answer", "err", err)
+	}
+}

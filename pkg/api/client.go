@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// The reasons why the agent gives no answer.
+var (
+	ErrNoAgent    = errors.New("no agent answers")
+	ErrPermission = errors.New("no permission to ask the agent")
+)
+
+// Client asks an agent over its unix socket. It may be used from any
+// goroutine.
+type Client struct {
+	socket string
+	http   *http.Client
+}
+
+// NewClient returns a client; it connects with the first question.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Flows returns the flows that the query selects.
+func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
+	values := url.Values{}
+	if q.State != "" {
+		values.Set("state", string(q.State))
+	}
+	values.Set("muted", strconv.FormatBool(q.Muted))
+	values.Set("brief", strconv.FormatBool(q.Brief))
+	var list FlowList
+	err := c.get(ctx, "/v1/flows?"+values.Encode(), &list)
+	return list, err
+}
+
+// Flow returns the flow with that id, or the only one whose id begins so.
+func (c *Client) Flow(ctx context.Context, id string) (flow.Finding, error) {
+	var f flow.Finding
+	err := c.get(ctx, "/v1/flows/"+url.PathEscape(id), &f)
+	return f, err
+}
+
+// Status returns what the agent says of itself.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.get(ctx, "/v1/status", &s)
+	return s, err
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tcpstuck"+path, nil)
+	if err != nil {
+		return fmt.Errorf("ask the agent: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.explain(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		var f failure
+		if json.NewDecoder(resp.Body).Decode(&f) == nil && f.Error != "" {
+			return errors.New(f.Error)
+		}
+		return fmt.Errorf("the agent on %s answers %s", c.socket, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the agent's answer: %w", err)
+	}
+	return nil
+}
+
+// explain says which of the usual reasons an answer is missing for.
+func (c *Client) explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w on %s: is tcpstuck-agent running?", ErrNoAgent, c.socket)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w on %s: its socket is for root", ErrPermission, c.socket)
+	}
+	return fmt.Errorf("ask the agent on %s: %w", c.socket, err)
+}

@@ -1,0 +1,191 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Query selects flows. The zero value selects what is stuck now.
+type Query struct {
+	State State
+	Muted bool // with those that are counted only
+	Brief bool // without evidence, history and advice
+}
+
+// State selects flows by whether they have ended.
+type State string
+
+// The states; empty means Live.
+const (
+	Live  State = "live"
+	Ended State = "ended"
+	All   State = "all" // live ones first
+)
+
+// FlowList is the answer of /v1/flows.
+type FlowList struct {
+	APIVersion string         `json:"apiVersion"`
+	Flows      []flow.Finding `json:"flows"`
+	Sources    []flow.Health  `json:"sources"`
+}
+
+func parseQuery(r *http.Request) (Query, error) {
+	values := r.URL.Query()
+	q := Query{State: State(values.Get("state"))}
+	switch q.State {
+	case "":
+		q.State = Live
+	case Live, Ended, All:
+	default:
+		return Query{}, fmt.Errorf("state is %q, not live, ended or all", q.State)
+	}
+	var err error
+	if q.Muted, err = boolean(values, "muted"); err != nil {
+		return Query{}, err
+	}
+	if q.Brief, err = boolean(values, "brief"); err != nil {
+		return Query{}, err
+	}
+	return q, nil
+}
+
+func boolean(values url.Values, name string) (bool, error) {
+	s := values.Get(name)
+	if s == "" {
+		return false, nil
+	}
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return false, fmt.Errorf("%s is %q, not true or false", name, s)
+	}
+	return b, nil
+}
+
+func (s *server) selectFlows(q Query) []flow.Finding {
+	var fs []flow.Finding
+	if q.State != Ended {
+		fs = append(fs, s.Reader.Findings()...)
+	}
+	if q.State != Live {
+		fs = append(fs, s.Reader.Ended()...)
+	}
+	if !q.Muted {
+		fs = slices.DeleteFunc(fs, func(f flow.Finding) bool { return f.Mute != "" })
+	}
+	if q.Brief {
+		for i := range fs {
+			fs[i].Evidence, fs[i].History, fs[i].Advice = nil, nil, nil
+		}
+	}
+	return fs
+}
+
+func (s *server) flows(w http.ResponseWriter, r *http.Request) {
+	q, err := parseQuery(r)
+	if err != nil {
+		s.fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := writeFlowList(w, s.selectFlows(q), s.Reader.Health()); err != nil {
+		s.Log.Debug("Cannot send the flows", "err", err)
+	}
+}
+
+// writeFlowList writes a FlowList flow by flow: in a storm the whole of it
+// would be the largest thing in the agent's memory.
+func writeFlowList(w io.Writer, fs []flow.Finding, sources []flow.Health) error {
+	if _, err := fmt.Fprintf(w, `{"apiVersion":%q,"flows":[`, flow.APIVersion); err != nil {
+		return err
+	}
+	for i, f := range fs {
+		b, err := f.MarshalJSON()
+		if err != nil {
+			return fmt.Errorf("encode flow %s: %w", f.ID, err)
+		}
+		if i > 0 {
+			b = append([]byte{','}, b...)
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(append([]flow.Health{}, sources...))
+	if err != nil {
+		return fmt.Errorf("encode sources: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "],\"sources\":%s}\n", b)
+	return err
+}
+
+// The reasons why one flow cannot be told.
+var (
+	errNoFlow    = errors.New("no flow")
+	errManyFlows = errors.New("several flows")
+)
+
+func (s *server) flow(w http.ResponseWriter, r *http.Request) {
+	f, err := s.find(r.PathValue("id"))
+	if err != nil {
+		s.fail(w, codeOf(err), err.Error())
+		return
+	}
+	s.reply(w, http.StatusOK, f)
+}
+
+func codeOf(err error) int {
+	switch {
+	case errors.Is(err, errNoFlow):
+		return http.StatusNotFound
+	case errors.Is(err, errManyFlows):
+		return http.StatusConflict
+	}
+	return http.StatusBadRequest
+}
+
+// find returns the flow with that id, or the only one whose id begins so.
+func (s *server) find(prefix string) (flow.Finding, error) {
+	prefix = strings.ToLower(prefix)
+	id, err := flow.ParseID(prefix)
+	if err != nil {
+		return flow.Finding{}, err
+	}
+	if f, ok := s.Reader.Finding(id); ok {
+		return f, nil
+	}
+	var found []flow.Finding
+	for _, f := range s.selectFlows(Query{State: All, Muted: true}) {
+		same := func(o flow.Finding) bool { return o.ID == f.ID } // it was stuck before
+		if strings.HasPrefix(f.ID.String(), prefix) && !slices.ContainsFunc(found, same) {
+			found = append(found, f)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return flow.Finding{}, fmt.Errorf("%w has an id that begins with %s: it is not stuck, or it ended long ago", errNoFlow, prefix)
+	case 1:
+		return found[0], nil
+	}
+	return flow.Finding{}, fmt.Errorf("%w have ids that begin with %s: %s", errManyFlows, prefix, someIDs(found))
+}
+
+func someIDs(fs []flow.Finding) string {
+	const most = 5
+	var ids []string
+	for _, f := range fs[:min(len(fs), most)] {
+		ids = append(ids, f.ID.String())
+	}
+	if len(fs) > most {
+		ids = append(ids, fmt.Sprintf("and %d more", len(fs)-most))
+	}
+	return strings.Join(ids, ", ")
+}

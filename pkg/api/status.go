@@ -1,0 +1,40 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Status is the answer of /v1/status: the agent about itself. An empty
+// string means that it is not known.
+type Status struct {
+	APIVersion string            `json:"apiVersion"`
+	Version    string            `json:"version"`
+	Node       string            `json:"node"`
+	BootID     string            `json:"boot_id"`
+	Stuck      int               `json:"stuck"`    // reported flows
+	Suspects   int               `json:"suspects"` // without progress, not reported yet
+	Counted    map[flow.Mute]int `json:"counted"`  // counted only, by reason
+	Sources    []flow.Health     `json:"sources"`
+}
+
+func (s *server) status(w http.ResponseWriter, _ *http.Request) {
+	s.reply(w, http.StatusOK, s.newStatus())
+}
+
+func (s *server) newStatus() Status {
+	status := Status{
+		APIVersion: flow.APIVersion, Version: s.Version, Node: s.Node, BootID: s.BootID,
+		Suspects: s.Reader.Suspects(), Sources: s.Reader.Health(),
+		Counted: map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0},
+	}
+	for _, f := range s.Reader.Findings() {
+		if f.Mute == "" {
+			status.Stuck++
+			continue
+		}
+		status.Counted[f.Mute]++
+	}
+	return status
+}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// ErrInUse is returned when another agent answers on the socket.
+var ErrInUse = errors.New("another agent answers on it")
+
+const (
+	socketMode    = 0o600
+	socketDirMode = 0o755
+)
+
+// ListenUnix listens on a unix socket that only its owner may open. A socket
+// on which nobody answers any more is replaced, a live one is ErrInUse, and
+// anything else at the path is left alone. The socket file goes when the
+// listener is closed.
+func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), socketDirMode); err != nil {
+		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
+	l, err := listenPrivate(ctx, path)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return l, err
+	}
+	if err := removeStale(ctx, path); err != nil {
+		return nil, err
+	}
+	return listenPrivate(ctx, path)
+}
+
+// listenPrivate gives the socket its mode before it has a name, so that
+// there is no moment in which others could connect.
+func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var mode error
+		if err := c.Control(func(fd uintptr) { mode = syscall.Fchmod(int(fd), socketMode) }); err != nil {
+			return err
+		}
+		return mode
+	}}
+	l, err := config.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
+	return l, nil
+}
+
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("listen on socket: %w", err)
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("listen on socket: %s exists and is not a socket", path)
+	}
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("listen on socket %s: %w", path, ErrInUse)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("listen on socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("replace stale socket: %w", err)
+	}
+	return nil
+}
