@@ -130,11 +130,11 @@ func (p *page) bytes(f flow.Finding) {
 	if f.Ended() && f.Outcome == flow.Recovered {
 		return
 	}
-	p.title("Bytes at risk")
-	unsent := "certainly lost if the flow dies"
+	title, unsent := "Bytes at risk", "certainly lost if the flow dies"
 	if f.Ended() {
-		unsent = "certainly lost"
+		title, unsent = "Bytes when it ended", "certainly lost"
 	}
+	p.title(title)
 	p.item("", fmt.Sprintf("%s B sent and not acknowledged: perhaps delivered", number(f.Unacknowledged)))
 	p.item("", fmt.Sprintf("%s B not sent yet: %s", number(f.Unsent), unsent))
 	if f.SendBufferUsed > 0 {
