@@ -8,15 +8,10 @@ import (
 
 // Verdict is what the evidence amounts to.
 type Verdict struct {
-	Symptom  flow.Symptom
-	Cause    flow.Cause
+	Decision
 	Sentence string
 	Advice   []flow.Advice
 	Evidence []flow.Evidence
-	// AtOnce is true where the flow need not be watched any longer before it
-	// is reported: its backend is gone.
-	AtOnce bool
-	Mute   flow.Mute
 }
 
 // rule is one row of the table. why completes "… has had no answer since …: ".
@@ -27,38 +22,55 @@ type rule struct {
 	advice func(Evidence) []flow.Advice
 }
 
-// rules is the table, in the order in which it decides.
-func rules() []rule {
-	return []rule{
-		{flow.SlowReader, slowReader, whySlowReader, adviseSlowReader},
-		{flow.Unknown, localDrop, whyLocalDrop, adviseUnknown},
-		{flow.Unknown, addressTaken, whyAddressTaken, adviseUnknown},
-		{flow.StaleConntrack, staleConntrack, whyStaleConntrack, adviseStaleConntrack},
-		{flow.PeerDeleted, peerDeleted, whyPeerDeleted, advisePeerDeleted},
-		{flow.PeerUnreachable, peersNodeDown, whyPeersNodeDown, advisePeerUnreachable},
-		{flow.Unknown, stillAnswers, whyStillAnswers, adviseUnknown},
-		{flow.Unknown, notSettled, whyNotSettled, adviseUnknown},
-		{flow.Unknown, untranslated, whyUntranslated, adviseUnknown},
-		{flow.PeerUnreachable, listedAndSilent, whyListedAndSilent, advisePeerUnreachable},
-		{flow.PeerSilent, peerSilent, whyPeerSilent, advisePeerSilent},
-		{flow.Unknown, always, whyUnknown, adviseUnknown},
+// table is in the order in which it decides. It is never written.
+var table = []rule{
+	{flow.SlowReader, slowReader, whySlowReader, adviseSlowReader},
+	{flow.Unknown, localDrop, whyLocalDrop, adviseUnknown},
+	{flow.Unknown, addressTaken, whyAddressTaken, adviseUnknown},
+	{flow.StaleConntrack, staleConntrack, whyStaleConntrack, adviseStaleConntrack},
+	{flow.PeerDeleted, peerDeleted, whyPeerDeleted, advisePeerDeleted},
+	{flow.PeerUnreachable, peersNodeDown, whyPeersNodeDown, advisePeerUnreachable},
+	{flow.Unknown, stillAnswers, whyStillAnswers, adviseUnknown},
+	{flow.Unknown, notSettled, whyNotSettled, adviseUnknown},
+	{flow.Unknown, untranslated, whyUntranslated, adviseUnknown},
+	{flow.PeerUnreachable, listedAndSilent, whyListedAndSilent, advisePeerUnreachable},
+	{flow.PeerSilent, peerSilent, whyPeerSilent, advisePeerSilent},
+	{flow.Unknown, always, whyUnknown, adviseUnknown},
+}
+
+// Decision is the part of a verdict that other things hang on; it costs no
+// more than the predicates.
+type Decision struct {
+	Symptom flow.Symptom
+	Cause   flow.Cause
+	Mute    flow.Mute
+	// AtOnce is true where the flow need not be watched any longer before it
+	// is reported: its backend is gone.
+	AtOnce bool
+}
+
+// Decide returns what Judge decides, without its words.
+func Decide(e Evidence) Decision {
+	d, _ := decide(e)
+	return d
+}
+
+func decide(e Evidence) (Decision, rule) {
+	d := Decision{Symptom: Symptom(e.Socket), Mute: Mute(e.Socket, e.Role, e.Peer.Class)}
+	for _, r := range table {
+		if r.holds(e, d.Symptom) {
+			d.Cause = r.cause
+			d.AtOnce = r.cause == flow.StaleConntrack || r.cause == flow.PeerDeleted
+			return d, r
+		}
 	}
+	panic("the last rule always holds")
 }
 
 // Judge returns the verdict on a flow.
 func Judge(e Evidence) Verdict {
-	symptom := Symptom(e.Socket)
-	v := Verdict{Symptom: symptom, Mute: Mute(e.Socket, e.Role, e.Peer.Class), Evidence: record(e)}
-	for _, r := range rules() {
-		if !r.holds(e, symptom) {
-			continue
-		}
-		v.Cause, v.Advice = r.cause, r.advice(e)
-		v.AtOnce = r.cause == flow.StaleConntrack || r.cause == flow.PeerDeleted
-		v.Sentence = sentence(e, v, r.why(e))
-		return v
-	}
-	return v // not reached: the last rule always holds
+	d, r := decide(e)
+	return Verdict{Decision: d, Sentence: sentence(e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(e)}
 }
 
 func slowReader(e Evidence, s flow.Symptom) bool { return s == flow.ZeroWindow && windowConfirmed(e) }

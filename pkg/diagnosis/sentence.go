@@ -12,8 +12,8 @@ import (
 )
 
 // sentence says who, where to, since when, why, and when it ends.
-func sentence(e Evidence, v Verdict, why string) string {
-	return fmt.Sprintf("%s %s %s since %s (%s): %s. %s", Who(e.Local), complaint(v.Symptom), place(e),
+func sentence(e Evidence, symptom flow.Symptom, why string) string {
+	return fmt.Sprintf("%s %s %s since %s (%s): %s. %s", Who(e.Local), complaint(symptom), place(e),
 		clock(e.Socket.Since), Duration(e.Now.Sub(e.Socket.Since)), why, stakes(e))
 }
 
