@@ -1,0 +1,36 @@
+package inspector
+
+import "time"
+
+// budget spreads passes over all sockets so that they take no more than a
+// share of a core over time, and still lets a finding have its owner at once:
+// what was saved up may be spent in a burst.
+type budget struct {
+	share  float64       // of a core
+	burst  time.Duration // the most that can be saved up
+	saved  time.Duration
+	filled time.Time
+}
+
+func newBudget(share float64, burst time.Duration, now time.Time) *budget {
+	return &budget{share: share, burst: burst, saved: burst, filled: now}
+}
+
+// allows reports whether a pass may run now.
+func (b *budget) allows(now time.Time) bool {
+	b.fill(now)
+	return b.saved > 0
+}
+
+// spend takes what a pass took; it may go into debt, which later time repays.
+func (b *budget) spend(took time.Duration, now time.Time) {
+	b.fill(now)
+	b.saved -= took
+}
+
+func (b *budget) fill(now time.Time) {
+	if now.After(b.filled) {
+		b.saved = min(b.burst, b.saved+time.Duration(float64(now.Sub(b.filled))*b.share))
+	}
+	b.filled = now
+}

@@ -1,0 +1,182 @@
+package inspector
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// patience is how long one lookup may take.
+const patience = 200 * time.Millisecond
+
+// gather asks every cheap source about a flow. Its conntrack answer is taken
+// over from before where that is younger than maxAge.
+func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.Evidence, maxAge time.Duration) diagnosis.Evidence {
+	now := time.Now()
+	e := before
+	e.Now, e.StuckAfter, e.Socket = now, i.o.StuckAfter, s
+	if e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge {
+		e.Conntrack = i.askConntrack(ctx, s, now)
+	}
+	e.Role = i.role(s, e.Conntrack)
+	i.askCluster(&e)
+	i.askOwner(&e)
+	return e
+}
+
+func (i *Inspector) askConntrack(ctx context.Context, s flow.Socket, now time.Time) diagnosis.Conntrack {
+	if i.o.Conntrack == nil {
+		return diagnosis.Conntrack{At: now, Err: errors.New(i.o.ConntrackDown)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	began := time.Now()
+	t, err := i.o.Conntrack.Lookup(ctx, s.Tuple())
+	if errors.Is(err, conntrack.ErrNotFound) {
+		i.o.Meter.Lookup(flow.SourceConntrack, time.Since(began), nil)
+		i.conntrackErr = nil
+		return diagnosis.Conntrack{At: now, Missing: true}
+	}
+	i.o.Meter.Lookup(flow.SourceConntrack, time.Since(began), err)
+	i.conntrackErr = err
+	if err != nil {
+		return diagnosis.Conntrack{At: now, Err: err}
+	}
+	i.conntrackAt = now
+	return diagnosis.Conntrack{At: now, Entry: &t}
+}
+
+// role tells an accepted socket from one that connected: by a listener on its
+// local port, or by the direction in which conntrack knows it.
+func (i *Inspector) role(s flow.Socket, c diagnosis.Conntrack) flow.Role {
+	if s.State == flow.SynSent {
+		return flow.Client
+	}
+	if i.listeners[listenKey{s.NetNS, s.Local}] || i.listeners[listenKey{s.NetNS, anyAddr(s.Local.Port())}] {
+		return flow.Server
+	}
+	if c.Entry != nil && c.Entry.Accepted() {
+		return flow.Server
+	}
+	return flow.Client
+}
+
+type listenKey struct {
+	netns uint32
+	local netip.AddrPort
+}
+
+// anyAddr stands for a listener on every address of either family.
+func anyAddr(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, port) }
+
+func (i *Inspector) setListeners(all []flow.Listener) {
+	clear(i.listeners)
+	for _, l := range all {
+		local := l.Local
+		if local.Addr().IsUnspecified() {
+			local = anyAddr(local.Port())
+		}
+		i.listeners[listenKey{l.NetNS, local}] = true
+	}
+}
+
+// askCluster fills in what the cluster knows: the backend, the peer and, by
+// its address, the local pod.
+func (i *Inspector) askCluster(e *diagnosis.Evidence) {
+	c := i.o.Cluster
+	e.Cluster = c.Health(e.Now)
+	e.Backend = c.Backend(e.Target(), e.Now)
+	e.Peer = flow.Peer{Addr: e.Socket.Remote}
+	e.Service = nil
+	// The peer of an accepted socket is whoever connected, before any SNAT.
+	peer := e.Socket.Remote
+	if e.Role == flow.Server {
+		peer = e.Target()
+	}
+	e.Peer.Class = c.Class(peer)
+	if s := e.Socket; s.Remote.Addr().IsLoopback() || s.Remote.Addr() == s.Local.Addr() {
+		e.Peer.Class = flow.PeerSelf
+	}
+	if e.Peer.Class == flow.PeerExternal {
+		e.Peer.Name = c.Label(peer.Addr())
+	}
+	if e.Role != flow.Client {
+		return
+	}
+	if service, ok := c.Service(e.Socket.Remote); ok {
+		e.Service = &service
+		e.Peer.Namespace, e.Peer.Service = service.Namespace, service.Name
+		return
+	}
+	if len(e.Backend.Services) == 1 {
+		e.Peer.Namespace, e.Peer.Service = split(e.Backend.Services[0])
+	}
+}
+
+// askOwner fills in whose socket it is: by its process, or by its address.
+func (i *Inspector) askOwner(e *diagnosis.Evidence) {
+	s := e.Socket
+	local := flow.Local{Addr: s.Local, PID: s.PID, Comm: s.Comm}
+	if s.PID == 0 && e.Local.PID != 0 {
+		local.PID, local.Comm = e.Local.PID, e.Local.Comm // a snapshot from before the sweep
+	}
+	pod, ok := i.o.Cluster.PodByIP(s.Local.Addr())
+	if local.PID != 0 && i.o.Owners != nil {
+		began := time.Now()
+		owner, err := i.o.Owners.Lookup(local.PID)
+		i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), err)
+		if err == nil && owner.PodUID != "" {
+			if p, known := i.o.Cluster.PodByUID(owner.PodUID); known {
+				pod, ok = p, true
+				local.Container = p.Container(owner.Container)
+			}
+		}
+	}
+	if ok {
+		local.Namespace, local.Pod = pod.Namespace, pod.Name
+		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
+	}
+	e.Local = local
+}
+
+// askRoute asks how this node reaches the backend; many flows to one address
+// share an answer.
+func (i *Inspector) askRoute(ctx context.Context, e *diagnosis.Evidence) {
+	if i.o.Routes == nil {
+		return
+	}
+	dst := e.Target().Addr()
+	r, ok := i.routes[dst]
+	if !ok || e.Now.Sub(r.at) > routeAge {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		began := time.Now()
+		route, err := i.o.Routes.Lookup(ctx, dst, netip.Addr{})
+		i.o.Meter.Lookup(flow.SourceRoute, time.Since(began), err)
+		r = routeAnswer{route: route, err: err, at: e.Now}
+		if len(i.routes) >= maxRoutes {
+			clear(i.routes)
+		}
+		i.routes[dst] = r
+	}
+	e.RouteAt, e.RouteErr, e.Route = r.at, r.err, nil
+	if r.err == nil {
+		e.Route = &r.route
+	}
+}
+
+const (
+	routeAge  = 5 * time.Second
+	maxRoutes = 1024
+)
+
+type routeAnswer struct {
+	route flow.Route
+	err   error
+	at    time.Time
+}

@@ -1,0 +1,289 @@
+package inspector
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+const (
+	tick          = time.Second
+	slowSweep     = 15 * time.Second       // between two passes over all sockets when nothing asks for one
+	sweepBurst    = 500 * time.Millisecond // of passes that findings may ask for at once
+	snapshotShare = 0.02                   // of a core that regular snapshots may take
+	conntrackAge  = 30 * time.Second       // after which a stuck flow's entry is asked for again
+	refreshes     = 100                    // conntrack entries asked for again in one tick
+	batch         = 4096                   // records taken at once
+)
+
+// Inspector owns the monitor and the store; all its work happens in Run.
+type Inspector struct {
+	o       Options
+	monitor *monitor.Monitor
+	store   *Store
+	files   map[flow.ID]*file
+
+	listeners map[listenKey]bool
+	routes    map[netip.Addr]routeAnswer
+
+	sweeps, snapshots *budget
+	sweptAt           time.Time
+	lost              uint64
+
+	conntrackErr error
+	conntrackAt  time.Time
+	kernelErr    error
+	kernelAt     time.Time
+	up           map[flow.Source]bool
+}
+
+// New returns an inspector that has not looked at anything yet.
+func New(o Options) *Inspector {
+	o = o.withDefaults()
+	now := time.Now()
+	return &Inspector{
+		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: newStore(o), files: map[flow.ID]*file{},
+		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
+		sweeps: newBudget(o.SweepCPU, sweepBurst, now), snapshots: newBudget(snapshotShare, sweepBurst, now),
+		up: map[flow.Source]bool{},
+	}
+}
+
+// Store returns the findings.
+func (i *Inspector) Store() *Store { return i.store }
+
+// Run works until the context ends. It first looks for what was stuck before
+// it came; ready is called once that is done.
+func (i *Inspector) Run(ctx context.Context, ready func()) error {
+	i.sweep()
+	i.examine(ctx, i.snapshot(ctx))
+	i.due(ctx)
+	i.checkHealth()
+	ready()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	deadline := time.NewTimer(time.Hour)
+	defer deadline.Stop()
+	for {
+		deadline.Reset(i.untilDue())
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-i.o.Kernel.Records():
+			i.take(ctx, r)
+		case <-i.o.Cluster.Changed():
+			i.clusterChanged(ctx, i.o.Cluster.TakeChanged())
+		case <-deadline.C:
+			i.due(ctx)
+		case <-ticker.C:
+			i.tick(ctx)
+		}
+		i.store.setSuspects(i.monitor.Suspects())
+	}
+}
+
+func (i *Inspector) untilDue() time.Duration {
+	next := i.monitor.Next()
+	if next.IsZero() {
+		return time.Hour
+	}
+	return max(time.Until(next), minDeadline)
+}
+
+// minDeadline keeps a flow that is due and cannot be confirmed (no snapshot
+// showed it yet) from turning the loop into a spin.
+const minDeadline = time.Millisecond
+
+// take handles a record and those that wait behind it.
+func (i *Inspector) take(ctx context.Context, r tracer.Record) {
+	var suspects []flow.ID
+	for range batch {
+		if r.End != nil {
+			i.apply(i.monitor.End(*r.End), &suspects)
+		}
+		if r.Suspect != nil {
+			i.apply(i.monitor.Observe(*r.Suspect), &suspects)
+		}
+		select {
+		case r = <-i.o.Kernel.Records():
+			continue
+		default:
+		}
+		break
+	}
+	i.examine(ctx, suspects)
+}
+
+// apply carries the monitor's changes into the files; new suspects are
+// collected.
+func (i *Inspector) apply(changes []monitor.Change, suspects *[]flow.ID) {
+	for _, c := range changes {
+		switch c.Kind {
+		case monitor.Suspected:
+			i.files[c.Socket.ID] = &file{evidence: diagnosis.Evidence{Socket: c.Socket}}
+			*suspects = append(*suspects, c.Socket.ID)
+		case monitor.Updated:
+			i.refresh(c.Socket)
+		case monitor.Recovered, monitor.Ended, monitor.Vanished:
+			i.finish(c)
+		}
+	}
+}
+
+// refresh takes a new reading into a flow's file.
+func (i *Inspector) refresh(s flow.Socket) {
+	f := i.files[s.ID]
+	if s.PID == 0 {
+		s.PID, s.Comm, s.FD = f.evidence.Socket.PID, f.evidence.Socket.Comm, f.evidence.Socket.FD
+	}
+	f.evidence.Socket = s
+	if f.stuck {
+		i.store.put(*f)
+	}
+}
+
+// examine looks at new suspects, and reports at once those whose backend is
+// gone.
+func (i *Inspector) examine(ctx context.Context, suspects []flow.ID) {
+	var gone []flow.ID
+	for _, id := range suspects {
+		f := i.files[id]
+		if f == nil {
+			continue
+		}
+		f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
+		f.decision = diagnosis.Decide(f.evidence)
+		if f.decision.AtOnce && f.decision.Mute == "" {
+			gone = append(gone, id)
+		}
+	}
+	i.confirm(ctx, gone)
+}
+
+// due reports the flows that made no progress for stuck-after.
+func (i *Inspector) due(ctx context.Context) {
+	changes := i.monitor.Tick(time.Now())
+	ids := make([]flow.ID, len(changes))
+	for n, c := range changes {
+		ids[n] = c.Socket.ID
+	}
+	i.confirm(ctx, ids)
+}
+
+// confirm looks at the sockets once more, with their owners, and reports those
+// that are still stuck.
+func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
+	if len(ids) == 0 {
+		return
+	}
+	if i.sweeps.allows(time.Now()) {
+		i.sweep()
+	}
+	found := i.snapshot(ctx)
+	for _, id := range ids {
+		s, stuck, ok := i.monitor.Socket(id)
+		if !ok || stuck {
+			continue
+		}
+		f := i.files[id]
+		f.evidence = i.gather(ctx, s, f.evidence, tick)
+		f.decision = diagnosis.Decide(f.evidence)
+		if (f.decision.AtOnce && f.decision.Mute == "") || f.evidence.Now.Sub(s.Since) >= i.o.StuckAfter {
+			i.report(ctx, f)
+		}
+	}
+	i.examine(ctx, found)
+}
+
+// sweep makes a pass over all sockets of all processes.
+func (i *Inspector) sweep() {
+	began := time.Now()
+	listeners, err := i.o.Kernel.Sweep()
+	took := time.Since(began)
+	i.sweeps.spend(took, time.Now())
+	i.o.Meter.Sweep("sockets", took)
+	i.sweptAt = began
+	i.sawKernel(err)
+	if err == nil {
+		i.setListeners(listeners)
+	}
+}
+
+// snapshot reads all suspects and returns those that were not known. A read
+// that failed is no snapshot: what it lacks means nothing.
+func (i *Inspector) snapshot(context.Context) []flow.ID {
+	began := time.Now()
+	sockets, err := i.o.Kernel.Snapshot()
+	took := time.Since(began)
+	i.snapshots.spend(took, time.Now())
+	i.o.Meter.Sweep("snapshot", took)
+	i.sawKernel(err)
+	var suspects []flow.ID
+	if err != nil {
+		for _, s := range sockets {
+			i.apply(i.monitor.Observe(s), &suspects)
+		}
+		return suspects
+	}
+	i.apply(i.monitor.Snapshot(sockets, began), &suspects)
+	return suspects
+}
+
+func (i *Inspector) sawKernel(err error) {
+	if err != nil && i.kernelErr == nil {
+		i.o.Log.Error("the kernel side cannot be read", "error", err)
+	}
+	i.kernelErr = err
+	if err == nil {
+		i.kernelAt = time.Now()
+	}
+}
+
+// tick is the regular round: resync after a loss, a snapshot while anything
+// is under suspicion, the slow sweep, verdicts that time turns, and health.
+func (i *Inspector) tick(ctx context.Context) {
+	now := time.Now()
+	lost := i.lostRecords()
+	if lost {
+		i.o.Meter.Resync()
+	}
+	swept := false
+	if (lost || now.Sub(i.sweptAt) >= slowSweep) && i.sweeps.allows(now) {
+		i.sweep()
+		swept = true
+	}
+	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {
+		i.examine(ctx, i.snapshot(ctx))
+	}
+	turned := i.checkHealth()
+	i.rejudge(ctx, func(f *file) bool { return turned })
+	i.due(ctx)
+}
+
+// lostRecords reports whether the kernel side lost anything since the last
+// round.
+func (i *Inspector) lostRecords() bool {
+	c, err := i.o.Kernel.Counters()
+	if err != nil {
+		i.sawKernel(err)
+		return false
+	}
+	var sum uint64
+	for _, n := range c.Lost {
+		sum += n
+	}
+	lost := sum > i.lost
+	i.lost = sum
+	return lost
+}
+
+func split(namespacedName string) (namespace, name string) {
+	namespace, name, _ = strings.Cut(namespacedName, "/")
+	return namespace, name
+}

@@ -1,0 +1,155 @@
+package inspector
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/deadline"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+)
+
+// report makes a suspect a finding.
+func (i *Inspector) report(ctx context.Context, f *file) {
+	if !i.monitor.Stick(f.evidence.Socket.ID) {
+		return
+	}
+	i.askRoute(ctx, &f.evidence)
+	f.stuck, f.backend = true, f.evidence.Backend.State
+	i.tell(f, flow.EventStuck, "found stuck: %s · %s", f.decision.Symptom, f.decision.Cause)
+	i.store.put(*f)
+}
+
+// tell writes a line into the flow's story and, unless it is muted, publishes
+// an event.
+func (i *Inspector) tell(f *file, event flow.EventType, format string, args ...any) {
+	now := time.Now()
+	at := now
+	if !f.endedAt.IsZero() {
+		at = f.endedAt
+	}
+	f.note(at, format, args...)
+	if f.decision.Mute != "" {
+		return
+	}
+	finding := f.finding(i.o.Node, i.o.BootID, now)
+	i.publish(flow.Event{Type: event, Time: now, Flow: &finding})
+}
+
+func (i *Inspector) publish(e flow.Event) {
+	for _, s := range i.o.Sinks {
+		s.Publish(e)
+	}
+}
+
+// clusterChanged re-judges at once the flows that point at a changed address.
+func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) {
+	turned := i.checkHealth()
+	i.rejudge(ctx, func(f *file) bool {
+		if turned {
+			return true
+		}
+		for _, addr := range []netip.Addr{f.evidence.Target().Addr(), f.evidence.Socket.Remote.Addr(), f.evidence.Socket.Local.Addr()} {
+			if _, ok := changed[addr]; ok {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// rejudge decides every flow anew: with fresh cluster evidence where moved
+// says so, with the conntrack entry asked for again where it has aged, and
+// otherwise with what the last reading and the clock turn.
+func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
+	now := time.Now()
+	left := refreshes
+	var gone []flow.ID
+	for id, f := range i.files {
+		switch {
+		case moved(f):
+			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, conntrackAge)
+		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= conntrackAge:
+			left--
+			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
+		default:
+			f.evidence.Now = now
+		}
+		before := f.decision
+		f.decision = diagnosis.Decide(f.evidence)
+		if !f.stuck {
+			if f.decision.AtOnce && f.decision.Mute == "" {
+				gone = append(gone, id)
+			}
+			continue
+		}
+		i.revise(f, before)
+	}
+	i.confirm(ctx, gone)
+}
+
+// revise publishes a verdict that has turned: once for each turn.
+func (i *Inspector) revise(f *file, before diagnosis.Decision) {
+	d := f.decision
+	if d == before && f.backend == f.evidence.Backend.State {
+		return
+	}
+	f.backend = f.evidence.Backend.State
+	event := flow.EventRevised
+	if before.Mute != "" && d.Mute == "" {
+		event = flow.EventStuck // nobody was told of it before
+	}
+	i.tell(f, event, "now judged %s · %s, backend %s", d.Symptom, d.Cause, f.backend)
+	i.store.put(*f)
+}
+
+// finish closes a flow's file.
+func (i *Inspector) finish(c monitor.Change) {
+	f := i.files[c.Socket.ID]
+	delete(i.files, c.Socket.ID)
+	if f == nil {
+		return
+	}
+	f.endedAt = c.At
+	event := flow.EventEnded
+	switch c.Kind {
+	case monitor.Recovered:
+		f.outcome, event = flow.Recovered, flow.EventRecovered
+	case monitor.Ended:
+		f.outcome, f.err = diagnosis.Outcome(*c.End), diagnosis.Errno(c.End.Err)
+	}
+	if !f.stuck && !i.diedUnreported(f) {
+		return
+	}
+	f.evidence.GivesUp = deadline.GivesUp(f.evidence.Socket)
+	if c.End != nil {
+		f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged = c.End.Unsent, c.End.Unacknowledged
+		f.evidence.Socket.State = c.End.From
+	}
+	switch {
+	case c.Kind == monitor.Vanished:
+		i.tell(f, event, "gone; how it ended was not seen")
+	case f.outcome == flow.Recovered:
+		i.tell(f, event, "made progress again")
+	case f.err != "":
+		i.tell(f, event, "ended: %s (%s), %d bytes never sent, %d sent and unacknowledged", f.outcome, f.err, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
+	default:
+		i.tell(f, event, "ended: %s, %d bytes never sent, %d sent and unacknowledged", f.outcome, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
+	}
+	i.store.end(*f)
+}
+
+// diedUnreported tells of a suspect that the kernel gave up before its time
+// to be reported had come: a short TCP_USER_TIMEOUT loses bytes too.
+func (i *Inspector) diedUnreported(f *file) bool {
+	if f.outcome != flow.TimedOut {
+		return false
+	}
+	ended := f.endedAt
+	f.endedAt = time.Time{}
+	i.tell(f, flow.EventStuck, "the kernel gave up before it was due: %s · %s", f.decision.Symptom, f.decision.Cause)
+	f.endedAt = ended
+	return true
+}

@@ -1,0 +1,113 @@
+// Package inspector is the loop in the middle: it takes what the kernel side
+// shows, asks the other sources about flows that are under suspicion, has them
+// judged, re-judges them when evidence moves, and keeps the findings.
+package inspector
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// Kernel is the kernel side.
+type Kernel interface {
+	Records() <-chan tracer.Record
+	Snapshot() ([]flow.Socket, error)
+	Sweep() ([]flow.Listener, error)
+	Counters() (flow.KernelCounters, error)
+}
+
+// Conntrack finds the entry that translates a socket's own tuple.
+type Conntrack interface {
+	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
+}
+
+// Cluster is what is known of Services, backends, pods and nodes.
+type Cluster interface {
+	Backend(addr netip.AddrPort, now time.Time) cluster.Backend
+	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
+	Class(addr netip.AddrPort) flow.PeerClass
+	PodByIP(addr netip.Addr) (cluster.Pod, bool)
+	PodByUID(uid string) (cluster.Pod, bool)
+	Label(addr netip.Addr) string
+	Health(now time.Time) flow.Health
+	Changed() <-chan struct{}
+	TakeChanged() map[netip.Addr]struct{}
+}
+
+// Routes answers how this node reaches an address.
+type Routes interface {
+	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
+}
+
+// Owners answers where a process runs.
+type Owners interface {
+	Lookup(pid uint32) (flow.Owner, error)
+}
+
+// Sink takes events. Publish must not block.
+type Sink interface {
+	Publish(flow.Event)
+}
+
+// Meter measures what the inspector does. Its methods must not block.
+type Meter interface {
+	Lookup(source flow.Source, took time.Duration, err error)
+	Sweep(kind string, took time.Duration)
+	Resync()
+}
+
+// Options of an Inspector. Kernel and Cluster are required; a source that is
+// nil is not asked.
+type Options struct {
+	Kernel    Kernel
+	Cluster   Cluster
+	Conntrack Conntrack
+	// ConntrackDown says why Conntrack is nil, for the health of the source.
+	ConntrackDown string
+	Routes        Routes
+	Owners        Owners
+	Sinks         []Sink
+	Meter         Meter
+
+	Node       string
+	BootID     string
+	StuckAfter time.Duration // 10 s by default
+	SweepCPU   float64       // share of a core that passes over all sockets may take; 0.01 by default
+	MaxFlows   int           // how many flows are held; 100,000 by default
+	KeepEnded  int           // how many ended findings are kept; 1,000 by default
+	Log        *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.StuckAfter == 0 {
+		o.StuckAfter = 10 * time.Second
+	}
+	if o.SweepCPU == 0 {
+		o.SweepCPU = 0.01
+	}
+	if o.MaxFlows == 0 {
+		o.MaxFlows = 100_000
+	}
+	if o.KeepEnded == 0 {
+		o.KeepEnded = 1000
+	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+type noMeter struct{}
+
+func (noMeter) Lookup(flow.Source, time.Duration, error) {}
+func (noMeter) Sweep(string, time.Duration)              {}
+func (noMeter) Resync()                                  {}
