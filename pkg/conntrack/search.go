@@ -1,0 +1,97 @@
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Search returns the entries of every zone one of whose directions is the
+// tuple: the fallback where Lookup, which knows the default zone only, finds
+// none. It reads the whole table in the kernel, twice, so it costs
+// milliseconds where Lookup costs microseconds. It returns ErrNotFound when
+// there is no such entry.
+func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error) {
+	asked, err := normal(tuple)
+	if err != nil {
+		return nil, fmt.Errorf("search conntrack: %w", err)
+	}
+	var found []flow.Translation
+	keep := func(e flow.Translation) error {
+		e.Asked = asked
+		found = append(found, e)
+		return nil
+	}
+	isOrig := func(e flow.Translation) bool { return e.Orig == asked }
+	isReply := func(e flow.Translation) bool { return e.Reply == asked && e.Orig != asked }
+	err = t.filter(ctx, attrTupleOrig, asked, matchTuple, isOrig, keep)
+	if err == nil {
+		err = t.filter(ctx, attrTupleReply, asked, matchTuple, isReply, keep)
+	}
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("search conntrack: %w", err)
+	}
+	return found, nil
+}
+
+// ByReplySource calls fn for every TCP entry, in any zone, whose packets go to
+// addr: the source of its reply tuple is addr. Nobody asked with a socket's
+// tuple, so Asked is Orig, what the connecting socket sends. Entries outlive
+// their sockets: an entry alone is not a connection. It ends at fn's first
+// error and returns it wrapped. For IPv4 the kernel selects; for IPv6 it cannot,
+// and every IPv6 entry of TCP is read, which costs as much as a dump of them.
+func (t *Table) ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
+	addr = normalAddr(addr)
+	if !addr.IsValid() {
+		return errors.New("sweep conntrack: no address")
+	}
+	anyPort := netip.AddrPortFrom(addr, 0)
+	isBackend := func(e flow.Translation) bool { return e.Reply.Src.Addr() == addr }
+	err := t.filter(ctx, attrTupleReply, flow.Tuple{Src: anyPort, Dst: anyPort}, matchSrc|matchProto, isBackend,
+		func(e flow.Translation) error {
+			e.Asked = e.Orig
+			return fn(e)
+		})
+	if err != nil {
+		return fmt.Errorf("sweep conntrack for %s: %w", addr, err)
+	}
+	return nil
+}
+
+// filter has the kernel select entries and selects once more: a kernel before
+// 5.8 ignores what it is asked to match and sends the whole table, and any
+// kernel sends too many of IPv6.
+func (t *Table) filter(ctx context.Context, direction uint16, like flow.Tuple, match uint32,
+	selects func(flow.Translation) bool, fn func(flow.Translation) error,
+) error {
+	req, err := filterRequest(direction, like, match)
+	if err != nil {
+		return err
+	}
+	msgs, err := t.askAll(ctx, req)
+	if err != nil {
+		return err
+	}
+	for _, msg := range msgs {
+		e, err := decode(msg)
+		if errors.Is(err, errNotTCP) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !selects(e) {
+			continue
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}

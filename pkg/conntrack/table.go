@@ -1,0 +1,140 @@
+// Package conntrack asks the kernel's connection tracking table how it
+// translates a TCP connection: a point lookup by the socket's own tuple, and
+// searches that the kernel filters. It never changes the table.
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/ti-mo/netfilter"
+	"golang.org/x/sys/unix"
+)
+
+// Table is the connection tracking table of one network namespace. Its
+// methods may be called from any goroutine: lookups take turns on one netlink
+// socket, and every search has a socket of its own.
+//
+// The table is that of the namespace in which Open was called. Sockets that
+// are opened later belong to the calling thread's namespace; a thread that
+// has moved to another one gets an error, never another table's answer.
+type Table struct {
+	namespace string
+
+	mu     sync.Mutex
+	conn   *netfilter.Conn // nil: the next lookup dials
+	closed bool
+}
+
+// Open opens the table of the caller's network namespace and asks it once, so
+// that a kernel or a privilege that is missing shows here: the error then is
+// ErrUnavailable. It needs CAP_NET_ADMIN and nf_conntrack_netlink; searches
+// are filtered by the kernel from Linux 5.8 on.
+func Open() (*Table, error) {
+	t := &Table{namespace: namespace()}
+	nowhere := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	_, err := t.Lookup(context.Background(), flow.Tuple{Src: nowhere, Dst: nowhere})
+	if err == nil || errors.Is(err, ErrNotFound) {
+		return t, nil
+	}
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		err = fmt.Errorf("%w: the kernel has no nf_conntrack_netlink: %w", ErrUnavailable, err)
+	}
+	return nil, errors.Join(fmt.Errorf("open conntrack: %w", err), t.Close())
+}
+
+// Close releases the table. Lookups and searches fail from then on.
+func (t *Table) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	return t.hangUp()
+}
+
+// ask sends one request on the shared socket. A socket whose answer was not
+// read to its end is given up, so that no later request can read it.
+func (t *Table) ask(ctx context.Context, req netlink.Message) ([]netlink.Message, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if t.closed {
+		return nil, os.ErrClosed
+	}
+	if t.conn == nil {
+		conn, err := t.dial()
+		if err != nil {
+			return nil, err
+		}
+		t.conn = conn
+	}
+	deadline, _ := ctx.Deadline() // the zero time is no deadline
+	if err := t.conn.SetReadDeadline(deadline); err != nil {
+		return nil, errors.Join(err, t.hangUp())
+	}
+	msgs, err := t.conn.Query(req)
+	if !answered(err) {
+		return nil, errors.Join(explain(err), t.hangUp())
+	}
+	return msgs, explain(err)
+}
+
+// askAll sends one request that the kernel answers with any number of
+// messages, on a socket of its own: the kernel refuses a second dump on a
+// socket before the first is read.
+func (t *Table) askAll(ctx context.Context, req netlink.Message) ([]netlink.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	conn, err := t.dial()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() //nolint:errcheck // nothing was written that could be lost
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.SetReadDeadline(time.Unix(1, 0)) // fails only when closed
+	})
+	defer stop()
+	msgs, err := conn.Query(req)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return msgs, explain(err)
+}
+
+func (t *Table) dial() (*netfilter.Conn, error) {
+	if ns := namespace(); ns != t.namespace {
+		return nil, fmt.Errorf("%w: opened in %s, asked from %s", ErrUnavailable, t.namespace, ns)
+	}
+	conn, err := netfilter.Dial(nil)
+	if err != nil {
+		return nil, fmt.Errorf("open netfilter socket: %w", explain(err))
+	}
+	return conn, nil
+}
+
+func (t *Table) hangUp() error {
+	if t.conn == nil {
+		return nil
+	}
+	err := t.conn.Close()
+	t.conn = nil
+	return err
+}
+
+// namespace names the calling thread's network namespace.
+func namespace() string {
+	name, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
