@@ -19,6 +19,10 @@ import (
 var echoProgram string
 
 func TestMain(m *testing.M) {
+	if base := os.Getenv(victimBase); base != "" {
+		echoProgram = os.Getenv("TCPSTUCK_TEST_ECHO")
+		panic(victim(base))
+	}
 	dir, err := os.MkdirTemp("", "echo")
 	if err != nil {
 		panic(err)

@@ -61,7 +61,7 @@ func parseSample(line string) (Sample, error) {
 		if s.Labels[name], err = strconv.Unquote(quoted); err != nil {
 			return s, fmt.Errorf("label %s: %w", name, err)
 		}
-		if line = rest[len(quoted):]; line == "" {
+		if line = rest[len(quoted):]; line == "" || line[0] == ' ' {
 			return s, fmt.Errorf("the labels have no end")
 		}
 	}
