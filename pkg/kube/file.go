@@ -1,0 +1,177 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+)
+
+const (
+	// settle is how long a change rests before it is read: who rewrites a
+	// file in place does so in several writes.
+	settle = 50 * time.Millisecond
+	// readInterval is the least time between two readings.
+	readInterval = 100 * time.Millisecond
+	// lookInterval is how often the file is looked at without an event:
+	// where its folder was replaced, or on a file system that tells nothing.
+	lookInterval = 2 * time.Second
+)
+
+// File is the cluster's state in a file, in the form that Decode reads. A
+// reading that fails leaves what was known, and says so in the state's
+// health. A file that does not change is not out of date.
+type File struct {
+	path    string
+	state   *cluster.State
+	log     *slog.Logger
+	watcher *fsnotify.Watcher
+
+	// Of the last reading.
+	target string      // path without symbolic links
+	info   os.FileInfo // nil: it could not be read
+	at     time.Time
+	broken bool
+}
+
+// OpenFile reads the file into state and watches its folder. Run follows its
+// changes; Close, or the end of Run, releases the watch.
+func OpenFile(path string, state *cluster.State, log *slog.Logger) (*File, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find cluster state: %w", err)
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch cluster state: %w", err)
+	}
+	f := &File{path: path, state: state, log: log, watcher: watcher}
+	if err := f.open(); err != nil {
+		return nil, errors.Join(err, watcher.Close())
+	}
+	return f, nil
+}
+
+func (f *File) open() error {
+	if err := f.watch(); err != nil { // first, so that no change is missed
+		return err
+	}
+	return f.read()
+}
+
+// Close releases the watch of a File that is not run.
+func (f *File) Close() error { return f.watcher.Close() }
+
+// Run reads the file whenever it changes, until ctx ends.
+func (f *File) Run(ctx context.Context) error {
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	var due <-chan time.Time // a reading is due then
+	for {
+		changed := false
+		select {
+		case <-ctx.Done():
+			return f.watcher.Close()
+		case event, ok := <-f.watcher.Events:
+			if !ok {
+				return errors.New("watch cluster state: closed")
+			}
+			changed = event.Name == f.path || event.Name == f.target || f.moved()
+		case err := <-f.watcher.Errors: // events were lost
+			f.log.Debug("watch cluster state", "file", f.path, "err", err)
+			changed = true
+		case <-look.C:
+			if err := f.watch(); err != nil {
+				f.log.Debug("watch cluster state", "file", f.path, "err", err)
+			}
+			changed = f.moved()
+		case <-due:
+			due = nil
+			f.follow()
+		}
+		if changed && due == nil {
+			due = time.After(max(settle, time.Until(f.at.Add(readInterval))))
+		}
+	}
+}
+
+// follow reads the file again, and tells once of each turn.
+func (f *File) follow() {
+	err := f.read()
+	switch {
+	case err == nil && f.broken:
+		f.log.Info("cluster state is readable again", "file", f.path)
+	case err != nil:
+		f.state.SetHealth(false, err.Error(), f.at)
+		if !f.broken {
+			f.log.Warn("cluster state is unreadable: what was known is kept", "file", f.path, "err", err)
+		}
+	}
+	f.broken = err != nil
+	if err := f.watch(); err != nil && !f.broken {
+		f.log.Debug("watch cluster state", "file", f.path, "err", err)
+	}
+}
+
+// read brings one reading into the state.
+func (f *File) read() error {
+	f.at, f.info = time.Now(), nil
+	info, err := os.Stat(f.path) // before the content: what changes meanwhile is read again
+	if err != nil {
+		return fmt.Errorf("read cluster state: %w", err)
+	}
+	data, err := os.ReadFile(f.path)
+	if err != nil {
+		return fmt.Errorf("read cluster state: %w", err)
+	}
+	f.info = info
+	objs, err := Decode(data)
+	if err != nil {
+		return fmt.Errorf("read cluster state: file %s: %w", f.path, err)
+	}
+	f.state.Replace(objs, f.at)
+	f.state.SetHealth(true, "file "+f.path, f.at)
+	f.log.Debug("read cluster state", "file", f.path, "services", len(objs.Services), "slices", len(objs.Slices),
+		"pods", len(objs.Pods), "nodes", len(objs.Nodes))
+	return nil
+}
+
+// moved reports whether the path leads to something else than was read: a
+// symbolic link on the way was swapped, as in a mounted ConfigMap, or an
+// event was missed.
+func (f *File) moved() bool {
+	info, err := os.Stat(f.path)
+	if err != nil || f.info == nil {
+		return true
+	}
+	return !os.SameFile(info, f.info) || info.Size() != f.info.Size() || !info.ModTime().Equal(f.info.ModTime())
+}
+
+// watch watches the folder of the path, and that of the file where symbolic
+// links lead elsewhere. A folder and not the file: files are replaced.
+func (f *File) watch() error {
+	folders := []string{filepath.Dir(f.path)}
+	if target, err := filepath.EvalSymlinks(f.path); err == nil {
+		f.target = target
+		folders = append(folders, filepath.Dir(target))
+	}
+	for _, old := range f.watcher.WatchList() {
+		if !slices.Contains(folders, old) {
+			_ = f.watcher.Remove(old) // gone by itself, if it was removed
+		}
+	}
+	for _, folder := range folders {
+		if err := f.watcher.Add(folder); err != nil {
+			return fmt.Errorf("watch cluster state: %s: %w", folder, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package kube_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/kube"
+)
+
+var backend = netip.MustParseAddrPort("192.168.136.2:8000")
+
+// deleted and running are readings in which the backend's pod is gone, and
+// in which it runs.
+const (
+	head    = "apiVersion: v1\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: other, namespace: default, uid: u-0}}\n"
+	tail    = "kind: List\n"
+	deleted = head + tail
+	running = head + "- {apiVersion: v1, kind: Pod, metadata: {name: server-1, namespace: default, uid: u-1}, status: {podIP: 192.168.136.2}}\n" + tail
+)
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rename writes a file beside path and puts it in its place.
+func rename(t *testing.T, path, content string) {
+	t.Helper()
+	write(t, path+".new", content)
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// swap points a symbolic link elsewhere, in one step.
+func swap(t *testing.T, link, to string) {
+	t.Helper()
+	if err := os.Symlink(to, link+"_tmp"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(link+"_tmp", link); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// logged is a log that tests can read while it is written.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logged) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.buf.String(), what)
+}
+
+// run opens the file and follows it until the test ends.
+func run(t *testing.T, path string) (*cluster.State, *logged) {
+	t.Helper()
+	s, l := cluster.New(cluster.Options{MaxStaleness: time.Hour}), &logged{}
+	f, err := kube.OpenFile(path, s, slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		goleak.VerifyNone(t)
+	})
+	return s, l
+}
+
+// await waits for the state to say that something changed, until ok.
+func await(t *testing.T, s *cluster.State, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(5 * time.Second)
+	for !ok() {
+		select {
+		case <-s.Changed():
+		case <-deadline:
+			t.Fatalf("%s: not within 5 s; %+v; %+v", what, s.Backend(backend, time.Now()), s.Health(time.Now()))
+		}
+	}
+}
+
+// eventually waits for what the state tells nobody of.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 5 s", what)
+		}
+	}
+}
+
+func awaitState(t *testing.T, s *cluster.State, want flow.BackendState) {
+	t.Helper()
+	await(t, s, string(want), func() bool { return s.Backend(backend, time.Now()).State == want })
+}
+
+func TestFileFollowsEveryWayToReplaceIt(t *testing.T) {
+	for _, way := range []struct {
+		name string
+		make func(t *testing.T, dir string) (path string, replace func(content string))
+	}{
+		{"rename", func(t *testing.T, dir string) (string, func(string)) {
+			path := filepath.Join(dir, "cluster.yaml")
+			write(t, path, running)
+			return path, func(c string) { rename(t, path, c) }
+		}},
+		{"in place", func(t *testing.T, dir string) (string, func(string)) {
+			path := filepath.Join(dir, "cluster.yaml")
+			write(t, path, running)
+			return path, func(c string) { write(t, path, c) }
+		}},
+		{"removed and written", func(t *testing.T, dir string) (string, func(string)) {
+			path := filepath.Join(dir, "cluster.yaml")
+			write(t, path, running)
+			return path, func(c string) {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				write(t, path, c)
+			}
+		}},
+		{"as a ConfigMap", func(t *testing.T, dir string) (string, func(string)) {
+			version := 0
+			replace := func(c string) {
+				version++
+				name := "..version" + string(rune('0'+version))
+				if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(dir, name, "cluster.yaml"), c)
+				old, err := os.Readlink(filepath.Join(dir, "..data"))
+				swap(t, filepath.Join(dir, "..data"), name)
+				if err == nil {
+					if err := os.RemoveAll(filepath.Join(dir, old)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			replace(running)
+			path := filepath.Join(dir, "cluster.yaml")
+			if err := os.Symlink("..data/cluster.yaml", path); err != nil {
+				t.Fatal(err)
+			}
+			return path, replace
+		}},
+		{"behind a link into another folder", func(t *testing.T, dir string) (string, func(string)) {
+			target, path := filepath.Join(t.TempDir(), "real.yaml"), filepath.Join(dir, "cluster.yaml")
+			write(t, target, running)
+			if err := os.Symlink(target, path); err != nil {
+				t.Fatal(err)
+			}
+			return path, func(c string) { rename(t, target, c) }
+		}},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			path, replace := way.make(t, t.TempDir())
+			s, _ := run(t, path)
+			awaitState(t, s, flow.BackendListed)
+			for _, want := range []flow.BackendState{flow.BackendDeleted, flow.BackendListed, flow.BackendDeleted} {
+				content := running
+				if want == flow.BackendDeleted {
+					content = deleted
+				}
+				began := time.Now()
+				replace(content)
+				awaitState(t, s, want)
+				if took := time.Since(began); took > 200*time.Millisecond {
+					t.Errorf("%s after %s", want, took)
+				}
+			}
+		})
+	}
+}
+
+func TestFileKeepsTheLastGoodReading(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cluster.yaml")
+	write(t, path, running)
+	s, l := run(t, path)
+	awaitUp := func(want bool) {
+		t.Helper()
+		await(t, s, "health", func() bool { return s.Health(time.Now()).Up == want })
+	}
+	awaitUp(true)
+	if h := s.Health(time.Now()); h.Detail != "file "+path {
+		t.Errorf("%+v", h)
+	}
+	rename(t, path, strings.TrimSuffix(deleted, tail)) // valid YAML, too short
+	awaitUp(false)
+	if b := s.Backend(backend, time.Now()); b.State != flow.BackendListed {
+		t.Errorf("half a list: %+v", b)
+	}
+	if h := s.Health(time.Now()); !strings.Contains(h.Detail, path) || !strings.Contains(h.Detail, kube.ErrNoList.Error()) {
+		t.Errorf("%+v", h)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "removal", func() bool { return strings.Contains(s.Health(time.Now()).Detail, "no such file") })
+	write(t, path, deleted)
+	awaitUp(true)
+	awaitState(t, s, flow.BackendDeleted)
+	eventually(t, "told of the recovery", func() bool { return l.count("readable again") > 0 })
+	if n, m := l.count("level=WARN"), l.count("readable again"); n != 1 || m != 1 {
+		t.Errorf("%d warnings, %d recoveries, want one each", n, m)
+	}
+}
+
+func TestFileIsReadTenTimesASecondAtMost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cluster.yaml")
+	write(t, path, running)
+	s, l := run(t, path)
+	began := time.Now()
+	for time.Since(began) < time.Second {
+		rename(t, path, running)
+		time.Sleep(5 * time.Millisecond)
+	}
+	rename(t, path, deleted)
+	awaitState(t, s, flow.BackendDeleted)
+	// The first reading, one each 100 ms, and the last.
+	if n, most := l.count("read cluster state"), 2+int(time.Since(began)/(100*time.Millisecond)); n > most || n < 3 {
+		t.Errorf("%d readings in %s", n, time.Since(began))
+	}
+}
+
+func TestFileFollowsAFolderThatIsReplaced(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	path := filepath.Join(dir, "cluster.yaml")
+	for i, content := range []string{running, deleted} {
+		if i == 1 {
+			if err := os.Rename(dir, dir+".old"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, content)
+		if i == 0 {
+			s, _ := run(t, path)
+			awaitState(t, s, flow.BackendListed)
+			defer awaitState(t, s, flow.BackendDeleted)
+		}
+	}
+}
+
+func TestOpenFileRefuses(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken.yaml")
+	write(t, broken, "kind: Pod\n")
+	for _, path := range []string{broken, filepath.Join(dir, "absent.yaml"), filepath.Join(dir, "no", "folder.yaml")} {
+		s := cluster.New(cluster.Options{})
+		if f, err := kube.OpenFile(path, s, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v, %v", path, f, err)
+		}
+	}
+}
