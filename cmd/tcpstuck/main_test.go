@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/internal/flowtest"
+	"github.com/tcpstuck/tcpstuck/internal/golden"
+	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// agent serves the reader's findings and returns its socket.
+func agent(t *testing.T, r flow.Reader) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "agent.sock")
+	l, err := api.ListenUnix(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	log := slog.New(slog.DiscardHandler)
+	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: "node-a", Now: flowtest.Now, Log: log})
+	go func() { served <- api.Serve(ctx, l, h, log) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+func run(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	p := program{now: flowtest.Now, width: 100, stdout: &out, stderr: &errs}
+	code = p.run(args)
+	return code, out.String(), errs.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	full := agent(t, flowtest.NewReader())
+	empty := agent(t, &flowtest.Reader{Sources: flowtest.Health()})
+	muted := agent(t, &flowtest.Reader{Live: flowtest.Muted(100), Past: []flow.Finding{flowtest.Ended()}})
+	past := agent(t, &flowtest.Reader{Past: []flow.Finding{flowtest.Ended()}})
+	for _, c := range []struct {
+		name   string
+		args   []string
+		code   int
+		stdout string // a part of it
+		stderr string // a part of it, which is one line
+	}{
+		{"stuck", []string{"dump", "--socket", full}, 1, "1 flow of default/client → 192.168.136.2:8000", ""},
+		{"stuck, wide", []string{"dump", "--socket", full, "-o", "wide"}, 1, "StaleConntrack", ""},
+		{"nothing", []string{"dump", "--socket", empty}, 0, "No flow is stuck.", ""},
+		{"nothing, as JSON", []string{"dump", "--socket", empty, "-o", "json"}, 0, `"flows": []`, ""},
+		{"nothing, as lines", []string{"dump", "--socket", empty, "-o", "jsonl"}, 0, "", ""},
+		{"counted only", []string{"dump", "--socket", muted}, 0, "100 accepted flows of vanished external clients", ""},
+		{"counted only, all", []string{"dump", "--socket", muted, "--all"}, 1, "198.51.100.7:20000", ""},
+		{"ended", []string{"dump", "--socket", past, "--all"}, 0, "TimedOut with ETIMEDOUT", ""},
+		{"explain", []string{"explain", "1f3", "--socket", full}, 0, "conntrack -D", ""},
+		{"explain, no such flow", []string{"explain", "77", "--socket", full}, 2, "", "no flow has an id that begins with 77"},
+		{"explain, many", []string{"explain", "a0", "--socket", full}, 2, "", "several flows have ids that begin with a0"},
+		{"explain, no id", []string{"explain", "--socket", full}, 2, "", "required argument 'id' not provided"},
+		{"no agent", []string{"dump", "--socket", "/nowhere/agent.sock"}, 2, "", "no agent answers on /nowhere/agent.sock: is tcpstuck-agent running?"},
+		{"no command", nil, 2, "", "say what to do"},
+		{"no command, but a flag", []string{"--socket", full}, 2, "", "say what to do"},
+		{"wrong command", []string{"dmup"}, 2, "", "dmup"},
+		{"wrong flag", []string{"dump", "--everything"}, 2, "", "--everything"},
+		{"wrong output", []string{"dump", "-o", "yaml"}, 2, "", "yaml"},
+		{"too much", []string{"dump", "1f3a"}, 2, "", "1f3a"},
+		{"version", []string{"--version"}, 0, "tcpstuck unknown", ""},
+		{"help", []string{"--help"}, 0, "explain", ""},
+		{"help on a command", []string{"dump", "--help"}, 0, "Also list what is counted only", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := run(c.args...)
+			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {
+				t.Errorf("%d, stdout %q, stderr %q", code, stdout, stderr)
+			}
+			if (c.stderr == "") != (stderr == "") || strings.Count(stderr, "\n") > 1 {
+				t.Errorf("stderr %q", stderr)
+			}
+			if code == exitError && stdout != "" {
+				t.Errorf("an error writes to stdout: %q", stdout)
+			}
+		})
+	}
+}
+
+func TestSocketFromTheEnvironment(t *testing.T) {
+	t.Setenv("TCPSTUCK_SOCKET", agent(t, flowtest.NewReader()))
+	if code, _, stderr := run("dump"); code != 1 {
+		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	socket := agent(t, &flowtest.Reader{Live: append(flowtest.Findings(), flowtest.Muted(1)...), Past: []flow.Finding{flowtest.Ended()}, Sources: flowtest.Health()})
+	for name, args := range map[string][]string{
+		"dump.json":     {"dump", "-o", "json"},
+		"dump-all.json": {"dump", "-o", "json", "--all"},
+		"dump.jsonl":    {"dump", "-o", "jsonl"},
+		"explain.json":  {"explain", "1f3a", "-o", "json"},
+	} {
+		code, stdout, stderr := run(append(args, "--socket", socket)...)
+		if code == exitError {
+			t.Errorf("%s: %s", name, stderr)
+		}
+		for line := range strings.Lines(stdout) {
+			if strings.HasSuffix(name, "jsonl") && !json.Valid([]byte(line)) {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+		if !strings.HasSuffix(name, "jsonl") && !json.Valid([]byte(stdout)) {
+			t.Errorf("%s is not JSON", name)
+		}
+		golden.Check(t, "testdata/"+name+".golden", []byte(stdout))
+	}
+}
+
+func TestText(t *testing.T) {
+	socket := agent(t, flowtest.NewReader())
+	for name, args := range map[string][]string{"dump": {"dump"}, "explain": {"explain", "1f3a"}} {
+		_, stdout, _ := run(append(args, "--socket", socket)...)
+		golden.Check(t, "testdata/"+name+".golden", []byte(stdout))
+	}
+}
+
+// closedPipe is what a reader that has left looks like.
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}
+}
+
+func TestAnswerThatCannotBeWritten(t *testing.T) {
+	socket := agent(t, flowtest.NewReader())
+	for _, output := range []string{"table", "wide", "json", "jsonl"} {
+		var errs bytes.Buffer
+		p := program{now: flowtest.Now, width: 100, stdout: closedPipe{}, stderr: &errs}
+		if code := p.run([]string{"dump", "-o", output, "--socket", socket}); code != exitError {
+			t.Errorf("%s: %d", output, code)
+		}
+	}
+}
