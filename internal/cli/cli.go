@@ -1,0 +1,46 @@
+// Package cli is what tcpstuck's programs have in common on the command line.
+package cli
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+)
+
+// New returns a program with --help and --version.
+func New(name, version, help string) *kingpin.Application {
+	app := kingpin.New(name, help).Version(name + " " + version)
+	app.HelpFlag.Short('h')
+	return app
+}
+
+// Environment lets every flag of the program and of its commands be given in
+// the environment as well, under the name that Envar says. It is called once,
+// after the last flag was added.
+func Environment(app *kingpin.Application) {
+	bind := func(flags []*kingpin.FlagModel, get func(string) *kingpin.FlagClause) {
+		for _, f := range flags {
+			if !informs(f.Name) {
+				get(f.Name).Envar(Envar(f.Name))
+			}
+		}
+	}
+	model := app.Model()
+	bind(model.Flags, app.GetFlag)
+	for _, c := range model.Commands {
+		bind(c.Flags, app.GetCommand(c.Name).GetFlag)
+	}
+}
+
+// informs tells the flags that make a program say something and leave: a
+// variable that happened to be set would stop it from working.
+func informs(flag string) bool {
+	return flag == "version" || strings.HasPrefix(flag, "help") || strings.HasPrefix(flag, "completion-")
+}
+
+// Envar returns the environment variable of a flag: TCPSTUCK_ and its name in
+// capitals, with an underscore for everything that is no letter or digit.
+func Envar(flag string) string {
+	return "TCPSTUCK_" + regexp.MustCompile(`[^A-Z0-9]`).ReplaceAllString(strings.ToUpper(flag), "_")
+}
