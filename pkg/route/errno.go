@@ -1,0 +1,70 @@
+package route
+
+import (
+	"errors"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// refusals are the errors that a route lookup ends with where there is no
+// usable route, and the route types behind them (fib_props of
+// net/ipv4/fib_semantics.c, ip6_rt_type_to_error of net/ipv6/route.c).
+var refusals = []struct {
+	errno unix.Errno
+	kind  string // empty: no route matches
+}{
+	{unix.EINVAL, "blackhole"},
+	{unix.EHOSTUNREACH, "unreachable"},
+	{unix.EACCES, "prohibit"},
+	{unix.ENETUNREACH, ""},
+}
+
+// refusal returns the errno's name and the type of the route behind it, and
+// whether err is one that the routing table answers with.
+func refusal(err error) (name, kind string, ok bool) {
+	for _, r := range refusals {
+		if errors.Is(err, r.errno) {
+			return unix.ErrnoName(r.errno), r.kind, true
+		}
+	}
+	return "", "", false
+}
+
+// kindError returns the error of sending to a route of the given type, by
+// name, or the empty string for one that takes packets. IPv6 lookups answer
+// with the route itself where IPv4 ones fail.
+func kindError(kind string) string {
+	for _, r := range refusals {
+		if r.kind == kind && kind != "" {
+			return unix.ErrnoName(r.errno)
+		}
+	}
+	return ""
+}
+
+// kinds are the route types' names as ip(8) prints them.
+var kinds = map[int]string{
+	unix.RTN_UNICAST:     "unicast",
+	unix.RTN_LOCAL:       "local",
+	unix.RTN_BROADCAST:   "broadcast",
+	unix.RTN_ANYCAST:     "anycast",
+	unix.RTN_MULTICAST:   "multicast",
+	unix.RTN_BLACKHOLE:   "blackhole",
+	unix.RTN_UNREACHABLE: "unreachable",
+	unix.RTN_PROHIBIT:    "prohibit",
+	unix.RTN_THROW:       "throw",
+}
+
+// neighbours are the states of a neighbour entry as ip(8) prints them. An
+// entry is in one at a time.
+var neighbours = map[int]string{
+	netlink.NUD_INCOMPLETE: "INCOMPLETE",
+	netlink.NUD_REACHABLE:  "REACHABLE",
+	netlink.NUD_STALE:      "STALE",
+	netlink.NUD_DELAY:      "DELAY",
+	netlink.NUD_PROBE:      "PROBE",
+	netlink.NUD_FAILED:     "FAILED",
+	netlink.NUD_NOARP:      "NOARP",
+	netlink.NUD_PERMANENT:  "PERMANENT",
+}
