@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,6 +58,15 @@ func TestKilledRunIsSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	var pids []int
+	t.Cleanup(func() { // also when the test has failed
+		_ = cmd.Process.Kill()
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if _, err := rundir.Sweep(base); err != nil {
+			t.Error(err)
+		}
+	})
 	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "ready"; {
 		pid, err := strconv.Atoi(lines.Text())
 		if err != nil {
