@@ -48,15 +48,12 @@ func New(o Options) *Inspector {
 	o = o.withDefaults()
 	now := time.Now()
 	return &Inspector{
-		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: newStore(o), files: map[flow.ID]*file{},
+		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, sweepBurst, now), snapshots: newBudget(snapshotShare, sweepBurst, now),
 		up: map[flow.Source]bool{},
 	}
 }
-
-// Store returns the findings.
-func (i *Inspector) Store() *Store { return i.store }
 
 // Run works until the context ends. It first looks for what was stuck before
 // it came; ready is called once that is done.

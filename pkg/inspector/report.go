@@ -34,7 +34,7 @@ func (i *Inspector) tell(f *file, event flow.EventType, format string, args ...a
 	if f.decision.Mute != "" {
 		return
 	}
-	finding := f.finding(i.o.Node, i.o.BootID, now)
+	finding := f.finding(i.store.node, i.store.bootID, now)
 	i.publish(flow.Event{Type: event, Time: now, Flow: &finding})
 }
 

@@ -62,9 +62,10 @@ type Meter interface {
 	Resync()
 }
 
-// Options of an Inspector. Kernel and Cluster are required; a source that is
-// nil is not asked.
+// Options of an Inspector. Store, Kernel and Cluster are required; another
+// source that is nil is not asked.
 type Options struct {
+	Store     *Store
 	Kernel    Kernel
 	Cluster   Cluster
 	Conntrack Conntrack
@@ -75,12 +76,9 @@ type Options struct {
 	Sinks         []Sink
 	Meter         Meter
 
-	Node       string
-	BootID     string
 	StuckAfter time.Duration // 10 s by default
 	SweepCPU   float64       // share of a core that passes over all sockets may take; 0.01 by default
 	MaxFlows   int           // how many flows are held; 100,000 by default
-	KeepEnded  int           // how many ended findings are kept; 1,000 by default
 	Log        *slog.Logger
 }
 
@@ -93,9 +91,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxFlows == 0 {
 		o.MaxFlows = 100_000
-	}
-	if o.KeepEnded == 0 {
-		o.KeepEnded = 1000
 	}
 	if o.Meter == nil {
 		o.Meter = noMeter{}

@@ -21,8 +21,10 @@ type Store struct {
 	health   []flow.Health
 }
 
-func newStore(o Options) *Store {
-	return &Store{node: o.Node, bootID: o.BootID, keepEnded: o.KeepEnded, live: map[flow.ID]file{}}
+// NewStore returns an empty store of findings on this node, as of this boot;
+// it keeps the latest keepEnded that ended.
+func NewStore(node, bootID string, keepEnded int) *Store {
+	return &Store{node: node, bootID: bootID, keepEnded: keepEnded, live: map[flow.ID]file{}}
 }
 
 // Findings returns the live findings, muted ones included, oldest first.

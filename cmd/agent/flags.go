@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/exporter"
+)
+
+// config is what the flags say, checked.
+type config struct {
+	web          *web.FlagConfig
+	socket       string
+	pageAddress  string
+	stuckAfter   time.Duration
+	clusterFile  string // empty: no cluster records
+	maxStaleness time.Duration
+	names        []cluster.Name
+	eventsFile   string
+	maxSeries    int
+	sweepCPU     float64
+	nodeName     string
+	scope        []uint32
+	log          *slog.Logger
+}
+
+// parse reads flags and environment. Its error is one line for a person.
+func parse(args []string, version string) (config, error) {
+	var (
+		c          config
+		clusterArg string
+		names      []string
+		scope      []string
+		level      string
+	)
+	app := kingpin.New("tcpstuck-agent", "Finds the TCP connections of this node that make no progress, and says why.")
+	app.Version(version)
+	app.UsageWriter(os.Stdout)
+	app.HelpFlag.Short('h')
+	c.web = exporter.Flags(app, ":9797")
+	app.Flag("socket", "Unix socket for the tcpstuck command.").Default("/run/tcpstuck/agent.sock").StringVar(&c.socket)
+	app.Flag("page-address", "Loopback address of the page and the profiles; empty: none.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
+	app.Flag("stuck-after", "How long without progress makes a flow stuck.").Default("10s").DurationVar(&c.stuckAfter)
+	app.Flag("cluster", "Where cluster records come from: auto, none, file.").Default("auto").EnumVar(&clusterArg, "auto", "none", "kubernetes", "file")
+	app.Flag("cluster-state", "File as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints it; watched.").PlaceHolder("FILE").StringVar(&c.clusterFile)
+	app.Flag("cluster-max-staleness", "How long a source of cluster records may be down before nothing is concluded from it.").Default("30s").DurationVar(&c.maxStaleness)
+	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
+	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
+	app.Flag("max-series", "Edges that keep their name in each metric family.").Default("500").IntVar(&c.maxSeries)
+	app.Flag("sweep-cpu", "Share of a core that passes over all sockets may take.").Default("0.01").Float64Var(&c.sweepCPU)
+	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
+	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
+	app.Flag("scope-netns", "Watch only this network namespace, a path or an inode number; repeatable.").Hidden().StringsVar(&scope)
+	for _, f := range app.Model().Flags {
+		if f.Name != "help" && f.Name != "version" {
+			app.GetFlag(f.Name).Envar("TCPSTUCK_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(f.Name)))
+		}
+	}
+	if _, err := app.Parse(args); err != nil {
+		return config{}, err
+	}
+	return c, c.check(clusterArg, names, scope, level)
+}
+
+func (c *config) check(clusterArg string, names, scope []string, level string) error {
+	var err error
+	switch {
+	case clusterArg == "kubernetes":
+		return fmt.Errorf("--cluster=kubernetes: this version reads cluster records from a file: use --cluster=file --cluster-state FILE")
+	case clusterArg == "file" && c.clusterFile == "":
+		return fmt.Errorf("--cluster=file needs --cluster-state FILE")
+	case clusterArg == "none" && c.clusterFile != "":
+		return fmt.Errorf("--cluster=none and --cluster-state %s contradict each other", c.clusterFile)
+	case c.stuckAfter < time.Second:
+		return fmt.Errorf("--stuck-after=%v: the shortest is 1s", c.stuckAfter)
+	case c.sweepCPU <= 0 || c.sweepCPU > 1:
+		return fmt.Errorf("--sweep-cpu=%v: want a share of a core, above 0 and at most 1", c.sweepCPU)
+	case c.maxSeries < 1:
+		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
+	}
+	if c.names, err = parseNames(names); err != nil {
+		return err
+	}
+	if c.scope, err = parseScope(scope); err != nil {
+		return err
+	}
+	if c.nodeName == "" {
+		if c.nodeName, err = os.Hostname(); err != nil {
+			return fmt.Errorf("--node-name is not given, and the host has no name: %w", err)
+		}
+	}
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return fmt.Errorf("--log-level=%s: %w", level, err)
+	}
+	c.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
+	return nil
+}
+
+func parseNames(args []string) ([]cluster.Name, error) {
+	var names []cluster.Name
+	for _, arg := range args {
+		cidr, label, ok := strings.Cut(arg, "=")
+		if !ok || label == "" {
+			return nil, fmt.Errorf("--name=%s: want CIDR=LABEL, as 203.0.113.0/24=orders-db", arg)
+		}
+		prefix, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(cidr)
+			if addrErr != nil {
+				return nil, fmt.Errorf("--name=%s: %q is neither an address nor a prefix", arg, cidr)
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		names = append(names, cluster.Name{Prefix: prefix.Masked(), Label: label})
+	}
+	return names, nil
+}
+
+// parseScope turns namespace files, or inode numbers, into inode numbers.
+func parseScope(args []string) ([]uint32, error) {
+	var scope []uint32
+	for _, arg := range args {
+		if inum, err := strconv.ParseUint(arg, 10, 32); err == nil {
+			scope = append(scope, uint32(inum))
+			continue
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(arg, &st); err != nil {
+			return nil, fmt.Errorf("--scope-netns=%s: %w", arg, err)
+		}
+		scope = append(scope, uint32(st.Ino))
+	}
+	return scope, nil
+}

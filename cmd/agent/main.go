@@ -1,0 +1,31 @@
+// Command tcpstuck-agent watches the TCP connections of one node and says
+// which are stuck, why, whose they are, what they will lose, when the kernel
+// will give up, and what to do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set when the program is linked.
+var version = "dev"
+
+// exitError is the status where the agent cannot go on.
+const exitError = 2
+
+func main() {
+	c, err := parse(os.Args[1:], version)
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
+		err = run(ctx, c)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "tcpstuck-agent: %v\n", err)
+		os.Exit(exitError)
+	}
+}

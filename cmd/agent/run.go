@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/events"
+	"github.com/tcpstuck/tcpstuck/pkg/exporter"
+	"github.com/tcpstuck/tcpstuck/pkg/inspector"
+	"github.com/tcpstuck/tcpstuck/pkg/kube"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
+	"github.com/tcpstuck/tcpstuck/pkg/route"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+const (
+	keepEnded   = 1000            // ended findings that dump --ended can show
+	eventQueue  = 10_000          // events that wait for a slow event file
+	flushEvents = 3 * time.Second // how long the event file may take at shutdown
+)
+
+// run wires the agent and works until the context ends.
+func run(ctx context.Context, c config) error {
+	kernel, err := tracer.Open(tracer.Options{Scope: c.scope, Log: c.log})
+	if err != nil {
+		return err
+	}
+	defer kernel.Close() //nolint:errcheck // the kernel takes everything back with the process
+	sinks, err := openSinks(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	if err = start(ctx, group, c, kernel, sinks); err != nil {
+		cancel()
+	}
+	err = errors.Join(err, group.Wait())
+	flush, done := context.WithTimeout(context.Background(), flushEvents)
+	defer done()
+	return errors.Join(err, sinks.Close(flush))
+}
+
+// start opens the sources and starts everything that runs.
+func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.Tracer, sinks *events.Fanout) error {
+	state := cluster.New(cluster.Options{MaxStaleness: c.maxStaleness, Names: c.names, Node: c.nodeName})
+	if err := startCluster(ctx, group, c, state); err != nil {
+		return err
+	}
+	routes, err := route.Open()
+	if err != nil {
+		return err
+	}
+	bootID := readBootID()
+	store := inspector.NewStore(c.nodeName, bootID, keepEnded)
+	if err := serveFlows(ctx, group, c, api.Options{Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Log: c.log}); err != nil {
+		return err
+	}
+	metrics := exporter.New(exporter.Options{
+		Reader: store, Kernel: kernel, Dropped: sinks.Dropped, MaxSeries: c.maxSeries,
+		Features: map[string]bool{"scoped": len(c.scope) > 0}, Version: version, Log: c.log,
+	})
+	sinks.AddDirect(metrics)
+	o := inspector.Options{
+		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owner.New("/proc"),
+		Sinks: []inspector.Sink{sinks}, Meter: metrics, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
+	}
+	if table, err := conntrack.Open(); err == nil {
+		o.Conntrack = table
+	} else {
+		o.ConntrackDown = err.Error()
+	}
+	var ready atomic.Bool
+	group.Go(func() error { return kernel.Run(ctx) })
+	group.Go(func() error { return inspector.New(o).Run(ctx, func() { ready.Store(true) }) })
+	group.Go(func() error {
+		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Metrics: metrics.Handler(), Log: c.log, Ready: func() error {
+			if !ready.Load() {
+				return errors.New("the first look at all sockets is not done")
+			}
+			return nil
+		}})
+	})
+	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "version", version)
+	return nil
+}
+
+// startCluster brings the source of cluster records up; a file that cannot be
+// read at the start is an error.
+func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
+	if c.clusterFile == "" {
+		state.SetHealth(true, "none: no cluster records are read", time.Now())
+		return nil
+	}
+	file, err := kube.OpenFile(c.clusterFile, state, c.log)
+	if err != nil {
+		return fmt.Errorf("--cluster-state: %w", err)
+	}
+	group.Go(func() error { return file.Run(ctx) })
+	return nil
+}
+
+func openSinks(c config) (*events.Fanout, error) {
+	sinks := events.NewFanout(c.log)
+	if c.eventsFile == "" {
+		return sinks, nil
+	}
+	file, err := events.NewFile(c.eventsFile)
+	if err != nil {
+		return nil, fmt.Errorf("--events-file: %w", err)
+	}
+	sinks.Add("file", file, eventQueue)
+	return sinks, nil
+}
+
+// serveFlows serves single flows where only this host can ask: on the unix
+// socket and on loopback.
+func serveFlows(ctx context.Context, group *errgroup.Group, c config, o api.Options) error {
+	handler := api.Handler(o)
+	socket, err := api.ListenUnix(ctx, c.socket)
+	if err != nil {
+		return fmt.Errorf("--socket: %w", err)
+	}
+	group.Go(func() error { return api.Serve(ctx, socket, handler, c.log) })
+	if c.pageAddress == "" {
+		return nil
+	}
+	page, err := api.ListenPage(c.pageAddress)
+	if err != nil {
+		return fmt.Errorf("--page-address: %w", err)
+	}
+	group.Go(func() error { return api.Serve(ctx, page, api.LoopbackOnly(handler), c.log) })
+	return nil
+}
+
+func readBootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "" // a finding then carries null
+	}
+	return strings.TrimSpace(string(b))
+}
