@@ -1,0 +1,79 @@
+package conntrack_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	timo "github.com/ti-mo/conntrack"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// BenchmarkTable measures a lookup, a sweep for one backend and a search in a
+// table of 200,000 entries, and in the same run a dump of the whole table, to
+// which it gives the ratios.
+func BenchmarkTable(b *testing.B) {
+	const entries, perBackend = 200_000, 10
+	privtest.InNewNetNS(b)
+	table := open(b)
+	at := func(i int) flow.Tuple { // the i-th client's connection
+		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		return flow.Tuple{Src: netip.AddrPortFrom(client, 40_000), Dst: service4.Dst}
+	}
+	backend := func(i int) netip.AddrPort {
+		n := i / perBackend
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, byte(n >> 16), byte(n >> 8), byte(n)}), 8080)
+	}
+	all := make([]timo.Flow, entries)
+	for i := range all {
+		all[i] = entry(at(i), flow.Tuple{Src: backend(i), Dst: at(i).Src})
+	}
+	fill(b, all...)
+
+	dumper, err := timo.Dial(nil)
+	must(b, err)
+	defer dumper.Close()
+	began := time.Now()
+	dumped, err := dumper.Dump(nil)
+	dump := time.Since(began)
+	must(b, err)
+	if len(dumped) != entries {
+		b.Fatalf("%d entries, want %d", len(dumped), entries)
+	}
+
+	const rounds = 5
+	var swept int
+	began = time.Now()
+	for i := range rounds {
+		must(b, table.ByReplySource(b.Context(), backend(i*perBackend).Addr(), func(flow.Translation) error { swept++; return nil }))
+	}
+	sweep := time.Since(began) / rounds
+	if swept != rounds*perBackend {
+		b.Fatalf("swept %d entries, want %d", swept, rounds*perBackend)
+	}
+	began = time.Now()
+	for i := range rounds {
+		found, err := table.Search(b.Context(), at(i))
+		must(b, err)
+		if len(found) != 1 {
+			b.Fatalf("found %d entries, want 1", len(found))
+		}
+	}
+	search := time.Since(began) / rounds
+
+	i := 0
+	for b.Loop() {
+		i = (i + 7919) % entries
+		if _, err := table.Lookup(b.Context(), at(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	lookup := b.Elapsed() / time.Duration(b.N)
+	for name, d := range map[string]time.Duration{"dump": dump, "sweep": sweep, "search": search} {
+		b.ReportMetric(float64(d.Microseconds())/1000, name+"-ms")
+	}
+	b.ReportMetric(float64(dump)/float64(lookup), "dump/lookup")
+	b.ReportMetric(float64(dump)/float64(sweep), "dump/sweep")
+}
