@@ -109,18 +109,23 @@ func TestFileFollowsRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("2")
-	if err := os.Remove(path); err != nil {
+	if err := os.Rename(path, path+".2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o640); err != nil { // by the rotation itself
 		t.Fatal(err)
 	}
 	write("3")
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"1"}, sources(t, path+".1")); diff != "" {
-		t.Errorf("moved: -want +got\n%s", diff)
+	for _, n := range []string{"1", "2"} {
+		if diff := cmp.Diff([]string{n}, sources(t, path+"."+n)); diff != "" {
+			t.Errorf("moved %s: -want +got\n%s", n, diff)
+		}
 	}
 	if diff := cmp.Diff([]string{"3"}, sources(t, path)); diff != "" {
-		t.Errorf("created again: -want +got\n%s", diff)
+		t.Errorf("in its place: -want +got\n%s", diff)
 	}
 }
 
