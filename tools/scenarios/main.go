@@ -88,6 +88,6 @@ func printRow(out io.Writer, name, family string, o outcome, took time.Duration,
 	}
 	_, _ = fmt.Fprintf(out, row, name, family, words(o.Expected), words(o.Found), detect, fmt.Sprintf("%.1f", took.Seconds()), ok)
 	if err != nil {
-		_, _ = fmt.Fprintf(out, "    %s\n", strings.ReplaceAll(err.Error(), "\n", "\n    "))
+		_, _ = fmt.Fprintf(out, "    %s\n", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "\n    "))
 	}
 }

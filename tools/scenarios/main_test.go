@@ -14,7 +14,7 @@ case "$1 $2" in
 "list -o") echo '[{"name":"good"},{"name":"control"}]' ;;
 "run good") echo '{"scenario":"good","expected":{"symptom":"Retransmitting","cause":"StaleConntrack"},"found":{"symptom":"Retransmitting","cause":"StaleConntrack"},"detect_seconds":0.43,"ok":true}' ;;
 "run control") echo '{"scenario":"control","expected":{},"found":null,"ok":true}' ;;
-"run wrong") echo '{"scenario":"wrong","expected":{},"found":{"cause":"Unknown"},"ok":false}'; exit 1 ;;
+"run wrong") echo '{"scenario":"wrong","expected":{},"found":{"cause":"Unknown"},"ok":false,"reason":"1 flow was reported","timeline":[{"t":1.5,"what":"cut"}]}'; exit 1 ;;
 "run liar") echo '{"scenario":"liar","ok":false}' ;;
 "run other") echo '{"scenario":"good","ok":true}' ;;
 "run broken") echo 'no root' >&2; exit 2 ;;
@@ -35,7 +35,7 @@ func TestRunAll(t *testing.T) {
 		"all of the list": {nil, 0, []string{"Retransmitting · StaleConntrack", "0.43", "nothing", "\n2 passed, 0 failed\n"}},
 		"each family":     {[]string{"-families", "4 6 mapped", "good"}, 0, []string{" mapped ", "3 passed, 0 failed"}},
 		"ten times":       {[]string{"-times", "10", "good"}, 0, []string{"10 passed, 0 failed"}},
-		"another verdict": {[]string{"good", "wrong"}, 1, []string{"NO", "exit status 1", "1 passed, 1 failed"}},
+		"another verdict": {[]string{"good", "wrong"}, 1, []string{"NO", "exit status 1: 1 flow was reported\n       1.500s  cut\n", "1 passed, 1 failed"}},
 		"not ok, exit 0":  {[]string{"liar"}, 1, []string{"exit status 0, yet not ok"}},
 		"mixed up":        {[]string{"other"}, 1, []string{`the verdict is about "good"`}},
 		"no verdict":      {[]string{"broken"}, 1, []string{"no root", "0 passed, 1 failed"}},

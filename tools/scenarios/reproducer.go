@@ -25,6 +25,21 @@ type outcome struct {
 	Found         map[string]any `json:"found"`
 	DetectSeconds *float64       `json:"detect_seconds"`
 	OK            bool           `json:"ok"`
+	Reason        string         `json:"reason"` // why it is not ok, where the reproducer says so
+	Timeline      []struct {
+		Seconds float64 `json:"t"`
+		What    string  `json:"what"`
+	} `json:"timeline"`
+}
+
+// story returns the reason and the timeline, for people.
+func (o outcome) story() string {
+	var b strings.Builder
+	b.WriteString(o.Reason)
+	for _, step := range o.Timeline {
+		fmt.Fprintf(&b, "\n%8.3fs  %s", step.Seconds, step.What)
+	}
+	return b.String()
 }
 
 // list returns the names of all scenarios.
@@ -66,7 +81,7 @@ func (r reproducer) run(ctx context.Context, name, family string) (outcome, erro
 	case ctx.Err() != nil:
 		return o, fmt.Errorf("not done after %s: %s", r.timeout, &stderr)
 	case runErr != nil:
-		return o, fmt.Errorf("%w: %s%s", runErr, &stdout, &stderr)
+		return o, fmt.Errorf("%w: %s\n%s", runErr, o.story(), &stderr)
 	case o.Scenario != name:
 		return o, fmt.Errorf("the verdict is about %q", o.Scenario)
 	case !o.OK:
