@@ -59,7 +59,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	}
 	where := strings.TrimSpace(v.Node + " at " + v.Now.Format("15:04:05 MST"))
 	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 

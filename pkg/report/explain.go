@@ -22,7 +22,7 @@ func Explain(w io.Writer, f flow.Finding, now time.Time, width int) error {
 	p.clock(f)
 	p.bytes(f)
 	p.advice(f)
-	_, err := io.WriteString(w, p.b.String())
+	_, err := io.WriteString(w, printable(p.b.String()))
 	return err
 }
 

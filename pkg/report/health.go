@@ -26,7 +26,7 @@ func Watched(suspects int, counted map[flow.Mute]int) string {
 	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing] == 0 {
 		return says + "."
 	}
-	return says + "; --all lists what is counted."
+	return says + "; tcpstuck dump --all lists what is counted."
 }
 
 // Sources says which sources can be trusted, and why others cannot.

@@ -161,3 +161,24 @@ func TestDumpKeepsItsWidth(t *testing.T) {
 		}
 	}
 }
+
+func TestAProcessCannotPaintTheTerminal(t *testing.T) {
+	f := flowtest.Unknown()
+	f.Local.Comm = "\x1b[2Jsh\r\u009b"
+	var out bytes.Buffer
+	for _, write := range []func() error{
+		func() error { return report.Dump(&out, view(f), 80) },
+		func() error { return report.DumpWide(&out, view(f), 80) },
+		func() error { return report.Explain(&out, f, flowtest.Now(), 80) },
+	} {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.ContainsAny(out.String(), "\x1b\r\u009b") {
+		t.Errorf("%q", out.String())
+	}
+	if !strings.Contains(out.String(), "?[2Jsh??[812]") {
+		t.Errorf("the process is not named:\n%s", out.String())
+	}
+}
