@@ -92,9 +92,27 @@ func (c *client) talk(ctx context.Context, conn net.Conn) error {
 		if err := c.exchange(conn); err != nil {
 			return err
 		}
-		sleep(ctx, c.interval)
+		if err := c.rest(ctx, conn); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// rest waits for the time of the next request. It notices when the server
+// closes meanwhile: what is sent after that is lost.
+func (c *client) rest(ctx context.Context, conn net.Conn) error {
+	if err := conn.SetReadDeadline(time.Now().Add(c.interval)); err != nil {
+		return err
+	}
+	if ctx.Err() != nil { // it ended before, and the deadline hid it
+		return nil
+	}
+	_, err := conn.Read(make([]byte, len(request)))
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return conn.SetReadDeadline(time.Time{})
 }
 
 func (c *client) exchange(conn net.Conn) error {

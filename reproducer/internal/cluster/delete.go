@@ -26,10 +26,10 @@ type Removal struct {
 // later its route and link are cut, and only 2 s after that its process is
 // killed, which nobody hears any more. It returns when the route is cut.
 func (c *Cluster) ForceDelete(p *Pod) (Removal, error) {
-	r := Removal{Object: time.Now()}
 	if err := c.forget(p); err != nil {
-		return r, err
+		return Removal{}, err
 	}
+	r := Removal{Object: time.Now()}
 	c.report("pod %s is force-deleted: the API has forgotten it", p.Name)
 	time.Sleep(time.Until(r.Object.Add(routeCutDelay)))
 	if err := c.unlink(p); err != nil {
@@ -37,6 +37,9 @@ func (c *Cluster) ForceDelete(p *Pod) (Removal, error) {
 	}
 	r.Route = time.Now()
 	c.report("the route to %s is cut", p.Addr)
+	if err := c.syncProxies(); err != nil { // the slowest to follow
+		return r, err
+	}
 	if err := p.Echo.Signal(syscall.SIGTERM); err != nil {
 		return r, err
 	}
@@ -82,18 +85,21 @@ func (c *Cluster) GracefulDelete(ctx context.Context, p *Pod, grace time.Duratio
 		return Removal{}, err
 	}
 	r := Removal{Route: time.Now()}
-	err := c.forget(p)
+	if err := c.forget(p); err != nil {
+		return r, err
+	}
 	r.Object = time.Now()
 	c.report("pod %s is gone", p.Name)
-	return r, err
+	return r, c.syncProxies()
 }
 
-// forget removes a pod and its endpoint from the API, and from the rules.
+// forget removes a pod and its endpoint from the API. The rules follow when
+// the caller has them follow.
 func (c *Cluster) forget(p *Pod) error {
 	c.mu.Lock()
 	c.pods = slices.DeleteFunc(c.pods, func(q *Pod) bool { return q == p })
 	c.mu.Unlock()
-	return c.publish()
+	return c.writeState()
 }
 
 // unlink cuts a pod off: nothing leads to it, and nothing that it sends gets

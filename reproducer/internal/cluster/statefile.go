@@ -22,14 +22,19 @@ type list struct {
 // then to the nodes' rules, which follow the API in a real cluster, too.
 func (c *Cluster) publish() error {
 	if err := c.writeState(); err != nil {
-		return fmt.Errorf("write cluster state: %w", err)
+		return err
 	}
 	return c.syncProxies()
 }
 
 // writeState replaces the file in one step: a reader finds the old one or the
 // new one, whole.
-func (c *Cluster) writeState() error {
+func (c *Cluster) writeState() (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write cluster state: %w", err)
+		}
+	}()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.version++
