@@ -131,7 +131,7 @@ func TestBackendTransitions(t *testing.T) {
 		"forced deletion of a terminating pod": {
 			{"listed", listed, flow.BackendListed, 0, ""},
 			{"deletionTimestamp", setPod(terminating), flow.BackendTerminating, 1, ""},
-			{"deletionTimestamp moves", setPod(terminating), flow.BackendTerminating, 1, ""},
+			{"deletionTimestamp moves, and a container ends", setPod(with(terminating, func(p *cluster.Pod) { p.Workload = "server" })), flow.BackendTerminating, 1, ""},
 			{"went", deletePod, flow.BackendDeleted, 3, ""},
 		},
 		"the slice says terminating first": {
@@ -183,6 +183,23 @@ func TestBackendTransitions(t *testing.T) {
 			{"went", deletePod, flow.BackendDeleted, 1, ""},
 			{"listed by hand", setSlice(slice("db-1", "db", bare("192.168.136.2"))), flow.BackendListed, 2, ""},
 			{"left", emptied, flow.BackendUnlisted, 3, ""},
+		},
+		"a listing without targetRef that ended before the pod came": {
+			{"listed", setSlice(slice("db-1", "db", bare("192.168.136.2"))), flow.BackendListed, 0, ""},
+			{"left", emptied, flow.BackendUnlisted, 1, ""},
+			{"pod", setPod(one), flow.BackendListed, 2, ""},
+		},
+		"two slices that disagree": {
+			{"listed", listed, flow.BackendListed, 0, ""},
+			{"went, slice behind", deletePod, flow.BackendDeleted, 1, ""},
+			{"listed by hand too", setSlice(slice("db-2", "db", bare("192.168.136.2"))), flow.BackendListed, 2, ""},
+			{"the first again", setSlice(slice("db-1", "db", endpoint(one), endpoint(other))), flow.BackendListed, 2, ""},
+		},
+		"a reading that comes out without nodes": {
+			{"listed", hostListed, flow.BackendListed, 0, ""},
+			{"pod went", replace(pods(other)), flow.BackendUnlisted, 1, ""},
+			{"no nodes", replace(cluster.Objects{HasNodes: true}), flow.BackendUnlisted, 1, ""},
+			{"another node", replace(cluster.Objects{HasNodes: true, Nodes: []cluster.Node{{Name: "node-c"}}}), flow.BackendDeleted, 3, ""},
 		},
 		"no service": {
 			{"headless or bare", setPod(one), flow.BackendListed, 0, "is in the list"},
@@ -261,7 +278,6 @@ func TestBackendTransitions(t *testing.T) {
 func TestBackendOfAHostGoesByPort(t *testing.T) {
 	s := up()
 	node := nodeB()
-	node.Addrs = ips("172.18.0.3")
 	exporter := cluster.Pod{Namespace: "default", Name: "exporter", UID: "u-e", Node: "node-b", HostNetwork: true, IPs: ips("172.18.0.3")}
 	s.SetNode(node, sec(0))
 	s.SetPod(exporter, sec(0))

@@ -88,7 +88,6 @@ func (s *State) setPod(p Pod, at time.Time) {
 			n.changed = old.changed
 		}
 	}
-	s.gonePods.drop(n.id())
 	s.pods[p.Key()], s.podsByID[n.id()] = n, n
 	s.move(old, n, at)
 }

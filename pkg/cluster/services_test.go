@@ -162,6 +162,21 @@ func TestNodeStateIsPartOfTheAnswer(t *testing.T) {
 	}
 }
 
+func TestNodeAddressGivenAgain(t *testing.T) {
+	s := up()
+	s.SetNode(nodeB(), sec(0))
+	s.SetNode(with(nodeB(), func(n *cluster.Node) { n.Name = "node-c" }), sec(1))
+	s.DeleteNode("node-b", sec(2))
+	at := addr("172.18.0.3:22")
+	if b := s.Backend(at, sec(2)); b.Node != "node-c" || b.State != flow.BackendListed || s.Class(at) != flow.PeerNode {
+		t.Errorf("%+v", b)
+	}
+	s.DeleteNode("node-c", sec(3))
+	if b := s.Backend(at, sec(3)); b.State != flow.BackendUnknown {
+		t.Errorf("%+v", b)
+	}
+}
+
 func TestPodByUID(t *testing.T) {
 	s := up() // on node-a
 	local, remote := server("1"), server("2")

@@ -255,22 +255,24 @@ func TestFileIsReadTenTimesASecondAtMost(t *testing.T) {
 func TestFileFollowsAFolderThatIsReplaced(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	path := filepath.Join(dir, "cluster.yaml")
-	for i, content := range []string{running, deleted} {
-		if i == 1 {
-			if err := os.Rename(dir, dir+".old"); err != nil {
-				t.Fatal(err)
-			}
-		}
+	fill := func(content string) {
+		t.Helper()
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		write(t, path, content)
-		if i == 0 {
-			s, _ := run(t, path)
-			awaitState(t, s, flow.BackendListed)
-			defer awaitState(t, s, flow.BackendDeleted)
-		}
 	}
+	fill(running)
+	s, _ := run(t, path)
+	awaitState(t, s, flow.BackendListed)
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, "down", func() bool { return !s.Health(time.Now()).Up })
+	fill(deleted) // where nothing watches any more
+	awaitState(t, s, flow.BackendDeleted)
+	rename(t, path, running) // where it does again
+	awaitState(t, s, flow.BackendListed)
 }
 
 func TestOpenFileRefuses(t *testing.T) {
