@@ -6,9 +6,10 @@ import (
 	"net/netip"
 
 	"github.com/mdlayher/netlink"
-	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/ti-mo/netfilter"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // Message and attribute numbers of ctnetlink

@@ -26,7 +26,8 @@ func TestByReplySource(t *testing.T) {
 	fill(
 		t, zoned, udp,
 		entry(service4, backend4), entry(service6, backend6),
-		// To another backend, and from the address instead of to it.
+		// To other backends, and from the address instead of to it.
+		entry(tuple("[fd00:75::2]:43582", "[fd00:96::a]:8000"), tuple("[fd00:136::3]:8080", "[fd00:75::2]:43582")),
 		entry(other, tuple("192.168.136.3:8080", "192.168.75.2:43582")),
 		entry(tuple("192.168.136.2:1", "192.168.75.2:2"), tuple("192.168.75.2:2", "192.168.136.2:1")),
 	)

@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/mdlayher/netlink"
-	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/ti-mo/netfilter"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // Table is the connection tracking table of one network namespace. Its
@@ -98,7 +99,7 @@ func (t *Table) askAll(ctx context.Context, req netlink.Message) ([]netlink.Mess
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close() //nolint:errcheck // nothing was written that could be lost
+	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() {
 		_ = conn.SetReadDeadline(time.Unix(1, 0)) // fails only when closed
 	})

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/mdlayher/netlink"
-	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // states are the names that the kernel prints in /proc/net/nf_conntrack

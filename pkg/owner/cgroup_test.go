@@ -68,6 +68,9 @@ var cgroups = map[string]struct {
 	"v1 where one hierarchy tells the pod only": {
 		"5:cpu:/kubepods/burstable/pod" + uid + "\n4:pids:/kubepods/burstable/pod" + uid + "/" + id + "\n", inPod,
 	},
+	"v1 where the pod says more than a container": {
+		"5:cpu:/docker/" + outer + "\n4:pids:/kubepods/burstable/pod" + uid + "\n", place{podUID: uid},
+	},
 	"docker, cgroupfs":         {"9:memory:/docker/" + id + "\n", place{container: id}},
 	"docker, systemd":          {"0::/system.slice/docker-" + id + ".scope\n", place{container: id}},
 	"podman":                   {"0::/machine.slice/libpod-" + id + ".scope/container\n", place{container: id}},

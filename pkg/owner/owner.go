@@ -61,7 +61,7 @@ func (r *Reader) lookup(pid string) (flow.Owner, error) {
 	if err != nil {
 		return flow.Owner{}, err
 	}
-	defer dir.Close() //nolint:errcheck // only read from
+	defer dir.Close()
 	comm, err := read(dir, "comm", commLimit)
 	if err != nil {
 		return flow.Owner{}, err
@@ -79,7 +79,7 @@ func read(dir *os.Root, name string, limit int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // only read from
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit))
 	return string(b), err
 }

@@ -9,7 +9,7 @@ import (
 
 // refusals are the errors that a route lookup ends with where there is no
 // usable route, and the route types behind them (fib_props of
-// net/ipv4/fib_semantics.c, ip6_rt_type_to_error of net/ipv6/route.c).
+// net/ipv4/fib_semantics.c and net/ipv6/route.c).
 var refusals = []struct {
 	errno unix.Errno
 	kind  string // empty: no route matches
@@ -29,18 +29,6 @@ func refusal(err error) (name, kind string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-// kindError returns the error of sending to a route of the given type, by
-// name, or the empty string for one that takes packets. IPv6 lookups answer
-// with the route itself where IPv4 ones fail.
-func kindError(kind string) string {
-	for _, r := range refusals {
-		if r.kind == kind && kind != "" {
-			return unix.ErrnoName(r.errno)
-		}
-	}
-	return ""
 }
 
 // kinds are the route types' names as ip(8) prints them.

@@ -10,9 +10,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // timeout bounds one question to the kernel, which answers in microseconds.
@@ -130,7 +131,6 @@ func (t *Table) get(ctx context.Context, dst netip.Addr, options *netlink.RouteG
 	}
 	r := routes[0]
 	found.Type = kinds[r.Type]
-	found.Err = kindError(found.Type)
 	found.Via = gateway(r)
 	return found, r.LinkIndex, nil
 }

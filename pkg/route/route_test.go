@@ -92,14 +92,17 @@ func node(t testing.TB) *route.Table {
 		{Dst: prefix(t, "fd00:65::/64"), Type: unix.RTN_UNREACHABLE},
 		{Dst: prefix(t, "fd00:66::/64"), Type: unix.RTN_PROHIBIT},
 		{Dst: prefix(t, "192.168.67.0/26"), Type: unix.RTN_BLACKHOLE, Table: 100},
+		{Dst: prefix(t, "192.168.68.0/26"), Type: unix.RTN_PROHIBIT, Table: 101},
 	} {
 		if err := netlink.RouteAdd(&r); err != nil {
 			t.Fatalf("%v: %v", r, err)
 		}
 	}
-	rule := netlink.NewRule()
-	rule.Src, rule.Table, rule.Priority = prefix(t, "192.168.75.2/32"), 100, 1000
-	must(t, netlink.RuleAdd(rule))
+	for table, src := range map[int]string{100: "192.168.75.2/32", 101: "10.0.0.1/32"} {
+		rule := netlink.NewRule()
+		rule.Src, rule.Table, rule.Priority = prefix(t, src), table, 1000
+		must(t, netlink.RuleAdd(rule))
+	}
 	mac, err := net.ParseMAC("02:00:00:00:00:01")
 	must(t, err)
 	for _, n := range []netlink.Neigh{
@@ -171,6 +174,8 @@ func TestLookup(t *testing.T) {
 		"ipv6 none, from a pod":       {"2001:db8::1", "fd00:75::2", flow.Route{Err: "ENETUNREACH"}},
 		"ipv4-mapped":                 {"::ffff:192.168.64.2", "::ffff:10.0.0.1", flow.Route{Type: "blackhole", Err: "EINVAL"}},
 		"a policy of the pod":         {"192.168.67.2", "192.168.75.2", flow.Route{Type: "blackhole", Err: "EINVAL"}},
+		"a policy of this host":       {"192.168.68.2", "10.0.0.1", flow.Route{Type: "prohibit", Err: "EACCES"}},
+		"a policy without its source": {"192.168.68.2", "", flow.Route{Err: "ENETUNREACH"}},
 		"a policy of another's":       {"192.168.67.2", "10.0.0.1", flow.Route{Err: "ENETUNREACH"}},
 		"a source that is not routed": {"192.168.64.2", "203.0.113.1", flow.Route{Type: "blackhole", Err: "EINVAL"}},
 		"a source that is dropped": {
