@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -138,4 +140,30 @@ func TestAgentThatDoesNotStartIsAnError(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(base, "*")); len(left) > 0 {
 		t.Errorf("left behind: %s", left)
 	}
+}
+
+func TestInterruptedRunCleansUp(t *testing.T) {
+	privtest.Require(t)
+	base := t.TempDir()
+	ctx, interrupt := context.WithCancel(t.Context())
+	opts := Options{Bin: deafPrograms(t), Base: base, Family: cluster.IPv4, Out: interruptAt{"watching for", interrupt}}
+	if _, err := Run(ctx, opts, lossy(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("want that it was cancelled, got %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(base, "*")); len(left) > 0 {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
+// interruptAt calls a function when a timeline says something.
+type interruptAt struct {
+	what string
+	call func()
+}
+
+func (i interruptAt) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), i.what) {
+		i.call()
+	}
+	return len(line), nil
 }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/internal/golden"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// TestMain is the echo program itself when it is called with arguments that
+// no test has.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "server" || os.Args[1] == "client") {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// program is a running echo program.
+type program struct {
+	cmd     *exec.Cmd
+	records chan record.Record
+	log     string // file
+}
+
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := &program{records: make(chan record.Record, 1000), log: filepath.Join(t.TempDir(), "log")}
+	log, err := os.Create(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	p.cmd = exec.Command(os.Args[0], append(args, "--record", "/dev/stdout")...)
+	p.cmd.Stderr = log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.records)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			var r record.Record
+			if json.Unmarshal(lines.Bytes(), &r) == nil {
+				p.records <- r
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	})
+	return p
+}
+
+// await returns the next record of a kind.
+func (p *program) await(t *testing.T, kind record.Kind) record.Record {
+	t.Helper()
+	timeout := time.After(5 * time.Second)
+	for {
+		select {
+		case r, more := <-p.records:
+			if !more {
+				t.Fatalf("the program ended without %s", kind)
+			}
+			if r.Kind == kind {
+				return r
+			}
+		case <-timeout:
+			t.Fatalf("no %s in time", kind)
+		}
+	}
+}
+
+func (p *program) term(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func startPair(t *testing.T, serverFlags ...string) (server, client *program) {
+	t.Helper()
+	server = start(t, append([]string{"server", "--listen", "127.0.0.1:0"}, serverFlags...)...)
+	listening := server.await(t, record.Listening)
+	client = start(t, "client", "--server", listening.Local.String(), "--interval", "20ms")
+	client.await(t, record.Read)
+	return server, client
+}
+
+var changing = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d|127\.0\.0\.1:\d+`)
+
+func TestClientLog(t *testing.T) {
+	server := start(t, "server", "--listen", "127.0.0.1:0")
+	listening := server.await(t, record.Listening)
+	client := start(t, "client", "--server", listening.Local.String(), "--interval", "1h")
+	connected := client.await(t, record.Connected)
+	client.await(t, record.Read)
+	_ = server.cmd.Process.Kill()
+	client.await(t, record.Closed)
+	client.term(t)
+	if err := client.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	b, err := os.ReadFile(client.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := strings.ReplaceAll(string(b), connected.Local.String(), "LOCAL")
+	log = strings.ReplaceAll(log, connected.Remote.String(), "REMOTE")
+	golden.Check(t, "testdata/client.golden", changing.ReplaceAll([]byte(log), []byte("2023/09/01 17:54:26")))
+}
+
+func TestServerAtSIGTERM(t *testing.T) {
+	t.Run("ends", func(t *testing.T) {
+		server, client := startPair(t)
+		server.term(t)
+		client.await(t, record.Closed)
+	})
+	t.Run("catch-sigterm: goes on", func(t *testing.T) {
+		server, client := startPair(t, "--catch-sigterm")
+		server.term(t)
+		for since := time.Now(); client.await(t, record.Read).Time.Sub(since) < 200*time.Millisecond; {
+		}
+	})
+	t.Run("drain: serves on, then closes and ends", func(t *testing.T) {
+		const drain = 300 * time.Millisecond
+		server, client := startPair(t, "--drain", drain.String())
+		term := time.Now()
+		server.term(t)
+		closed := client.await(t, record.Closed)
+		if d := closed.Time.Sub(term); d < drain {
+			t.Errorf("the connection was closed after %s, before the drain of %s was over", d, drain)
+		}
+		if err := server.cmd.Wait(); err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+}
+
+func TestServerPushes(t *testing.T) {
+	server := start(t, "server", "--listen", "127.0.0.1:0", "--push", "20ms")
+	listening := server.await(t, record.Listening)
+	client := start(t, "client", "--idle", "--connections", "3", "--server", listening.Local.String())
+	ports := map[uint16]bool{}
+	for range 3 {
+		ports[client.await(t, record.Connected).Local.Port()] = true
+	}
+	if len(ports) != 3 {
+		t.Errorf("%d connections, want 3", len(ports))
+	}
+	for len(ports) > 0 { // each of them is sent something
+		delete(ports, server.await(t, record.Write).Remote.Port())
+	}
+}
