@@ -9,7 +9,7 @@ import (
 type node struct{ Node }
 
 // SetNode records a Node as it is now.
-func (s *State) SetNode(n Node, at time.Time) {
+func (s *State) SetNode(n Node, _ time.Time) {
 	s.write(func() { s.setNode(n) })
 }
 

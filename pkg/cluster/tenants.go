@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"net/netip"
+	"time"
+)
+
+// move takes the addresses of a pod from its old record to its new one;
+// either may be nil.
+func (s *State) move(old, n *pod, at time.Time) {
+	for _, ip := range n.held() {
+		a := s.at(ip)
+		a.pods = append(a.pods, n)
+	}
+	for _, ip := range old.held() {
+		s.leave(ip, old, at)
+	}
+	for _, ip := range n.shared() {
+		s.at(ip).hostPods++
+	}
+	for _, ip := range old.shared() {
+		s.at(ip).hostPods--
+		s.tidy(ip)
+	}
+	if old == nil && n.Finished && !n.HostNetwork {
+		for _, ip := range n.IPs { // first seen when it was over
+			s.remember(ip, n.former(at))
+		}
+	}
+	if old != nil {
+		s.touch(old.IPs...)
+	}
+	if n != nil {
+		s.touch(n.IPs...)
+	}
+}
+
+// leave takes a pod's record from an address, and remembers the pod unless a
+// newer record of it holds the address.
+func (s *State) leave(ip netip.Addr, old *pod, at time.Time) {
+	a := s.at(ip)
+	stays := false
+	kept := a.pods[:0]
+	for _, p := range a.pods {
+		if p == old {
+			continue
+		}
+		stays = stays || p.id() == old.id()
+		kept = append(kept, p)
+	}
+	clear(a.pods[len(kept):])
+	a.pods = kept
+	if !stays {
+		s.remember(ip, old.former(at))
+		s.tidy(ip)
+	}
+}
+
+// touchPod marks the addresses that slices list for a pod without a record.
+func (s *State) touchPod(id string) {
+	for ip, a := range s.addrs {
+		for _, l := range a.listings {
+			if l.id() == id {
+				s.touch(ip)
+			}
+		}
+	}
+}
