@@ -65,7 +65,11 @@ func scrape(t *testing.T, e *exporter.Exporter) string {
 }
 
 func TestMetricsAtStart(t *testing.T) {
-	e := exporter.New(options(&flowtest.Reader{}, kernel{}))
+	var down []flow.Health // at the start no source has been in step yet
+	for _, source := range flow.Sources() {
+		down = append(down, flow.Health{Source: source})
+	}
+	e := exporter.New(options(&flowtest.Reader{Sources: down}, kernel{}))
 	golden.Check(t, "testdata/start.golden", []byte(scrape(t, e)))
 }
 

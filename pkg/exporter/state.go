@@ -59,11 +59,10 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.externalServer, float64(muted[flow.MuteExternalClient]))
 	gauge(c.closing, float64(muted[flow.MuteClosing]))
 
-	health := healthBySource(c.opts.Reader.Health())
-	for _, source := range flow.Sources() {
-		h := health[source]
-		gauge(c.sourceUp, number(h.Up), string(source))
-		gauge(c.lastSync, timestamp(h), string(source))
+	// A source that nobody watches has no series: 0 would page for ever.
+	for _, h := range c.opts.Reader.Health() {
+		gauge(c.sourceUp, number(h.Up), string(h.Source))
+		gauge(c.lastSync, timestamp(h), string(h.Source))
 	}
 	for feature, on := range c.opts.Features {
 		gauge(c.feature, number(on), feature)
@@ -84,14 +83,6 @@ func mutes(fs []flow.Finding) map[flow.Mute]int {
 		n[f.Mute]++
 	}
 	return n
-}
-
-func healthBySource(hs []flow.Health) map[flow.Source]flow.Health {
-	m := make(map[flow.Source]flow.Health, len(hs))
-	for _, h := range hs {
-		m[h.Source] = h
-	}
-	return m
 }
 
 func timestamp(h flow.Health) float64 {
