@@ -62,6 +62,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.examine(ctx, i.snapshot(ctx))
 	i.due(ctx)
 	i.checkHealth()
+	i.store.setSuspects(i.monitor.Suspects())
 	ready()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()

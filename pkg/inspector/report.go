@@ -19,11 +19,10 @@ func (i *Inspector) report(ctx context.Context, f *file) {
 	i.askRoute(ctx, &f.evidence)
 	f.stuck, f.backend = true, f.evidence.Backend.State
 	i.tell(f, flow.EventStuck, "found stuck: %s · %s", f.decision.Symptom, f.decision.Cause)
-	i.store.put(*f)
 }
 
-// tell writes a line into the flow's story and, unless it is muted, publishes
-// an event.
+// tell writes a line into the flow's story, stores the finding and, unless it
+// is muted, publishes an event.
 func (i *Inspector) tell(f *file, event flow.EventType, format string, args ...any) {
 	now := time.Now()
 	at := now
@@ -31,6 +30,7 @@ func (i *Inspector) tell(f *file, event flow.EventType, format string, args ...a
 		at = f.endedAt
 	}
 	f.note(at, format, args...)
+	i.store.put(*f)
 	if f.decision.Mute != "" {
 		return
 	}
@@ -102,7 +102,6 @@ func (i *Inspector) revise(f *file, before diagnosis.Decision) {
 		event = flow.EventStuck // nobody was told of it before
 	}
 	i.tell(f, event, "now judged %s · %s, backend %s", d.Symptom, d.Cause, f.backend)
-	i.store.put(*f)
 }
 
 // finish closes a flow's file.
@@ -138,7 +137,6 @@ func (i *Inspector) finish(c monitor.Change) {
 	default:
 		i.tell(f, event, "ended: %s, %d bytes never sent, %d sent and unacknowledged", f.outcome, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
 	}
-	i.store.end(*f)
 }
 
 // diedUnreported tells of a suspect that the kernel gave up before its time

@@ -85,15 +85,14 @@ func (s *Store) compose(files []file) []flow.Finding {
 	return findings
 }
 
+// put files a finding: among the live ones, or the ended ones.
 func (s *Store) put(f file) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live[f.evidence.Socket.ID] = f
-}
-
-func (s *Store) end(f file) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if f.endedAt.IsZero() {
+		s.live[f.evidence.Socket.ID] = f
+		return
+	}
 	delete(s.live, f.evidence.Socket.ID)
 	if len(s.ended) >= s.keepEnded {
 		s.ended = slices.Delete(s.ended, 0, len(s.ended)-s.keepEnded+1)
