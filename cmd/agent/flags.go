@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpstuck/tcpstuck/internal/cli"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
@@ -43,10 +43,7 @@ func parse(args []string, version string) (config, error) {
 		scope      []string
 		level      string
 	)
-	app := kingpin.New("tcpstuck-agent", "Finds the TCP connections of this node that make no progress, and says why.")
-	app.Version(version)
-	app.UsageWriter(os.Stdout)
-	app.HelpFlag.Short('h')
+	app := cli.New("tcpstuck-agent", version, "Finds the TCP connections of this node that make no progress, and says why.")
 	c.web = exporter.Flags(app, ":9797")
 	app.Flag("socket", "Unix socket for the tcpstuck command.").Default("/run/tcpstuck/agent.sock").StringVar(&c.socket)
 	app.Flag("page-address", "Loopback address of the page and the profiles; empty: none.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
@@ -61,11 +58,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
 	app.Flag("scope-netns", "Watch only this network namespace, a path or an inode number; repeatable.").Hidden().StringsVar(&scope)
-	for _, f := range app.Model().Flags {
-		if f.Name != "help" && f.Name != "version" {
-			app.GetFlag(f.Name).Envar("TCPSTUCK_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(f.Name)))
-		}
-	}
+	cli.Environment(app)
 	if _, err := app.Parse(args); err != nil {
 		return config{}, err
 	}

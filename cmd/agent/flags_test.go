@@ -1,0 +1,87 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+)
+
+func TestDefaultsAreTheContracts(t *testing.T) {
+	c, err := parse(nil, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := *c.web.WebListenAddresses; len(got) != 1 || got[0] != ":9797" {
+		t.Errorf("--web.listen-address %v", got)
+	}
+	if c.socket != "/run/tcpstuck/agent.sock" || c.pageAddress != "127.0.0.1:9798" || c.stuckAfter != 10*time.Second ||
+		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.sweepCPU != 0.01 || c.clusterFile != "" {
+		t.Errorf("defaults %+v", c)
+	}
+	if host, _ := os.Hostname(); c.nodeName != host {
+		t.Errorf("node %q, want %q", c.nodeName, host)
+	}
+}
+
+func TestFlagsAndEnvironment(t *testing.T) {
+	t.Setenv("TCPSTUCK_STUCK_AFTER", "3s")
+	t.Setenv("TCPSTUCK_SWEEP_CPU", "0.5")
+	t.Setenv("TCPSTUCK_WEB_LISTEN_ADDRESS", "127.0.0.1:1")
+	c, err := parse([]string{
+		"--sweep-cpu=0.2", "--name", "203.0.113.7=db", "--name=2001:db8::/32=v6",
+		"--scope-netns", "/proc/self/ns/net", "--scope-netns=42", "--node-name=node-a",
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.stuckAfter != 3*time.Second || c.sweepCPU != 0.2 || (*c.web.WebListenAddresses)[0] != "127.0.0.1:1" {
+		t.Errorf("stuck-after %v, sweep-cpu %v, listen %v", c.stuckAfter, c.sweepCPU, *c.web.WebListenAddresses)
+	}
+	want := []cluster.Name{
+		{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Label: "db"}, {Prefix: netip.MustParsePrefix("2001:db8::/32"), Label: "v6"},
+	}
+	if diff := cmp.Diff(want, c.names, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+		t.Errorf("names: -want +got\n%s", diff)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/net", &st); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]uint32{uint32(st.Ino), 42}, c.scope); diff != "" {
+		t.Errorf("scope: -want +got\n%s", diff)
+	}
+}
+
+func TestBadInputIsOneClearLine(t *testing.T) {
+	for _, c := range []struct{ args, says string }{
+		{"--no-such-flag", "no-such-flag"},
+		{"--stuck-after=soon", "soon"},
+		{"--stuck-after=10ms", "shortest is 1s"},
+		{"--sweep-cpu=2", "share of a core"},
+		{"--max-series=0", "at least 1"},
+		{"--cluster=mesos", "mesos"},
+		{"--cluster=file", "needs --cluster-state"},
+		{"--cluster=none --cluster-state=x", "contradict"},
+		{"--cluster=kubernetes", "--cluster-state FILE"},
+		{"--name=10.0.0.0/8", "CIDR=LABEL"},
+		{"--name=ten=x", "neither an address nor a prefix"},
+		{"--scope-netns=/nowhere", "no such file"},
+		{"--log-level=loud", "loud"},
+	} {
+		_, err := parse(strings.Fields(c.args), "test")
+		if err == nil {
+			t.Errorf("%s was taken", c.args)
+			continue
+		}
+		if got := err.Error(); !strings.Contains(got, c.says) || strings.Contains(got, "\n") {
+			t.Errorf("%s: %q, want one line that says %q", c.args, got, c.says)
+		}
+	}
+}

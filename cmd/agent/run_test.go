@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/pkg/api"
+)
+
+// agent is a configuration that disturbs nobody: free ports, a private
+// socket, and the scope of a namespace that does not exist.
+func agent(t *testing.T, more ...string) config {
+	t.Helper()
+	privtest.Require(t)
+	c, err := parse(append([]string{
+		"--web.listen-address=127.0.0.1:0", "--socket=" + filepath.Join(t.TempDir(), "agent.sock"), "--scope-netns=1", "--log-level=error",
+	}, more...), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(more, " "), "--page-address") {
+		c.pageAddress = "127.0.0.1:0"
+	}
+	return c
+}
+
+func TestRunAndStop(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	c := agent(t, "--events-file="+filepath.Join(t.TempDir(), "events"))
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, c) }()
+	client := api.NewClient(c.socket)
+	defer client.Close()
+	var err error
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var status api.Status
+		if status, err = client.Status(ctx); err == nil && len(status.Sources) > 0 {
+			break
+		}
+	}
+	stop()
+	if runErr := <-done; runErr != nil || err != nil {
+		t.Fatalf("run: %v, status: %v", runErr, err)
+	}
+	if _, err := os.Stat(c.socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left behind: %v", err)
+	}
+}
+
+func TestWhatCannotStartSaysWhy(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	broken := filepath.Join(t.TempDir(), "state.yaml")
+	if err := os.WriteFile(broken, []byte("kind: [List"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, flag, says string }{
+		{"metrics port in use", "--web.listen-address=" + busy.Addr().String(), "address already in use"},
+		{"page port in use", "--page-address=" + busy.Addr().String(), "address already in use"},
+		{"page for everybody", "--page-address=0.0.0.0:0", "loopback"},
+		{"broken cluster state", "--cluster-state=" + broken, "--cluster-state"},
+		{"no cluster state", "--cluster-state=/nowhere/state.yaml", "no such file"},
+		{"events file in no folder", "--events-file=/nowhere/events", "no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer goleak.VerifyNone(t)
+			args := agent(t, c.flag)
+			ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+			defer stop()
+			err := run(ctx, args)
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+			if _, err := os.Stat(args.socket); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the socket is left behind: %v", err)
+			}
+		})
+	}
+}
