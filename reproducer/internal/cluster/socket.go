@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ import (
 type Socket struct {
 	State          flow.TCPState
 	Unacknowledged uint32 // bytes written and not acknowledged
+	RTO            time.Duration
 }
 
 // Socket looks up the pod's socket with this local address. Found is false
@@ -21,16 +23,20 @@ type Socket struct {
 func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, err error) {
 	err = p.NS.Do(func() error {
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			all, err := netlink.SocketDiagTCP(family)
+			all, err := netlink.SocketDiagTCPInfo(family)
 			if err != nil {
 				return fmt.Errorf("list sockets of %s: %w", p.Name, err)
 			}
 			for _, d := range all {
-				addr, _ := netip.AddrFromSlice(d.ID.Source)
-				if netip.AddrPortFrom(addr.Unmap(), d.ID.SourcePort) != local {
+				addr, _ := netip.AddrFromSlice(d.InetDiagMsg.ID.Source)
+				if netip.AddrPortFrom(addr.Unmap(), d.InetDiagMsg.ID.SourcePort) != local || d.TCPInfo == nil {
 					continue
 				}
-				s, found = Socket{State: flow.TCPState(d.State), Unacknowledged: d.WQueue}, true
+				found = true
+				s = Socket{
+					State: flow.TCPState(d.InetDiagMsg.State), Unacknowledged: d.InetDiagMsg.WQueue,
+					RTO: time.Duration(d.TCPInfo.Rto) * time.Microsecond,
+				}
 			}
 		}
 		return nil

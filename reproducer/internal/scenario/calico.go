@@ -61,7 +61,7 @@ func (l *Lab) startClient(ctx context.Context, interval time.Duration, server st
 // forceDeleteServer deletes the server without grace, right after an answer.
 // Its Deployment replaces it at once.
 func forceDeleteServer(ctx context.Context, l *Lab) (time.Time, error) {
-	if err := l.AfterAnswer(ctx, 2); err != nil {
+	if err := l.Settle(ctx); err != nil {
 		return time.Time{}, err
 	}
 	removal, err := l.Cluster.ForceDelete(l.Server)

@@ -28,7 +28,7 @@ func egress() Scenario {
 			return l.startClient(ctx, requestInterval, netip.AddrPortFrom(database.Addr, cluster.Port).String())
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			if err := l.AfterAnswer(ctx, 2); err != nil {
+			if err := l.Settle(ctx); err != nil {
 				return time.Time{}, err
 			}
 			begin := time.Now()

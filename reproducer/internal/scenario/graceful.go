@@ -21,7 +21,7 @@ func graceful() Scenario {
 		stuckAfter: 3 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startDrainingPair(ctx, drain) },
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			if err := l.AfterAnswer(ctx, 2); err != nil {
+			if err := l.Settle(ctx); err != nil {
 				return time.Time{}, err
 			}
 			begin := time.Now()

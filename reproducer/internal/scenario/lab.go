@@ -17,7 +17,13 @@ import (
 
 // requestInterval is how often clients ask. It leaves room between two
 // requests for a fault that takes some milliseconds.
-const requestInterval = 500 * time.Millisecond
+const requestInterval = 250 * time.Millisecond
+
+// settledRTO is the retransmission timeout of a path as short as the
+// cluster's. A busy machine stretches round trips, and for some requests
+// afterwards the kernel would wait for seconds before its first
+// retransmission.
+const settledRTO = 250 * time.Millisecond
 
 // Options say how to play.
 type Options struct {
@@ -147,13 +153,30 @@ func (l *Lab) Events(match func(flow.Event) bool) []flow.Event {
 // happens between two of its requests.
 func (l *Lab) AfterAnswer(ctx context.Context, n int) error {
 	since := time.Now()
-	r, err := l.Client.Echo.Await(ctx, n, "getting answers", func(r record.Record) bool {
+	_, err := l.Client.Echo.Await(ctx, n, "getting answers", func(r record.Record) bool {
 		return r.Kind == record.Read && r.Time.After(since)
 	})
-	if err == nil {
-		l.Timeline.Add("client %s has its answers from %s", r.Local, r.Remote)
-	}
 	return err
+}
+
+// Settle waits until the client's connection has the retransmission timeout
+// of a short path; what follows happens between two of its requests.
+func (l *Lab) Settle(ctx context.Context) error {
+	for range 100 {
+		if err := l.AfterAnswer(ctx, 1); err != nil {
+			return err
+		}
+		records := l.Client.Echo.Records()
+		s, found, err := l.Cluster.Socket(l.Client, records[len(records)-1].Local)
+		if err != nil {
+			return err
+		}
+		if found && s.RTO <= settledRTO {
+			l.Timeline.Add("the client has its answers; its retransmission timeout is %s", s.RTO)
+			return nil
+		}
+	}
+	return errors.New("the machine is too busy: the client's round trips do not get short")
 }
 
 // Close ends everything and removes every trace.

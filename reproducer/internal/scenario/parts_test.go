@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
 func TestParseMetrics(t *testing.T) {
@@ -133,5 +134,24 @@ func TestMissingFields(t *testing.T) {
 	}
 	if _, err := missingFields([]byte(full), 0x2f); err == nil {
 		t.Error("another flow's line was taken")
+	}
+}
+
+func TestFirstWrite(t *testing.T) {
+	start := time.Date(2026, 3, 1, 14, 2, 0, 0, time.UTC)
+	at := func(seconds int, kind record.Kind) record.Record {
+		return record.Record{Time: start.Add(time.Duration(seconds) * time.Second), Kind: kind}
+	}
+	for name, tc := range map[string]struct {
+		records []record.Record
+		want    int // seconds
+	}{
+		"between requests": {[]record.Record{at(1, record.Write), at(1, record.Read), at(6, record.Write)}, 6},
+		"on its way":       {[]record.Record{at(0, record.Write), at(0, record.Read), at(1, record.Write)}, 1},
+		"several writes":   {[]record.Record{at(1, record.Write), at(6, record.Write), at(7, record.Write)}, 6},
+	} {
+		if got := firstWrite(tc.records, start.Add(5*time.Second)); !got.Equal(start.Add(time.Duration(tc.want) * time.Second)) {
+			t.Errorf("%s: got %s, want %d s", name, got.Sub(start), tc.want)
+		}
 	}
 }

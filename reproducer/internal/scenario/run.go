@@ -102,13 +102,7 @@ func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Re
 		l.fail(r, "flow %s was reported, the one that hangs is %s", e.Flow.Local.Addr, connected.Local)
 		return nil
 	}
-	write, err := l.Client.Echo.Await(ctx, 1, "writing after the fault", func(r record.Record) bool {
-		return r.Kind == record.Write && !r.Time.Before(fault)
-	})
-	if err != nil {
-		return err
-	}
-	detect := e.Time.Sub(write.Time).Seconds()
+	detect := e.Time.Sub(firstWrite(l.Client.Echo.Records(), fault)).Seconds()
 	r.DetectSeconds = &detect
 	if got := (Expectation{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause}); got != s.Expected {
 		l.fail(r, "the verdict is %s, not %s: %s", got, s.Expected, e.Flow.Sentence)
@@ -123,6 +117,22 @@ func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Re
 	r.OK = true
 	l.Timeline.Add("as expected: %s, %.2f s after the client's first write", s.Expected, detect)
 	return nil
+}
+
+// firstWrite returns when the client first wrote after the fault. Where the
+// fault met a request on its way, that is the last write: it got no answer.
+func firstWrite(records []record.Record, fault time.Time) time.Time {
+	var last time.Time
+	for _, r := range records {
+		if r.Kind != record.Write {
+			continue
+		}
+		last = r.Time
+		if !last.Before(fault) {
+			break
+		}
+	}
+	return last
 }
 
 // judgeControl demands that nothing was reported all along.
