@@ -26,7 +26,7 @@ const NamespaceDir = "netns"
 // Dir is the directory of a living run.
 type Dir struct {
 	Path string
-	lock *os.File
+	lock int // a plain descriptor: a file would drop the lock when it is collected
 }
 
 // New makes a directory in base (usually /run). Only root may look into it.
@@ -54,7 +54,7 @@ func New(base string) (*Dir, error) {
 
 // Remove removes the directory with all that is in it.
 func (d *Dir) Remove() error {
-	defer d.lock.Close()
+	defer unix.Close(d.lock)
 	return remove(d.Path)
 }
 
@@ -74,7 +74,7 @@ func Sweep(base string) ([]string, error) {
 		}
 		if err == nil {
 			err = remove(dir)
-			l.Close()
+			unix.Close(l)
 			swept = append(swept, dir)
 		}
 		failed = errors.Join(failed, err)
@@ -82,16 +82,18 @@ func Sweep(base string) ([]string, error) {
 	return swept, failed
 }
 
-func lock(dir string) (*os.File, error) {
-	f, err := os.Open(dir)
+// lock locks a directory and returns the descriptor that holds the lock. No
+// program that is started inherits it.
+func lock(dir string) (int, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open run directory: %w", err)
+		return -1, fmt.Errorf("open run directory %s: %w", dir, err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	return f, nil
+	return fd, nil
 }
 
 func remove(dir string) error {
