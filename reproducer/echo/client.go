@@ -84,13 +84,13 @@ func (c *client) talk(ctx context.Context, conn net.Conn) error {
 		_, err := io.Copy(io.Discard, conn)
 		return err
 	}
-	for n := 0; ctx.Err() == nil; n++ {
-		if c.requests > 0 && n == c.requests {
-			<-ctx.Done() // hold it, as a pool does that nobody asks for a connection
-			return nil
-		}
+	for n := 1; ctx.Err() == nil; n++ {
 		if err := c.exchange(conn); err != nil {
 			return err
+		}
+		if n == c.requests {
+			<-ctx.Done() // hold it, as a pool does that nobody asks for a connection
+			return nil
 		}
 		if err := c.rest(ctx, conn); err != nil {
 			return err

@@ -166,3 +166,19 @@ func TestServerPushes(t *testing.T) {
 		delete(ports, server.await(t, record.Write).Remote.Port())
 	}
 }
+
+func TestClientHoldsAfterItsRequests(t *testing.T) {
+	server := start(t, "server", "--listen", "127.0.0.1:0")
+	listening := server.await(t, record.Listening)
+	client := start(t, "client", "--requests", "2", "--interval", "20ms", "--server", listening.Local.String())
+	client.await(t, record.Read)
+	client.await(t, record.Read)
+	_ = server.cmd.Process.Kill() // the client does not look
+	select {
+	case r := <-client.records:
+		t.Errorf("after its last request: %+v", r)
+	case <-time.After(200 * time.Millisecond):
+	}
+	client.term(t)
+	client.await(t, record.Closed)
+}
