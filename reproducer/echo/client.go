@@ -69,7 +69,7 @@ func (c *client) connect(ctx context.Context) {
 		c.log.Info("Connection closed", "address", conn.RemoteAddr())
 	}()
 	// A blocked read or write returns when the program is told to end.
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	note(c.records, record.Connected, conn, nil)
 
 	if err := c.talk(ctx, conn); err != nil && ctx.Err() == nil {
@@ -105,8 +105,10 @@ func (c *client) rest(ctx context.Context, conn net.Conn) error {
 	if err := conn.SetReadDeadline(time.Now().Add(c.interval)); err != nil {
 		return err
 	}
-	if ctx.Err() != nil { // it ended before, and the deadline hid it
+	select {
+	case <-ctx.Done(): // it ended before, and the deadline hid that
 		return nil
+	default:
 	}
 	_, err := conn.Read(make([]byte, len(request)))
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -35,7 +36,7 @@ func init() { runtime.LockOSThread() }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := dispatch(ctx, os.Args[1:])
+	err := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, errUnexpected):
 		os.Exit(exitUnexpected)
@@ -45,20 +46,20 @@ func main() {
 	}
 }
 
-func dispatch(ctx context.Context, args []string) error {
+func dispatch(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if len(args) == 0 {
-		return errors.New(usage)
+		return fmt.Errorf("no command\n%s", usage)
 	}
 	switch args[0] {
 	case "list":
-		return list(args[1:], os.Stdout)
+		return list(args[1:], out)
 	case "run":
-		return run(ctx, args[1:], os.Stdout, os.Stderr)
+		return run(ctx, args[1:], out, errOut)
 	case "demo":
-		return demo(ctx, args[1:], os.Stdout)
+		return demo(ctx, args[1:], out)
 	case "help", "-h", "--help":
-		fmt.Println(usage)
-		return nil
+		_, err := fmt.Fprintln(out, usage)
+		return err
 	}
 	return fmt.Errorf("unknown command %q\n%s", args[0], usage)
 }

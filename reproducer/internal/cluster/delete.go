@@ -31,7 +31,7 @@ func (c *Cluster) ForceDelete(p *Pod) (Removal, error) {
 	}
 	r := Removal{Object: time.Now()}
 	c.report("pod %s is force-deleted: the API has forgotten it", p.Name)
-	time.Sleep(time.Until(r.Object.Add(routeCutDelay)))
+	<-time.After(time.Until(r.Object.Add(routeCutDelay)))
 	if err := c.unlink(p); err != nil {
 		return r, err
 	}
