@@ -35,7 +35,7 @@ func run(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
-	defer kernel.Close() //nolint:errcheck // the kernel takes everything back with the process
+	defer kernel.Close()
 	sinks, err := openSinks(c)
 	if err != nil {
 		return err

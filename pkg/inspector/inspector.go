@@ -59,7 +59,7 @@ func New(o Options) *Inspector {
 // it came; ready is called once that is done.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.sweep()
-	i.examine(ctx, i.snapshot(ctx))
+	i.examine(ctx, i.snapshot())
 	i.due(ctx)
 	i.checkHealth()
 	i.store.setSuspects(i.monitor.Suspects())
@@ -183,7 +183,7 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 	if i.sweeps.allows(time.Now()) {
 		i.sweep()
 	}
-	found := i.snapshot(ctx)
+	found := i.snapshot()
 	for _, id := range ids {
 		s, stuck, ok := i.monitor.Socket(id)
 		if !ok || stuck {
@@ -215,7 +215,7 @@ func (i *Inspector) sweep() {
 
 // snapshot reads all suspects and returns those that were not known. A read
 // that failed is no snapshot: what it lacks means nothing.
-func (i *Inspector) snapshot(context.Context) []flow.ID {
+func (i *Inspector) snapshot() []flow.ID {
 	began := time.Now()
 	sockets, err := i.o.Kernel.Snapshot()
 	took := time.Since(began)
@@ -252,15 +252,15 @@ func (i *Inspector) tick(ctx context.Context) {
 		i.o.Meter.Resync()
 	}
 	swept := false
-	if (lost || now.Sub(i.sweptAt) >= slowSweep) && i.sweeps.allows(now) {
+	if now.Sub(i.sweptAt) >= slowSweep && i.sweeps.allows(now) {
 		i.sweep()
 		swept = true
 	}
 	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {
-		i.examine(ctx, i.snapshot(ctx))
+		i.examine(ctx, i.snapshot())
 	}
 	turned := i.checkHealth()
-	i.rejudge(ctx, func(f *file) bool { return turned })
+	i.rejudge(ctx, func(*file) bool { return turned })
 	i.due(ctx)
 }
 

@@ -33,7 +33,7 @@ func TestGivesUpAsPredicted(t *testing.T) {
 			if got := diagnosis.Outcome(end); got != flow.TimedOut {
 				t.Fatalf("it ended as %s", got)
 			}
-			if off := end.At.Sub(first.At).Abs(); off > 4*time.Second {
+			if off := end.At.Sub(first.At).Abs(); off > 200*time.Millisecond {
 				t.Errorf("predicted at the first RTO: off by %v", off)
 			}
 			if off := end.At.Sub(last.At).Abs(); off > 50*time.Millisecond {

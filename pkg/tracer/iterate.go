@@ -63,7 +63,7 @@ func (t *Tracer) iterate(program string, size int, visit func([]byte) error) err
 	if err != nil {
 		return fmt.Errorf("open iterator %s: %w", program, err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	return eachRecord(file, size, visit)
 }
 

@@ -156,7 +156,8 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
 func explainLoad(err error) error {
 	var refused *ebpf.VerifierError
 	if errors.Is(err, os.ErrPermission) && !errors.As(err, &refused) {
-		return fmt.Errorf("load the kernel programs: %w (needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)", err)
+		// The library's own text speaks of memory limits, which is not it.
+		return fmt.Errorf("load the kernel programs: %w: that needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN", os.ErrPermission)
 	}
 	return fmt.Errorf("%w: load the kernel programs: %w; Linux 5.12 is the oldest that has all they call", ErrKernel, err)
 }
