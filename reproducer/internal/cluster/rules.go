@@ -122,8 +122,7 @@ func translate(a netip.Addr, port uint16) []expr.Any {
 	if a.Is6() {
 		family = unix.NFPROTO_IPV6
 	}
-	// The address goes last into its register: IPv6 fills the registers of
-	// 16 bytes, and the first two are 1 and 2.
+	// Registers 1 and 2 have 16 bytes each: an IPv6 address fits into one.
 	return []expr.Any{
 		&expr.Immediate{Register: regAddr, Data: a.AsSlice()},
 		&expr.Immediate{Register: regPort, Data: binary.BigEndian.AppendUint16(nil, port)},
