@@ -59,7 +59,7 @@ func New(o Options) *Inspector {
 // it came; ready is called once that is done.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.sweep()
-	i.examine(ctx, i.snapshot())
+	i.examine(ctx, i.snapshot(ctx))
 	i.due(ctx)
 	i.checkHealth()
 	i.store.setSuspects(i.monitor.Suspects())
@@ -103,10 +103,10 @@ func (i *Inspector) take(ctx context.Context, r tracer.Record) {
 	var suspects []flow.ID
 	for range batch {
 		if r.End != nil {
-			i.apply(i.monitor.End(*r.End), &suspects)
+			i.apply(ctx, i.monitor.End(*r.End), &suspects)
 		}
 		if r.Suspect != nil {
-			i.apply(i.monitor.Observe(*r.Suspect), &suspects)
+			i.apply(ctx, i.monitor.Observe(*r.Suspect), &suspects)
 		}
 		select {
 		case r = <-i.o.Kernel.Records():
@@ -120,7 +120,7 @@ func (i *Inspector) take(ctx context.Context, r tracer.Record) {
 
 // apply carries the monitor's changes into the files; new suspects are
 // collected.
-func (i *Inspector) apply(changes []monitor.Change, suspects *[]flow.ID) {
+func (i *Inspector) apply(ctx context.Context, changes []monitor.Change, suspects *[]flow.ID) {
 	for _, c := range changes {
 		switch c.Kind {
 		case monitor.Suspected:
@@ -129,7 +129,7 @@ func (i *Inspector) apply(changes []monitor.Change, suspects *[]flow.ID) {
 		case monitor.Updated:
 			i.refresh(c.Socket)
 		case monitor.Recovered, monitor.Ended, monitor.Vanished:
-			i.finish(c)
+			i.finish(ctx, c)
 		}
 	}
 }
@@ -183,7 +183,7 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 	if i.sweeps.allows(time.Now()) {
 		i.sweep()
 	}
-	found := i.snapshot()
+	found := i.snapshot(ctx)
 	for _, id := range ids {
 		s, stuck, ok := i.monitor.Socket(id)
 		if !ok || stuck {
@@ -215,7 +215,7 @@ func (i *Inspector) sweep() {
 
 // snapshot reads all suspects and returns those that were not known. A read
 // that failed is no snapshot: what it lacks means nothing.
-func (i *Inspector) snapshot() []flow.ID {
+func (i *Inspector) snapshot(ctx context.Context) []flow.ID {
 	began := time.Now()
 	sockets, err := i.o.Kernel.Snapshot()
 	took := time.Since(began)
@@ -225,11 +225,11 @@ func (i *Inspector) snapshot() []flow.ID {
 	var suspects []flow.ID
 	if err != nil {
 		for _, s := range sockets {
-			i.apply(i.monitor.Observe(s), &suspects)
+			i.apply(ctx, i.monitor.Observe(s), &suspects)
 		}
 		return suspects
 	}
-	i.apply(i.monitor.Snapshot(sockets, began), &suspects)
+	i.apply(ctx, i.monitor.Snapshot(sockets, began), &suspects)
 	return suspects
 }
 
@@ -257,7 +257,7 @@ func (i *Inspector) tick(ctx context.Context) {
 		swept = true
 	}
 	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {
-		i.examine(ctx, i.snapshot())
+		i.examine(ctx, i.snapshot(ctx))
 	}
 	turned := i.checkHealth()
 	i.rejudge(ctx, func(*file) bool { return turned })

@@ -340,13 +340,26 @@ func TestEnds(t *testing.T) {
 func TestATimeOutBeforeItIsDueIsTold(t *testing.T) {
 	n := start(t, nil)
 	s := hung()
-	n.kernel.retransmits(s)
-	n.kernel.change(func() { clear(n.kernel.sockets) })
+	// Both records wait when the inspector looks: it died before it was examined.
+	n.kernel.records <- tracer.Record{Suspect: &s}
 	n.kernel.records <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT), Unacknowledged: 6}}
-	n.await(flow.EventStuck)
+	if e := n.await(flow.EventStuck); verdict(e) != "Retransmitting · PeerUnreachable" || e.Flow.Local.Pod != "client-1" {
+		t.Errorf("%s of %+v", verdict(e), e.Flow.Local)
+	}
 	if f := n.await(flow.EventEnded).Flow; f.Outcome != flow.TimedOut {
 		t.Errorf("outcome %q", f.Outcome)
 	}
+}
+
+func TestAFailedConnectIsNoEvent(t *testing.T) {
+	n := start(t, nil)
+	s := hung()
+	s.State, s.Unacknowledged = flow.SynSent, 0
+	n.kernel.records <- tracer.Record{Suspect: &s}
+	n.kernel.records <- tracer.Record{End: &flow.End{
+		ID: s.ID, At: time.Now(), From: flow.SynSent, Err: int(syscall.ECONNREFUSED), SoftErr: int(syscall.ECONNREFUSED),
+	}}
+	n.quiet()
 }
 
 func TestAnEndThatWasNotSeen(t *testing.T) {

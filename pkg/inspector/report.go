@@ -105,7 +105,7 @@ func (i *Inspector) revise(f *file, before diagnosis.Decision) {
 }
 
 // finish closes a flow's file.
-func (i *Inspector) finish(c monitor.Change) {
+func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	f := i.files[c.Socket.ID]
 	delete(i.files, c.Socket.ID)
 	if f == nil {
@@ -119,7 +119,7 @@ func (i *Inspector) finish(c monitor.Change) {
 	case monitor.Ended:
 		f.outcome, f.err = diagnosis.Outcome(*c.End), diagnosis.Errno(c.End.Err)
 	}
-	if !f.stuck && !i.diedUnreported(f) {
+	if !f.stuck && !i.diedUnreported(ctx, f, c.End) {
 		return
 	}
 	f.evidence.GivesUp = deadline.GivesUp(f.evidence.Socket)
@@ -140,10 +140,15 @@ func (i *Inspector) finish(c monitor.Change) {
 }
 
 // diedUnreported tells of a suspect that the kernel gave up before its time
-// to be reported had come: a short TCP_USER_TIMEOUT loses bytes too.
-func (i *Inspector) diedUnreported(f *file) bool {
-	if f.outcome != flow.TimedOut {
+// to be reported had come: a short TCP_USER_TIMEOUT loses bytes too. A failed
+// connect loses none, and its owner knows.
+func (i *Inspector) diedUnreported(ctx context.Context, f *file, end *flow.End) bool {
+	if f.outcome != flow.TimedOut || end.Unsent+end.Unacknowledged == 0 {
 		return false
+	}
+	if f.decision.Cause == "" { // it died in the batch that brought its first record
+		f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
+		f.decision = diagnosis.Decide(f.evidence)
 	}
 	ended := f.endedAt
 	f.endedAt = time.Time{}
