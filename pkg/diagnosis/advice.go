@@ -42,6 +42,45 @@ func advisePeerSilent(e Evidence) []flow.Advice {
 	return append(append(advice, kill(e)...), bound(e)...)
 }
 
+func adviseAddressReused(e Evidence) []flow.Advice {
+	if e.redirected() {
+		return adviseStaleConntrack(e)
+	}
+	return advisePeerDeleted(e)
+}
+
+func advisePeerTerminating(e Evidence) []flow.Advice {
+	advice := []flow.Advice{now("Wait for the pod to end, or see why it does not answer while it drains: kubectl describe pod -n %s %s", e.Backend.Namespace, e.Backend.Pod)}
+	return append(advice, bound(e)...)
+}
+
+func adviseConntrackMissing(e Evidence) []flow.Advice {
+	var advice []flow.Advice
+	if e.Service != nil && e.Service.Backends == 0 {
+		advice = append(advice, now("kubectl get endpointslices -n %s -l kubernetes.io/service-name=%s", e.Peer.Namespace, e.Peer.Service))
+	}
+	return append(append(advice, kill(e)...), bound(e)...)
+}
+
+func advisePathDrop(e Evidence) []flow.Advice {
+	return []flow.Advice{
+		now("%sping -M do -s 1472 -c 3 %s", inside(e), e.Target().Addr()),
+		now("%sip route get %s", inside(e), e.Target().Addr()),
+		forGood("Let ICMP \"fragmentation needed\" through, set the CNI's MTU below the path's, or switch on net.ipv4.tcp_mtu_probing."),
+	}
+}
+
+func adviseLocalFilter(e Evidence) []flow.Advice {
+	return append([]flow.Advice{
+		now("%snft list ruleset", inside(e)),
+		now("%stc -s qdisc show", inside(e)),
+	}, bound(e)...)
+}
+
+func adviseNoRoute(e Evidence) []flow.Advice {
+	return append([]flow.Advice{now("%sip route get %s", inside(e), e.Target().Addr())}, bound(e)...)
+}
+
 func adviseSlowReader(e Evidence) []flow.Advice {
 	advice := []flow.Advice{now("Find out why the reader at %s has stopped: a stack trace of that process, or its own stuck upstream.", e.Target())}
 	return append(advice, forGood("Give the application a write timeout: TCP_USER_TIMEOUT also bounds a zero window, but kills readers that are merely slow."))

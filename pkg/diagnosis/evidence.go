@@ -15,6 +15,7 @@ import (
 type Evidence struct {
 	Now        time.Time
 	StuckAfter time.Duration // how long without progress makes a flow stuck
+	Ended      bool          // at Now, the flow was over
 
 	Socket    flow.Socket
 	Role      flow.Role
@@ -28,6 +29,24 @@ type Evidence struct {
 	RouteErr  error
 	RouteAt   time.Time
 	GivesUp   flow.GivesUp
+
+	// Host is true when the socket lives in this node's own network
+	// namespace, whose routes the agent sees.
+	Host bool
+	// Translates is true once this agent has seen nf_conntrack translate a
+	// Service address on this node: only then does a missing entry mean
+	// anything.
+	Translates bool
+	// Upstream is the stuck flow of another process in the socket's own
+	// network namespace: what a sidecar proxy that stopped reading waits for.
+	Upstream *Upstream
+}
+
+// Upstream is another stuck flow, as far as a sentence needs it.
+type Upstream struct {
+	Who   string
+	Where string
+	Cause flow.Cause
 }
 
 // Conntrack is what conntrack said. Exactly one of Entry, Missing and Err is
@@ -35,7 +54,8 @@ type Evidence struct {
 type Conntrack struct {
 	At      time.Time // when it was asked; zero: never
 	Entry   *flow.Translation
-	Missing bool  // there is no entry
+	Missing bool  // there is no entry in the default zone
+	Zones   bool  // nor in any other zone
 	Err     error // it could not say
 }
 
@@ -71,6 +91,24 @@ func (e Evidence) gone() bool {
 		return true
 	}
 	return e.Now.Sub(heard) >= e.StuckAfter
+}
+
+// clockSkew is how far the clocks of two machines may be apart.
+const clockSkew = 2 * time.Second
+
+// reused reports whether the flow was opened to a pod that is gone and whose
+// address another pod has by now: one that was created, by the cluster's clock
+// and by ours, after this very path was last heard.
+func (e Evidence) reused() bool {
+	b, heard := e.Backend, e.Socket.LastAck
+	if b.Former == nil || b.HostNetwork || b.Pod == "" || heard.IsZero() {
+		return false
+	}
+	switch b.State {
+	case flow.BackendListed, flow.BackendTerminating, flow.BackendUnlisted:
+		return b.CreatedAt.After(heard.Add(clockSkew)) && b.Since.After(heard)
+	}
+	return false
 }
 
 // answers reports whether the peer is heard although nothing moves.

@@ -40,13 +40,13 @@ func record(e Evidence) []flow.Evidence {
 }
 
 func kernelAnswer(s flow.Socket) string {
-	parts := []string{s.State.String(), fmt.Sprintf("%d bytes unacknowledged, %d unsent", s.Unacknowledged, s.Unsent)}
+	parts := []string{s.State.String(), count(int(s.Unacknowledged), "byte", "bytes") + fmt.Sprintf(" unacknowledged, %d unsent", s.Unsent)}
 	if s.FinOutstanding {
 		parts = append(parts, "a FIN outstanding")
 	}
-	parts = append(parts, fmt.Sprintf("%d timeouts", s.Timeouts))
+	parts = append(parts, count(s.Timeouts, "timeout", "timeouts"))
 	if s.SendWindow == 0 {
-		parts = append(parts, fmt.Sprintf("peer's window 0, %d probes unanswered", s.ProbesOut))
+		parts = append(parts, "peer's window 0, "+count(s.ProbesOut, "probe", "probes")+" unanswered")
 	}
 	if s.SendErr != 0 {
 		parts = append(parts, "last transmission refused with "+Errno(s.SendErr))
@@ -84,7 +84,7 @@ func conntrackAnswer(e Evidence) string {
 
 func serviceAnswer(e Evidence) string {
 	s := e.Service
-	answer := fmt.Sprintf("%s of %s/%s, %d ready endpoints", s.Kind, s.Namespace, s.Name, s.Backends)
+	answer := fmt.Sprintf("%s of %s/%s, %s", s.Kind, s.Namespace, s.Name, count(s.Backends, "ready endpoint", "ready endpoints"))
 	if s.Deleted {
 		answer += ", deleted" + at(s.DeletedAt, " at ")
 	}

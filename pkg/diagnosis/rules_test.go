@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -84,7 +86,10 @@ func TestVerdicts(t *testing.T) {
 		{"backend listed", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
 			flow.PeerUnreachable, false, "is silent, although it is listed as alive"},
 		{"backend terminating", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendTerminating },
-			flow.Unknown, false, "not known to be dead"},
+			flow.PeerTerminating, false, "no longer answers; it is not known to be dead"},
+		{"backend terminating, and it answers", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SackedOut = flow.BackendTerminating, 1
+		}, flow.PathDrop, false, ""},
 		{"backend terminating on a node that is down", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendTerminating, cluster.NodeNotReady
 		}, flow.PeerUnreachable, false, "the node node-b"},
@@ -128,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 		}, flow.PeerDeleted, true, "its peer 192.168.75.9:40000, the pod default/client-9, was deleted"},
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.SackedOut = flow.BackendListed, 2
-		}, flow.Unknown, false, "the oldest data does not get through"},
+		}, flow.PathDrop, false, "the oldest data does not get through"},
 		{"zero window that is answered", func(e *diagnosis.Evidence) {
 			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 1, 5
 		}, flow.SlowReader, false, "receive window of zero"},
@@ -137,11 +142,64 @@ func TestVerdicts(t *testing.T) {
 		}, flow.StaleConntrack, true, ""},
 		{"dropped by a filter on this host", func(e *diagnosis.Evidence) {
 			e.Socket.SendErr = int(syscall.EPERM)
-		}, flow.Unknown, false, "this host refuses what it sends (EPERM)"},
-		{"the address belongs to a younger pod", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, after(-1)
+		}, flow.LocalFilter, false, "a filter in this host's OUTPUT path refuses what the socket sends (EPERM)"},
+		{"routing refuses", func(e *diagnosis.Evidence) {
+			e.Socket.SendErr, e.Socket.SoftErr = int(syscall.EHOSTUNREACH), int(syscall.EINVAL)
+		}, flow.NoRoute, false, "routing on this host refuses the way to 192.168.136.2 (EINVAL)"},
+		{"routing refuses, on a kernel that does not show the errno", func(e *diagnosis.Evidence) {
+			e.Socket.SoftErr = int(syscall.ENETUNREACH)
+		}, flow.NoRoute, false, ""},
+		{"a dead neighbour is no refusal of this host", func(e *diagnosis.Evidence) {
+			e.Backend.State = flow.BackendListed
+			e.Socket.SendErr, e.Socket.SoftErr = int(syscall.EHOSTUNREACH), int(syscall.EHOSTUNREACH)
+		}, flow.PeerUnreachable, false, ""},
+		{"the last copy still waits in a queue", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SendErr = flow.BackendListed, int(syscall.EBUSY)
+		}, flow.PeerUnreachable, false, ""},
+		{"nothing left the host's own namespace, which has no route", func(e *diagnosis.Evidence) {
+			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff, e.Host = 0, flow.TimerProbe, 3, true
+			e.Route = &flow.Route{Type: "blackhole", Err: "EINVAL"}
+		}, flow.NoRoute, false, "(blackhole, EINVAL)"},
+		{"nothing left the host's own namespace, which has a route", func(e *diagnosis.Evidence) {
+			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff, e.Host = 0, flow.TimerProbe, 3, true
+			e.Route = &flow.Route{Type: "unicast"}
+		}, flow.LocalFilter, false, "although there is a route"},
+		{"nothing left a pod's namespace, whose routes nobody sees", func(e *diagnosis.Evidence) {
+			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff = 0, flow.TimerProbe, 3
+			e.Route = &flow.Route{Type: "unicast"}
+		}, flow.Unknown, false, "dropped inside the pod's namespace"},
+		{"the address was given to another pod", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-1), after(-1)
+			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
+		}, flow.AddressReused, true, "the pod default/server-0, is gone since 11:59:58 UTC, and its address 192.168.136.2 now belongs to pod default/server-1"},
+		{"given to another pod, within the clocks' error", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-3), after(-1)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
 		}, flow.Unknown, false, "which of them the connection was opened to is not certain"},
+		{"given to another pod, and seen here before it was last heard", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-1), after(-5)
+			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-6)}
+		}, flow.Unknown, false, ""},
+		{"no entry, on a node that translates", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true, Zones: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+			e.Translates = true
+		}, flow.ConntrackMissing, false, "meet no backend that knows it"},
+		{"no entry, and no endpoint", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true, Zones: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+			e.Translates, e.Service = true, &cluster.ServiceAddress{Namespace: "default", Name: "server"}
+		}, flow.ConntrackMissing, false, "the Service has no ready endpoint"},
+		{"no entry in the default zone, the others not asked", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+			e.Translates = true
+		}, flow.Unknown, false, ""},
+		{"no entry, and a source that is not this node's", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true, Zones: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+			e.Translates, e.Local = true, flow.Local{Addr: client}
+		}, flow.Unknown, false, ""},
+		{"a sidecar that stopped reading", func(e *diagnosis.Evidence) {
+			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff = 0, 0, flow.TimerProbe, 5
+			e.Upstream = &diagnosis.Upstream{Who: "envoy pid 77", Where: "192.168.136.2:8000", Cause: flow.PeerDeleted}
+		}, flow.SlowReader, false, "in the same pod envoy pid 77 is itself stuck on the way to 192.168.136.2:8000 (PeerDeleted)"},
 		{"the younger pod is the one that was connected to", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, after(-100)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-200)}
@@ -165,7 +223,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestSentenceOfTheCalicoCase(t *testing.T) {
-	want := "default/client-1 (Deployment client, echo pid 4711) has had no acknowledgement from default/server:8000 since 12:00:01 UTC (0.1s): " +
+	want := "default/client-1 (Deployment client, echo pid 4711) has had no acknowledgement from default/server:8000 since 12:00:01 UTC: " +
 		"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC. " +
 		"6 bytes are at risk; the kernel gives up at 12:15:40 UTC, in 15m38s."
 	if got := diagnosis.Judge(calico()).Sentence; got != want {
@@ -226,6 +284,37 @@ func TestMute(t *testing.T) {
 	} {
 		if got := diagnosis.Mute(c.s, c.role, c.class); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestHalfOpen(t *testing.T) {
+	idle := func(change func(*diagnosis.Evidence)) diagnosis.Decision {
+		e := calico()
+		e.Socket.PacketsOut, e.Socket.Retransmits, e.Socket.Timeouts, e.Socket.Unacknowledged, e.Socket.Pending = 0, 0, 0, 0, flow.TimerNone
+		change(&e)
+		return diagnosis.Decide(e)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*diagnosis.Evidence)
+		want   diagnosis.Decision
+	}{
+		{"its backend was just deleted", func(*diagnosis.Evidence) {},
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, AtOnce: true, Mute: flow.MuteAtRisk}},
+		{"and its FIN can no longer come", func(e *diagnosis.Evidence) { e.Now = after(5) },
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, AtOnce: true}},
+		{"without a translation", func(e *diagnosis.Evidence) { headless(e); e.Now = after(5) },
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerDeleted, AtOnce: true}},
+		{"its backend lives", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerUnreachable, Healthy: true, Mute: flow.MuteAtRisk}},
+		{"its backend is unlisted, not known to be dead", func(e *diagnosis.Evidence) { e.Backend.State, e.Now = flow.BackendUnlisted, after(60) },
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
+		{"it was heard after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Socket.Since, e.Now = after(4), after(4), after(6) },
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
+	} {
+		if diff := cmp.Diff(c.want, idle(c.change)); diff != "" {
+			t.Errorf("%s: -want +got\n%s", c.name, diff)
 		}
 	}
 }

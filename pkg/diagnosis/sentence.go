@@ -11,13 +11,22 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// sentence says who, where to, since when, why, and when it ends.
+// sentence says who, where to, since when, why, and when it ends. Of a flow
+// that is over it tells no more than was the case until then.
 func sentence(e Evidence, symptom flow.Symptom, why string) string {
-	return fmt.Sprintf("%s %s %s since %s (%s): %s. %s", Who(e.Local), complaint(symptom), place(e),
-		clock(e.Socket.Since), Duration(e.Now.Sub(e.Socket.Since)), why, stakes(e))
+	lasted := e.Now.Sub(e.Socket.Since)
+	if e.Ended {
+		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", Who(e.Local), complained(symptom), place(e),
+			clock(e.Socket.Since), Duration(lasted), why)
+	}
+	since := clock(e.Socket.Since)
+	if lasted >= time.Second {
+		since += " (" + Duration(lasted) + ")"
+	}
+	return fmt.Sprintf("%s %s %s since %s: %s. %s", Who(e.Local), complains(symptom), place(e), since, why, stakes(e))
 }
 
-func complaint(s flow.Symptom) string {
+func complains(s flow.Symptom) string {
 	switch s {
 	case flow.Connecting:
 		return "has been trying to connect to"
@@ -25,15 +34,29 @@ func complaint(s flow.Symptom) string {
 		return "may not send to"
 	case flow.LocalDrop:
 		return "gets nothing out to"
+	case flow.HalfOpen:
+		return "waits, idle, for"
 	}
 	return "has had no acknowledgement from"
+}
+
+func complained(s flow.Symptom) string {
+	switch s {
+	case flow.Connecting:
+		return "tried to connect to"
+	case flow.ZeroWindow:
+		return "was not allowed to send to"
+	case flow.LocalDrop:
+		return "got nothing out to"
+	}
+	return "had no acknowledgement from"
 }
 
 // stakes says what is at risk, and until when.
 func stakes(e Evidence) string {
 	risk := "No byte is at risk"
 	if n := e.Socket.AtRisk(); n > 0 {
-		risk = fmt.Sprintf("%s at risk", bytes(n))
+		risk = count(int(n), "byte is", "bytes are") + " at risk"
 	}
 	switch {
 	case e.GivesUp.Never:
@@ -44,11 +67,11 @@ func stakes(e Evidence) string {
 	return risk + "; when the kernel gives up is not known."
 }
 
-func bytes(n uint32) string {
+func count(n int, one, many string) string {
 	if n == 1 {
-		return "1 byte is"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d bytes are", n)
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Who names the owner of a socket: its pod and workload, or its process.

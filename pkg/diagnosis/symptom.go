@@ -18,6 +18,8 @@ func Symptom(s flow.Socket) flow.Symptom {
 		return flow.LocalDrop // nothing of it ever left this host
 	case refusedHere(s):
 		return flow.LocalDrop
+	case s.PacketsOut == 0 || s.Retransmits == 0 && s.Backoff == 0 && s.Timeouts == 0:
+		return flow.HalfOpen // nothing has timed out on it: it is under suspicion for its backend
 	}
 	return flow.Retransmitting
 }
@@ -27,14 +29,15 @@ func Symptom(s flow.Socket) flow.Symptom {
 // own kind; a failed neighbour leaves EHOSTUNREACH there as well, and is no
 // refusal).
 func refusedHere(s flow.Socket) bool {
-	switch syscall.Errno(s.SendErr) {
-	case syscall.EPERM:
-		return true
-	case syscall.EHOSTUNREACH:
-		switch syscall.Errno(s.SoftErr) {
-		case syscall.EINVAL, syscall.ENETUNREACH, syscall.EACCES:
-			return true
-		}
+	return syscall.Errno(s.SendErr) == syscall.EPERM || unrouted(s)
+}
+
+func unrouted(s flow.Socket) bool {
+	switch syscall.Errno(s.SoftErr) {
+	case syscall.EINVAL, syscall.ENETUNREACH, syscall.EACCES:
+		// Up to Linux 6.16 a failed retransmission shows no errno, only that
+		// nothing was retransmitted.
+		return syscall.Errno(s.SendErr) == syscall.EHOSTUNREACH || s.SendErr == 0 && s.RetransOut == 0 && s.Timeouts > 0
 	}
 	return false
 }

@@ -116,4 +116,7 @@ const (
 	// MuteClosing is a socket that has nothing outstanding but its FIN: no
 	// application can lose anything by it, and it ends by itself.
 	MuteClosing Mute = "closing"
+	// MuteAtRisk is an idle flow whose backend was deleted a moment ago: its
+	// FIN may still be under way.
+	MuteAtRisk Mute = "at-risk"
 )

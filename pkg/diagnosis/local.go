@@ -1,0 +1,61 @@
+package diagnosis
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+func slowReader(e Evidence, s flow.Symptom) bool { return s == flow.ZeroWindow && windowConfirmed(e) }
+
+func whySlowReader(e Evidence) string {
+	why := fmt.Sprintf("the peer answers, but with a receive window of zero: whoever reads for %s has stopped reading", place(e))
+	if u := e.Upstream; u != nil {
+		why += fmt.Sprintf("; in the same pod %s is itself stuck on the way to %s (%s)", u.Who, u.Where, u.Cause)
+	}
+	return why
+}
+
+// beforeTheFirst is true of a socket whose data never left this host. Its
+// errno is not kept anywhere; only in the node's own namespace do the routes
+// tell why.
+func beforeTheFirst(e Evidence) bool { return e.Socket.PacketsOut == 0 && e.Host && e.Route != nil }
+
+func localFilter(e Evidence, s flow.Symptom) bool {
+	if s != flow.LocalDrop {
+		return false
+	}
+	return syscall.Errno(e.Socket.SendErr) == syscall.EPERM || beforeTheFirst(e) && e.Route.Err == ""
+}
+
+func whyLocalFilter(e Evidence) string {
+	if e.Socket.SendErr == 0 {
+		return "this host drops what the socket sends although there is a route: a filter in its OUTPUT path, or its queueing discipline"
+	}
+	return "a filter in this host's OUTPUT path refuses what the socket sends (EPERM)"
+}
+
+func noRoute(e Evidence, s flow.Symptom) bool {
+	if s != flow.LocalDrop {
+		return false
+	}
+	return unrouted(e.Socket) || beforeTheFirst(e) && e.Route.Err != ""
+}
+
+func whyNoRoute(e Evidence) string {
+	how := Errno(e.Socket.SoftErr)
+	if e.Host && e.Route != nil && e.Route.Err != "" {
+		how = e.Route.Type + ", " + e.Route.Err
+	}
+	return fmt.Sprintf("routing on this host refuses the way to %s (%s)", e.Target().Addr(), how)
+}
+
+func localDrop(_ Evidence, s flow.Symptom) bool { return s == flow.LocalDrop }
+
+func whyLocalDrop(e Evidence) string {
+	if e.Socket.SendErr == 0 {
+		return "nothing that it sends leaves its network namespace: dropped inside the pod's namespace, by a route or a filter there"
+	}
+	return fmt.Sprintf("this host refuses what it sends (%s)", Errno(e.Socket.SendErr))
+}

@@ -1,0 +1,136 @@
+package diagnosis
+
+import (
+	"fmt"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+func addressReused(e Evidence, _ flow.Symptom) bool { return e.reused() }
+
+func whyAddressReused(e Evidence) string {
+	f := e.Backend.Former
+	return fmt.Sprintf("its peer, the pod %s/%s, is gone%s, and its address %s now belongs to %s, which knows nothing of this connection and drops it",
+		f.Namespace, f.Pod, at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
+}
+
+// addressTaken: the clocks do not tell which of two pods it is.
+func addressTaken(e Evidence, _ flow.Symptom) bool {
+	return e.Backend.Former != nil && e.Backend.CreatedAt.After(e.Socket.LastAck)
+}
+
+func whyAddressTaken(e Evidence) string {
+	f := e.Backend.Former
+	return fmt.Sprintf("the address %s belonged to the pod %s/%s, which is gone, and now belongs to %s/%s; which of them the connection was opened to is not certain",
+		e.Target().Addr(), f.Namespace, f.Pod, e.Backend.Namespace, e.Backend.Pod)
+}
+
+func staleConntrack(e Evidence, _ flow.Symptom) bool { return e.redirected() && e.gone() }
+
+func whyStaleConntrack(e Evidence) string {
+	return fmt.Sprintf("conntrack still sends this connection to %s, the %s, which was deleted%s",
+		e.Target(), podName(e.Backend), at(e.Backend.Since, " at "))
+}
+
+func peerDeleted(e Evidence, _ flow.Symptom) bool { return !e.redirected() && e.gone() }
+
+func whyPeerDeleted(e Evidence) string {
+	return fmt.Sprintf("its peer %s, the %s, was deleted%s", e.Target(), podName(e.Backend), at(e.Backend.Since, " at "))
+}
+
+func peersNodeDown(e Evidence, _ flow.Symptom) bool {
+	return e.nodeDown() && e.Backend.State != flow.BackendDeleted && !e.answers()
+}
+
+func whyPeersNodeDown(e Evidence) string {
+	return fmt.Sprintf("the node %s of %s is %s; the connection goes on if it comes back", e.Backend.Node, backendName(e), e.Backend.NodeState)
+}
+
+func peerTerminating(e Evidence, _ flow.Symptom) bool {
+	return e.Backend.State == flow.BackendTerminating && !e.answers()
+}
+
+func whyPeerTerminating(e Evidence) string {
+	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), at(e.Backend.Since, " since "))
+}
+
+// conntrackMissing needs a node whose nf_conntrack is known to translate
+// Services, and a flow that starts on this node: elsewhere something else
+// translates, or another node did.
+func conntrackMissing(e Evidence, _ flow.Symptom) bool {
+	return e.Role == flow.Client && e.Peer.Class == flow.PeerService && e.Conntrack.Missing && e.Conntrack.Zones &&
+		e.Translates && (e.Host || e.Local.Pod != "") && !e.answers()
+}
+
+func whyConntrackMissing(e Evidence) string {
+	if e.Service != nil && e.Service.Backends == 0 {
+		return "no conntrack entry translates this connection any more, and the Service has no ready endpoint: what kube-proxy rejects is only a passing error to an established socket"
+	}
+	return "no conntrack entry translates this connection any more, so its segments meet no backend that knows it"
+}
+
+func pathDrop(e Evidence, s flow.Symptom) bool {
+	return e.answers() && (s == flow.Retransmitting || s == flow.Connecting)
+}
+
+func whyPathDrop(e Evidence) string {
+	return fmt.Sprintf("%s answers (heard at %s), but the oldest data does not get through: something on the path drops large segments (path MTU)", place(e), clock(e.Socket.LastAck))
+}
+
+// notSettled: the records know no more than that the backend left, or the
+// wire contradicts them.
+func notSettled(e Evidence, _ flow.Symptom) bool {
+	return e.Backend.State == flow.BackendUnlisted || e.Backend.State == flow.BackendDeleted
+}
+
+func whyNotSettled(e Evidence) string {
+	if e.Backend.State == flow.BackendUnlisted {
+		return fmt.Sprintf("%s is %s; not known to be dead", backendName(e), noLonger(e.Backend.Services))
+	}
+	return fmt.Sprintf("%s was deleted%s, but was heard at %s, after that", backendName(e), at(e.Backend.Since, " at "), clock(e.Socket.LastAck))
+}
+
+// untranslated: a Service address without an entry says only that something
+// else translates, or nothing does.
+func untranslated(e Evidence, _ flow.Symptom) bool {
+	return e.Role == flow.Client && e.Peer.Class == flow.PeerService && e.Conntrack.Entry == nil
+}
+
+func whyUntranslated(e Evidence) string {
+	switch {
+	case e.Conntrack.Err != nil:
+		return fmt.Sprintf("which backend serves it is not known, because conntrack could not be asked (%v)", e.Conntrack.Err)
+	case e.Service != nil && e.Service.Backends == 0:
+		return "no conntrack entry translates this Service address, and the Service has no ready endpoint"
+	}
+	return "no conntrack entry translates this Service address; which backend serves it is not known"
+}
+
+func listedAndSilent(e Evidence, _ flow.Symptom) bool { return e.Backend.State == flow.BackendListed }
+
+func whyListedAndSilent(e Evidence) string {
+	return fmt.Sprintf("%s is silent, although it is listed as alive", backendName(e))
+}
+
+func peerSilent(e Evidence, _ flow.Symptom) bool {
+	return e.Peer.Class == flow.PeerExternal || e.snat()
+}
+
+func whyPeerSilent(e Evidence) string {
+	if e.snat() {
+		return fmt.Sprintf("nothing is heard from %s, a node's address: a client behind its SNAT may stand there", e.Target())
+	}
+	return fmt.Sprintf("nothing is heard from %s, which is outside the cluster, so no record tells whether it lives", place(e))
+}
+
+func always(Evidence, flow.Symptom) bool { return true }
+
+func whyUnknown(e Evidence) string {
+	switch {
+	case e.Backend.How != "":
+		return fmt.Sprintf("why is not known: %s", e.Backend.How)
+	case !e.Cluster.Up:
+		return fmt.Sprintf("why is not known: there are no cluster records (%s)", e.Cluster.Detail)
+	}
+	return fmt.Sprintf("why is not known: no record names %s", e.Target())
+}
