@@ -111,17 +111,53 @@ static __always_inline void begin(struct episode *e, const struct tcp_sock *tp, 
 	e->reset = 0;
 }
 
-static __always_inline __u64 timer_expires(const struct tcp_sock *tp)
+/* TIMER_ARRAYSHIFT and LVL_BITS of kernel/time/timer.c. */
+static __always_inline __u8 wheel_level(__u32 timer_flags)
+{
+	return timer_flags >> (22 + 6);
+}
+
+static __always_inline void read_timers(struct reading *r, const struct sock *sk, const struct tcp_sock *tp)
 {
 	const struct inet_connection_sock___timeout *until_6_15 = (const void *)tp;
+	const struct inet_connection_sock___keepalive *k = (const void *)tp;
 	const struct inet_connection_sock *icsk = (const void *)tp;
 	const struct sock___timer *moved = (const void *)tp;
 
+	if (bpf_core_field_exists(moved->tcp_retransmit_timer)) {
+		r->timer_jiffies = moved->tcp_retransmit_timer.expires;
+		r->timer_level = wheel_level(moved->tcp_retransmit_timer.flags);
+	} else {
+		r->timer_jiffies = icsk->icsk_retransmit_timer.expires;
+		r->timer_level = wheel_level(icsk->icsk_retransmit_timer.flags);
+	}
 	if (bpf_core_field_exists(until_6_15->icsk_timeout))
-		return until_6_15->icsk_timeout;
-	if (bpf_core_field_exists(moved->tcp_retransmit_timer))
-		return moved->tcp_retransmit_timer.expires;
-	return icsk->icsk_retransmit_timer.expires;
+		r->timer_jiffies = until_6_15->icsk_timeout;
+	if (bpf_core_field_exists(k->icsk_keepalive_timer)) {
+		r->keepalive_jiffies = k->icsk_keepalive_timer.expires;
+		r->keepalive_level = wheel_level(k->icsk_keepalive_timer.flags);
+	} else {
+		r->keepalive_jiffies = sk->sk_timer.expires;
+		r->keepalive_level = wheel_level(sk->sk_timer.flags);
+	}
+}
+
+/* What the socket was set to or, where it was not, its namespace. */
+static __always_inline void read_settings(struct reading *r, const struct tcp_sock *tp, const struct net *net)
+{
+	const struct inet_connection_sock___rto_max *m = (const void *)tp;
+	const struct inet_connection_sock *icsk = (const void *)tp;
+	const struct netns_ipv4___syn_linear *l = (const void *)&net->ipv4;
+
+	r->rto_max = bpf_core_field_exists(m->icsk_rto_max) ? m->icsk_rto_max : 0;
+	r->user_timeout_ms = icsk->icsk_user_timeout;
+	r->keepalive_time = tp->keepalive_time ? tp->keepalive_time : (__u32)net->ipv4.sysctl_tcp_keepalive_time;
+	r->keepalive_intvl = tp->keepalive_intvl ? tp->keepalive_intvl : (__u32)net->ipv4.sysctl_tcp_keepalive_intvl;
+	r->keepalive_probes = tp->keepalive_probes ? tp->keepalive_probes : net->ipv4.sysctl_tcp_keepalive_probes;
+	r->retries2 = net->ipv4.sysctl_tcp_retries2;
+	r->orphan_retries = net->ipv4.sysctl_tcp_orphan_retries;
+	r->syn_retries = icsk->icsk_syn_retries ? icsk->icsk_syn_retries : net->ipv4.sysctl_tcp_syn_retries;
+	r->syn_linear_timeouts = bpf_core_field_exists(l->sysctl_tcp_syn_linear_timeouts) ? l->sysctl_tcp_syn_linear_timeouts : 0;
 }
 
 static __always_inline void read_addresses(struct reading *r, const struct sock *sk, const struct tcp_sock *tp)
@@ -166,7 +202,6 @@ static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_s
 
 static __always_inline void read_socket(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e, enum reading_kind kind)
 {
-	const struct inet_connection_sock___rto_max *m = (const void *)tp;
 	const struct inet_connection_sock *icsk = (const void *)tp;
 	const struct net *net = sk->__sk_common.skc_net.net;
 
@@ -174,7 +209,8 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->now_ns = bpf_ktime_get_ns();
 	r->began_ns = e->began_ns;
 	r->jiffies = bpf_jiffies64();
-	r->timer_jiffies = timer_expires(tp);
+	read_timers(r, sk, tp);
+	read_settings(r, tp, net);
 	read_addresses(r, sk, tp);
 	r->netns = net->ns.inum;
 	r->snd_una = tp->snd_una;
@@ -182,12 +218,11 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->write_seq = tp->write_seq;
 	r->snd_wnd = tp->snd_wnd;
 	r->rcv_tstamp = tp->rcv_tstamp;
+	r->lrcvtime = icsk->icsk_ack.lrcvtime;
 	r->lsndtime = tp->lsndtime;
 	r->retrans_stamp = tp->retrans_stamp;
 	r->probes_tstamp = icsk->icsk_probes_tstamp;
 	r->rto = icsk->icsk_rto;
-	r->rto_max = bpf_core_field_exists(m->icsk_rto_max) ? m->icsk_rto_max : 0;
-	r->user_timeout_ms = icsk->icsk_user_timeout;
 	r->wmem_queued = sk->sk_wmem_queued;
 	r->sndbuf = sk->sk_sndbuf;
 	r->packets_out = tp->packets_out;
@@ -208,7 +243,6 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->backoff = icsk->icsk_backoff;
 	r->probes_out = icsk->icsk_probes_out;
 	r->pending = icsk->icsk_pending;
-	r->retries2 = net->ipv4.sysctl_tcp_retries2;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 }
 

@@ -52,6 +52,16 @@ struct ns_common {
 
 struct netns_ipv4 {
 	__u8 sysctl_tcp_retries2; /* u8 since 5.12; ours starts there */
+	__u8 sysctl_tcp_orphan_retries;
+	__u8 sysctl_tcp_syn_retries;
+	__u8 sysctl_tcp_keepalive_probes;
+	int sysctl_tcp_keepalive_time;
+	int sysctl_tcp_keepalive_intvl;
+};
+
+/* "tcp: make the first N SYN RTO backoffs linear", 6.5. */
+struct netns_ipv4___syn_linear {
+	__u8 sysctl_tcp_syn_linear_timeouts;
 };
 
 struct net {
@@ -76,21 +86,30 @@ struct sock_common {
 	unsigned long skc_flags;
 };
 
+struct timer_list {
+	unsigned long expires;
+	__u32 flags; /* the uppermost bits name the level and slot of the timer wheel */
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct timer_list sk_timer;
 	int sk_err;
 	int sk_err_soft;
 	int sk_wmem_queued;
 	int sk_sndbuf;
+	long sk_rcvtimeo;
+	long sk_sndtimeo;
 	__u16 sk_protocol;
 };
 
-/* The retransmission timer moved from inet_connection_sock to sock
- * (tcp_retransmit_timer) after 6.18: "tcp: rename icsk_retransmit_timer to
- * sk_tcp_retransmit_timer" and its follow-up into struct sock.
+/* After 6.18 the timers changed places. Keepalive went from sock (sk_timer) to
+ * inet_connection_sock: "tcp: introduce icsk->icsk_keepalive_timer"; the
+ * retransmission timer went from there to sock (tcp_retransmit_timer): "tcp:
+ * rename icsk_retransmit_timer to sk_tcp_retransmit_timer" and its follow-up.
  */
-struct timer_list {
-	unsigned long expires;
+struct inet_connection_sock___keepalive {
+	struct timer_list icsk_keepalive_timer;
 };
 
 struct sock___timer {
@@ -106,11 +125,15 @@ struct inet_connection_sock {
 	__u32 icsk_rto;
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;
+	__u8 icsk_syn_retries;
 	__u8 icsk_pending;
 	__u8 icsk_backoff;
 	__u8 icsk_probes_out;
 	__u32 icsk_probes_tstamp;
 	__u32 icsk_user_timeout;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
 };
 
 /* icsk_timeout held the armed time until 6.16 ("tcp: get rid of
@@ -138,6 +161,9 @@ struct tcp_sock {
 	__u32 packets_out;
 	__u32 rcv_tstamp;
 	__u32 retrans_stamp;
+	__u32 keepalive_time;
+	__u32 keepalive_intvl;
+	__u8 keepalive_probes;
 	__u8 repair : 1;
 };
 

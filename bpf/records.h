@@ -29,7 +29,8 @@ struct reading {
 	__u64 now_ns;   /* CLOCK_MONOTONIC */
 	__u64 began_ns; /* CLOCK_MONOTONIC; 0: older than the agent, see retrans_stamp */
 	__u64 jiffies;
-	__u64 timer_jiffies; /* when the armed timer expires */
+	__u64 timer_jiffies;     /* when the armed timer expires */
+	__u64 keepalive_jiffies; /* when the keepalive timer expires */
 	__u8 local[16];      /* IPv4 in the first four bytes */
 	__u8 remote[16];
 	__u32 netns;
@@ -38,12 +39,15 @@ struct reading {
 	__u32 write_seq;
 	__u32 snd_wnd;
 	__u32 rcv_tstamp;    /* jiffies */
+	__u32 lrcvtime;      /* jiffies */
 	__u32 lsndtime;      /* jiffies */
 	__u32 retrans_stamp; /* ms, or us with FLAG_USEC_TS */
 	__u32 probes_tstamp; /* jiffies */
 	__u32 rto;           /* jiffies */
 	__u32 rto_max;       /* jiffies; 0: this kernel has the fixed 120 s */
 	__u32 user_timeout_ms;
+	__u32 keepalive_time;  /* jiffies; the socket's own, else its namespace's */
+	__u32 keepalive_intvl; /* likewise */
 	__u32 wmem_queued;
 	__u32 sndbuf;
 	__u32 packets_out;
@@ -68,7 +72,13 @@ struct reading {
 	__u8 probes_out;
 	__u8 pending;
 	__u8 retries2;
-	__u8 pad[6];
+	__u8 orphan_retries;
+	__u8 syn_retries;         /* TCP_SYNCNT, else the namespace's */
+	__u8 syn_linear_timeouts; /* 0 before 6.5 */
+	__u8 keepalive_probes;    /* the socket's own, else its namespace's */
+	__u8 timer_level;         /* of the timer wheel, where the armed timer waits */
+	__u8 keepalive_level;
+	__u8 pad[4];
 };
 
 /* A listening socket, so that accepted ones can be told from connected ones. */

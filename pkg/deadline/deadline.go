@@ -83,7 +83,7 @@ type timer struct {
 // armed returns the jiffy in which the timer that runs now will fire.
 func (t *timer) armed(s flow.Socket, at func(uint64) time.Time, began time.Time) uint64 {
 	if s.Pending == flow.TimerRetransmit {
-		return Wheel(s.SentJiffies, s.TimerJiffies)
+		return bucket(s.TimerJiffies, s.TimerLevel)
 	}
 	if s.Pending == flow.TimerNone { // read inside the timer's own handler
 		t.backOff()
@@ -121,12 +121,18 @@ func Wheel(now, expires uint64) uint64 {
 		return now + 1
 	}
 	for level := range levels {
-		granularity := uint64(1) << (3 * level)
 		if expires-now < 63<<(3*level) || level == levels-1 {
-			return (expires + granularity) / granularity * granularity
+			return bucket(expires, level)
 		}
 	}
 	return expires
 }
 
 const levels = 9
+
+// bucket returns the jiffy in which a timer that waits at a level of the wheel
+// fires.
+func bucket(expires uint64, level int) uint64 {
+	granularity := uint64(1) << (3 * level)
+	return (expires + granularity) / granularity * granularity
+}

@@ -18,7 +18,7 @@ func established() flow.Socket {
 	return flow.Socket{
 		State: flow.Established, At: start, Live: true, PacketsOut: 1, SendWindow: 65535, Retransmits: 1, Backoff: 1,
 		Pending: flow.TimerRetransmit, RTO: 408 * time.Millisecond, RTOMax: 120 * time.Second, Retries2: 15,
-		RetransStamp: start, Tick: tick, Jiffies: 1_000_000, SentJiffies: 1_000_000, TimerJiffies: 1_000_102,
+		RetransStamp: start, Tick: tick, Jiffies: 1_000_000, TimerJiffies: 1_000_102, TimerLevel: 1,
 	}
 }
 
@@ -90,13 +90,13 @@ func TestInsideTheTimersHandler(t *testing.T) {
 func TestLaterReadingsAgree(t *testing.T) {
 	first := deadline.GivesUp(established()).At
 	s := established() // the same socket after the timer fired three times more
-	fires := deadline.Wheel(s.SentJiffies, s.TimerJiffies)
+	fires := deadline.Wheel(s.Jiffies, s.TimerJiffies)
 	for range 3 {
 		s.RTO *= 2
-		s.SentJiffies, s.TimerJiffies = fires, fires+uint64(s.RTO/tick)
-		fires = deadline.Wheel(s.SentJiffies, s.TimerJiffies)
+		s.Jiffies, s.TimerJiffies = fires, fires+uint64(s.RTO/tick)
+		fires = deadline.Wheel(s.Jiffies, s.TimerJiffies)
 	}
-	s.Jiffies = s.SentJiffies
+	s.TimerLevel = 2 // 3264 ms are 816 jiffies, between 63 << 3 and 63 << 6
 	s.At = start.Add(time.Duration(s.Jiffies-1_000_000) * tick)
 	if got := deadline.GivesUp(s).At; !got.Equal(first) {
 		t.Errorf("after RTO #4 it gives up at %v, after RTO #1 at %v", got, first)

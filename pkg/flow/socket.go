@@ -99,16 +99,37 @@ type Socket struct {
 	RTO         time.Duration
 	TimerAt     time.Time     // when the armed timer expires; zero: not armed
 	UserTimeout time.Duration // TCP_USER_TIMEOUT; 0: not set
-	Keepalive   bool
 	Retries2    int           // net.ipv4.tcp_retries2 of the socket's namespace
 	RTOMax      time.Duration // of the socket or, before 6.15, TCP_RTO_MAX
+	// OrphanRetries is net.ipv4.tcp_orphan_retries; SynRetries is TCP_SYNCNT
+	// or net.ipv4.tcp_syn_retries; SynLinear is
+	// net.ipv4.tcp_syn_linear_timeouts, 0 before 6.5.
+	OrphanRetries, SynRetries, SynLinear int
+	// The settings of keepalive, which count only where Keepalive is true:
+	// the socket's own or, where it has none, its namespace's.
+	Keepalive                        bool
+	KeepaliveIdle, KeepaliveInterval time.Duration
+	KeepaliveProbes                  int
 	// RetransStamp is when the first retransmission of this loss episode was
-	// sent (tp->retrans_stamp): the clock of tcp_retries2. Zero: not yet.
+	// sent (tp->retrans_stamp), or the first SYN: the clock of tcp_retries2
+	// and tcp_syn_retries. Zero: not yet.
 	RetransStamp time.Time
-	// What the timer wheel needs: the length of a jiffy, and in jiffies the
-	// reading, the armed timer and the last transmission.
-	Tick                               time.Duration
-	Jiffies, TimerJiffies, SentJiffies uint64
+	// ProbesStamp is when the persist timer first ran out
+	// (icsk_probes_tstamp), from which a user timeout counts there. Zero: not
+	// yet.
+	ProbesStamp time.Time
+	// LastReceive is when the peer last sent data (icsk_ack.lrcvtime). Zero:
+	// never.
+	LastReceive time.Time
+	// Sent is when data was last sent, a retransmission included
+	// (tp->lsndtime). Zero: never.
+	Sent time.Time
+	// What the timer wheel needs: the length of a jiffy; in jiffies the
+	// reading and the expiry of the armed timer and of the keepalive timer;
+	// and the wheel's level where each of the two waits.
+	Tick                                    time.Duration
+	Jiffies, TimerJiffies, KeepaliveJiffies uint64
+	TimerLevel, KeepaliveLevel              int
 
 	Una            uint32 // snd_una: with ID, it names the time without progress
 	SendWindow     uint32 // snd_wnd

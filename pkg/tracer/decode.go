@@ -83,14 +83,19 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		ID: flow.ID(r.Cookie), NetNS: r.Netns, Mapped: mapped, State: state,
 		Local: netip.AddrPortFrom(local, r.LocalPort), Remote: netip.AddrPortFrom(remote, r.RemotePort),
 		At: c.at(r.NowNs), Live: r.Kind == uint8(tcpstuckReadingKindREADING_SUSPECT),
-		LastAck:  lastAck(r, c),
+		LastAck:  stamp(r, r.RcvTstamp, c),
 		Timeouts: int(r.Timeouts), Retransmits: int(r.Retransmits), Backoff: int(r.Backoff),
 		ProbesOut: int(r.ProbesOut), Pending: flow.Timer(r.Pending), SendErr: int(-r.SendErr), SoftErr: int(r.SoftErr),
 		PacketsOut: int(r.PacketsOut), SackedOut: int(r.SackedOut), RetransOut: int(r.RetransOut),
 		RTO: c.jiffies(int64(r.Rto)), UserTimeout: time.Duration(r.UserTimeoutMs) * time.Millisecond,
-		Keepalive: has(r, tcpstuckReadingFlagFLAG_KEEPALIVE), Retries2: int(r.Retries2),
-		RTOMax: c.jiffies(int64(r.RtoMax)), RetransStamp: retransStamp(r, c),
-		Tick: c.tick, Jiffies: r.Jiffies, TimerJiffies: r.TimerJiffies, SentJiffies: wide(r.Jiffies, r.Lsndtime),
+		Retries2: int(r.Retries2), OrphanRetries: int(r.OrphanRetries),
+		SynRetries: int(r.SynRetries), SynLinear: int(r.SynLinearTimeouts),
+		Keepalive: has(r, tcpstuckReadingFlagFLAG_KEEPALIVE), KeepaliveProbes: int(r.KeepaliveProbes),
+		KeepaliveIdle: c.jiffies(int64(r.KeepaliveTime)), KeepaliveInterval: c.jiffies(int64(r.KeepaliveIntvl)),
+		RTOMax: c.jiffies(int64(r.RtoMax)), RetransStamp: retransStamp(r, c), ProbesStamp: stamp(r, r.ProbesTstamp, c),
+		LastReceive: stamp(r, r.Lrcvtime, c), Sent: stamp(r, r.Lsndtime, c),
+		Tick: c.tick, Jiffies: r.Jiffies, TimerJiffies: r.TimerJiffies, TimerLevel: int(r.TimerLevel),
+		KeepaliveJiffies: r.KeepaliveJiffies, KeepaliveLevel: int(r.KeepaliveLevel),
 		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
 		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
 		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
@@ -123,8 +128,8 @@ func end(r tcpstuckReading, c clock) flow.End {
 // since returns when progress stopped: by the episode's own stamp or, for one
 // that is older than the agent, by the kernel's.
 func since(r tcpstuckReading, s flow.Socket, c clock) time.Time {
-	if s.PacketsOut == 0 && s.Pending == flow.TimerProbe && r.ProbesTstamp != 0 {
-		return s.At.Add(-c.jiffies(int64(uint32(r.Jiffies) - r.ProbesTstamp)))
+	if s.PacketsOut == 0 && s.Pending == flow.TimerProbe && !s.ProbesStamp.IsZero() {
+		return s.ProbesStamp
 	}
 	if r.BeganNs != 0 {
 		return c.at(r.BeganNs)
@@ -139,11 +144,12 @@ func since(r tcpstuckReading, s flow.Socket, c clock) time.Time {
 	return s.RetransStamp
 }
 
-func lastAck(r tcpstuckReading, c clock) time.Time {
-	if r.RcvTstamp == 0 {
+// stamp returns a 32-bit jiffies stamp of the past as a time; 0 is none.
+func stamp(r tcpstuckReading, jiffies uint32, c clock) time.Time {
+	if jiffies == 0 {
 		return time.Time{}
 	}
-	return c.at(r.NowNs).Add(-c.jiffies(int64(uint32(r.Jiffies) - r.RcvTstamp)))
+	return c.at(r.NowNs).Add(-c.jiffies(int64(uint32(r.Jiffies) - jiffies)))
 }
 
 // retransStamp returns tp->retrans_stamp as a time: it counts milliseconds or,
@@ -158,11 +164,6 @@ func retransStamp(r tcpstuckReading, c clock) time.Time {
 	}
 	ago := uint32(r.NowNs/uint64(unit)) - r.RetransStamp
 	return c.at(r.NowNs).Add(-time.Duration(ago) * unit)
-}
-
-// wide returns the 64-bit value of a 32-bit jiffies stamp from the past.
-func wide(jiffies uint64, stamp uint32) uint64 {
-	return jiffies - uint64(uint32(jiffies)-stamp)
 }
 
 // bytesAtRisk returns what was sent and is not acknowledged, what was never

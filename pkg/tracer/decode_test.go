@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -25,7 +27,9 @@ func stuck() tcpstuckReading {
 		Local: [16]uint8{192, 168, 75, 2}, Remote: [16]uint8{10, 96, 0, 10}, LocalPort: 43580, RemotePort: 8000,
 		Kind: uint8(tcpstuckReadingKindREADING_SUSPECT), State: uint8(flow.Established), Pending: uint8(flow.TimerRetransmit),
 		SndUna: 100, SndNxt: 107, WriteSeq: 107, PacketsOut: 1, SndWnd: 65535, Rto: 204, Timeouts: 3, RcvTstamp: 499_000,
-		RetransStamp: 998_000, Lsndtime: 499_900, Retries2: 15,
+		RetransStamp: 998_000, Lsndtime: 499_900, Retries2: 15, OrphanRetries: 4, SynRetries: 6, SynLinearTimeouts: 3,
+		KeepaliveTime: 1_800_000, KeepaliveIntvl: 18_750, KeepaliveProbes: 9, Lrcvtime: 498_000, ProbesTstamp: 499_500,
+		TimerLevel: 1, KeepaliveJiffies: 2_300_000, KeepaliveLevel: 5,
 	}
 }
 
@@ -53,8 +57,27 @@ func TestDecodeReading(t *testing.T) {
 			t.Errorf("%s at %v, want %v", name, c.got, c.want)
 		}
 	}
-	if s.RTO != 816*time.Millisecond || s.RTOMax != 2*time.Minute || s.SentJiffies != 499_900 || s.Unacknowledged != 7 {
+	if s.RTO != 816*time.Millisecond || s.RTOMax != 2*time.Minute || !s.Sent.Equal(anchor.Add(-400*time.Millisecond)) || s.Unacknowledged != 7 {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestSettingsOfTheSocket(t *testing.T) {
+	s := socket(stuck(), hz250)
+	got := flow.Socket{
+		Retries2: s.Retries2, OrphanRetries: s.OrphanRetries, SynRetries: s.SynRetries, SynLinear: s.SynLinear,
+		KeepaliveIdle: s.KeepaliveIdle, KeepaliveInterval: s.KeepaliveInterval, KeepaliveProbes: s.KeepaliveProbes,
+		LastReceive: s.LastReceive, ProbesStamp: s.ProbesStamp, TimerLevel: s.TimerLevel,
+		KeepaliveJiffies: s.KeepaliveJiffies, KeepaliveLevel: s.KeepaliveLevel,
+	}
+	want := flow.Socket{
+		Retries2: 15, OrphanRetries: 4, SynRetries: 6, SynLinear: 3,
+		KeepaliveIdle: 2 * time.Hour, KeepaliveInterval: 75 * time.Second, KeepaliveProbes: 9,
+		LastReceive: anchor.Add(-8 * time.Second), ProbesStamp: anchor.Add(-2 * time.Second), TimerLevel: 1,
+		KeepaliveJiffies: 2_300_000, KeepaliveLevel: 5,
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
