@@ -33,7 +33,9 @@ type client struct {
 	connections int
 	requests    int
 	idle        bool
+	stream      int
 	userTimeout time.Duration
+	keepalive   time.Duration
 }
 
 func (c *client) run() error {
@@ -68,6 +70,10 @@ func (c *client) connect(ctx context.Context) {
 		conn.Close()
 		c.log.Info("Connection closed", "address", conn.RemoteAddr())
 	}()
+	if err := setKeepalive(conn, c.keepalive); err != nil {
+		c.log.Error("Error setting keepalive", "error", err)
+		return
+	}
 	// A blocked read or write returns when the program is told to end.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	note(c.records, record.Connected, conn, nil)
@@ -84,6 +90,9 @@ func (c *client) talk(ctx context.Context, conn net.Conn) error {
 		_, err := io.Copy(io.Discard, conn)
 		return err
 	}
+	if c.stream > 0 {
+		return c.pour(ctx, conn)
+	}
 	for n := 1; ctx.Err() == nil; n++ {
 		if err := c.exchange(conn); err != nil {
 			return err
@@ -93,6 +102,21 @@ func (c *client) talk(ctx context.Context, conn net.Conn) error {
 			return nil
 		}
 		if err := c.rest(ctx, conn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pour writes and never reads.
+func (c *client) pour(ctx context.Context, conn net.Conn) error {
+	drop := make([]byte, c.stream)
+	for total := int64(0); ctx.Err() == nil; sleep(ctx, c.interval) {
+		note(c.records, record.Write, conn, nil)
+		n, err := conn.Write(drop)
+		total += int64(n)
+		noteBytes(c.records, record.Wrote, conn, total)
+		if err != nil {
 			return err
 		}
 	}
@@ -134,12 +158,24 @@ func (c *client) exchange(conn net.Conn) error {
 
 // note records what happened on conn, where records are wanted.
 func note(w *record.Writer, kind record.Kind, conn net.Conn, failure error) {
-	if w == nil {
-		return
-	}
 	r := record.Record{Time: time.Now(), Kind: kind, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr())}
 	if failure != nil {
 		r.Error = failure.Error()
+	}
+	write(w, r)
+}
+
+// noteBytes records how many bytes went over conn so far, where records are
+// wanted.
+func noteBytes(w *record.Writer, kind record.Kind, conn net.Conn, total int64) {
+	write(w, record.Record{
+		Time: time.Now(), Kind: kind, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()), Bytes: total,
+	})
+}
+
+func write(w *record.Writer, r record.Record) {
+	if w == nil {
+		return
 	}
 	if err := w.Write(r); err != nil && !errors.Is(err, syscall.EPIPE) {
 		slog.Error("Error writing record", "error", err)

@@ -64,6 +64,19 @@ func setUserTimeout(fd int, d time.Duration) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds())))
 }
 
+// setKeepalive has the kernel probe after idle, and as often again, until
+// three probes are unanswered; 0 leaves it off.
+func setKeepalive(conn net.Conn, idle time.Duration) error {
+	if idle == 0 {
+		return nil
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return fmt.Errorf("keepalive on a %T", conn)
+	}
+	return tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: idle, Interval: idle, Count: 3})
+}
+
 func addrPort(a net.Addr) netip.AddrPort {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {

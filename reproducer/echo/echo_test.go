@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
@@ -181,4 +185,80 @@ func TestClientHoldsAfterItsRequests(t *testing.T) {
 	}
 	client.term(t)
 	client.await(t, record.Closed)
+}
+
+func TestClientStreams(t *testing.T) {
+	for name, flags := range map[string][]string{"drinking": nil, "sipping": {"--sip", "50ms"}} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, append([]string{"server", "--listen", "127.0.0.1:0", "--discard"}, flags...)...)
+			listening := server.await(t, record.Listening)
+			client := start(t, "client", "--stream", "1000", "--interval", "1ms", "--server", listening.Local.String())
+			var wrote int64
+			began := time.Now()
+			for n := int64(1); n <= 100; n++ {
+				if wrote = client.await(t, record.Wrote).Bytes; wrote != n*1000 {
+					t.Fatalf("write %d made it %d bytes, want %d", n, wrote, n*1000)
+				}
+			}
+			var reads time.Duration
+			for read := int64(0); read < wrote; reads++ {
+				r := server.await(t, record.Read)
+				if r.Bytes <= read {
+					t.Fatalf("%d bytes read in total, after %d", r.Bytes, read)
+				}
+				read = r.Bytes
+			}
+			if d := time.Since(began); flags != nil && d < reads*50*time.Millisecond {
+				t.Errorf("%d sips in %s", reads, d)
+			}
+			client.term(t)
+			if err := client.cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestSetKeepalive(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for idle, want := range map[time.Duration][]int{0: {0, 7200, 75, 9}, 2 * time.Second: {1, 2, 2, 3}} {
+		conn, err := dial(t.Context(), "4", l.Addr().String(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := setKeepalive(conn, idle); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := conn.(*net.TCPConn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		err = raw.Control(func(fd uintptr) {
+			for _, o := range [][2]int{
+				{unix.SOL_SOCKET, unix.SO_KEEPALIVE}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
+				{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+			} {
+				v, err := unix.GetsockoptInt(int(fd), o[0], o[1])
+				if err != nil {
+					t.Error(err)
+				}
+				got = append(got, v)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if idle == 0 {
+			got, want = got[:1], want[:1] // the rest is the machine's setting
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("idle %s: -want +got\n%s", idle, diff)
+		}
+	}
 }

@@ -1,8 +1,8 @@
 // Command echo is the pair that shows the hang: a client that sends a line
 // every few seconds, and a server that echoes it.
 //
-//	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D]
-//	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle]
+//	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D] [--discard] [--sip D]
+//	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle] [--stream BYTES]
 package main
 
 import (
@@ -38,6 +38,8 @@ func run(args []string) error {
 		flags.BoolVar(&s.catchSIGTERM, "catch-sigterm", false, "go on serving after SIGTERM")
 		flags.DurationVar(&s.drain, "drain", 0, "after SIGTERM, serve open connections at most this long, then close them and exit")
 		flags.DurationVar(&s.push, "push", 0, "also send a line on each connection every so often, unasked")
+		flags.BoolVar(&s.discard, "discard", false, "read and never answer")
+		flags.DurationVar(&s.sip, "sip", 0, "with --discard, read a little every so often only")
 		_ = flags.Parse(args[1:]) // ExitOnError
 		return withRecords(*recordFile, func(w *record.Writer) error {
 			s.records, s.family = w, *family
@@ -50,7 +52,9 @@ func run(args []string) error {
 		flags.IntVar(&c.connections, "connections", 1, "how many connections to keep")
 		flags.IntVar(&c.requests, "requests", 0, "stop asking after so many requests and hold the connection open and unread, as a pool does; 0: never stop")
 		flags.BoolVar(&c.idle, "idle", false, "only read, never send")
+		flags.IntVar(&c.stream, "stream", 0, "write so many `bytes` every interval and expect no answer; 0: ask and wait")
 		flags.DurationVar(&c.userTimeout, "user-timeout", 0, "set TCP_USER_TIMEOUT; 0: leave it")
+		flags.DurationVar(&c.keepalive, "keepalive", 0, "probe after so long a silence, and as often again; three probes unanswered end it; 0: never")
 		_ = flags.Parse(args[1:]) // ExitOnError
 		return withRecords(*recordFile, func(w *record.Writer) error {
 			c.records, c.family = w, *family

@@ -26,6 +26,8 @@ type server struct {
 	catchSIGTERM bool
 	drain        time.Duration
 	push         time.Duration
+	discard      bool
+	sip          time.Duration
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -47,11 +49,7 @@ func (s *server) run() error {
 		return err
 	}
 	s.log.Info("Server started", "address", l.Addr())
-	if s.records != nil {
-		if err := s.records.Write(record.Record{Time: time.Now(), Kind: record.Listening, Local: addrPort(l.Addr())}); err != nil {
-			return err
-		}
-	}
+	write(s.records, record.Record{Time: time.Now(), Kind: record.Listening, Local: addrPort(l.Addr())})
 	go s.onSIGTERM(term, l)
 
 	var open sync.WaitGroup
@@ -96,8 +94,38 @@ func (s *server) serve(conn net.Conn) {
 		defer close(done)
 		go s.pushTo(conn, done)
 	}
-	if _, err := io.Copy(conn, conn); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := s.answer(conn); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Error("Error echoing data", "error", err)
+	}
+}
+
+func (s *server) answer(conn net.Conn) error {
+	if s.discard {
+		return s.drink(conn)
+	}
+	_, err := io.Copy(conn, conn)
+	return err
+}
+
+// drink reads and never answers, with a pause before each read where that is
+// asked for.
+func (s *server) drink(conn net.Conn) error {
+	mouthful := make([]byte, 16<<10)
+	for total := int64(0); ; {
+		if s.sip > 0 {
+			<-time.After(s.sip)
+		}
+		n, err := conn.Read(mouthful)
+		total += int64(n)
+		if n > 0 {
+			noteBytes(s.records, record.Read, conn, total)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 

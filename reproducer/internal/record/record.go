@@ -20,6 +20,7 @@ const (
 	Accepted  Kind = "accepted"  // the server accepted one
 	Connected Kind = "connected" // the client connected
 	Write     Kind = "write"     // a write call was about to be made
+	Wrote     Kind = "wrote"     // a write call returned; Bytes is all that the kernel took so far
 	Read      Kind = "read"      // an answer, or the part of it that was due, was read
 	Error     Kind = "error"     // a call on the connection failed
 	Closed    Kind = "closed"    // the connection was closed by this side
@@ -33,6 +34,7 @@ type Record struct {
 	Local  netip.AddrPort `json:"local"`
 	Remote netip.AddrPort `json:"remote"` // zero for Listening
 	Error  string         `json:"error,omitempty"`
+	Bytes  int64          `json:"bytes,omitempty"` // in total so far, where the program counts them
 }
 
 // Writer writes records. It may be used from several goroutines.
