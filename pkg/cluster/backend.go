@@ -50,7 +50,8 @@ func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	b := s.judge(addr)
-	b.Addr, b.NodeState = addr, s.nodeState(b.Node)
+	s.inquire(addr.Addr(), b, now)
+	b.Addr, b.NodeState = addr, s.nodeState(b.Node, now)
 	if s.health.source != "" {
 		b.How += ", " + s.health.source
 	}

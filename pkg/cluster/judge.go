@@ -53,6 +53,9 @@ func (s *State) judgeListings(a *address, port uint16) (Backend, bool) {
 		}
 	}
 	best.Services = a.services(port, func(l *listing) bool { return l.ep.PodUID == best.PodUID && l.ep.Pod == best.Pod })
+	if best.Pod != "" && !best.HostNetwork {
+		best.Former = s.lastDead(a.listings[0].ep.Addr, podID(Key{best.Namespace, best.Pod}, best.PodUID))
+	}
 	return best, best.State != ""
 }
 
@@ -69,7 +72,7 @@ func (s *State) judgeListing(l *listing, host bool) Backend {
 	switch why := s.podsUnknown(); {
 	case f.kind == dead:
 		s.bury(&b, f, host, who)
-	case f.kind == unseen && why == "":
+	case f.kind == unseen && why == "" && s.lists(l.ep.Node):
 		b.State, b.How = flow.BackendUnknown, who+where+" is not in the list, and was never seen there"
 	case l.ep.Terminating || f.terminating:
 		b.State, b.How = flow.BackendTerminating, who+where+" is terminating"
@@ -114,6 +117,11 @@ func (s *State) judgeFormer(f former, host bool) Backend {
 		b.State, b.How = flow.BackendUnlisted, "an endpoint without a pod "+left
 	case fate.kind == dead:
 		s.bury(&b, fate, host, who)
+		if fate.asked && b.State == flow.BackendDeleted && f.at.Before(b.Since) {
+			b.Since = f.at // it was asked for because it left
+		}
+	case fate.kind == unseen && !s.lists(f.node):
+		b.State, b.How = flow.BackendUnlisted, left+", and was not asked for yet"
 	case why != "":
 		b.State, b.How = flow.BackendUnknown, left+", and "+why
 	case fate.kind == living:

@@ -6,24 +6,28 @@ import (
 )
 
 // node is a Node in the list.
-type node struct{ Node }
-
-// SetNode records a Node as it is now.
-func (s *State) SetNode(n Node, _ time.Time) {
-	s.write(func() { s.setNode(n) })
+type node struct {
+	Node
+	read time.Time // last
 }
 
-// DeleteNode records that a Node went.
+// SetNode records a Node as it is now.
+func (s *State) SetNode(n Node, at time.Time) {
+	s.write(func() { s.setNode(n, at) })
+}
+
+// DeleteNode records that a Node went, or that it was asked for and not found.
 func (s *State) DeleteNode(name string, at time.Time) {
 	s.write(func() { s.deleteNode(name, at) })
 }
 
-func (s *State) setNode(n Node) {
+func (s *State) setNode(n Node, at time.Time) {
 	old := s.nodes[n.Name]
 	if old != nil && old.equal(n) {
+		old.read = at
 		return
 	}
-	fresh := &node{n}
+	fresh := &node{n, at}
 	s.nodes[n.Name] = fresh
 	s.goneNodes.drop(n.Name)
 	for _, ip := range n.Addrs {
@@ -40,11 +44,15 @@ func (s *State) setNode(n Node) {
 
 func (s *State) deleteNode(name string, at time.Time) {
 	old := s.nodes[name]
+	if _, known := s.goneNodes.get(name); known {
+		return
+	}
+	s.goneNodes.put(name, at)
 	if old == nil {
+		s.touchNode(name)
 		return
 	}
 	delete(s.nodes, name)
-	s.goneNodes.put(name, at)
 	s.vacate(old)
 	s.touchNode(name)
 }
@@ -75,8 +83,11 @@ func (s *State) touchNode(name string) {
 }
 
 // nodeState returns how a node is, as far as is known.
-func (s *State) nodeState(name string) NodeState {
+func (s *State) nodeState(name string, now time.Time) NodeState {
 	if n := s.nodes[name]; n != nil {
+		if s.limited && now.Sub(n.read) > 2*NodeAge {
+			return ""
+		}
 		return n.State
 	}
 	if _, went := s.goneNodes.get(name); went {

@@ -6,6 +6,7 @@ import "time"
 // speaks of, what is absent was removed. A reading without a single pod,
 // where there were pods before, does not speak of pods, nor does one without
 // a node of nodes: lists come out empty for a moment when a server restarts.
+// After LimitPods a pod that is absent is asked for instead.
 func (s *State) Replace(objs Objects, at time.Time) {
 	s.write(func() {
 		if objs.HasNodes && (len(objs.Nodes) > 0 || len(s.nodes) == 0) {
@@ -13,10 +14,10 @@ func (s *State) Replace(objs Objects, at time.Time) {
 		}
 		hadPods := len(s.pods) > 0 || s.gonePods.order.Len() > 0
 		switch {
-		case objs.HasPods && (len(objs.Pods) > 0 || !hadPods):
+		case objs.HasPods && (len(objs.Pods) > 0 || !hadPods || s.limited):
 			s.health.hasPods, s.health.podless = true, time.Time{}
 			s.replacePods(objs.Pods, at)
-		case s.health.hasPods && s.health.podless.IsZero():
+		case s.health.hasPods && s.health.podless.IsZero() && !s.limited:
 			s.health.podless = at
 		}
 		if objs.HasSlices {
@@ -35,8 +36,13 @@ func (s *State) replacePods(pods []Pod, at time.Time) {
 		s.setPod(p, at)
 	}
 	for k, p := range s.pods {
-		if _, ok := present[k]; !ok {
+		_, ok := present[k]
+		switch {
+		case ok:
+		case !s.limited:
 			s.removePod(p, at)
+		case s.lists(p.Node): // it can be asked for: one list is no proof
+			s.questions.put(Question{Namespace: k.Namespace, Pod: k.Name, UID: p.UID, Node: p.Node, Urgent: true})
 		}
 	}
 }
@@ -71,7 +77,7 @@ func (s *State) replaceNodes(all []Node, at time.Time) {
 	present := make(map[string]struct{}, len(all))
 	for _, n := range all {
 		present[n.Name] = struct{}{}
-		s.setNode(n)
+		s.setNode(n, at)
 	}
 	for name := range s.nodes {
 		if _, ok := present[name]; !ok {

@@ -162,6 +162,7 @@ func (s *State) unlist(l *listing, head *Slice, at time.Time) {
 	if p := s.podsByID[l.id()]; p != nil {
 		f.created = p.CreatedAt
 	}
+	s.askPod(f.pod, f.uid, f.node, false)
 	s.remember(ip, f)
 	s.touch(ip)
 	s.tidy(ip)

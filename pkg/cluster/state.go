@@ -38,11 +38,15 @@ type State struct {
 	opts    Options
 	names   []Name
 	changed chan struct{}
+	// questions has a lock of its own: readers ask.
+	questions *questions
 
 	mu       sync.RWMutex
 	interned interner
 	touched  map[netip.Addr]struct{}
 	health   health
+	limited  bool // the source lists the pods of podsOf only, and no nodes
+	podsOf   string
 
 	pods     map[Key]*pod
 	podsByID map[string]*pod
@@ -74,6 +78,7 @@ func New(opts Options) *State {
 		opts:         opts,
 		names:        sortNames(opts.Names),
 		changed:      make(chan struct{}, 1),
+		questions:    newQuestions(),
 		interned:     make(interner),
 		touched:      make(map[netip.Addr]struct{}),
 		pods:         make(map[Key]*pod),

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -56,7 +57,8 @@ func (s *State) leave(ip netip.Addr, old *pod, at time.Time) {
 	}
 }
 
-// touchPod marks the addresses that slices list for a pod without a record.
+// touchPod marks the addresses that slices list, or listed, for a pod without
+// a record.
 func (s *State) touchPod(id string) {
 	for ip, a := range s.addrs {
 		for _, l := range a.listings {
@@ -64,5 +66,24 @@ func (s *State) touchPod(id string) {
 				s.touch(ip)
 			}
 		}
+	}
+	for ip := range s.formers.byKey {
+		formers, _ := s.formers.get(ip)
+		if slices.ContainsFunc(formers, func(f former) bool { return f.id == id }) {
+			s.touch(ip)
+		}
+	}
+}
+
+// evict takes a pod's record from its addresses, and remembers nothing.
+func (s *State) evict(p *pod) {
+	for _, ip := range p.held() {
+		a := s.at(ip)
+		a.pods = slices.DeleteFunc(a.pods, func(q *pod) bool { return q == p })
+		s.tidy(ip)
+	}
+	for _, ip := range p.shared() {
+		s.at(ip).hostPods--
+		s.tidy(ip)
 	}
 }

@@ -1,0 +1,141 @@
+package cluster
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// NodeAge is how old the reading of a Node may be before it is asked for
+// again. After twice that time nothing is concluded from it.
+const NodeAge = 30 * time.Second
+
+// Question is what a source that watches the pods of one node only should ask
+// for: a pod, or where Pod is empty, a Node.
+type Question struct {
+	Namespace, Pod string
+	UID            string // of the pod that is meant
+	Node           string // that the pod runs on, or the Node itself
+	// Urgent: a flow under suspicion waits for the answer, or a pod that is
+	// taken for alive may not be. Others may be left unanswered.
+	Urgent bool
+}
+
+const (
+	maxUrgent = 1000
+	maxIdle   = 100
+)
+
+// questions are those that wait for a source.
+type questions struct {
+	asked chan struct{}
+
+	mu    sync.Mutex
+	open  map[Question]struct{}
+	count map[bool]int // of the open ones, by urgency
+}
+
+func newQuestions() *questions {
+	return &questions{asked: make(chan struct{}, 1), open: make(map[Question]struct{}), count: make(map[bool]int)}
+}
+
+// put opens a question, unless too many wait: what still matters will be
+// asked again.
+func (q *questions) put(one Question) {
+	limit := maxIdle
+	if one.Urgent {
+		limit = maxUrgent
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, open := q.open[one]; open || q.count[one.Urgent] >= limit {
+		return
+	}
+	q.open[one] = struct{}{}
+	q.count[one.Urgent]++
+	select {
+	case q.asked <- struct{}{}:
+	default:
+	}
+}
+
+func (q *questions) take() []Question {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := make([]Question, 0, len(q.open))
+	for one := range q.open {
+		all = append(all, one)
+	}
+	clear(q.open)
+	clear(q.count)
+	return all
+}
+
+// Questions receives when TakeQuestions may have something.
+func (s *State) Questions() <-chan struct{} { return s.questions.asked }
+
+// TakeQuestions returns what a source should ask for, at most 1,000 urgent
+// questions and 100 others. There are none unless LimitPods was called.
+func (s *State) TakeQuestions() []Question { return s.questions.take() }
+
+// LimitPods says that the source lists the pods of one node only. Of the
+// others it knows what it is asked for (see Questions) and what the slices
+// name: none of them is missed for not being in the list. It also says that
+// no Node is listed: one that was not asked for lately is not known.
+func (s *State) LimitPods(node string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limited, s.podsOf = true, node
+}
+
+// lists reports whether the source lists the pods of a node.
+func (s *State) lists(node string) bool { return !s.limited || node == s.podsOf }
+
+// inquire asks for what would make a judgement surer: the backend's Node, and
+// where the address changed hands, its past and present pods.
+func (s *State) inquire(ip netip.Addr, b Backend, now time.Time) {
+	if !s.limited {
+		return
+	}
+	if n := s.nodes[b.Node]; b.Node != "" && (n == nil || now.Sub(n.read) >= NodeAge) {
+		s.questions.put(Question{Node: b.Node, Urgent: true})
+	}
+	formers, _ := s.formers.get(ip)
+	for _, f := range formers {
+		s.askPod(f.pod, f.uid, f.node, true)
+	}
+	if len(formers) > 0 {
+		s.askPod(Key{b.Namespace, b.Pod}, b.PodUID, b.Node, true)
+	}
+}
+
+// askPod asks for a pod that the source does not list, unless it is known to
+// be dead.
+func (s *State) askPod(k Key, uid, node string, urgent bool) {
+	if k.Name == "" || s.lists(node) || s.fate(podID(k, uid)).kind == dead {
+		return
+	}
+	s.questions.put(Question{Namespace: k.Namespace, Pod: k.Name, UID: uid, Node: node, Urgent: urgent})
+}
+
+// ForgetPod drops what is known of a pod that the source does not list. It
+// did not go; it is not asked for any more.
+func (s *State) ForgetPod(k Key, uid string) {
+	s.write(func() {
+		p := s.pods[k]
+		if p == nil || p.UID != uid || s.lists(p.Node) {
+			return
+		}
+		delete(s.pods, k)
+		delete(s.podsByID, p.id())
+		s.evict(p)
+	})
+}
+
+// ReadNode reports whether a Node is known from a reading no older than age.
+func (s *State) ReadNode(name string, age time.Duration, now time.Time) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	n := s.nodes[name]
+	return n != nil && now.Sub(n.read) < age
+}
