@@ -31,7 +31,8 @@ struct episode {
 	__u8 known; /* user space was told of this socket */
 	__u8 told;  /* and of this episode */
 	__u8 reset;
-	__u8 pad[5];
+	__u8 idle; /* nothing timed out: it points at a peer that is gone */
+	__u32 rcv_nxt;
 };
 
 struct {
@@ -108,6 +109,7 @@ static __always_inline void begin(struct episode *e, const struct tcp_sock *tp, 
 	e->timeouts = timeouts;
 	e->send_err = 0;
 	e->told = 0;
+	e->idle = 0;
 	e->reset = 0;
 }
 

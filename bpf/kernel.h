@@ -24,6 +24,7 @@
 #define SOCK_KEEPOPEN 3
 
 /* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
@@ -31,6 +32,9 @@
 
 /* enum tcp_ca_state */
 #define TCP_CA_Loss 4
+
+/* sk_shutdown */
+#define RCV_SHUTDOWN 1
 
 /* icsk_pending */
 #define ICSK_TIME_NONE 0
@@ -101,6 +105,7 @@ struct sock {
 	long sk_rcvtimeo;
 	long sk_sndtimeo;
 	__u16 sk_protocol;
+	__u8 sk_shutdown;
 };
 
 /* After 6.18 the timers changed places. Keepalive went from sock (sk_timer) to
@@ -159,6 +164,7 @@ struct tcp_sock {
 	__u32 snd_nxt;
 	__u32 snd_una;
 	__u32 packets_out;
+	__u32 rcv_nxt;
 	__u32 rcv_tstamp;
 	__u32 retrans_stamp;
 	__u32 keepalive_time;

@@ -2,7 +2,7 @@
 /* iter/bpf_sk_storage_map: every suspect of every network namespace in one
  * read. Nothing is deleted here: that would make the walk skip others.
  */
-#include "episode.h"
+#include "idle.h"
 
 SEC("iter/bpf_sk_storage_map")
 int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
@@ -18,7 +18,7 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp || sk->__sk_common.skc_state == TCP_CLOSE)
 		return 0;
-	if (e->timeouts && e->snd_una == tp->snd_una && stalled(tp)) {
+	if ((e->timeouts && e->snd_una == tp->snd_una && stalled(tp)) || still_idle(sk, tp, e)) {
 		kind = READING_SUSPECT;
 		e->known = 1;
 		e->told = 1;

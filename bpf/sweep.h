@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* iter/task_file: one pass over the sockets of all processes. It gives owners
  * and listeners, finds sockets that are stuck and never said so (stuck before
- * the agent came, or held back without a retransmission), and forgets episodes
- * that are over.
+ * the agent came, held back without a retransmission, or idle with a peer that
+ * is gone), and forgets episodes that are over.
  */
-#include "episode.h"
+#include "idle.h"
 
 static __always_inline void write_listener(struct seq_file *seq, const struct sock *sk)
 {
@@ -52,7 +52,7 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 	struct tcp_sock *tp;
 	struct episode *e;
 	struct sock *sk;
-	bool stuck;
+	bool stuck, lost, idle;
 
 	if (!task || !file)
 		return 0;
@@ -69,10 +69,14 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	stuck = stalled(tp) && !is_mptcp(tp) && !BPF_CORE_READ_BITFIELD(tp, repair);
-	e = bpf_sk_storage_get(&episodes, sk, 0, stuck ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	if (is_mptcp(tp) || BPF_CORE_READ_BITFIELD(tp, repair))
+		return 0;
+	stuck = stalled(tp);
+	lost = !stuck && peer_gone(sk, tp);
+	idle = lost && is_idle(sk, tp);
+	e = bpf_sk_storage_get(&episodes, sk, 0, stuck || idle ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	if (!e) {
-		if (stuck)
+		if (stuck || idle)
 			count(COUNT_LOST_STORAGE);
 		return 0;
 	}
@@ -83,7 +87,16 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 
 		begin(e, tp, 0, n ? n : 1);
 	}
-	if (!stuck && (!e->known || (e->recovered_ns && bpf_ktime_get_ns() - e->recovered_ns > forget_recovered_ns)))
+	if (idle && !still_idle(sk, tp, e)) {
+		begin(e, tp, bpf_ktime_get_ns(), 0);
+		e->idle = 1;
+		e->rcv_nxt = tp->rcv_nxt;
+	}
+	if (!lost && still_idle(sk, tp, e)) { /* its peer is not gone any more */
+		bpf_sk_storage_delete(&episodes, sk);
+		return 0;
+	}
+	if (!stuck && !idle && (!e->known || (e->recovered_ns && bpf_ktime_get_ns() - e->recovered_ns > forget_recovered_ns)))
 		bpf_sk_storage_delete(&episodes, sk);
 	return 0;
 }

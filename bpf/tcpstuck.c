@@ -15,3 +15,4 @@ const enum reading_flag *btf_reading_flag __attribute__((unused));
 const enum counter *btf_counter __attribute__((unused));
 const struct reading *btf_reading __attribute__((unused));
 const struct listener *btf_listener __attribute__((unused));
+const struct gone_key *btf_gone_key __attribute__((unused));

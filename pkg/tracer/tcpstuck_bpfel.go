@@ -42,7 +42,17 @@ type tcpstuckEpisode struct {
 	Known       uint8
 	Told        uint8
 	Reset       uint8
-	Pad         [5]uint8
+	Idle        uint8
+	RcvNxt      uint32
+}
+
+type tcpstuckGoneKey struct {
+	_          structs.HostLayout
+	Local      [16]uint8
+	Remote     [16]uint8
+	LocalPort  uint16
+	RemotePort uint16
+	Pad        uint32
 }
 
 type tcpstuckListener struct {
@@ -137,6 +147,7 @@ const (
 const (
 	tcpstuckMapCounters          = "counters"
 	tcpstuckMapEpisodes          = "episodes"
+	tcpstuckMapGone              = "gone"
 	tcpstuckMapRecords           = "records"
 	tcpstuckMapScope             = "scope"
 	tcpstuckProgReceiveReset     = "receive_reset"
@@ -145,11 +156,13 @@ const (
 	tcpstuckProgSnapshot         = "snapshot"
 	tcpstuckProgSweepFiles       = "sweep_files"
 	tcpstuckVarBtfCounter        = "btf_counter"
+	tcpstuckVarBtfGoneKey        = "btf_gone_key"
 	tcpstuckVarBtfListener       = "btf_listener"
 	tcpstuckVarBtfReading        = "btf_reading"
 	tcpstuckVarBtfReadingFlag    = "btf_reading_flag"
 	tcpstuckVarBtfReadingKind    = "btf_reading_kind"
 	tcpstuckVarForgetRecoveredNs = "forget_recovered_ns"
+	tcpstuckVarGonePeers         = "gone_peers"
 	tcpstuckVarRecordIntervalNs  = "record_interval_ns"
 	tcpstuckVarRetransmitHasErr  = "retransmit_has_err"
 	tcpstuckVarScoped            = "scoped"
@@ -211,6 +224,7 @@ type tcpstuckProgramSpecs struct {
 type tcpstuckMapSpecs struct {
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Episodes *ebpf.MapSpec `ebpf:"episodes"`
+	Gone     *ebpf.MapSpec `ebpf:"gone"`
 	Records  *ebpf.MapSpec `ebpf:"records"`
 	Scope    *ebpf.MapSpec `ebpf:"scope"`
 }
@@ -220,11 +234,13 @@ type tcpstuckMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckVariableSpecs struct {
 	BtfCounter        *ebpf.VariableSpec `ebpf:"btf_counter"`
+	BtfGoneKey        *ebpf.VariableSpec `ebpf:"btf_gone_key"`
 	BtfListener       *ebpf.VariableSpec `ebpf:"btf_listener"`
 	BtfReading        *ebpf.VariableSpec `ebpf:"btf_reading"`
 	BtfReadingFlag    *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
 	BtfReadingKind    *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
 	ForgetRecoveredNs *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
+	GonePeers         *ebpf.VariableSpec `ebpf:"gone_peers"`
 	RecordIntervalNs  *ebpf.VariableSpec `ebpf:"record_interval_ns"`
 	RetransmitHasErr  *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
 	Scoped            *ebpf.VariableSpec `ebpf:"scoped"`
@@ -253,6 +269,7 @@ func (o *tcpstuckObjects) Close() error {
 type tcpstuckMaps struct {
 	Counters *ebpf.Map `ebpf:"counters"`
 	Episodes *ebpf.Map `ebpf:"episodes"`
+	Gone     *ebpf.Map `ebpf:"gone"`
 	Records  *ebpf.Map `ebpf:"records"`
 	Scope    *ebpf.Map `ebpf:"scope"`
 }
@@ -261,6 +278,7 @@ func (m *tcpstuckMaps) Close() error {
 	return _TcpstuckClose(
 		m.Counters,
 		m.Episodes,
+		m.Gone,
 		m.Records,
 		m.Scope,
 	)
@@ -271,11 +289,13 @@ func (m *tcpstuckMaps) Close() error {
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckVariables struct {
 	BtfCounter        *ebpf.Variable `ebpf:"btf_counter"`
+	BtfGoneKey        *ebpf.Variable `ebpf:"btf_gone_key"`
 	BtfListener       *ebpf.Variable `ebpf:"btf_listener"`
 	BtfReading        *ebpf.Variable `ebpf:"btf_reading"`
 	BtfReadingFlag    *ebpf.Variable `ebpf:"btf_reading_flag"`
 	BtfReadingKind    *ebpf.Variable `ebpf:"btf_reading_kind"`
 	ForgetRecoveredNs *ebpf.Variable `ebpf:"forget_recovered_ns"`
+	GonePeers         *ebpf.Variable `ebpf:"gone_peers"`
 	RecordIntervalNs  *ebpf.Variable `ebpf:"record_interval_ns"`
 	RetransmitHasErr  *ebpf.Variable `ebpf:"retransmit_has_err"`
 	Scoped            *ebpf.Variable `ebpf:"scoped"`

@@ -72,6 +72,7 @@ type Tracer struct {
 	records chan Record
 	tick    time.Duration
 	sweeps  uint32
+	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger
 
 	queueLost, decodeLost atomic.Uint64
@@ -108,7 +109,7 @@ func Open(o Options) (*Tracer, error) {
 		return nil, explainLoad(err)
 	}
 	t := &Tracer{
-		objects: objects, links: map[string]link.Link{}, tick: tick, log: o.Log,
+		objects: objects, links: map[string]link.Link{}, gone: map[tcpstuckGoneKey]struct{}{}, tick: tick, log: o.Log,
 		records: make(chan Record, o.QueueLength),
 	}
 	if err := t.start(o.Scope); err != nil {

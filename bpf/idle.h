@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Idle sockets say nothing: no timer runs, no tracepoint fires. User space puts
+ * the peers that are gone into `gone`, and the sweep makes an episode for each
+ * idle socket that still points at one.
+ */
+#ifndef TCPSTUCK_IDLE_H
+#define TCPSTUCK_IDLE_H
+
+#include "episode.h"
+
+/* A connection as its socket sees it; with everything but the remote address
+ * zero, every connection to that address. IPv4 in the first four bytes, also
+ * for IPv4-mapped sockets.
+ */
+struct gone_key {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+	__type(key, struct gone_key);
+	__type(value, __u8);
+} gone SEC(".maps");
+
+/* How many entries `gone` has: most sweeps look nothing up. */
+__u32 gone_peers;
+
+static __always_inline void unmap(__u8 *addr, __u16 family)
+{
+	__u32 *w = (__u32 *)addr;
+
+	if (family != AF_INET6 || w[0] || w[1] || w[2] != __builtin_bswap32(0x0000ffff))
+		return;
+	w[0] = w[3];
+	w[2] = 0;
+	w[3] = 0;
+}
+
+/* Nothing outstanding either way, and the peer has not said goodbye. */
+static __always_inline bool is_idle(const struct sock *sk, const struct tcp_sock *tp)
+{
+	return sk->__sk_common.skc_state == TCP_ESTABLISHED && tp->write_seq == tp->snd_una && tp->snd_wnd &&
+	       !(sk->sk_shutdown & RCV_SHUTDOWN);
+}
+
+/* Since its episode began the peer was not heard and has not said goodbye;
+ * what was written meanwhile has not timed out yet.
+ */
+static __always_inline bool still_idle(const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
+{
+	return e->idle && sk->__sk_common.skc_state == TCP_ESTABLISHED && e->snd_una == tp->snd_una &&
+	       e->rcv_nxt == tp->rcv_nxt && !(sk->sk_shutdown & RCV_SHUTDOWN);
+}
+
+static __always_inline bool peer_gone(const struct sock *sk, const struct tcp_sock *tp)
+{
+	struct gone_key key = {};
+	struct reading r = {};
+
+	if (!gone_peers)
+		return false;
+	read_addresses(&r, sk, tp);
+	__builtin_memcpy(key.remote, r.remote, sizeof(key.remote));
+	unmap(key.remote, r.family);
+	if (bpf_map_lookup_elem(&gone, &key))
+		return true;
+	__builtin_memcpy(key.local, r.local, sizeof(key.local));
+	unmap(key.local, r.family);
+	key.local_port = r.local_port;
+	key.remote_port = r.remote_port;
+	return bpf_map_lookup_elem(&gone, &key);
+}
+
+#endif

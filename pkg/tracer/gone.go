@@ -1,0 +1,69 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// SetGone tells the kernel side which peers are gone, in place of what it was
+// told before: connections by the tuple that their socket sends, and every
+// connection to an address. Sweeps then make a suspect of each idle socket
+// that still points at one. At most 65,536 fit; those beyond are left out, and
+// the error says how many.
+func (t *Tracer) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
+	want := make(map[tcpstuckGoneKey]struct{}, len(tuples)+len(addrs))
+	for _, addr := range addrs {
+		want[tcpstuckGoneKey{Remote: packed(addr)}] = struct{}{}
+	}
+	for _, tuple := range tuples {
+		want[tcpstuckGoneKey{
+			Local: packed(tuple.Src.Addr()), Remote: packed(tuple.Dst.Addr()),
+			LocalPort: tuple.Src.Port(), RemotePort: tuple.Dst.Port(),
+		}] = struct{}{}
+	}
+	m := t.objects.Maps[tcpstuckMapGone]
+	for key := range t.gone {
+		if _, ok := want[key]; ok {
+			continue
+		}
+		if err := m.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("forget a peer that was gone: %w", err)
+		}
+		delete(t.gone, key)
+	}
+	left := 0
+	var failed error
+	for key := range want {
+		if _, ok := t.gone[key]; ok {
+			continue
+		}
+		if err := m.Put(key, uint8(1)); err != nil {
+			left, failed = left+1, err
+			continue
+		}
+		t.gone[key] = struct{}{}
+	}
+	if err := t.objects.Variables[tcpstuckVarGonePeers].Set(uint32(len(t.gone))); err != nil {
+		return fmt.Errorf("count the peers that are gone: %w", err)
+	}
+	if failed != nil {
+		return fmt.Errorf("%d peers that are gone were left out: %w", left, failed)
+	}
+	return nil
+}
+
+// packed returns an address as the kernel side compares it: IPv4 in the first
+// four bytes.
+func packed(addr netip.Addr) (b [16]uint8) {
+	if addr = addr.Unmap(); addr.Is4() {
+		four := addr.As4()
+		copy(b[:], four[:])
+		return b
+	}
+	return addr.As16()
+}
