@@ -18,9 +18,9 @@ func forGood(format string, args ...any) flow.Advice {
 func adviseStaleConntrack(e Evidence) []flow.Advice {
 	advice := []flow.Advice{now("%s", e.Conntrack.Entry.DeleteCommand())}
 	if e.Service != nil && e.Service.Backends == 0 {
-		advice = append(advice, now("Wait with that until %s has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.", place(e)))
+		advice = append(advice, now("But first wait until %s has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.", place(e)))
 	} else {
-		advice = append(advice, now("Look again afterwards: where kube-proxy has not yet dropped the dead backend from its rules, the flow is sent there anew."))
+		advice = append(advice, now("That lets the next retransmission reach a living backend, which resets the connection: its owner reads ECONNRESET and can reconnect. Look again afterwards: where kube-proxy has not yet dropped the dead backend from its rules, the flow is sent there anew."))
 	}
 	return append(advice, bound(e)...)
 }
@@ -64,7 +64,7 @@ func adviseConntrackMissing(e Evidence) []flow.Advice {
 
 func advisePathDrop(e Evidence) []flow.Advice {
 	return []flow.Advice{
-		now("%sping -M do -s 1472 -c 3 %s", inside(e), e.Target().Addr()),
+		now("See whether large packets get through:\n%sping -M do -s 1472 -c 3 %s", inside(e), e.Target().Addr()),
 		now("%sip route get %s", inside(e), e.Target().Addr()),
 		forGood("Let ICMP \"fragmentation needed\" through, set the CNI's MTU below the path's, or switch on net.ipv4.tcp_mtu_probing."),
 	}
@@ -87,13 +87,12 @@ func adviseSlowReader(e Evidence) []flow.Advice {
 }
 
 func adviseUnknown(e Evidence) []flow.Advice {
-	return append([]flow.Advice{now("%sss -tinop %s", inside(e), filter(e.Socket))}, bound(e)...)
+	return append([]flow.Advice{now("Look at the socket as the kernel shows it:\n%sss -tinop %s", inside(e), filter(e.Socket))}, bound(e)...)
 }
 
-// kill is the command that ends one connection at once: its owner reads
-// ECONNABORTED and can reconnect.
+// kill is the command that ends one connection at once.
 func kill(e Evidence) []flow.Advice {
-	return []flow.Advice{now("%sss -K %s", inside(e), filter(e.Socket))}
+	return []flow.Advice{now("End this one connection, if you cannot wait: its owner reads ECONNABORTED and can reconnect.\n%sss -K %s", inside(e), filter(e.Socket))}
 }
 
 // inside prefixes a command so that it runs in the socket's own network
@@ -117,10 +116,14 @@ func literal(a netip.Addr) string {
 }
 
 // bound is what keeps a flow from hanging for a quarter of an hour: by role,
-// because an accepted socket takes its options from its listener.
+// because an accepted socket takes its options from its listener. An idle one
+// has nothing that could time out.
 func bound(e Evidence) []flow.Advice {
+	if Symptom(e.Socket) == flow.HalfOpen {
+		return []flow.Advice{keepalive(e)}
+	}
 	if e.Socket.UserTimeout > 0 {
-		return []flow.Advice{forGood("TCP_USER_TIMEOUT is set to %s: shorten it if that is too long.", Duration(e.Socket.UserTimeout))}
+		return []flow.Advice{forGood("TCP_USER_TIMEOUT is set to %s, which bounds the wait: shorten it if that is too long.", Duration(e.Socket.UserTimeout))}
 	}
 	if e.Role == flow.Server {
 		return []flow.Advice{forGood("Set TCP_USER_TIMEOUT (30 s, say) on the listening socket: accepted ones inherit it. Add keepalive for connections that only read.")}
@@ -129,4 +132,16 @@ func bound(e Evidence) []flow.Advice {
 		forGood("Set TCP_USER_TIMEOUT (30 s, say) on the client's socket. Keepalive alone does not help: it does not run while data is unacknowledged."),
 		forGood("Behind Envoy or Istio: socket_options level 6, name 18 (TCP_USER_TIMEOUT, in ms) on the cluster's upstream_bind_config."),
 	}
+}
+
+// keepalive is the only thing that lets an idle socket notice.
+func keepalive(e Evidence) flow.Advice {
+	if e.Socket.Keepalive {
+		return forGood("Keepalive is on: shorten TCP_KEEPIDLE and TCP_KEEPINTVL if it takes too long. By default Linux asks after two hours.")
+	}
+	where := "the client's socket"
+	if e.Role == flow.Server {
+		where = "the listening socket: accepted ones inherit it"
+	}
+	return forGood("Switch on keepalive (SO_KEEPALIVE, with TCP_KEEPIDLE of 30 s, say) on %s. TCP_USER_TIMEOUT alone does not help: it does not run while nothing is outstanding.", where)
 }

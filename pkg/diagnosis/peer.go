@@ -120,7 +120,7 @@ func whyPeerSilent(e Evidence) string {
 	if e.snat() {
 		return fmt.Sprintf("nothing is heard from %s, a node's address: a client behind its SNAT may stand there", e.Target())
 	}
-	return fmt.Sprintf("nothing is heard from %s, which is outside the cluster, so no record tells whether it lives", place(e))
+	return fmt.Sprintf("nothing is heard from %s, and no cluster record names it: whether it lives is not known here", place(e))
 }
 
 func always(Evidence, flow.Symptom) bool { return true }

@@ -110,7 +110,7 @@ func TestVerdicts(t *testing.T) {
 		{"conntrack cannot be asked", func(e *diagnosis.Evidence) {
 			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Err: errors.New("operation not permitted")}, cluster.Backend{Addr: service}
 		}, flow.Unknown, false, "operation not permitted"},
-		{"an external database", external, flow.PeerSilent, false, "orders-db (203.0.113.9:5432), which is outside the cluster"},
+		{"an external database", external, flow.PeerSilent, false, "orders-db (203.0.113.9:5432), and no cluster record names it"},
 		{"a client behind a node", func(e *diagnosis.Evidence) {
 			headless(e)
 			e.Role, e.Peer.Class, e.Backend = flow.Server, flow.PeerNode, cluster.Backend{Addr: server, State: flow.BackendUnknown}
@@ -231,6 +231,31 @@ func TestSentenceOfTheCalicoCase(t *testing.T) {
 	}
 }
 
+func TestSentenceOfAFlowThatIsOver(t *testing.T) {
+	e := calico()
+	e.Now, e.Ended = after(31.4), true
+	want := "default/client-1 (Deployment client, echo pid 4711) had no acknowledgement from default/server:8000 from 12:00:01 UTC on, for 30s. " +
+		"The last verdict was: conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC."
+	if got := diagnosis.Judge(e).Sentence; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestEvidenceCountsInPlainWords(t *testing.T) {
+	e := calico()
+	e.Socket.Unacknowledged = 1
+	var answers []string
+	for _, item := range diagnosis.Judge(e).Evidence {
+		answers = append(answers, item.Answer)
+	}
+	all := strings.Join(answers, "\n")
+	for _, want := range []string{"1 byte unacknowledged, 0 unsent, 1 timeout,", "default/server, 1 ready endpoint"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in\n%s", want, all)
+		}
+	}
+}
+
 func TestAdvice(t *testing.T) {
 	all := func(e diagnosis.Evidence) string {
 		var b strings.Builder
@@ -246,6 +271,8 @@ func TestAdvice(t *testing.T) {
 	bounded.Socket.UserTimeout = 5 * time.Second
 	unreachable := calico()
 	unreachable.Backend.State = flow.BackendListed
+	idle := calico()
+	idle.Socket.PacketsOut, idle.Socket.Pending, idle.Socket.Timeouts, idle.Socket.Retransmits = 0, flow.TimerNone, 0, 0
 	for name, c := range map[string]struct{ got, want string }{
 		"the exact command":                    {all(calico()), "conntrack -D -f ipv4 -p tcp --orig-src 192.168.75.2 --orig-dst 10.96.0.10 --sport 43580 --dport 8000"},
 		"a warning where it would not help":    {all(noEndpoints), "until default/server:8000 has a ready endpoint"},
@@ -253,11 +280,15 @@ func TestAdvice(t *testing.T) {
 		"the listener's option for a server":   {all(asServer), "on the listening socket"},
 		"what is set is not advised":           {all(bounded), "TCP_USER_TIMEOUT is set to 5.0s"},
 		"nothing is deleted of what may live":  {all(unreachable), "do not delete anything"},
+		"an idle flow has nothing to time out": {all(idle), "Switch on keepalive"},
 		"the command that ends one connection": {all(asServer), "nsenter -t 4711 -n ss -K src 192.168.75.2 sport = :43580 dst 192.168.136.2 dport = :8000"},
 	} {
 		if !strings.Contains(c.got, c.want) {
 			t.Errorf("%s: no %q in\n%s", name, c.want, c.got)
 		}
+	}
+	if strings.Contains(all(idle), "Set TCP_USER_TIMEOUT") {
+		t.Error("a timeout that does not run on an idle flow")
 	}
 	if strings.Contains(all(unreachable), "conntrack -D") {
 		t.Error("a cure for a flow whose backend lives")

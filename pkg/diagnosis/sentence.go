@@ -48,6 +48,8 @@ func complained(s flow.Symptom) string {
 		return "was not allowed to send to"
 	case flow.LocalDrop:
 		return "got nothing out to"
+	case flow.HalfOpen:
+		return "waited, idle, for"
 	}
 	return "had no acknowledgement from"
 }

@@ -37,7 +37,7 @@ func (f file) finding(node, bootID string, now time.Time) flow.Finding {
 		e.Now = now
 		e.GivesUp = deadline.GivesUp(e.Socket)
 	} else {
-		e.Now = f.endedAt
+		e.Now, e.Ended = f.endedAt, true
 	}
 	v := diagnosis.Judge(e)
 	s := e.Socket

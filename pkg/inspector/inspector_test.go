@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -301,6 +302,9 @@ func TestRecovery(t *testing.T) {
 	s.Live, s.Una = false, 106
 	n.kernel.set(s)
 	e := n.await(flow.EventRecovered)
+	if !strings.Contains(e.Flow.Sentence, "The last verdict was") {
+		t.Errorf("told as if it still were the case: %s", e.Flow.Sentence)
+	}
 	if e.Flow.Outcome != flow.Recovered || !e.Flow.Ended() {
 		t.Errorf("outcome %q, ended %v", e.Flow.Outcome, e.Flow.EndedAt)
 	}

@@ -133,9 +133,9 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	case f.outcome == flow.Recovered:
 		i.tell(f, event, "made progress again")
 	case f.err != "":
-		i.tell(f, event, "ended: %s (%s), %d bytes never sent, %d sent and unacknowledged", f.outcome, f.err, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
+		i.tell(f, event, "ended: %s (%s); bytes never sent: %d, sent and unacknowledged: %d", f.outcome, f.err, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
 	default:
-		i.tell(f, event, "ended: %s, %d bytes never sent, %d sent and unacknowledged", f.outcome, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
+		i.tell(f, event, "ended: %s; bytes never sent: %d, sent and unacknowledged: %d", f.outcome, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
 	}
 }
 
@@ -152,7 +152,7 @@ func (i *Inspector) diedUnreported(ctx context.Context, f *file, end *flow.End) 
 	}
 	ended := f.endedAt
 	f.endedAt = time.Time{}
-	i.tell(f, flow.EventStuck, "the kernel gave up before it was due: %s · %s", f.decision.Symptom, f.decision.Cause)
+	i.tell(f, flow.EventStuck, "the kernel gave up before it was due to be reported: %s · %s", f.decision.Symptom, f.decision.Cause)
 	f.endedAt = ended
 	return true
 }
