@@ -47,20 +47,20 @@ func parse(args []string, version string) (config, error) {
 	c.web = exporter.Flags(app, ":9797")
 	app.Flag("socket", "Unix socket for the tcpstuck command.").Default("/run/tcpstuck/agent.sock").StringVar(&c.socket)
 	app.Flag("page-address", "Loopback address of the page and the profiles; empty: none.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
-	app.Flag("stuck-after", "How long without progress makes a flow stuck.").Default("10s").DurationVar(&c.stuckAfter)
+	app.Flag("stuck-after", "How long without progress makes a flow stuck. Where its backend is known to be gone, it is reported at once.").Default("10s").DurationVar(&c.stuckAfter)
 	app.Flag("cluster", "Where cluster records come from: auto, none, file.").Default("auto").EnumVar(&clusterArg, "auto", "none", "kubernetes", "file")
 	app.Flag("cluster-state", "File as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints it; watched.").PlaceHolder("FILE").StringVar(&c.clusterFile)
 	app.Flag("cluster-max-staleness", "How long a source of cluster records may be down before nothing is concluded from it.").Default("30s").DurationVar(&c.maxStaleness)
 	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
 	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
-	app.Flag("max-series", "Edges that keep their name in each metric family.").Default("500").IntVar(&c.maxSeries)
+	app.Flag("max-series", "How many edges (what talks to what) keep their labels in each metric family; the others are summed up.").Default("500").IntVar(&c.maxSeries)
 	app.Flag("sweep-cpu", "Share of a core that passes over all sockets may take.").Default("0.01").Float64Var(&c.sweepCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
 	app.Flag("scope-netns", "Watch only this network namespace, a path or an inode number; repeatable.").Hidden().StringsVar(&scope)
 	cli.Environment(app)
 	if _, err := app.Parse(args); err != nil {
-		return config{}, err
+		return config{}, fmt.Errorf("%w (see --help)", err)
 	}
 	return c, c.check(clusterArg, names, scope, level)
 }

@@ -61,7 +61,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 
 func TestBadInputIsOneClearLine(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
-		{"--no-such-flag", "no-such-flag"},
+		{"--no-such-flag", "no-such-flag' (see --help)"},
 		{"--stuck-after=soon", "soon"},
 		{"--stuck-after=10ms", "shortest is 1s"},
 		{"--sweep-cpu=2", "share of a core"},

@@ -100,7 +100,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 // read at the start is an error.
 func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
 	if c.clusterFile == "" {
-		state.SetHealth(true, "none: no cluster records are read", time.Now())
+		state.SetHealth(true, "no cluster records are read", time.Now())
 		return nil
 	}
 	file, err := kube.OpenFile(c.clusterFile, state, c.log)

@@ -60,7 +60,7 @@ func (p *program) run(args []string) (code int) {
 	app.UsageWriter(p.stdout).ErrorWriter(p.stderr).Terminate(func(code int) { panic(exit(code)) })
 	app.PreAction(commandIsGiven(app))
 	socket := app.Flag("socket", "Unix socket of the agent.").Default("/run/tcpstuck/agent.sock").String()
-	app.Flag("output", "How to show it: table, wide, json or jsonl. explain knows text (table) and JSON.").
+	app.Flag("output", "How to show it: table (text), wide (a line for each flow; dump alone), json or jsonl.").
 		Short('o').Default("table").EnumVar(&p.output, "table", "wide", "json", "jsonl")
 
 	dump := app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error.")

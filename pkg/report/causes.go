@@ -27,7 +27,7 @@ func meaning(c flow.Cause) string {
 	case flow.PeerUnreachable:
 		return "the backend is still listed and does not answer"
 	case flow.PeerSilent:
-		return "the peer is outside the cluster and does not answer"
+		return "the peer does not answer, and no cluster record names it"
 	case flow.ClosedUnread:
 		return "it was closed with data unread"
 	case flow.DataAfterClose:

@@ -93,7 +93,10 @@ func (v View) section(b *strings.Builder, title string, width, indent int, in fu
 	if len(fs) == 0 {
 		return
 	}
-	b.WriteString("\n" + title + "\n")
+	if !strings.HasSuffix(b.String(), "\n\n") { // nothing stands above it
+		b.WriteByte('\n')
+	}
+	b.WriteString(title + "\n")
 	for _, f := range fs[:min(len(fs), rowsPerGroup)] {
 		b.WriteString(card(f, v.Now, width, indent))
 	}

@@ -34,7 +34,7 @@ func Sources(hs []flow.Health, now time.Time) string {
 	var up, down []string
 	for _, h := range hs {
 		if h.Up {
-			up = append(up, string(h.Source))
+			up = append(up, string(h.Source)+parens(h.Detail))
 			continue
 		}
 		says := string(h.Source) + " DEGRADED"

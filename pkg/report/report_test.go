@@ -36,6 +36,7 @@ func TestDump(t *testing.T) {
 	}{
 		{"nothing", healthy, 100, table},
 		{"counted", counted, 100, table},
+		{"only-ended", view(flowtest.Ended()), 100, table},
 		{"one", view(flowtest.Calico()), 120, table},
 		{"node-80", node, 80, table},
 		{"node-120", node, 120, table},

@@ -131,6 +131,9 @@ func why(f flow.Finding) string {
 }
 
 func atRisk(f flow.Finding) string {
+	if f.Outcome == flow.Recovered {
+		return "nothing lost"
+	}
 	bytes := uint64(f.Unacknowledged) + uint64(f.Unsent)
 	what := "nothing"
 	if bytes > 0 {
