@@ -139,3 +139,6 @@ func (s *State) ReadNode(name string, age time.Duration, now time.Time) bool {
 	n := s.nodes[name]
 	return n != nil && now.Sub(n.read) < age
 }
+
+// AskNode opens the question for a Node.
+func (s *State) AskNode(name string) { s.questions.put(Question{Node: name, Urgent: true}) }

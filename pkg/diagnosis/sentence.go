@@ -101,6 +101,11 @@ func Who(l flow.Local) string {
 	return fmt.Sprintf("%s/%s (%s)", l.Namespace, l.Pod, strings.Join(in, ", "))
 }
 
+// UpstreamOf names a stuck flow for the sentence of one that waits for it.
+func UpstreamOf(e Evidence) Upstream {
+	return Upstream{Who: Who(e.Local), Where: place(e), Cause: Decide(e).Cause}
+}
+
 // place names the peer as the socket knows it.
 func place(e Evidence) string {
 	p := e.Peer

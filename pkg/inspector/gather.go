@@ -20,8 +20,11 @@ func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.
 	now := time.Now()
 	e := before
 	e.Now, e.StuckAfter, e.Socket = now, i.o.StuckAfter, s
+	e.Host, e.Translates = s.NetNS == i.o.HostNetNS, i.translates
 	if e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge {
+		zones := e.Conntrack.Missing && e.Conntrack.Zones
 		e.Conntrack = i.askConntrack(ctx, s, now)
+		e.Conntrack.Zones = e.Conntrack.Missing && zones
 	}
 	e.Role = i.role(s, e.Conntrack)
 	i.askCluster(&e)
@@ -48,6 +51,9 @@ func (i *Inspector) askConntrack(ctx context.Context, s flow.Socket, now time.Ti
 		return diagnosis.Conntrack{At: now, Err: err}
 	}
 	i.conntrackAt = now
+	if t.Translated() && !t.Accepted() && i.o.Cluster.Class(s.Remote) == flow.PeerService {
+		i.translates = true
+	}
 	return diagnosis.Conntrack{At: now, Entry: &t}
 }
 

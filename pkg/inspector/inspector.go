@@ -17,6 +17,8 @@ const (
 	slowSweep     = 15 * time.Second       // between two passes over all sockets when nothing asks for one
 	sweepBurst    = 500 * time.Millisecond // of passes that findings may ask for at once
 	snapshotShare = 0.02                   // of a core that regular snapshots may take
+	searchShare   = 0.01                   // of a core that searches of the whole conntrack table may take
+	healthyFor    = 10 * time.Second       // until an idle flow that is not stuck is looked at again
 	conntrackAge  = 30 * time.Second       // after which a stuck flow's entry is asked for again
 	refreshes     = 100                    // conntrack entries asked for again in one tick
 	batch         = 4096                   // records taken at once
@@ -32,9 +34,12 @@ type Inspector struct {
 	listeners map[listenKey]bool
 	routes    map[netip.Addr]routeAnswer
 
-	sweeps, snapshots *budget
-	sweptAt           time.Time
-	lost              uint64
+	gone       gonePeers
+	translates bool // nf_conntrack was seen to translate a Service here
+
+	sweeps, snapshots, searches *budget
+	sweptAt                     time.Time
+	lost                        uint64
 
 	conntrackErr error
 	conntrackAt  time.Time
@@ -51,6 +56,7 @@ func New(o Options) *Inspector {
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, sweepBurst, now), snapshots: newBudget(snapshotShare, sweepBurst, now),
+		searches: newBudget(searchShare, sweepBurst, now), gone: gonePeers{tuples: map[netip.Addr][]flow.Tuple{}},
 		up: map[flow.Source]bool{},
 	}
 }
@@ -59,6 +65,7 @@ func New(o Options) *Inspector {
 // it came; ready is called once that is done.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.sweep()
+	i.seekTranslation(ctx)
 	i.examine(ctx, i.snapshot(ctx))
 	i.due(ctx)
 	i.checkHealth()
@@ -157,11 +164,17 @@ func (i *Inspector) examine(ctx context.Context, suspects []flow.ID) {
 		}
 		f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
 		f.decision = diagnosis.Decide(f.evidence)
-		if f.decision.AtOnce && f.decision.Mute == "" {
+		if reportAtOnce(f.decision) {
 			gone = append(gone, id)
 		}
 	}
 	i.confirm(ctx, gone)
+}
+
+// reportAtOnce: a flow whose backend is gone need not wait, unless it is only
+// counted anyway.
+func reportAtOnce(d diagnosis.Decision) bool {
+	return d.AtOnce && (d.Mute == "" || d.Mute == flow.MuteAtRisk)
 }
 
 // due reports the flows that made no progress for stuck-after.
@@ -191,9 +204,13 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 		}
 		f := i.files[id]
 		f.evidence = i.gather(ctx, s, f.evidence, tick)
+		i.deepen(ctx, &f.evidence)
 		f.decision = diagnosis.Decide(f.evidence)
-		if (f.decision.AtOnce && f.decision.Mute == "") || f.evidence.Now.Sub(s.Since) >= i.o.StuckAfter {
-			i.report(ctx, f)
+		switch {
+		case f.decision.Healthy:
+			i.monitor.Postpone(id, f.evidence.Now.Add(healthyFor))
+		case reportAtOnce(f.decision), f.evidence.Now.Sub(s.Since) >= i.o.StuckAfter:
+			i.report(f)
 		}
 	}
 	i.examine(ctx, found)
@@ -254,11 +271,13 @@ func (i *Inspector) tick(ctx context.Context) {
 	swept := false
 	if now.Sub(i.sweptAt) >= slowSweep && i.sweeps.allows(now) {
 		i.sweep()
+		i.seekTranslation(ctx)
 		swept = true
 	}
 	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {
 		i.examine(ctx, i.snapshot(ctx))
 	}
+	i.seekIdle(ctx)
 	turned := i.checkHealth()
 	i.rejudge(ctx, func(*file) bool { return turned })
 	i.due(ctx)

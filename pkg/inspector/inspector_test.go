@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,7 @@ type kernel struct {
 
 	mu        sync.Mutex
 	sockets   map[flow.ID]flow.Socket
+	idle      []flow.Socket // that SetGone may turn into suspects
 	listeners []flow.Listener
 	lost      uint64
 	err       error
@@ -68,6 +70,20 @@ func (k *kernel) Counters() (flow.KernelCounters, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return flow.KernelCounters{Lost: map[flow.LossStage]uint64{flow.StageRing: k.lost}}, nil
+}
+
+// SetGone makes suspects of the idle sockets, as a sweep would.
+func (k *kernel) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.idle {
+		delete(k.sockets, s.ID)
+		if slices.Contains(tuples, s.Tuple()) || slices.Contains(addrs, s.Remote.Addr()) {
+			s.Since, s.Live = time.Now(), true
+			k.sockets[s.ID] = s
+		}
+	}
+	return nil
 }
 
 // set puts a socket where snapshots find it.
@@ -103,6 +119,35 @@ func (t *table) Lookup(_ context.Context, tuple flow.Tuple) (flow.Translation, e
 	}
 	entry.Asked = tuple
 	return entry, nil
+}
+
+func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error) {
+	entry, err := t.Lookup(ctx, tuple)
+	return []flow.Translation{entry}, err
+}
+
+func (t *table) ByReplySource(_ context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, entry := range t.entries {
+		if entry.Reply.Src.Addr() == addr {
+			if err := fn(entry); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *table) Translates(_ context.Context, addr netip.Addr) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, entry := range t.entries {
+		if entry.Orig.Dst.Addr() == addr {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 type sink chan flow.Event
@@ -449,4 +494,73 @@ func TestAStaleSourceIsTold(t *testing.T) {
 	}
 	n.replace(objects())
 	n.await(flow.EventRestored)
+}
+
+// quietSocket is hung's connection with nothing outstanding.
+func quietSocket() flow.Socket {
+	s := hung()
+	s.Timeouts, s.Retransmits, s.PacketsOut, s.Unacknowledged, s.Pending, s.Live = 0, 0, 0, 0, flow.TimerNone, false
+	return s
+}
+
+func TestAnIdleFlowIsAtRiskAtOnceAndStuckLater(t *testing.T) {
+	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+	n.replace(without())
+	began := time.Now()
+	e := n.await(flow.EventAtRisk)
+	if took := time.Since(began); took > 2*time.Second || verdict(e) != "HalfOpen · StaleConntrack" {
+		t.Errorf("%s after %v", verdict(e), took)
+	}
+	if got := n.store.Findings(); len(got) != 1 || got[0].Mute != flow.MuteAtRisk {
+		t.Errorf("findings %+v, want one at risk", got)
+	}
+	select {
+	case e = <-n.events:
+	case <-time.After(8 * time.Second):
+		t.Fatal("it is never called stuck")
+	}
+	if age := time.Since(began); e.Type != flow.EventStuck || verdict(e) != "HalfOpen · StaleConntrack" || age < 5*time.Second {
+		t.Errorf("%s %s after %v, want stuck once no FIN can come any more", e.Type, verdict(e), age)
+	}
+}
+
+func TestAnIdleFlowWhoseBackendComesBackIsForgotten(t *testing.T) {
+	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+	n.replace(without())
+	n.await(flow.EventAtRisk)
+	n.replace(objects())
+	n.quiet()
+	if got := n.store.Findings(); len(got) != 0 {
+		t.Errorf("findings %+v", got)
+	}
+}
+
+func TestAnIdleFlowOfAnUnlistedBackendIsNoFinding(t *testing.T) {
+	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+	o := objects()
+	o.Slices[0].Endpoints = nil // its pod lives: relabelled
+	n.replace(o)
+	n.quiet()
+	if got := n.store.Findings(); len(got) != 0 {
+		t.Errorf("findings %+v", got)
+	}
+}
+
+func TestConntrackMissing(t *testing.T) {
+	n := start(t, nil) // it has seen an entry of the Service at its start
+	n.table.mu.Lock()
+	clear(n.table.entries)
+	n.table.mu.Unlock()
+	n.kernel.retransmits(hung())
+	if e := n.await(flow.EventStuck); verdict(e) != "Retransmitting · ConntrackMissing" {
+		t.Error(verdict(e))
+	}
+}
+
+func TestNoEntryWhereNothingIsTranslatedIsUnknown(t *testing.T) {
+	n := start(t, func(n *node) { clear(n.table.entries) })
+	n.kernel.retransmits(hung())
+	if e := n.await(flow.EventStuck); verdict(e) != "Retransmitting · Unknown" {
+		t.Error(verdict(e))
+	}
 }

@@ -12,12 +12,15 @@ import (
 )
 
 // report makes a suspect a finding.
-func (i *Inspector) report(ctx context.Context, f *file) {
+func (i *Inspector) report(f *file) {
 	if !i.monitor.Stick(f.evidence.Socket.ID) {
 		return
 	}
-	i.askRoute(ctx, &f.evidence)
 	f.stuck, f.backend = true, f.evidence.Backend.State
+	if f.decision.Mute == flow.MuteAtRisk {
+		i.tell(f, flow.EventAtRisk, "found at risk: %s · %s", f.decision.Symptom, f.decision.Cause)
+		return
+	}
 	i.tell(f, flow.EventStuck, "found stuck: %s · %s", f.decision.Symptom, f.decision.Cause)
 }
 
@@ -31,7 +34,7 @@ func (i *Inspector) tell(f *file, event flow.EventType, format string, args ...a
 	}
 	f.note(at, format, args...)
 	i.store.put(*f)
-	if f.decision.Mute != "" {
+	if f.decision.Mute != "" && event != flow.EventAtRisk {
 		return
 	}
 	finding := f.finding(i.store.node, i.store.bootID, now)
@@ -47,6 +50,8 @@ func (i *Inspector) publish(e flow.Event) {
 // clusterChanged re-judges at once the flows that point at a changed address.
 func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) {
 	turned := i.checkHealth()
+	i.noteGone(ctx, changed)
+	i.seekIdle(ctx)
 	i.rejudge(ctx, func(f *file) bool {
 		if turned {
 			return true
@@ -74,15 +79,22 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= conntrackAge:
 			left--
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
+			i.askZones(ctx, &f.evidence)
 		default:
 			f.evidence.Now = now
 		}
 		before := f.decision
 		f.decision = diagnosis.Decide(f.evidence)
 		if !f.stuck {
-			if f.decision.AtOnce && f.decision.Mute == "" {
+			if reportAtOnce(f.decision) {
 				gone = append(gone, id)
 			}
+			continue
+		}
+		if f.decision.Healthy {
+			f.decision = before
+			i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: now})
+			i.monitor.Forget(id)
 			continue
 		}
 		i.revise(f, before)

@@ -20,11 +20,17 @@ type Kernel interface {
 	Snapshot() ([]flow.Socket, error)
 	Sweep() ([]flow.Listener, error)
 	Counters() (flow.KernelCounters, error)
+	SetGone(tuples []flow.Tuple, addrs []netip.Addr) error
 }
 
-// Conntrack finds the entry that translates a socket's own tuple.
+// Conntrack finds the entry that translates a socket's own tuple: Lookup in
+// the default zone and cheaply, Search in every zone. ByReplySource finds the
+// entries that lead to a backend, Translates whether a Service has any.
 type Conntrack interface {
 	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
+	Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error)
+	ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error
+	Translates(ctx context.Context, addr netip.Addr) (bool, error)
 }
 
 // Cluster is what is known of Services, backends, pods and nodes.
@@ -38,6 +44,7 @@ type Cluster interface {
 	Health(now time.Time) flow.Health
 	Changed() <-chan struct{}
 	TakeChanged() map[netip.Addr]struct{}
+	ClusterIPs(limit int) []netip.Addr
 }
 
 // Routes answers how this node reaches an address.
@@ -76,6 +83,7 @@ type Options struct {
 	Sinks         []Sink
 	Meter         Meter
 
+	HostNetNS  uint32        // inode number of the agent's own network namespace
 	StuckAfter time.Duration // 10 s by default
 	SweepCPU   float64       // share of a core that passes over all sockets may take; 0.01 by default
 	MaxFlows   int           // how many flows are held; 100,000 by default

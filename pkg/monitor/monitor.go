@@ -44,9 +44,10 @@ type Change struct {
 const absences = 2
 
 type entry struct {
-	socket flow.Socket
-	stuck  bool
-	absent int
+	notBefore time.Time // of being due
+	socket    flow.Socket
+	stuck     bool
+	absent    int
 }
 
 // Monitor holds every flow under suspicion and every stuck one.
@@ -137,7 +138,7 @@ func (m *Monitor) End(end flow.End) []Change {
 func (m *Monitor) Tick(now time.Time) []Change {
 	var due []Change
 	for _, e := range m.flows {
-		if !e.stuck && now.Sub(e.socket.Since) >= m.stuckAfter {
+		if !e.stuck && !now.Before(m.due(e)) {
 			due = append(due, Change{Kind: Due, Socket: e.socket, At: now})
 		}
 	}
@@ -152,11 +153,34 @@ func (m *Monitor) Next() time.Time {
 		if e.stuck {
 			continue
 		}
-		if at := e.socket.Since.Add(m.stuckAfter); next.IsZero() || at.Before(next) {
+		if at := m.due(e); next.IsZero() || at.Before(next) {
 			next = at
 		}
 	}
 	return next
+}
+
+func (m *Monitor) due(e *entry) time.Time {
+	at := e.socket.Since.Add(m.stuckAfter)
+	if at.Before(e.notBefore) {
+		return e.notBefore
+	}
+	return at
+}
+
+// Postpone keeps a suspect that turned out to be healthy from being due before
+// a time.
+func (m *Monitor) Postpone(id flow.ID, until time.Time) {
+	if e := m.flows[id]; e != nil {
+		e.notBefore = until
+	}
+}
+
+// Forget drops a flow; a later reading may make it a suspect again.
+func (m *Monitor) Forget(id flow.ID) {
+	if e := m.flows[id]; e != nil {
+		m.remove(e, Change{})
+	}
 }
 
 // Stick makes a suspect stuck. It reports whether the flow was a suspect.

@@ -134,6 +134,25 @@ func TestLife(t *testing.T) {
 	}
 }
 
+func TestPostponeAndForget(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	m.Observe(reading(0, 1))
+	m.Postpone(1, at(12))
+	if len(m.Tick(at(11))) != 0 || !m.Next().Equal(at(12)) {
+		t.Errorf("due at %v, want not before %v", m.Next(), at(12))
+	}
+	if len(m.Tick(at(12))) != 1 {
+		t.Error("not due once the time is over")
+	}
+	m.Forget(1)
+	if m.Len() != 0 || m.Suspects() != 0 {
+		t.Errorf("%d flows, %d suspects after it was forgotten", m.Len(), m.Suspects())
+	}
+	if got := steps(m.Observe(reading(13, 1))); len(got) != 1 || got[0].Kind != monitor.Suspected {
+		t.Errorf("%v, want a new suspicion", got)
+	}
+}
+
 func TestSuspectsAreCounted(t *testing.T) {
 	m := monitor.New(stuckAfter, 10)
 	m.Observe(reading(0, 1))

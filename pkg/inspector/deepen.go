@@ -1,0 +1,96 @@
+package inspector
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+const probedServices = 3 // Services whose entries are looked for in one slow round
+
+// deepen asks what only a flow that is about to be reported is worth: the
+// other zones where conntrack has no entry, the route from this node, and the
+// stuck flow that a proxy in the same pod waits for.
+func (i *Inspector) deepen(ctx context.Context, e *diagnosis.Evidence) {
+	i.askZones(ctx, e)
+	i.askRoute(ctx, e)
+	i.askUpstream(e)
+}
+
+func (i *Inspector) askZones(ctx context.Context, e *diagnosis.Evidence) {
+	c := &e.Conntrack
+	if i.o.Conntrack == nil || !c.Missing || c.Zones || e.Peer.Class != flow.PeerService || !i.searches.allows(e.Now) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	defer cancel()
+	began := time.Now()
+	entries, err := i.o.Conntrack.Search(ctx, e.Socket.Tuple())
+	took := time.Since(began)
+	i.searches.spend(took, time.Now())
+	i.o.Meter.Sweep("conntrack", took)
+	if errors.Is(err, conntrack.ErrNotFound) {
+		c.Zones = true
+		return
+	}
+	if err != nil {
+		return // what is missing in the default zone stays all that is known
+	}
+	c.Missing, c.Entry = false, &entries[0]
+	i.askCluster(e)
+}
+
+// askUpstream looks for what a reader that stopped reading may itself wait
+// for: a stuck connection of another process in the same network namespace.
+func (i *Inspector) askUpstream(e *diagnosis.Evidence) {
+	e.Upstream = nil
+	if diagnosis.Symptom(e.Socket) != flow.ZeroWindow {
+		return
+	}
+	var worst *file
+	for _, f := range i.files {
+		s := f.evidence.Socket
+		if s.NetNS != e.Socket.NetNS || s.ID == e.Socket.ID || f.evidence.Local.PID == e.Local.PID || f.evidence.Role != flow.Client {
+			continue
+		}
+		if diagnosis.Symptom(s) == flow.ZeroWindow {
+			continue // another victim
+		}
+		if worst == nil || s.Since.Before(worst.evidence.Socket.Since) {
+			worst = f
+		}
+	}
+	if worst != nil {
+		u := diagnosis.UpstreamOf(worst.evidence)
+		e.Upstream = &u
+	}
+}
+
+// seekTranslation finds out, once, whether this node's nf_conntrack
+// translates Services at all: a few of them are asked for in each slow round.
+func (i *Inspector) seekTranslation(ctx context.Context) {
+	if i.translates || i.o.Conntrack == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	defer cancel()
+	for _, ip := range i.o.Cluster.ClusterIPs(probedServices) {
+		if !i.searches.allows(time.Now()) {
+			return
+		}
+		began := time.Now()
+		found, err := i.o.Conntrack.Translates(ctx, ip)
+		i.searches.spend(time.Since(began), time.Now())
+		if err != nil {
+			return
+		}
+		if found {
+			i.translates = true
+			return
+		}
+	}
+}
