@@ -23,7 +23,9 @@ type config struct {
 	socket       string
 	pageAddress  string
 	stuckAfter   time.Duration
-	clusterFile  string // empty: no cluster records
+	cluster      string // auto, none, kubernetes or file
+	clusterFile  string
+	kubeconfig   string // empty: the usual places
 	maxStaleness time.Duration
 	names        []cluster.Name
 	eventsFile   string
@@ -37,8 +39,7 @@ type config struct {
 // parse reads flags and environment. Its error is one line for a person.
 func parse(args []string, version string) (config, error) {
 	var (
-		c          config
-		clusterArg string
+		c     config
 		names      []string
 		scope      []string
 		level      string
@@ -48,7 +49,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("socket", "Unix socket for the tcpstuck command.").Default("/run/tcpstuck/agent.sock").StringVar(&c.socket)
 	app.Flag("page-address", "Loopback address of the page and the profiles; empty: none.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
 	app.Flag("stuck-after", "How long without progress makes a flow stuck. Where its backend is known to be gone, it is reported at once.").Default("10s").DurationVar(&c.stuckAfter)
-	app.Flag("cluster", "Where cluster records come from: auto, none, file.").Default("auto").EnumVar(&clusterArg, "auto", "none", "kubernetes", "file")
+	app.Flag("cluster", "Where cluster records come from: kubernetes (as the pod's ServiceAccount, or by a kubeconfig), file, none; auto: the file if there is one, else kubernetes if it is found.").Default("auto").EnumVar(&c.cluster, "auto", "none", "kubernetes", "file")
 	app.Flag("cluster-state", "File as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints it; watched.").PlaceHolder("FILE").StringVar(&c.clusterFile)
 	app.Flag("cluster-max-staleness", "How long a source of cluster records may be down before nothing is concluded from it.").Default("30s").DurationVar(&c.maxStaleness)
 	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
@@ -57,22 +58,23 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("sweep-cpu", "Share of a core that passes over all sockets may take.").Default("0.01").Float64Var(&c.sweepCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
+	app.Flag("kubeconfig", "Kubeconfig to use instead of the usual ones.").Hidden().StringVar(&c.kubeconfig)
 	app.Flag("scope-netns", "Watch only this network namespace, a path or an inode number; repeatable.").Hidden().StringsVar(&scope)
 	cli.Environment(app)
 	if _, err := app.Parse(args); err != nil {
 		return config{}, fmt.Errorf("%w (see --help)", err)
 	}
-	return c, c.check(clusterArg, names, scope, level)
+	return c, c.check(names, scope, level)
 }
 
-func (c *config) check(clusterArg string, names, scope []string, level string) error {
+func (c *config) check(names, scope []string, level string) error {
 	var err error
 	switch {
-	case clusterArg == "kubernetes":
-		return fmt.Errorf("--cluster=kubernetes: this version reads cluster records from a file: use --cluster=file --cluster-state FILE")
-	case clusterArg == "file" && c.clusterFile == "":
+	case c.cluster == "kubernetes" && c.clusterFile != "":
+		return fmt.Errorf("--cluster=kubernetes and --cluster-state %s contradict each other", c.clusterFile)
+	case c.cluster == "file" && c.clusterFile == "":
 		return fmt.Errorf("--cluster=file needs --cluster-state FILE")
-	case clusterArg == "none" && c.clusterFile != "":
+	case c.cluster == "none" && c.clusterFile != "":
 		return fmt.Errorf("--cluster=none and --cluster-state %s contradict each other", c.clusterFile)
 	case c.stuckAfter < time.Second:
 		return fmt.Errorf("--stuck-after=%v: the shortest is 1s", c.stuckAfter)

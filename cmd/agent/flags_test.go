@@ -69,7 +69,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 		{"--cluster=mesos", "mesos"},
 		{"--cluster=file", "needs --cluster-state"},
 		{"--cluster=none --cluster-state=x", "contradict"},
-		{"--cluster=kubernetes", "--cluster-state FILE"},
+		{"--cluster=kubernetes --cluster-state=x", "contradict"},
 		{"--name=10.0.0.0/8", "CIDR=LABEL"},
 		{"--name=ten=x", "neither an address nor a prefix"},
 		{"--scope-netns=/nowhere", "no such file"},

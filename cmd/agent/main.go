@@ -18,6 +18,7 @@ var version = "dev"
 const exitError = 2
 
 func main() {
+	limitMemory()
 	c, err := parse(os.Args[1:], version)
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
@@ -17,7 +18,6 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/events"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 	"github.com/tcpstuck/tcpstuck/pkg/inspector"
-	"github.com/tcpstuck/tcpstuck/pkg/kube"
 	"github.com/tcpstuck/tcpstuck/pkg/owner"
 	"github.com/tcpstuck/tcpstuck/pkg/route"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
@@ -74,7 +74,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
 		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owner.New("/proc"),
-		Sinks: []inspector.Sink{sinks}, Meter: metrics, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
+		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: ownNetNS(), StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
 	}
 	if table, err := conntrack.Open(); err == nil {
 		o.Conntrack = table
@@ -93,21 +93,6 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		}})
 	})
 	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "version", version)
-	return nil
-}
-
-// startCluster brings the source of cluster records up; a file that cannot be
-// read at the start is an error.
-func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
-	if c.clusterFile == "" {
-		state.SetHealth(true, "no cluster records are read", time.Now())
-		return nil
-	}
-	file, err := kube.OpenFile(c.clusterFile, state, c.log)
-	if err != nil {
-		return fmt.Errorf("--cluster-state: %w", err)
-	}
-	group.Go(func() error { return file.Run(ctx) })
 	return nil
 }
 
@@ -150,4 +135,14 @@ func readBootID() string {
 		return "" // a finding then carries null
 	}
 	return strings.TrimSpace(string(b))
+}
+
+// ownNetNS returns the inode number of the agent's network namespace, 0 where
+// /proc does not tell.
+func ownNetNS() uint32 {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/net", &st); err != nil {
+		return 0
+	}
+	return uint32(st.Ino)
 }

@@ -27,7 +27,7 @@ func (s *server) newStatus() Status {
 	status := Status{
 		APIVersion: flow.APIVersion, Version: s.Version, Node: s.Node, BootID: s.BootID,
 		Suspects: s.Reader.Suspects(), Sources: s.Reader.Health(),
-		Counted: map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0},
+		Counted: map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0, flow.MuteAtRisk: 0},
 	}
 	for _, f := range s.Reader.Findings() {
 		if f.Mute == "" {

@@ -25,6 +25,8 @@ const (
 const (
 	SweepSockets  = "sockets"  // one pass over every socket of every process
 	SweepSnapshot = "snapshot" // one read of every suspect in the kernel
+	// SweepConntrack is one search of the whole conntrack table.
+	SweepConntrack = "conntrack"
 )
 
 // agentMetrics measures the agent's own work.
@@ -62,7 +64,7 @@ func newAgentMetrics() agentMetrics {
 			m.lookupErrors.WithLabelValues(string(source), kind)
 		}
 	}
-	for _, kind := range []string{SweepSockets, SweepSnapshot} {
+	for _, kind := range []string{SweepSockets, SweepSnapshot, SweepConntrack} {
 		m.sweeps.WithLabelValues(kind)
 	}
 	return m
@@ -81,7 +83,7 @@ func (e *Exporter) Lookup(source flow.Source, took time.Duration, err error) {
 	}
 }
 
-// Sweep measures one pass; kind is SweepSockets or SweepSnapshot.
+// Sweep measures one pass; kind is one of the Sweep constants.
 func (e *Exporter) Sweep(kind string, took time.Duration) {
 	e.agent.sweeps.WithLabelValues(kind).Observe(took.Seconds())
 }

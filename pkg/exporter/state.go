@@ -13,9 +13,9 @@ import (
 type stateCollector struct {
 	opts Options
 
-	suspects, externalServer, closing *prometheus.Desc
-	sourceUp, lastSync                *prometheus.Desc
-	dropped, feature, build           *prometheus.Desc
+	suspects, externalServer, closing, atRisk *prometheus.Desc
+	sourceUp, lastSync                        *prometheus.Desc
+	dropped, feature, build                   *prometheus.Desc
 }
 
 func newStateCollector(opts Options) *stateCollector {
@@ -25,6 +25,8 @@ func newStateCollector(opts Options) *stateCollector {
 			"Flows without progress that are not reported yet.", nil, nil),
 		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
 			"Accepted flows without progress whose clients are outside the cluster: counted, never reported.", nil, nil),
+		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
+			"Idle flows that still point at a backend that is gone and have not noticed.", nil, nil),
 		closing: prometheus.NewDesc("tcpstuck_closing_flows",
 			"Flows without progress that have only a FIN outstanding: counted, never reported.", nil, nil),
 		sourceUp: prometheus.NewDesc("tcpstuck_source_up",
@@ -43,7 +45,7 @@ func newStateCollector(opts Options) *stateCollector {
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.suspects, c.externalServer, c.closing, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
+		c.suspects, c.externalServer, c.closing, c.atRisk, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
 	} {
 		ch <- d
 	}
@@ -55,9 +57,11 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(c.suspects, float64(c.opts.Reader.Suspects()))
-	muted := mutes(c.opts.Reader.Findings())
+	findings := c.opts.Reader.Findings()
+	muted := mutes(findings)
 	gauge(c.externalServer, float64(muted[flow.MuteExternalClient]))
 	gauge(c.closing, float64(muted[flow.MuteClosing]))
+	gauge(c.atRisk, float64(halfOpen(findings)))
 
 	// A source that nobody watches has no series: 0 would page for ever.
 	for _, h := range c.opts.Reader.Health() {
@@ -97,4 +101,16 @@ func number(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// halfOpen counts the idle flows of gone backends, also those of which nobody
+// was told yet.
+func halfOpen(findings []flow.Finding) int {
+	n := 0
+	for _, f := range findings {
+		if f.Symptom == flow.HalfOpen {
+			n++
+		}
+	}
+	return n
 }

@@ -19,11 +19,14 @@ func Watched(suspects int, counted map[flow.Mute]int) string {
 	if n := counted[flow.MuteClosing]; n > 0 {
 		parts = append(parts, count(n, "flow that only waits to close", "flows that only wait to close"))
 	}
+	if n := counted[flow.MuteAtRisk]; n > 0 {
+		parts = append(parts, count(n, "idle flow whose backend was just deleted", "idle flows whose backend was just deleted"))
+	}
 	if len(parts) == 0 {
 		return ""
 	}
 	says := "Watched or counted only: " + strings.Join(parts, ", ")
-	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing] == 0 {
+	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing]+counted[flow.MuteAtRisk] == 0 {
 		return says + "."
 	}
 	return says + "; tcpstuck dump --all lists what is counted."

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/kube"
+)
+
+// startCluster brings the source of cluster records up. A file or a
+// kubeconfig that cannot be read at the start is an error; an API that cannot
+// be reached is not.
+func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
+	if c.cluster == "none" {
+		return startNone(c, state)
+	}
+	if c.clusterFile != "" {
+		return startFile(ctx, group, c, state)
+	}
+	access, err := kube.FindAccess(c.kubeconfig)
+	switch {
+	case c.cluster == "auto" && errors.Is(err, kube.ErrNoAccess):
+		return startNone(c, state)
+	case err != nil:
+		return fmt.Errorf("--cluster=%s: %w", c.cluster, err)
+	}
+	api, err := kube.OpenAPI(kube.APIOptions{Access: access, Node: c.nodeName, State: state, Log: c.log})
+	if err != nil {
+		return fmt.Errorf("--cluster=%s: %w", c.cluster, err)
+	}
+	c.log.Info("cluster records come from the Kubernetes API", "server", access.Server(), "node", c.nodeName)
+	group.Go(func() error { return api.Run(ctx) })
+	return nil
+}
+
+func startNone(c config, state *cluster.State) error {
+	c.log.Info("no cluster records are read")
+	state.SetHealth(true, "none: no cluster records are read", time.Now())
+	return nil
+}
+
+func startFile(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
+	file, err := kube.OpenFile(c.clusterFile, state, c.log)
+	if err != nil {
+		return fmt.Errorf("--cluster-state: %w", err)
+	}
+	group.Go(func() error { return file.Run(ctx) })
+	return nil
+}
