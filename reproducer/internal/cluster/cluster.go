@@ -42,6 +42,8 @@ type Cluster struct {
 	echoes     []*Echo
 	outsiders  int
 
+	proxiesStopped bool
+
 	mu      sync.Mutex // guards what the file shows
 	started time.Time
 	version int

@@ -93,6 +93,35 @@ func (c *Cluster) GracefulDelete(ctx context.Context, p *Pod, grace time.Duratio
 	return r, c.syncProxies()
 }
 
+// ForceDeleteLate deletes a pod without grace on a cluster whose CNI takes
+// the network away last: the process is killed first, and its FIN gets
+// through. It returns when the route is cut.
+func (c *Cluster) ForceDeleteLate(ctx context.Context, p *Pod) (Removal, error) {
+	if err := c.forget(p); err != nil {
+		return Removal{}, err
+	}
+	r := Removal{Object: time.Now()}
+	c.report("pod %s is force-deleted: the API has forgotten it", p.Name)
+	if err := errors.Join(c.syncProxies(), p.Echo.Signal(syscall.SIGTERM)); err != nil {
+		return r, err
+	}
+	select {
+	case <-time.After(killDelay):
+	case <-ctx.Done():
+		return r, ctx.Err()
+	}
+	if err := p.Echo.Kill(); err != nil {
+		return r, err
+	}
+	c.report("the process of %s is killed; its FIN gets through", p.Name)
+	if err := c.unlink(p); err != nil {
+		return r, err
+	}
+	r.Route = time.Now()
+	c.report("the route to %s is cut", p.Addr)
+	return r, nil
+}
+
 // forget removes a pod and its endpoint from the API. The rules follow when
 // the caller has them follow.
 func (c *Cluster) forget(p *Pod) error {
@@ -102,11 +131,11 @@ func (c *Cluster) forget(p *Pod) error {
 	return c.writeState()
 }
 
-// unlink cuts a pod off: nothing leads to it, and nothing that it sends gets
-// out.
+// unlink cuts a pod off: nothing leads to it, nothing that it sends gets out,
+// and its node forgets its connections.
 func (c *Cluster) unlink(p *Pod) error {
 	err := p.Node.NS.Do(func() error {
-		return errors.Join(unroute(single(p.Addr)), down(p.link))
+		return errors.Join(unroute(single(p.Addr)), down(p.link), untrack(p.Addr))
 	})
 	if err != nil {
 		return fmt.Errorf("cut pod %s off: %w", p.Name, err)

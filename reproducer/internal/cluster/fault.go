@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Cut takes a machine off the network: what arrives and what leaves is
@@ -34,6 +38,59 @@ func (c *Cluster) Restore(m Machine) error {
 		conn.DelTable(replaceTable(conn, weatherTable, nftables.TableFamilyINet))
 		return conn.Flush()
 	})
+}
+
+// Unplug takes a machine out of the switch. The other machines' neighbour
+// entries for it go at once, as if they had aged: asked for again, it does not
+// answer.
+func (c *Cluster) Unplug(m Machine) error {
+	c.report("%s has left the switch", m.Name)
+	err := c.fabric.Do(func() error {
+		port, err := netlink.LinkByName(m.Name)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetNoMaster(port)
+	})
+	if err != nil {
+		return fmt.Errorf("unplug %s: %w", m.Name, err)
+	}
+	for _, n := range c.Nodes {
+		if n.Name == m.Name {
+			continue
+		}
+		if err := n.NS.Do(func() error { return forgetNeighbour(m.Addr) }); err != nil {
+			return fmt.Errorf("forget %s on %s: %w", m.Name, n.Name, err)
+		}
+	}
+	return nil
+}
+
+// forgetNeighbour removes the calling thread's namespace's neighbour entry for
+// an address; one that is gone is no error.
+func forgetNeighbour(a netip.Addr) error {
+	link, err := netlink.LinkByName(uplink)
+	if err != nil {
+		return err
+	}
+	err = netlink.NeighDel(&netlink.Neigh{LinkIndex: link.Attrs().Index, IP: a.AsSlice()})
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return err
+}
+
+// Blackhole has a node drop what goes to another node's pods, for want of a
+// route.
+func (c *Cluster) Blackhole(n *Node, pods netip.Prefix) error {
+	c.report("the route of %s to %s is a blackhole", n.Name, pods)
+	err := n.NS.Do(func() error {
+		return errors.Join(unroute(pods), blackhole(pods))
+	})
+	if err != nil {
+		return fmt.Errorf("blackhole %s on %s: %w", pods, n.Name, err)
+	}
+	return nil
 }
 
 const weatherTable = "weather"

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -11,7 +12,24 @@ type Node struct {
 	Machine
 	Block netip.Prefix // the addresses of its pods
 
-	allocated int // addresses of Block that were given out; none is reused
+	allocated int  // addresses of Block that were given out
+	lost      bool // its kubelet is not heard any more
+}
+
+// LoseNode has the API know that a node's kubelet is not heard any more, and evicts
+// its pods: they are terminating, and nobody there does anything about it.
+func (c *Cluster) LoseNode(n *Node) error {
+	now := time.Now()
+	c.mu.Lock()
+	n.lost = true
+	for _, p := range c.pods {
+		if p.Node == n {
+			p.deleting = &now
+		}
+	}
+	c.mu.Unlock()
+	c.report("the API says that %s is not ready, and that its pods are terminating", n.Name)
+	return c.publish()
 }
 
 // routeNode gives a node the routes that Calico's agent keeps: the other

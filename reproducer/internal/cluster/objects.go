@@ -104,9 +104,16 @@ func (c *Cluster) nodeObject(n *Node) *corev1.Node {
 				{Type: corev1.NodeInternalIP, Address: n.Addr.String()},
 				{Type: corev1.NodeHostName, Address: n.Name},
 			},
-			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}},
+			Conditions: []corev1.NodeCondition{readyCondition(n)},
 		},
 	}
+}
+
+func readyCondition(n *Node) corev1.NodeCondition {
+	if n.lost {
+		return corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown"}
+	}
+	return corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}
 }
 
 func (c *Cluster) ipFamily() corev1.IPFamily {

@@ -20,8 +20,10 @@ var podLinkMAC = net.HardwareAddr{0xee, 0xee, 0xee, 0xee, 0xee, 0xee}
 type PodSpec struct {
 	Workload    string // its Deployment, and the value of its label app
 	Node        string
-	Args        []string // of the echo program
-	HostNetwork bool     // it uses its node's address and namespace
+	Args        []string   // of the echo program
+	HostNetwork bool       // it uses its node's address and namespace
+	Addr        netip.Addr // of a pod that is gone, to be used again; zero: a new one
+	Isolated    bool       // a policy drops all that reaches it
 }
 
 // Pod is a pod of the cluster.
@@ -55,7 +57,7 @@ func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
 		Name: replicaSet + "-" + suffix(), UID: newUID(), Workload: spec.Workload, Node: node,
 		replicaSet: replicaSet, created: time.Now(),
 	}
-	if err := c.networkPod(p, spec.HostNetwork); err != nil {
+	if err := c.networkPod(p, spec); err != nil {
 		return nil, fmt.Errorf("network pod %s: %w", p.Name, err)
 	}
 	if p.Echo, err = c.startEcho(p.Name, p.NS, spec.Args); err != nil {
@@ -75,17 +77,24 @@ func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
 
 // networkPod gives a pod an address, and a namespace unless it shares its
 // node's.
-func (c *Cluster) networkPod(p *Pod, hostNetwork bool) error {
-	if hostNetwork {
+func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
+	if spec.HostNetwork {
 		p.Addr, p.NS = p.Node.Addr, p.Node.NS
 		return nil
 	}
-	p.Node.allocated++
-	p.Addr = host(p.Node.Block, p.Node.allocated+1)
+	if p.Addr = spec.Addr; !p.Addr.IsValid() {
+		p.Node.allocated++
+		p.Addr = host(p.Node.Block, p.Node.allocated+1)
+	}
 	p.link = "cali" + p.UID[:8]
 	var err error
 	if p.NS, err = c.newNamespace(p.Name); err != nil {
 		return err
+	}
+	if spec.Isolated {
+		if err := isolate(p.NS); err != nil {
+			return err
+		}
 	}
 	if err := p.Node.NS.Do(func() error { return linkPod(p) }); err != nil {
 		return err

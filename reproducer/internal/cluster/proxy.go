@@ -11,12 +11,22 @@ import (
 // syncProxies does what kube-proxy does: it makes the rules of every node
 // what the Services and their backends ask for.
 func (c *Cluster) syncProxies() error {
+	if c.proxiesStopped {
+		return nil
+	}
 	for _, n := range c.Nodes {
 		if err := n.NS.Do(func() error { return c.syncProxy(n) }); err != nil {
 			return fmt.Errorf("translate services on %s: %w", n.Name, err)
 		}
 	}
 	return nil
+}
+
+// StopProxies has the rules of every node stay as they are, whatever happens
+// to Services and pods.
+func (c *Cluster) StopProxies() {
+	c.report("the nodes' rules follow the API no more")
+	c.proxiesStopped = true
 }
 
 // syncProxy replaces the rules of the calling thread's namespace in one

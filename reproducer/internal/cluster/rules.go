@@ -47,6 +47,26 @@ func tcpTo(a netip.Addr, port uint16) []expr.Any {
 	)
 }
 
+// tcpOnly matches TCP.
+func tcpOnly() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: regCompare},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: regCompare, Data: []byte{unix.IPPROTO_TCP}},
+	}
+}
+
+// ipVersion matches packets of an address's family, in tables of both.
+func ipVersion(a netip.Addr) []expr.Any {
+	family := byte(unix.NFPROTO_IPV6)
+	if a.Is4() {
+		family = unix.NFPROTO_IPV4
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: regCompare},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: regCompare, Data: []byte{family}},
+	}
+}
+
 // source and destination compare an address with a prefix.
 func source(p netip.Prefix, op expr.CmpOp) []expr.Any {
 	return address(p, op, 12, 8)

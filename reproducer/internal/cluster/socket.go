@@ -14,7 +14,10 @@ import (
 // Socket is what the kernel says of one socket of a pod.
 type Socket struct {
 	State          flow.TCPState
-	Unacknowledged uint32 // bytes written and not acknowledged
+	Unacknowledged uint32        // bytes written and not acknowledged
+	Unsent         uint32        // of these, bytes that never left
+	Retransmitted  uint32        // segments, since the connection was made
+	HeldBack       time.Duration // by the peer's receive window, in all
 	RTO            time.Duration
 }
 
@@ -34,7 +37,8 @@ func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, er
 				}
 				found = true
 				s = Socket{
-					State: flow.TCPState(d.InetDiagMsg.State), Unacknowledged: d.InetDiagMsg.WQueue,
+					State: flow.TCPState(d.InetDiagMsg.State), Unacknowledged: d.InetDiagMsg.WQueue, Unsent: d.TCPInfo.Notsent_bytes,
+					Retransmitted: d.TCPInfo.Total_retrans, HeldBack: time.Duration(d.TCPInfo.Rwnd_limited) * time.Microsecond,
 					RTO: time.Duration(d.TCPInfo.Rto) * time.Microsecond,
 				}
 			}

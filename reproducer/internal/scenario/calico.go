@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -17,7 +18,7 @@ func calico() Scenario {
 		Story: "A client talks to a ClusterIP; the server pod, on another node, is force-deleted and ignores SIGTERM.\n" +
 			"Its route is cut before its FIN could leave, and a blackhole route takes what still comes for it.\n" +
 			"The client's node translates to the dead pod for ever; the client hangs for a quarter of an hour.",
-		Expected:   Expectation{flow.Retransmitting, flow.StaleConntrack},
+		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.StaleConntrack},
 		stuckAfter: 10 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
 		fault:      forceDeleteServer,
@@ -32,12 +33,22 @@ func calico() Scenario {
 
 // startPair starts a server on node-b, a Service in front of it and a client
 // on node-a that talks to it.
-func (l *Lab) startPair(ctx context.Context, headless bool) error {
+func (l *Lab) startPair(ctx context.Context, headless bool, clientArgs ...string) error {
+	return l.startPairWith(ctx, serverPod(), headless, clientArgs...)
+}
+
+// serverPod is a server on node-b that ignores SIGTERM.
+func serverPod() cluster.PodSpec {
+	return cluster.PodSpec{Workload: "server", Node: "node-b", Args: []string{"server", "--catch-sigterm"}}
+}
+
+// startPairWith starts a server, a Service in front of it, and a client on
+// node-a that talks to it.
+func (l *Lab) startPairWith(ctx context.Context, server cluster.PodSpec, headless bool, clientArgs ...string) error {
 	svc, err := l.Cluster.AddService("server", "server", headless)
 	if err != nil {
 		return err
 	}
-	server := cluster.PodSpec{Workload: "server", Node: "node-b", Args: []string{"server", "--catch-sigterm"}}
 	if l.Server, err = l.Cluster.StartPod(ctx, server); err != nil {
 		return err
 	}
@@ -45,7 +56,7 @@ func (l *Lab) startPair(ctx context.Context, headless bool) error {
 	if headless { // a name of such a service resolves to its pods
 		address = l.Server.Address()
 	}
-	return l.startClient(ctx, requestInterval, address)
+	return l.startClient(ctx, requestInterval, address, clientArgs...)
 }
 
 // startClient starts the client whose flow is watched, on node-a.
@@ -54,7 +65,14 @@ func (l *Lab) startClient(ctx context.Context, interval time.Duration, server st
 	if l.Client, err = l.Cluster.StartPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a", Args: args}); err != nil {
 		return err
 	}
-	_, err = l.Client.Echo.AwaitKind(ctx, 1, record.Read)
+	first := record.Read
+	switch {
+	case slices.Contains(more, "--stream"):
+		first = record.Wrote
+	case slices.Contains(more, "--idle"):
+		first = record.Connected
+	}
+	_, err = l.Client.Echo.AwaitKind(ctx, 1, first)
 	return err
 }
 
@@ -68,6 +86,6 @@ func forceDeleteServer(ctx context.Context, l *Lab) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	_, err = l.Cluster.StartPod(ctx, cluster.PodSpec{Workload: "server", Node: "node-b", Args: []string{"server", "--catch-sigterm"}})
+	_, err = l.Cluster.StartPod(ctx, serverPod())
 	return removal.Route, err
 }

@@ -17,7 +17,7 @@ func egress() Scenario {
 		Story: "A client talks to a database outside the cluster, masqueraded by its node.\n" +
 			"The database goes silent.\n" +
 			"No record of it exists; all that is known is the label that --name gives it.",
-		Expected:   Expectation{flow.Retransmitting, flow.PeerSilent},
+		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerSilent},
 		stuckAfter: 3 * time.Second,
 		agentArgs:  []string{"--name=203.0.113.0/24=database", "--name=2001:db8::/64=database"},
 		prepare: func(ctx context.Context, l *Lab) error {
@@ -28,11 +28,7 @@ func egress() Scenario {
 			return l.startClient(ctx, requestInterval, netip.AddrPortFrom(database.Addr, cluster.Port).String())
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			if err := l.Settle(ctx); err != nil {
-				return time.Time{}, err
-			}
-			begin := time.Now()
-			return begin, l.Cluster.Cut(l.Cluster.Internet)
+			return l.afterAnswer(ctx, func() error { return l.Cluster.Cut(l.Cluster.Internet) })
 		},
 		check: func(_ *Lab, f flow.Finding) error {
 			if f.Peer.Class != flow.PeerExternal || f.Peer.Name != "database" {

@@ -39,16 +39,26 @@ func graceful() Scenario {
 			}
 			return begin, l.Watch(ctx, 4*time.Second)
 		},
-		prove: proveAwake,
+		prove: proveAwakeAt("node-b"),
 	}
 }
 
-// proveAwake proves that the agent would have reported the client, had it
-// been stuck: with the server's node cut off it must.
-func proveAwake(ctx context.Context, l *Lab) error {
-	if err := l.Cluster.Cut(l.Server.Node.Machine); err != nil {
-		return err
+// proveAwakeAt proves that the agent would have reported the client, had it
+// been stuck: with the node cut off where its server is now it must.
+func proveAwakeAt(node string) func(context.Context, *Lab) error {
+	return func(ctx context.Context, l *Lab) error {
+		n, err := l.Cluster.Node(node)
+		if err != nil {
+			return err
+		}
+		if err := l.Cluster.Cut(n.Machine); err != nil {
+			return err
+		}
+		return l.awaitRealHang(ctx)
 	}
+}
+
+func (l *Lab) awaitRealHang(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, 3*time.Second+margin)
 	defer cancel()
 	_, err := l.AwaitEvent(waiting, stuckEvent)

@@ -15,7 +15,7 @@ func headless() Scenario {
 		Story: "A client talks to a pod by its own address, as a headless Service gives it.\n" +
 			"The pod is force-deleted and ignores SIGTERM; its route is cut before its FIN could leave.\n" +
 			"Nothing translates the flow, and still the client hangs.",
-		Expected:   Expectation{flow.Retransmitting, flow.PeerDeleted},
+		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerDeleted},
 		stuckAfter: 10 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, true) },
 		fault:      forceDeleteServer,

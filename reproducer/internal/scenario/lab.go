@@ -179,6 +179,16 @@ func (l *Lab) Settle(ctx context.Context) error {
 	return errors.New("the machine is too busy: the client's round trips do not get short")
 }
 
+// afterAnswer makes a fault happen between two requests of the client, and
+// returns when it did.
+func (l *Lab) afterAnswer(ctx context.Context, fault func() error) (time.Time, error) {
+	if err := l.Settle(ctx); err != nil {
+		return time.Time{}, err
+	}
+	begin := time.Now()
+	return begin, fault()
+}
+
 // Close ends everything and removes every trace.
 func (l *Lab) Close() error {
 	var err error

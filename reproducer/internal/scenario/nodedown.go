@@ -15,15 +15,11 @@ func nodeDown() Scenario {
 		Story: "A client talks to a ClusterIP; the server's node is cut off from the network.\n" +
 			"The pod stays listed: nothing in the API says that anything is wrong.\n" +
 			"The client hangs; were the node to come back, the flow would go on.",
-		Expected:   Expectation{flow.Retransmitting, flow.PeerUnreachable},
+		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerUnreachable},
 		stuckAfter: 3 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			if err := l.Settle(ctx); err != nil {
-				return time.Time{}, err
-			}
-			begin := time.Now()
-			return begin, l.Cluster.Cut(l.Server.Node.Machine)
+			return l.afterAnswer(ctx, func() error { return l.Cluster.Cut(l.Server.Node.Machine) })
 		},
 		check: func(_ *Lab, f flow.Finding) error {
 			if f.Backend == nil || f.Backend.State != flow.BackendListed {

@@ -22,6 +22,7 @@ type Result struct {
 	Found         *Found      `json:"found"` // null: nothing was reported
 	Timeline      []Step      `json:"timeline"`
 	DetectSeconds *float64    `json:"detect_seconds"` // null where nothing was to be detected
+	End           *End        `json:"end,omitempty"`  // where its end was waited for
 	OK            bool        `json:"ok"`
 	Reason        string      `json:"reason,omitempty"` // why it is not OK
 }
@@ -30,6 +31,8 @@ type Result struct {
 type Found struct {
 	Symptom flow.Symptom `json:"symptom"`
 	Cause   flow.Cause   `json:"cause"`
+	Outcome flow.Outcome `json:"outcome,omitempty"` // where its end was waited for
+	Error   string       `json:"error,omitempty"`
 	Flow    flow.Finding `json:"flow"`
 }
 
@@ -83,10 +86,6 @@ func (l *Lab) play(ctx context.Context, s Scenario, r *Result) error {
 
 // judgeFault waits for the first verdict and compares it.
 func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Result) error {
-	connected, err := l.Client.Echo.AwaitKind(ctx, 1, record.Connected)
-	if err != nil {
-		return err
-	}
 	waiting, cancel := context.WithTimeout(ctx, s.stuckAfter+margin)
 	defer cancel()
 	e, err := l.AwaitEvent(waiting, stuckEvent)
@@ -98,14 +97,18 @@ func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Re
 		return err
 	}
 	r.Found = &Found{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause, Flow: *e.Flow}
-	if e.Flow.Local.Addr != connected.Local {
-		l.fail(r, "flow %s was reported, the one that hangs is %s", e.Flow.Local.Addr, connected.Local)
+	subject := clientsFlow
+	if s.subject != nil {
+		subject = s.subject
+	}
+	if err := subject(l, *e.Flow); err != nil {
+		l.fail(r, "%s", err)
 		return nil
 	}
 	detect := e.Time.Sub(firstWrite(l.Client.Echo.Records(), fault)).Seconds()
 	r.DetectSeconds = &detect
-	if got := (Expectation{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause}); got != s.Expected {
-		l.fail(r, "the verdict is %s, not %s: %s", got, s.Expected, e.Flow.Sentence)
+	if e.Flow.Symptom != s.Expected.Symptom || e.Flow.Cause != s.Expected.Cause {
+		l.fail(r, "the verdict is %s · %s, not %s: %s", e.Flow.Symptom, e.Flow.Cause, s.Expected, e.Flow.Sentence)
 		return nil
 	}
 	if s.check != nil {
@@ -114,15 +117,33 @@ func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Re
 			return nil
 		}
 	}
+	l.Timeline.Add("as expected: %s · %s, %.2f s after the client's first write", e.Flow.Symptom, e.Flow.Cause, detect)
+	if s.Expected.Outcome != "" {
+		return l.judgeEnd(ctx, s, r)
+	}
 	r.OK = true
-	l.Timeline.Add("as expected: %s, %.2f s after the client's first write", s.Expected, detect)
 	return nil
 }
 
+// clientsFlow demands that a finding is about the client's first connection.
+func clientsFlow(l *Lab, f flow.Finding) error {
+	for _, r := range l.Client.Echo.Records() {
+		if r.Kind != record.Connected {
+			continue
+		}
+		if f.Local.Addr != r.Local {
+			return fmt.Errorf("flow %s was reported, the one that hangs is %s", f.Local.Addr, r.Local)
+		}
+		return nil
+	}
+	return errors.New("the client never connected")
+}
+
 // firstWrite returns when the client first wrote after the fault. Where the
-// fault met a request on its way, that is the last write: it got no answer.
+// fault met a request on its way, that is the last write: it got no answer. A
+// client that writes nothing has to notice the fault itself.
 func firstWrite(records []record.Record, fault time.Time) time.Time {
-	var last time.Time
+	last := fault
 	for _, r := range records {
 		if r.Kind != record.Write {
 			continue

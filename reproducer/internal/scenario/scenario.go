@@ -31,8 +31,19 @@ type Scenario struct {
 	// prove proves, after a control has passed, that a dead agent would not
 	// have; a brokenClaim says that it would. Optional.
 	prove func(context.Context, *Lab) error
+	// subject demands that a finding is about the flow that hangs; nil: about
+	// the client's first connection.
+	subject func(*Lab, flow.Finding) error
 	// check demands more of a finding than symptom and cause.
 	check func(*Lab, flow.Finding) error
+	// aftermath makes happen what ends the flow, once it was found; nil: time
+	// does.
+	aftermath func(context.Context, *Lab) error
+	// shaken says that ICMP errors move the kernel's clock while it runs, so
+	// that no prediction of its end is exact.
+	shaken bool
+	// checkEnd demands more of a flow's end than outcome and error.
+	checkEnd func(*Lab, flow.Finding) error
 }
 
 // Expectation is the verdict that a scenario must lead to; the zero value is
@@ -40,6 +51,10 @@ type Scenario struct {
 type Expectation struct {
 	Symptom flow.Symptom `json:"symptom,omitempty"`
 	Cause   flow.Cause   `json:"cause,omitempty"`
+	// Outcome is how the flow then ends; empty: nobody waits for it.
+	Outcome flow.Outcome `json:"outcome,omitempty"`
+	// Error is the errno that its owner reads then; empty: none.
+	Error string `json:"error,omitempty"`
 }
 
 // Control reports whether nothing must be reported.
@@ -50,7 +65,13 @@ func (e Expectation) String() string {
 	if e.Control() {
 		return "nothing"
 	}
-	return fmt.Sprintf("%s · %s", e.Symptom, e.Cause)
+	said := fmt.Sprintf("%s · %s", e.Symptom, e.Cause)
+	for _, end := range []string{string(e.Outcome), e.Error} {
+		if end != "" {
+			said += " · " + end
+		}
+	}
+	return said
 }
 
 // All returns every scenario, the controls last.
@@ -58,6 +79,7 @@ func All() []Scenario {
 	return []Scenario{
 		calico(), headless(), nodeDown(), egress(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
+		sameNode(), finThrough(), sigtermHandled(), slow(),
 	}
 }
 

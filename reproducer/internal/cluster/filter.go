@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+)
+
+// filterTable holds what a person, a policy or a middlebox filters.
+const filterTable = "filter"
+
+// Refuse answers what a machine should pass on to an address with an ICMP port
+// unreachable.
+func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
+	c.report("%s answers what goes to %s with an ICMP port unreachable", m.Name, to)
+	family := nftables.TableFamilyIPv6
+	if to.Is4() {
+		family = nftables.TableFamilyIPv4
+	}
+	return filter(m.NS, family, nftables.ChainHookForward, destination(single(to), expr.CmpOpEq), reject(family))
+}
+
+// DropLarge drops what is larger than size bytes of what a machine should pass
+// on to an address, and tells nobody: a hole in the path.
+func (c *Cluster) DropLarge(m Machine, to netip.Addr, size uint32) error {
+	c.report("packets to %s of more than %d bytes vanish at %s", to, size, m.Name)
+	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookForward, largerThan(size), ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+}
+
+// DropSent drops what the programs in a machine's own namespace send to an
+// address.
+func (c *Cluster) DropSent(m Machine, to netip.Addr) error {
+	c.report("a filter on %s drops what its own programs send to %s", m.Name, to)
+	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+}
+
+// isolate drops all that reaches a pod, as a policy that allows nothing does.
+func isolate(ns *namespace.Namespace) error {
+	return filter(ns, nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), drop())
+}
+
+// filter replaces the filter of a namespace by one rule.
+func filter(ns *namespace.Namespace, family nftables.TableFamily, hook *nftables.ChainHook, parts ...[]expr.Any) error {
+	err := ns.Do(func() error {
+		conn, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		t := replaceTable(conn, filterTable, family)
+		chain := addChain(conn, t, "rule", nftables.ChainTypeFilter, hook, nftables.ChainPriorityFilter)
+		addRule(conn, chain, parts...)
+		return conn.Flush()
+	})
+	if err != nil {
+		return fmt.Errorf("filter in %s: %w", ns.Path(), err)
+	}
+	return nil
+}
+
+// largerThan matches packets by their length, IP header included.
+func largerThan(size uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyLEN, Register: regCompare},
+		// Comparisons are by bytes, so greater-than needs them in network order.
+		&expr.Byteorder{SourceRegister: regCompare, DestRegister: regCompare, Op: expr.ByteorderHton, Len: 4, Size: 4},
+		&expr.Cmp{Op: expr.CmpOpGt, Register: regCompare, Data: binaryutil.BigEndian.PutUint32(size)},
+	}
+}

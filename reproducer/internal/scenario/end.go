@@ -1,0 +1,157 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// How far a prediction may be from the kernel's real end: at the first report
+// that or a hundredth of the time to wait, at the last reading always.
+const (
+	firstTolerance = 4 * time.Second
+	lastTolerance  = 50 * time.Millisecond
+)
+
+// End is when a flow ended, and when it was said to.
+type End struct {
+	First flow.GivesUp `json:"first_predicted"` // when the flow was first reported
+	Last  flow.GivesUp `json:"last_predicted"`  // by the last reading before the end
+	Real  time.Time    `json:"real"`
+	Since time.Time    `json:"since"` // when progress stopped
+}
+
+// judgeEnd waits for the end of the flow that was found, and compares it.
+func (l *Lab) judgeEnd(ctx context.Context, s Scenario, r *Result) error {
+	if s.aftermath != nil {
+		if err := s.aftermath(ctx, l); err != nil {
+			return err
+		}
+	}
+	found := r.Found.Flow
+	waiting, cancel := context.WithTimeout(ctx, patience(found))
+	defer cancel()
+	e, err := l.AwaitEvent(waiting, func(e flow.Event) bool {
+		return e.Flow != nil && e.Flow.ID == found.ID && e.Flow.Ended()
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		l.fail(r, "the flow was not seen to end")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.Found.Outcome, r.Found.Error = e.Flow.Outcome, e.Flow.Err
+	r.End = &End{First: found.GivesUp, Last: e.Flow.GivesUp, Real: e.Flow.EndedAt, Since: found.Since}
+	if err := l.compareEnd(ctx, s, *r.End, *e.Flow); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		l.fail(r, "%s", err)
+		return nil
+	}
+	r.OK = true
+	return nil
+}
+
+// patience is how long the end of a flow is waited for.
+func patience(f flow.Finding) time.Duration {
+	const least = 30 * time.Second
+	if f.GivesUp.At.IsZero() {
+		return least
+	}
+	return max(least, time.Until(f.GivesUp.At)*11/10)
+}
+
+func (l *Lab) compareEnd(ctx context.Context, s Scenario, end End, f flow.Finding) error {
+	if f.Outcome != s.Expected.Outcome || f.Err != s.Expected.Error {
+		return fmt.Errorf("it ended %s %s, not %s %s", f.Outcome, f.Err, s.Expected.Outcome, s.Expected.Error)
+	}
+	l.Timeline.Add("as expected: it ended %s %s", f.Outcome, f.Err)
+	if f.Outcome == flow.TimedOut {
+		if err := l.comparePrediction(end, s.shaken); err != nil {
+			return err
+		}
+	}
+	if s.Expected.Error != "" {
+		if err := l.applicationReads(ctx, s.Expected.Error); err != nil {
+			return err
+		}
+	}
+	if s.checkEnd != nil {
+		return s.checkEnd(l, f)
+	}
+	return nil
+}
+
+// comparePrediction holds the predicted ends to the real one.
+func (l *Lab) comparePrediction(end End, shaken bool) error {
+	if end.First.At.IsZero() || end.Last.At.IsZero() {
+		return fmt.Errorf("its end was not predicted: at first %+v, at last %+v", end.First, end.Last)
+	}
+	first, last := end.Real.Sub(end.First.At), end.Real.Sub(end.Last.At)
+	l.Timeline.Add("it ended %.3f s after the time predicted at first, %.3f s after the one predicted at last", first.Seconds(), last.Seconds())
+	if shaken {
+		return nil
+	}
+	if first.Abs() > max(firstTolerance, end.Real.Sub(end.Since)/100) {
+		return fmt.Errorf("the first prediction is wrong by %s", first)
+	}
+	if last.Abs() > lastTolerance {
+		return fmt.Errorf("the last prediction is wrong by %s", last)
+	}
+	return nil
+}
+
+// applicationReads demands that the client's own call fails with an errno.
+func (l *Lab) applicationReads(ctx context.Context, name string) error {
+	waiting, cancel := context.WithTimeout(ctx, margin)
+	defer cancel()
+	failed, err := l.Client.Echo.AwaitKind(waiting, 1, record.Error)
+	if err != nil {
+		return err
+	}
+	if want := errnoNamed(name).Error(); !strings.HasSuffix(failed.Error, ": "+want) {
+		return fmt.Errorf("the application reads %q, not %s (%s)", failed.Error, name, want)
+	}
+	l.Timeline.Add("the application reads: %s", failed.Error)
+	return nil
+}
+
+// errnoNamed returns an errno by its name; 0 where there is none.
+func errnoNamed(name string) syscall.Errno {
+	const last = 133
+	for e := range syscall.Errno(last + 1) {
+		if unix.ErrnoName(e) == name {
+			return e
+		}
+	}
+	return 0
+}
+
+// hasten has the kernel give a pod's connections up after seconds instead of a
+// quarter of an hour.
+func (l *Lab) hasten(p *cluster.Pod) error {
+	return p.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_retries2", "3") })
+}
+
+// last returns the last record of a kind; it is zero where there is none.
+func last(records []record.Record, kind record.Kind) record.Record {
+	for _, r := range slices.Backward(records) {
+		if r.Kind == kind {
+			return r
+		}
+	}
+	return record.Record{}
+}

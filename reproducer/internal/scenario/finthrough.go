@@ -1,0 +1,72 @@
+package scenario
+
+import (
+	"context"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+)
+
+// finThrough is calico on a network that is taken away last.
+func finThrough() Scenario {
+	return Scenario{
+		Name: "fin-through",
+		Story: "A client talks to a ClusterIP; the server pod, on another node, is force-deleted and ignores SIGTERM.\n" +
+			"The CNI leaves the route in place until the process is gone, so its FIN gets through.\n" +
+			"The client reads the end, closes, and connects to another pod.",
+		stuckAfter: 3 * time.Second,
+		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
+		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			begin := time.Now()
+			if _, err := l.Cluster.StartPod(ctx, serverPod()); err != nil {
+				return begin, err
+			}
+			if err := l.Settle(ctx); err != nil {
+				return begin, err
+			}
+			if _, err := l.Cluster.ForceDeleteLate(ctx, l.Server); err != nil {
+				return begin, err
+			}
+			if err := l.awaitReconnect(ctx, begin); err != nil {
+				return begin, err
+			}
+			return begin, l.Watch(ctx, 4*time.Second)
+		},
+		prove: proveAwakeAt("node-b"),
+	}
+}
+
+// sigtermHandled is a server that does as it is told.
+func sigtermHandled() Scenario {
+	return Scenario{
+		Name: "sigterm-handled",
+		Story: "A client talks to a ClusterIP; the server pod, on another node, is deleted and exits on SIGTERM.\n" +
+			"Its process is gone before its network is, so its FIN gets through.\n" +
+			"The client reads the end, closes, and connects to another pod.",
+		stuckAfter: 3 * time.Second,
+		prepare: func(ctx context.Context, l *Lab) error {
+			return l.startPairWith(ctx, obedientServer(), false)
+		},
+		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			begin := time.Now()
+			if _, err := l.Cluster.StartPod(ctx, obedientServer()); err != nil {
+				return begin, err
+			}
+			if err := l.Settle(ctx); err != nil {
+				return begin, err
+			}
+			if _, err := l.Cluster.GracefulDelete(ctx, l.Server, 30*time.Second); err != nil {
+				return begin, err
+			}
+			if err := l.awaitReconnect(ctx, begin); err != nil {
+				return begin, err
+			}
+			return begin, l.Watch(ctx, 4*time.Second)
+		},
+		prove: proveAwakeAt("node-b"),
+	}
+}
+
+func obedientServer() cluster.PodSpec {
+	return cluster.PodSpec{Workload: "server", Node: "node-b", Args: []string{"server"}}
+}
