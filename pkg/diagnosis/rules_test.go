@@ -3,6 +3,7 @@ package diagnosis_test
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -356,6 +357,23 @@ func TestDuration(t *testing.T) {
 	} {
 		if got := diagnosis.Duration(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestEveryCauseHasItsSection(t *testing.T) {
+	page, err := os.ReadFile("../../docs/causes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range flow.Causes() {
+		if !strings.Contains(string(page), "\n## "+string(c)+"\n") {
+			t.Errorf("docs/causes.md has no section on %s", c)
+		}
+	}
+	for _, s := range flow.Symptoms() {
+		if !strings.Contains(string(page), "\n| "+string(s)+" |") {
+			t.Errorf("docs/causes.md does not say what %s is", s)
 		}
 	}
 }
