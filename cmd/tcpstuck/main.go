@@ -65,6 +65,7 @@ func (p *program) run(args []string) (code int) {
 
 	dump := app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error.")
 	all := dump.Flag("all", "Also list what is counted only, and what has ended recently.").Bool()
+	stale := dump.Flag("stale", "List the conntrack entries that outlived their flows instead. Exit code 0 or 2.").Bool()
 	explain := app.Command("explain", "Tell one flow's story, the evidence, and what to do.")
 	id := explain.Arg("id", "Id of the flow, or a beginning that no other id has.").Required().String()
 	cli.Environment(app)
@@ -79,6 +80,9 @@ func (p *program) run(args []string) (code int) {
 	defer cancel()
 	if command == explain.FullCommand() {
 		return p.explain(ctx, *id)
+	}
+	if *stale {
+		return p.dumpStale(ctx)
 	}
 	return p.dump(ctx, *all)
 }

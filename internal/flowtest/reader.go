@@ -12,6 +12,7 @@ type Reader struct {
 	Past         []flow.Finding
 	SuspectCount int
 	Sources      []flow.Health
+	StaleEntries []flow.StaleEntry
 }
 
 // NewReader returns a node with every kind of finding and one source down.
@@ -47,6 +48,9 @@ func (r *Reader) Suspects() int { return r.SuspectCount }
 
 // Health implements flow.Reader.
 func (r *Reader) Health() []flow.Health { return r.Sources }
+
+// Stale implements flow.Reader.
+func (r *Reader) Stale() []flow.StaleEntry { return r.StaleEntries }
 
 // Finding implements flow.Reader.
 func (r *Reader) Finding(id flow.ID) (flow.Finding, bool) {

@@ -40,6 +40,7 @@ func Handler(opts Options) http.Handler {
 	mux.HandleFunc("/v1/flows", s.flows)
 	mux.HandleFunc("/v1/flows/{id}", s.flow)
 	mux.HandleFunc("/v1/status", s.status)
+	mux.HandleFunc("/v1/stale", s.stale)
 	mux.HandleFunc("/{$}", s.index)
 	mux.HandleFunc("/flows/{id}", s.story)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

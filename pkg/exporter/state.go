@@ -13,7 +13,7 @@ import (
 type stateCollector struct {
 	opts Options
 
-	suspects, externalServer, closing, atRisk *prometheus.Desc
+	suspects, externalServer, closing, atRisk, stale *prometheus.Desc
 	sourceUp, lastSync                        *prometheus.Desc
 	dropped, feature, build                   *prometheus.Desc
 }
@@ -27,6 +27,8 @@ func newStateCollector(opts Options) *stateCollector {
 			"Accepted flows without progress whose clients are outside the cluster: counted, never reported.", nil, nil),
 		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
 			"Idle flows that still point at a backend that is gone and have not noticed.", nil, nil),
+		stale: prometheus.NewDesc("tcpstuck_stale_conntrack_entries",
+			"Conntrack entries that lead to a deleted backend and have outlived their flows, as of the last slow round.", nil, nil),
 		closing: prometheus.NewDesc("tcpstuck_closing_flows",
 			"Flows without progress that have only a FIN outstanding: counted, never reported.", nil, nil),
 		sourceUp: prometheus.NewDesc("tcpstuck_source_up",
@@ -45,7 +47,7 @@ func newStateCollector(opts Options) *stateCollector {
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.suspects, c.externalServer, c.closing, c.atRisk, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
+		c.suspects, c.externalServer, c.closing, c.atRisk, c.stale, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
 	} {
 		ch <- d
 	}
@@ -62,6 +64,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.externalServer, float64(muted[flow.MuteExternalClient]))
 	gauge(c.closing, float64(muted[flow.MuteClosing]))
 	gauge(c.atRisk, float64(halfOpen(findings)))
+	gauge(c.stale, float64(len(c.opts.Reader.Stale())))
 
 	// A source that nobody watches has no series: 0 would page for ever.
 	for _, h := range c.opts.Reader.Health() {

@@ -93,4 +93,6 @@ type Reader interface {
 	Suspects() int
 	// Health returns every source's health.
 	Health() []Health
+	// Stale returns the conntrack entries that outlived their flows.
+	Stale() []StaleEntry
 }

@@ -272,6 +272,7 @@ func (i *Inspector) tick(ctx context.Context) {
 	if now.Sub(i.sweptAt) >= slowSweep && i.sweeps.allows(now) {
 		i.sweep()
 		i.seekTranslation(ctx)
+		i.checkStale(ctx)
 		swept = true
 	}
 	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {

@@ -564,3 +564,21 @@ func TestNoEntryWhereNothingIsTranslatedIsUnknown(t *testing.T) {
 		t.Error(verdict(e))
 	}
 }
+
+func TestAnEntryThatOutlivedItsFlowIsStale(t *testing.T) {
+	n := start(t, nil)
+	n.replace(without())
+	s := hung()
+	n.kernel.retransmits(s)
+	n.await(flow.EventStuck)
+	n.kernel.change(func() { clear(n.kernel.sockets) })
+	n.kernel.records <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT), Unacknowledged: 6}}
+	n.await(flow.EventEnded)
+	var stale []flow.StaleEntry
+	for deadline := time.Now().Add(20 * time.Second); len(stale) == 0 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		stale = n.store.Stale()
+	}
+	if len(stale) != 1 || stale[0].Client != local || stale[0].Backend != server || stale[0].Pod != "server-1" {
+		t.Errorf("stale entries %+v, want the one of the flow that ended", stale)
+	}
+}

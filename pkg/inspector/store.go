@@ -19,6 +19,7 @@ type Store struct {
 	ended    []file // oldest first
 	suspects int
 	health   []flow.Health
+	stale    []flow.StaleEntry
 }
 
 // NewStore returns an empty store of findings on this node, as of this boot;
@@ -74,6 +75,20 @@ func (s *Store) Health() []flow.Health {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.health)
+}
+
+// Stale returns the conntrack entries that outlived their flows, as of the
+// last slow round.
+func (s *Store) Stale() []flow.StaleEntry {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.stale)
+}
+
+func (s *Store) setStale(entries []flow.StaleEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = entries
 }
 
 func (s *Store) compose(files []file) []flow.Finding {
