@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* inet_sock_set_state at CLOSE ends an episode, whatever the way to die. The
- * write queue is purged by then, the sequence numbers are not.
+/* inet_sock_set_state at CLOSE ends an episode, whatever the way to die, and
+ * counts the bytes that die with any socket.
  */
-#include "episode.h"
+#include "selfreset.h"
+
+/* close(2) of a socket with unread data runs in the task that closes it, so
+ * that one is its owner; every other end may come out of an interrupt.
+ */
+static __always_inline void closer(struct reading *r)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (task->flags & PF_KTHREAD)
+		return;
+	r->pid = task->tgid;
+	r->fd = -1;
+	bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
+	r->flags |= FLAG_OWNED;
+}
 
 SEC("tp_btf/inet_sock_set_state")
 int set_state(__u64 *ctx)
@@ -10,6 +25,8 @@ int set_state(__u64 *ctx)
 	struct sock *sk = (struct sock *)ctx[0];
 	int oldstate = (int)ctx[1];
 	int newstate = (int)ctx[2];
+	struct episode none = {};
+	struct loss_of l = {};
 	struct tcp_sock *tp;
 	struct reading *r;
 	struct episode *e;
@@ -18,19 +35,33 @@ int set_state(__u64 *ctx)
 		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
-	if (!e || !e->known)
-		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
+	measure(&l, sk, tp, oldstate);
+	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+	if (!e || !e->known) {
+		if (l.reason == LOSS_NONE)
+			return 0;
+		if (!within_limit(bpf_ktime_get_ns())) {
+			expect_answer(sk, oldstate, &l, false);
+			return 0;
+		}
+	}
+	expect_answer(sk, oldstate, &l, true);
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_LOST_RING);
 		return 0;
 	}
+	if (!e)
+		e = &none;
 	read_socket(r, sk, tp, e, READING_ENDED);
 	r->state = oldstate;
+	r->loss = l.reason;
+	r->unread = l.unread;
+	if (l.reason == LOSS_CLOSED_UNREAD)
+		closer(r);
 	bpf_ringbuf_submit(r, 0);
 	return 0;
 }

@@ -245,6 +245,8 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->backoff = icsk->icsk_backoff;
 	r->probes_out = icsk->icsk_probes_out;
 	r->pending = icsk->icsk_pending;
+	r->unread = 0;
+	r->loss = LOSS_NONE;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 }
 

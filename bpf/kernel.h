@@ -35,6 +35,20 @@
 
 /* sk_shutdown */
 #define RCV_SHUTDOWN 1
+#define SHUTDOWN_MASK 3
+
+/* Where a FIN was sent or received, and the errnos with which a socket dies. */
+#define TCP_FIN_WAIT1 4
+#define TCP_CLOSE_WAIT 8
+#define TCP_LAST_ACK 9
+#define TCP_CLOSING 11
+#define EPIPE 32
+#define ECONNRESET 104
+#define ETIMEDOUT 110
+#define ECONNREFUSED 111
+
+/* task_struct.flags */
+#define PF_KTHREAD 0x00200000
 
 /* icsk_pending */
 #define ICSK_TIME_NONE 0
@@ -165,6 +179,7 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 packets_out;
 	__u32 rcv_nxt;
+	__u32 copied_seq;
 	__u32 rcv_tstamp;
 	__u32 retrans_stamp;
 	__u32 keepalive_time;
@@ -191,6 +206,7 @@ struct file;
 
 struct task_struct {
 	int tgid;
+	unsigned int flags;
 	char comm[16];
 };
 

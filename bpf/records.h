@@ -11,7 +11,25 @@
 enum reading_kind {
 	READING_SUSPECT = 1,   /* something is outstanding and nothing moves */
 	READING_RECOVERED = 2, /* it moved since user space was told */
-	READING_ENDED = 3,     /* it went to CLOSE; from_state, err and reset tell how */
+	READING_ENDED = 3,     /* it went to CLOSE; state, err and loss tell how */
+	READING_ANSWERED = 5,  /* cookie and loss alone: it answered what killed it with a reset */
+};
+
+/* Why bytes died with a socket. */
+enum loss {
+	LOSS_NONE, /* none did, or its owner or an administrator wanted that */
+	LOSS_TIMED_OUT,
+	LOSS_RESET_BY_PEER,
+	LOSS_CLOSED_UNREAD,
+	LOSS_DATA_AFTER_CLOSE,
+	LOSSES,
+};
+
+/* What died of one reason. */
+struct loss_total {
+	__u64 closes;
+	__u64 unsent;         /* bytes, certainly lost */
+	__u64 unacknowledged; /* bytes, sent and perhaps delivered */
 };
 
 enum reading_flag {
@@ -59,6 +77,7 @@ struct reading {
 	__s32 send_err; /* of the last failed (re)transmission, negative errno */
 	__s32 err;      /* sk_err */
 	__s32 soft_err; /* sk_err_soft */
+	__u32 unread;   /* of an ended socket: bytes received that nobody read */
 	char comm[16];
 	__u16 local_port;
 	__u16 remote_port;
@@ -78,7 +97,8 @@ struct reading {
 	__u8 keepalive_probes;    /* the socket's own, else its namespace's */
 	__u8 timer_level;         /* of the timer wheel, where the armed timer waits */
 	__u8 keepalive_level;
-	__u8 pad[4];
+	__u8 loss; /* of an ended socket: enum loss */
+	__u8 pad[7];
 };
 
 /* A listening socket, so that accepted ones can be told from connected ones. */
@@ -98,6 +118,7 @@ enum counter {
 	COUNT_FAILED,
 	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
 	COUNT_LOST_STORAGE, /* episodes that found no memory */
+	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many a second */
 	COUNT_MPTCP,        /* RTOs of MPTCP subflows, which are never reported */
 	COUNTERS,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The kernel side of tcpstuck: two tracepoints, an optional third, and two
+/* The kernel side of tcpstuck: two tracepoints, two optional ones, and two
  * iterators. Each file below is one of them and reads on one screen.
  */
 #include "retransmit.h"
@@ -12,7 +12,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Go's names for these are generated from BTF, which keeps only what is used. */
 const enum reading_kind *btf_reading_kind __attribute__((unused));
 const enum reading_flag *btf_reading_flag __attribute__((unused));
+const enum loss *btf_loss __attribute__((unused));
 const enum counter *btf_counter __attribute__((unused));
 const struct reading *btf_reading __attribute__((unused));
+const struct loss_total *btf_loss_total __attribute__((unused));
 const struct listener *btf_listener __attribute__((unused));
 const struct gone_key *btf_gone_key __attribute__((unused));

@@ -31,6 +31,7 @@ func busyKernel() kernel {
 	return kernel{counters: flow.KernelCounters{
 		Retransmissions: map[flow.RetransmissionKind]uint64{flow.KindTimeout: 7, flow.KindTailLossProbe: 2},
 		Lost:            map[flow.LossStage]uint64{flow.StageRing: 3},
+		Losses:          map[flow.LossReason]flow.Losses{flow.LostClosedUnread: {Closes: 2, Unsent: 46336, Unacknowledged: 64088}},
 		Programs: []flow.Program{
 			{Name: "tcp_retransmit_skb", Attached: true, Runs: &runs, RunTime: &took, RecursionMisses: &misses},
 			{Name: "tcp_receive_reset"},
@@ -107,10 +108,8 @@ func TestUnreadableKernelCountersAreAbsent(t *testing.T) {
 
 func TestPublish(t *testing.T) {
 	timedOut := flowtest.Ended()
-	reset := flowtest.Ended()
-	reset.Outcome, reset.Unsent, reset.Unacknowledged = flow.Reset, 0, 9
-	empty := flowtest.Ended()
-	empty.Unsent, empty.Unacknowledged = 0, 0
+	truncated := flowtest.Ended()
+	truncated.Symptom, truncated.Cause, truncated.Outcome = flow.Truncated, flow.ClosedUnread, flow.Closed
 	recovered := flowtest.Calico()
 	recovered.Outcome, recovered.EndedAt = flow.Recovered, recovered.Since.Add(time.Minute)
 	unseen := flowtest.Ended()
@@ -131,24 +130,19 @@ func TestPublish(t *testing.T) {
 		{"timed out", flow.Event{Type: flow.EventEnded, Flow: &timedOut}, []string{
 			`tcpstuck_flows_ended_total{outcome="TimedOut"} 1`,
 			`tcpstuck_flow_stuck_seconds_sum{outcome="TimedOut"} 960`,
-			`tcpstuck_lost_bytes_total{certainty="unsent",reason="timed_out"} 2048`,
-			`tcpstuck_lost_bytes_total{certainty="unacknowledged",reason="timed_out"} 6`,
-			`tcpstuck_lossy_closes_total{reason="timed_out"} 1`,
-		}, nil},
-		{"reset", flow.Event{Type: flow.EventEnded, Flow: &reset}, []string{
-			`tcpstuck_lost_bytes_total{certainty="unsent",reason="reset_by_peer"} 0`,
-			`tcpstuck_lost_bytes_total{certainty="unacknowledged",reason="reset_by_peer"} 9`,
-			`tcpstuck_lossy_closes_total{reason="reset_by_peer"} 1`,
-		}, nil},
-		{"timed out with nothing in it", flow.Event{Type: flow.EventEnded, Flow: &empty}, []string{
-			`tcpstuck_flows_ended_total{outcome="TimedOut"} 1`,
+			// The kernel side counts what was lost, and only once.
+			`tcpstuck_lost_bytes_total{certainty="unsent",reason="timed_out"} 0`,
 			`tcpstuck_lossy_closes_total{reason="timed_out"} 0`,
 		}, nil},
-		{"recovered loses nothing", flow.Event{Type: flow.EventRecovered, Flow: &recovered}, []string{
+		{"data lost is found and ended at once", flow.Event{Type: flow.EventDataLost, Flow: &truncated}, []string{
+			`tcpstuck_flows_found_total{cause="ClosedUnread",symptom="Truncated"} 1`,
+			`tcpstuck_flows_ended_total{outcome="Closed"} 1`,
+			`tcpstuck_flow_stuck_seconds_count{outcome="Closed"} 0`,
+		}, nil},
+		{"recovered", flow.Event{Type: flow.EventRecovered, Flow: &recovered}, []string{
 			`tcpstuck_flows_ended_total{outcome="Recovered"} 1`,
 			`tcpstuck_flow_stuck_seconds_bucket{outcome="Recovered",le="30"} 0`,
 			`tcpstuck_flow_stuck_seconds_bucket{outcome="Recovered",le="60"} 1`,
-			`tcpstuck_lost_bytes_total{certainty="unacknowledged",reason="timed_out"} 0`,
 		}, nil},
 		{"an end that was not seen", flow.Event{Type: flow.EventEnded, Flow: &unseen}, []string{
 			`tcpstuck_flows_ended_total{outcome="Unknown"} 1`,

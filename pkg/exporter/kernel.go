@@ -6,12 +6,19 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
+// The values of the certainty label of tcpstuck_lost_bytes_total.
+const (
+	certaintyUnsent         = "unsent"
+	certaintyUnacknowledged = "unacknowledged"
+)
+
 // kernelCollector shows what the kernel side counts. When its counters
 // cannot be read they are absent from the scrape, never zero.
 type kernelCollector struct {
 	opts Options
 
 	retransmissions, lost, attached *prometheus.Desc
+	lostBytes, lossyCloses          *prometheus.Desc
 	runTime, runs, recursionMisses  *prometheus.Desc
 }
 
@@ -22,7 +29,11 @@ func newKernelCollector(opts Options) *kernelCollector {
 		retransmissions: prometheus.NewDesc("tcpstuck_retransmissions_total",
 			"Retransmissions of every flow of the node, healthy ones included.", []string{"kind"}, nil),
 		lost: prometheus.NewDesc("tcpstuck_records_lost_total",
-			"Records of the kernel side that were lost, by stage. A resync makes good for them.", []string{"stage"}, nil),
+			"Records of the kernel side that were lost, by stage. A resync makes good for them. limited: lossy closes that were counted and not told, because there were too many a second.", []string{"stage"}, nil),
+		lostBytes: prometheus.NewDesc("tcpstuck_lost_bytes_total",
+			"Bytes that died with a socket, of every flow of the node. Unsent ones are certainly lost, unacknowledged ones were sent and perhaps delivered.", []string{"reason", "certainty"}, nil),
+		lossyCloses: prometheus.NewDesc("tcpstuck_lossy_closes_total",
+			"Sockets that died with bytes in them, by reason.", []string{"reason"}, nil),
 		attached: prometheus.NewDesc("tcpstuck_attached",
 			"1 while a kernel program is attached.", program, nil),
 		runTime: prometheus.NewDesc("tcpstuck_bpf_run_seconds_total",
@@ -36,7 +47,7 @@ func newKernelCollector(opts Options) *kernelCollector {
 
 // Describe implements prometheus.Collector.
 func (c *kernelCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.retransmissions, c.lost, c.attached, c.runTime, c.runs, c.recursionMisses} {
+	for _, d := range []*prometheus.Desc{c.retransmissions, c.lost, c.lostBytes, c.lossyCloses, c.attached, c.runTime, c.runs, c.recursionMisses} {
 		ch <- d
 	}
 }
@@ -48,14 +59,20 @@ func (c *kernelCollector) Collect(ch chan<- prometheus.Metric) {
 		c.opts.Log.Warn("Cannot read the kernel side's counters", "err", err)
 		return
 	}
-	counter := func(d *prometheus.Desc, v float64, label string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, label)
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 	}
 	for _, kind := range flow.RetransmissionKinds() {
 		counter(c.retransmissions, float64(counters.Retransmissions[kind]), string(kind))
 	}
 	for _, stage := range flow.LossStages() {
 		counter(c.lost, float64(counters.Lost[stage]), string(stage))
+	}
+	for _, reason := range flow.LossReasons() {
+		l := counters.Losses[reason]
+		counter(c.lossyCloses, float64(l.Closes), string(reason))
+		counter(c.lostBytes, float64(l.Unsent), string(reason), certaintyUnsent)
+		counter(c.lostBytes, float64(l.Unacknowledged), string(reason), certaintyUnacknowledged)
 	}
 	for _, p := range counters.Programs {
 		ch <- prometheus.MustNewConstMetric(c.attached, prometheus.GaugeValue, number(p.Attached), p.Name)

@@ -56,17 +56,22 @@ const (
 	StageStorage LossStage = "storage" // no socket storage could be made
 	StageQueue   LossStage = "queue"   // the agent's own queue was full
 	StageDecode  LossStage = "decode"  // a record could not be read
+	// StageLimited counts the ends with a loss that were counted and not
+	// told, because there were too many in that second. No resync makes good
+	// for them, and none is needed.
+	StageLimited LossStage = "limited"
 )
 
 // LossStages returns every stage.
 func LossStages() []LossStage {
-	return []LossStage{StageRing, StageStorage, StageQueue, StageDecode}
+	return []LossStage{StageRing, StageStorage, StageQueue, StageDecode, StageLimited}
 }
 
 // KernelCounters is what the kernel side has counted since it was loaded.
 type KernelCounters struct {
 	Retransmissions map[RetransmissionKind]uint64
 	Lost            map[LossStage]uint64
+	Losses          map[LossReason]Losses // of every socket, suspect or not; exact
 	Programs        []Program
 }
 

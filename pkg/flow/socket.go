@@ -151,8 +151,8 @@ type Socket struct {
 // AtRisk returns how many bytes an application can still lose.
 func (s Socket) AtRisk() uint32 { return s.Unacknowledged + s.Unsent }
 
-// End is how a socket that was a suspect left, as the kernel's transition to
-// CLOSE showed it.
+// End is how a socket left that was a suspect or lost bytes, as the kernel's
+// transition to CLOSE showed it.
 type End struct {
 	ID             ID
 	NetNS          uint32
@@ -168,6 +168,9 @@ type End struct {
 	Unacknowledged uint32 // sent, perhaps delivered
 	Timeouts       int
 	Since          time.Time
+	Loss           LossReason // why its bytes died; empty where none did
+	Unread         uint32     // bytes that it had received and nobody read
+	Last           Socket     // all of the reading
 }
 
 // Listener is a listening TCP socket: the address that accepted sockets share.

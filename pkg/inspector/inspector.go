@@ -293,8 +293,10 @@ func (i *Inspector) lostRecords() bool {
 		return false
 	}
 	var sum uint64
-	for _, n := range c.Lost {
-		sum += n
+	for stage, n := range c.Lost {
+		if stage != flow.StageLimited {
+			sum += n
+		}
 	}
 	lost := sum > i.lost
 	i.lost = sum

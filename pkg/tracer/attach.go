@@ -28,6 +28,7 @@ func attachments() []attachment {
 		{program: tcpstuckProgRetransmit, tracepoint: "tcp_retransmit_skb", needs: "it shows retransmissions; Linux 5.12 and later have it with BTF"},
 		{program: tcpstuckProgSetState, tracepoint: "inet_sock_set_state", needs: "it shows how a connection ends; Linux 5.12 and later have it with BTF"},
 		{program: tcpstuckProgReceiveReset, tracepoint: "tcp_receive_reset", optional: true, needs: "without it a reset whose errno equals an earlier soft error reads as a time-out"},
+		{program: tcpstuckProgSendReset, tracepoint: "tcp_send_reset", optional: true, needs: "without it data that comes in after a close reads as a reset by the peer"},
 		{program: tcpstuckProgSnapshot, iterator: true, needs: "it reads all suspects; Linux 5.12 and later have it"},
 		{program: tcpstuckProgSweepFiles, iterator: true, needs: "it finds owners and listeners; Linux 5.12 and later have it"},
 	}

@@ -30,11 +30,20 @@ func (t *Tracer) Counters() (flow.KernelCounters, error) {
 	if err != nil {
 		return flow.KernelCounters{}, err
 	}
+	limited, err := t.counter(tcpstuckCounterCOUNT_LIMITED)
+	if err != nil {
+		return flow.KernelCounters{}, err
+	}
+	losses, err := t.losses()
+	if err != nil {
+		return flow.KernelCounters{}, err
+	}
 	return flow.KernelCounters{
-		Retransmissions: retransmissions,
+		Retransmissions: retransmissions, Losses: losses,
 		Lost: map[flow.LossStage]uint64{
 			flow.StageRing: ring, flow.StageStorage: storage,
 			flow.StageQueue: t.queueLost.Load(), flow.StageDecode: t.decodeLost.Load(),
+			flow.StageLimited: limited,
 		},
 		Programs: t.programs(),
 	}, nil

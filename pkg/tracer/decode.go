@@ -24,7 +24,9 @@ const (
 // Record is what the ring buffer brings: exactly one field is set.
 type Record struct {
 	Suspect *flow.Socket // the first RTO without progress
-	End     *flow.End    // a suspect that went to CLOSE
+	End     *flow.End    // a suspect, or a socket with bytes in it, that went to CLOSE
+
+	answered flow.ID // it ended before, by its own reset; never delivered
 }
 
 func decodeReading(raw []byte) (tcpstuckReading, error) {
@@ -56,6 +58,9 @@ func decodeRecord(raw []byte, c clock) (Record, error) {
 	r, err := decodeReading(raw)
 	if err != nil {
 		return Record{}, err
+	}
+	if r.Kind == uint8(tcpstuckReadingKindREADING_ANSWERED) {
+		return Record{answered: flow.ID(r.Cookie)}, nil
 	}
 	if r.Kind == uint8(tcpstuckReadingKindREADING_ENDED) {
 		e := end(r, c)
@@ -122,6 +127,7 @@ func end(r tcpstuckReading, c clock) flow.End {
 		Err: int(r.Err), SoftErr: s.SoftErr, ResetReceived: has(r, tcpstuckReadingFlagFLAG_RESET),
 		Orphan: s.Orphan, MPTCP: s.MPTCP, Unsent: s.Unsent, Unacknowledged: s.Unacknowledged,
 		Timeouts: s.Timeouts, Since: since(r, s, c),
+		Loss: lossReason(r.Loss), Unread: r.Unread, Last: s,
 	}
 }
 

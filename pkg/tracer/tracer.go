@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // Options are the knobs of the kernel side. Zero values are the defaults.
@@ -36,6 +39,10 @@ type Options struct {
 	// ForgetRecovered is how long a snapshot keeps showing a flow that made
 	// progress; 1 min by default.
 	ForgetRecovered time.Duration
+	// LossRecords is how many sockets a second that were no suspects and die
+	// with bytes in them are told of; the others are counted only. 20 by
+	// default.
+	LossRecords uint32
 	// QueueLength is how many decoded records wait for the reader; 8192 by
 	// default.
 	QueueLength int
@@ -51,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ForgetRecovered == 0 {
 		o.ForgetRecovered = time.Minute
+	}
+	if o.LossRecords == 0 {
+		o.LossRecords = 20
 	}
 	if o.QueueLength == 0 {
 		o.QueueLength = 8192
@@ -74,6 +84,11 @@ type Tracer struct {
 	sweeps  uint32
 	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger
+
+	held held
+
+	resetsMu sync.Mutex
+	resets   flow.Losses // the most that was shown as reset by the peer
 
 	queueLost, decodeLost atomic.Uint64
 }
@@ -140,10 +155,11 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
 	}
 	spec.Maps[tcpstuckMapRecords].MaxEntries = o.RingBytes
 	for name, value := range map[string]any{
-		tcpstuckVarRetransmitHasErr:  truth(n >= 3),
-		tcpstuckVarScoped:            truth(len(o.Scope) > 0),
-		tcpstuckVarRecordIntervalNs:  uint64(o.RecordInterval),
-		tcpstuckVarForgetRecoveredNs: uint64(o.ForgetRecovered),
+		tcpstuckVarRetransmitHasErr:     truth(n >= 3),
+		tcpstuckVarScoped:               truth(len(o.Scope) > 0),
+		tcpstuckVarRecordIntervalNs:     uint64(o.RecordInterval),
+		tcpstuckVarForgetRecoveredNs:    uint64(o.ForgetRecovered),
+		tcpstuckVarLossRecordsPerSecond: o.LossRecords,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)
@@ -175,22 +191,36 @@ func (t *Tracer) Run(ctx context.Context) error {
 	var raw ringbuf.Record
 	for {
 		err := t.ring.ReadInto(&raw)
-		if errors.Is(err, ringbuf.ErrClosed) {
+		switch {
+		case errors.Is(err, ringbuf.ErrClosed):
 			return nil
-		}
-		if err != nil {
+		case err == nil:
+			t.take(raw.RawSample)
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return fmt.Errorf("read the ring buffer: %w", err)
 		}
-		t.deliver(raw.RawSample)
+		for _, record := range t.held.due(time.Now()) {
+			t.deliver(record)
+		}
+		t.ring.SetDeadline(t.held.next())
 	}
 }
 
-func (t *Tracer) deliver(raw []byte) {
+func (t *Tracer) take(raw []byte) {
 	record, err := decodeRecord(raw, now(t.tick))
-	if err != nil {
+	switch {
+	case err != nil:
 		t.decodeLost.Add(1)
-		return
+	case record.answered != 0:
+		t.held.answered(record.answered)
+	case record.End != nil && ambiguous(*record.End) && t.attached(tcpstuckProgSendReset):
+		t.held.hold(record, time.Now())
+	default:
+		t.deliver(record)
 	}
+}
+
+func (t *Tracer) deliver(record Record) {
 	select {
 	case t.records <- record:
 	default:
