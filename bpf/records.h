@@ -11,6 +11,10 @@
 enum reading_kind {
 	READING_SUSPECT = 1,   /* something is outstanding and nothing moves */
 	READING_RECOVERED = 2, /* it moved since user space was told */
+<<<<<<< /work/main/bpf/records.h
+	READING_ENDED = 3,     /* it went to CLOSE; from_state, err and reset tell how */
+	READING_AUDITED = 4,   /* somebody asked for every connection */
+=======
 	READING_ENDED = 3,     /* it went to CLOSE; state, err and loss tell how */
 	READING_ANSWERED = 5,  /* cookie and loss alone: it answered what killed it with a reset */
 };
@@ -30,6 +34,7 @@ struct loss_total {
 	__u64 closes;
 	__u64 unsent;         /* bytes, certainly lost */
 	__u64 unacknowledged; /* bytes, sent and perhaps delivered */
+>>>>>>> /tmp/tmphdlj7x_u/new
 };
 
 enum reading_flag {
@@ -99,6 +104,15 @@ struct reading {
 	__u8 keepalive_level;
 	__u8 loss; /* of an ended socket: enum loss */
 	__u8 pad[7];
+};
+
+/* A connection and how long its owner's calls wait, in jiffies; LONG_MAX: for
+ * ever.
+ */
+struct audited {
+	struct reading reading;
+	__s64 rcvtimeo;
+	__s64 sndtimeo;
 };
 
 /* A listening socket, so that accepted ones can be told from connected ones. */
