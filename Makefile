@@ -15,11 +15,13 @@ PROGRAMS := bin/tcpstuck-agent bin/tcpstuck bin/reproducer bin/echo
 LINTER   := .tools/golangci-lint
 
 # What to test; which scenarios to play (empty: all), in which address families
-# (4 6 mapped), how often; which mutants to try, as a regular expression.
+# (4 6 mapped; empty: each in its own), how often, how many at once; which
+# mutants to try, as a regular expression.
 PACKAGES  ?= ./...
 SCENARIOS ?=
-FAMILIES  ?= 4
+FAMILIES  ?=
 TIMES     ?= 1
+PARALLEL  ?= 4
 MUTANTS   ?= .
 
 .PHONY: help
@@ -49,7 +51,23 @@ test: ## unit and privileged tests; without root it says what was left out (unde
 
 .PHONY: scenarios
 scenarios: build ## play the scenarios and compare the verdicts (root); SCENARIOS="calico lossy" FAMILIES="4 6" TIMES=10
-	$(TOOL) ./tools/scenarios -times $(TIMES) -families "$(FAMILIES)" $(SCENARIOS)
+	$(TOOL) ./tools/scenarios -times $(TIMES) -parallel $(PARALLEL) -families "$(FAMILIES)" $(SCENARIOS)
+
+.PHONY: kube-assets
+kube-assets: .tools/kube/kube-apiserver .tools/kube/etcd ## a Kubernetes API server and etcd for tests, built from Go modules (once, five minutes)
+
+.tools/kube/kube-apiserver: PACKAGE = k8s.io/kubernetes/cmd/kube-apiserver
+.tools/kube/etcd: PACKAGE = go.etcd.io/etcd/server/v3
+
+.tools/kube/kube-apiserver .tools/kube/etcd: tools/kube/go.mod tools/kube/go.sum
+	CGO_ENABLED=0 $(GO) -C tools/kube build -trimpath -buildvcs=false -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4' -o $(CURDIR)/$@ $(PACKAGE)
+
+# Where KUBEBUILDER_ASSETS names a folder, its programs are taken.
+KUBE_TEST = KUBEBUILDER_ASSETS=$(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.tools/kube) $(GO) -C test/kube test -buildvcs=false -count=1
+
+.PHONY: test-kube
+test-kube: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## tests against a real Kubernetes API, started for them (root for the scenarios)
+	$(KUBE_TEST) -timeout 20m ./...
 
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP

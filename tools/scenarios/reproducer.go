@@ -42,23 +42,23 @@ func (o outcome) story() string {
 	return b.String()
 }
 
-// list returns the names of all scenarios.
-func (r reproducer) list(ctx context.Context) ([]string, error) {
+// scenario is what `reproducer list -o json` says of one.
+type scenario struct {
+	Name     string   `json:"name"`
+	Families []string `json:"families"` // in which it is worth playing
+}
+
+// list returns all scenarios.
+func (r reproducer) list(ctx context.Context) ([]scenario, error) {
 	out, err := exec.CommandContext(ctx, r.path, "list", "-o", "json").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the scenarios: %w", err)
 	}
-	var all []struct {
-		Name string `json:"name"`
-	}
+	var all []scenario
 	if err := json.Unmarshal(out, &all); err != nil {
 		return nil, fmt.Errorf("read the list of scenarios: %w", err)
 	}
-	names := make([]string, len(all))
-	for i, s := range all {
-		names[i] = s.Name
-	}
-	return names, nil
+	return all, nil
 }
 
 // run plays one scenario. An error means that it did not end as expected; the
@@ -93,7 +93,7 @@ func (r reproducer) run(ctx context.Context, name, family string) (outcome, erro
 // words returns a verdict as people write it.
 func words(verdict map[string]any) string {
 	var said []string
-	for _, key := range []string{"symptom", "cause", "outcome"} {
+	for _, key := range []string{"symptom", "cause", "outcome", "error"} {
 		if s, _ := verdict[key].(string); s != "" {
 			said = append(said, s)
 		}

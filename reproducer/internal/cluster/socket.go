@@ -18,6 +18,7 @@ type Socket struct {
 	Unsent         uint32        // of these, bytes that never left
 	Retransmitted  uint32        // segments, since the connection was made
 	HeldBack       time.Duration // by the peer's receive window, in all
+	PeerWindow     uint32        // bytes that the peer may be sent
 	RTO            time.Duration
 }
 
@@ -37,7 +38,8 @@ func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, er
 				}
 				found = true
 				s = Socket{
-					State: flow.TCPState(d.InetDiagMsg.State), Unacknowledged: d.InetDiagMsg.WQueue, Unsent: d.TCPInfo.Notsent_bytes,
+					PeerWindow: d.TCPInfo.Snd_wnd,
+					State:      flow.TCPState(d.InetDiagMsg.State), Unacknowledged: d.InetDiagMsg.WQueue, Unsent: d.TCPInfo.Notsent_bytes,
 					Retransmitted: d.TCPInfo.Total_retrans, HeldBack: time.Duration(d.TCPInfo.Rwnd_limited) * time.Microsecond,
 					RTO: time.Duration(d.TCPInfo.Rto) * time.Microsecond,
 				}

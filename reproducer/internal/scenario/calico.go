@@ -19,6 +19,7 @@ func calico() Scenario {
 			"Its route is cut before its FIN could leave, and a blackhole route takes what still comes for it.\n" +
 			"The client's node translates to the dead pod for ever; the client hangs for a quarter of an hour.",
 		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.StaleConntrack},
+		Families:   allFamilies(),
 		stuckAfter: 10 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
 		fault:      forceDeleteServer,
@@ -60,9 +61,14 @@ func (l *Lab) startPairWith(ctx context.Context, server cluster.PodSpec, headles
 }
 
 // startClient starts the client whose flow is watched, on node-a.
-func (l *Lab) startClient(ctx context.Context, interval time.Duration, server string, more ...string) (err error) {
-	args := append([]string{"client", "--interval", interval.String(), "--server", server}, more...)
-	if l.Client, err = l.Cluster.StartPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a", Args: args}); err != nil {
+func (l *Lab) startClient(ctx context.Context, interval time.Duration, server string, more ...string) error {
+	return l.startClientPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a"}, interval, server, more...)
+}
+
+// startClientPod starts it in a pod of another kind.
+func (l *Lab) startClientPod(ctx context.Context, pod cluster.PodSpec, interval time.Duration, server string, more ...string) (err error) {
+	pod.Args = append([]string{"client", "--interval", interval.String(), "--server", server}, more...)
+	if l.Client, err = l.Cluster.StartPod(ctx, pod); err != nil {
 		return err
 	}
 	first := record.Read

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -140,10 +141,11 @@ func errnoNamed(name string) syscall.Errno {
 	return 0
 }
 
-// hasten has the kernel give a pod's connections up after seconds instead of a
-// quarter of an hour.
-func (l *Lab) hasten(p *cluster.Pod) error {
-	return p.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_retries2", "3") })
+// hasten has the kernel give a pod's connections up after that many
+// retransmissions or probes, which takes seconds instead of a quarter of an
+// hour.
+func hasten(p *cluster.Pod, retries int) error {
+	return p.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_retries2", strconv.Itoa(retries)) })
 }
 
 // last returns the last record of a kind; it is zero where there is none.

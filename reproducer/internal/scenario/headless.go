@@ -16,6 +16,7 @@ func headless() Scenario {
 			"The pod is force-deleted and ignores SIGTERM; its route is cut before its FIN could leave.\n" +
 			"Nothing translates the flow, and still the client hangs.",
 		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerDeleted},
+		Families:   allFamilies(),
 		stuckAfter: 10 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, true) },
 		fault:      forceDeleteServer,

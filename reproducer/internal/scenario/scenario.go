@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
 // Scenario is one story and the verdict that it must lead to.
@@ -17,6 +18,9 @@ type Scenario struct {
 	Name     string      `json:"name"`
 	Story    string      `json:"story"`
 	Expected Expectation `json:"expected"`
+	// Families are those in which it is played when nobody asks for others;
+	// nil: IPv4.
+	Families []cluster.Family `json:"families,omitempty"`
 
 	// stuckAfter is the agent's --stuck-after.
 	stuckAfter time.Duration
@@ -31,6 +35,9 @@ type Scenario struct {
 	// prove proves, after a control has passed, that a dead agent would not
 	// have; a brokenClaim says that it would. Optional.
 	prove func(context.Context, *Lab) error
+	// quiet says that the kernel tells nobody of such a flow: a pass over all
+	// sockets has to find it.
+	quiet bool
 	// subject demands that a finding is about the flow that hangs; nil: about
 	// the client's first connection.
 	subject func(*Lab, flow.Finding) error
@@ -77,10 +84,19 @@ func (e Expectation) String() string {
 // All returns every scenario, the controls last.
 func All() []Scenario {
 	return []Scenario{
-		calico(), headless(), nodeDown(), egress(),
+		calico(), headless(), addressReuse(), sameNodeNoEndpoints(), synStale(),
+		userTimeout(), silentSender(), silentSenderL2(),
+		nodeDown(), nodeDownEvicted(), nodeBack(), reject(), deadNeighbour(), pathMTU(), egress(),
+		idleHalfOpen(), halfOpenDownstream(), keepalive(),
+		zeroWindow(), zeroWindowDead(), localBlackhole(), localFilter(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
 		sameNode(), finThrough(), sigtermHandled(), slow(),
 	}
+}
+
+// allFamilies are for the cases that come first.
+func allFamilies() []cluster.Family {
+	return []cluster.Family{cluster.IPv4, cluster.IPv6, cluster.Mapped}
 }
 
 // Find returns a scenario by its name.

@@ -1,0 +1,30 @@
+package scenario
+
+import (
+	"context"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// nodeBack is why nothing that is only silent may be cured.
+func nodeBack() Scenario {
+	return Scenario{
+		Name: "node-back",
+		Story: "A client talks to a ClusterIP; the server's node is cut off from the network.\n" +
+			"The flow is reported; then the node comes back.\n" +
+			"The flow goes on where it was, and that is told, too.",
+		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerUnreachable, Outcome: flow.Recovered},
+		stuckAfter: 3 * time.Second,
+		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
+		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			return l.afterAnswer(ctx, func() error { return l.Cluster.Cut(l.Server.Node.Machine) })
+		},
+		aftermath: func(ctx context.Context, l *Lab) error {
+			if err := l.Cluster.Restore(l.Server.Node.Machine); err != nil {
+				return err
+			}
+			return l.AfterAnswer(ctx, 1)
+		},
+	}
+}
