@@ -11,11 +11,8 @@
 enum reading_kind {
 	READING_SUSPECT = 1,   /* something is outstanding and nothing moves */
 	READING_RECOVERED = 2, /* it moved since user space was told */
-<<<<<<< /work/main/bpf/records.h
-	READING_ENDED = 3,     /* it went to CLOSE; from_state, err and reset tell how */
-	READING_AUDITED = 4,   /* somebody asked for every connection */
-=======
 	READING_ENDED = 3,     /* it went to CLOSE; state, err and loss tell how */
+	READING_AUDITED = 4,   /* somebody asked for every connection */
 	READING_ANSWERED = 5,  /* cookie and loss alone: it answered what killed it with a reset */
 };
 
@@ -34,7 +31,6 @@ struct loss_total {
 	__u64 closes;
 	__u64 unsent;         /* bytes, certainly lost */
 	__u64 unacknowledged; /* bytes, sent and perhaps delivered */
->>>>>>> /tmp/tmphdlj7x_u/new
 };
 
 enum reading_flag {

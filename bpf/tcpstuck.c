@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-<<<<<<< /work/main/bpf/tcpstuck.c
-/* The kernel side of tcpstuck: two tracepoints, an optional third, and three
-=======
-/* The kernel side of tcpstuck: two tracepoints, two optional ones, and two
->>>>>>> /tmp/tmpeesul48f/new
+/* The kernel side of tcpstuck: two tracepoints, two optional ones, and three
  * iterators. Each file below is one of them and reads on one screen.
  */
 #include "retransmit.h"
@@ -20,10 +16,7 @@ const enum reading_flag *btf_reading_flag __attribute__((unused));
 const enum loss *btf_loss __attribute__((unused));
 const enum counter *btf_counter __attribute__((unused));
 const struct reading *btf_reading __attribute__((unused));
-<<<<<<< /work/main/bpf/tcpstuck.c
 const struct audited *btf_audited __attribute__((unused));
-=======
 const struct loss_total *btf_loss_total __attribute__((unused));
->>>>>>> /tmp/tmpeesul48f/new
 const struct listener *btf_listener __attribute__((unused));
 const struct gone_key *btf_gone_key __attribute__((unused));

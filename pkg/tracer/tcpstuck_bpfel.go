@@ -30,9 +30,23 @@ const (
 	tcpstuckCounterCOUNT_FAILED          tcpstuckCounter = 4
 	tcpstuckCounterCOUNT_LOST_RING       tcpstuckCounter = 5
 	tcpstuckCounterCOUNT_LOST_STORAGE    tcpstuckCounter = 6
-	tcpstuckCounterCOUNT_MPTCP           tcpstuckCounter = 7
-	tcpstuckCounterCOUNTERS              tcpstuckCounter = 8
+	tcpstuckCounterCOUNT_LIMITED         tcpstuckCounter = 7
+	tcpstuckCounterCOUNT_MPTCP           tcpstuckCounter = 8
+	tcpstuckCounterCOUNTERS              tcpstuckCounter = 9
 )
+
+type tcpstuckDying struct {
+	_      structs.HostLayout
+	Cookie uint64
+	Told   uint64
+	Loss   struct {
+		_              structs.HostLayout
+		Reason         tcpstuckLoss
+		Unsent         uint32
+		Unacknowledged uint32
+		Unread         uint32
+	}
+}
 
 type tcpstuckEpisode struct {
 	_           structs.HostLayout
@@ -71,6 +85,24 @@ type tcpstuckListener struct {
 	Pad       uint8
 }
 
+type tcpstuckLoss uint32
+
+const (
+	tcpstuckLossLOSS_NONE             tcpstuckLoss = 0
+	tcpstuckLossLOSS_TIMED_OUT        tcpstuckLoss = 1
+	tcpstuckLossLOSS_RESET_BY_PEER    tcpstuckLoss = 2
+	tcpstuckLossLOSS_CLOSED_UNREAD    tcpstuckLoss = 3
+	tcpstuckLossLOSS_DATA_AFTER_CLOSE tcpstuckLoss = 4
+	tcpstuckLossLOSSES                tcpstuckLoss = 5
+)
+
+type tcpstuckLossTotal struct {
+	_              structs.HostLayout
+	Closes         uint64
+	Unsent         uint64
+	Unacknowledged uint64
+}
+
 type tcpstuckReading struct {
 	_                 structs.HostLayout
 	Cookie            uint64
@@ -107,6 +139,7 @@ type tcpstuckReading struct {
 	SendErr           int32
 	Err               int32
 	SoftErr           int32
+	Unread            uint32
 	Comm              [16]int8
 	LocalPort         uint16
 	RemotePort        uint16
@@ -126,7 +159,8 @@ type tcpstuckReading struct {
 	KeepaliveProbes   uint8
 	TimerLevel        uint8
 	KeepaliveLevel    uint8
-	Pad               [4]uint8
+	Loss              uint8
+	Pad               [7]uint8
 }
 
 type tcpstuckReadingFlag uint32
@@ -147,36 +181,45 @@ const (
 	tcpstuckReadingKindREADING_RECOVERED tcpstuckReadingKind = 2
 	tcpstuckReadingKindREADING_ENDED     tcpstuckReadingKind = 3
 	tcpstuckReadingKindREADING_AUDITED   tcpstuckReadingKind = 4
+	tcpstuckReadingKindREADING_ANSWERED  tcpstuckReadingKind = 5
 )
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	tcpstuckMapCounters          = "counters"
-	tcpstuckMapEpisodes          = "episodes"
-	tcpstuckMapGone              = "gone"
-	tcpstuckMapRecords           = "records"
-	tcpstuckMapScope             = "scope"
-	tcpstuckProgAuditFiles       = "audit_files"
-	tcpstuckProgReceiveReset     = "receive_reset"
-	tcpstuckProgRetransmit       = "retransmit"
-	tcpstuckProgSetState         = "set_state"
-	tcpstuckProgSnapshot         = "snapshot"
-	tcpstuckProgSweepFiles       = "sweep_files"
-	tcpstuckVarBtfAudited        = "btf_audited"
-	tcpstuckVarBtfCounter        = "btf_counter"
-	tcpstuckVarBtfGoneKey        = "btf_gone_key"
-	tcpstuckVarBtfListener       = "btf_listener"
-	tcpstuckVarBtfReading        = "btf_reading"
-	tcpstuckVarBtfReadingFlag    = "btf_reading_flag"
-	tcpstuckVarBtfReadingKind    = "btf_reading_kind"
-	tcpstuckVarForgetRecoveredNs = "forget_recovered_ns"
-	tcpstuckVarGonePeers         = "gone_peers"
-	tcpstuckVarRecordIntervalNs  = "record_interval_ns"
-	tcpstuckVarRetransmitHasErr  = "retransmit_has_err"
-	tcpstuckVarScoped            = "scoped"
-	tcpstuckVarSweep             = "sweep"
+	tcpstuckMapCounters             = "counters"
+	tcpstuckMapDying                = "dying"
+	tcpstuckMapEpisodes             = "episodes"
+	tcpstuckMapGone                 = "gone"
+	tcpstuckMapLosses               = "losses"
+	tcpstuckMapRecords              = "records"
+	tcpstuckMapScope                = "scope"
+	tcpstuckProgAuditFiles          = "audit_files"
+	tcpstuckProgReceiveReset        = "receive_reset"
+	tcpstuckProgRetransmit          = "retransmit"
+	tcpstuckProgSendReset           = "send_reset"
+	tcpstuckProgSetState            = "set_state"
+	tcpstuckProgSnapshot            = "snapshot"
+	tcpstuckProgSweepFiles          = "sweep_files"
+	tcpstuckVarBtfAudited           = "btf_audited"
+	tcpstuckVarBtfCounter           = "btf_counter"
+	tcpstuckVarBtfGoneKey           = "btf_gone_key"
+	tcpstuckVarBtfListener          = "btf_listener"
+	tcpstuckVarBtfLoss              = "btf_loss"
+	tcpstuckVarBtfLossTotal         = "btf_loss_total"
+	tcpstuckVarBtfReading           = "btf_reading"
+	tcpstuckVarBtfReadingFlag       = "btf_reading_flag"
+	tcpstuckVarBtfReadingKind       = "btf_reading_kind"
+	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
+	tcpstuckVarGonePeers            = "gone_peers"
+	tcpstuckVarLossRecords          = "loss_records"
+	tcpstuckVarLossRecordsPerSecond = "loss_records_per_second"
+	tcpstuckVarLossSecond           = "loss_second"
+	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
+	tcpstuckVarRetransmitHasErr     = "retransmit_has_err"
+	tcpstuckVarScoped               = "scoped"
+	tcpstuckVarSweep                = "sweep"
 )
 
 // loadTcpstuck returns the embedded CollectionSpec for tcpstuck.
@@ -224,6 +267,7 @@ type tcpstuckProgramSpecs struct {
 	AuditFiles   *ebpf.ProgramSpec `ebpf:"audit_files"`
 	ReceiveReset *ebpf.ProgramSpec `ebpf:"receive_reset"`
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
+	SendReset    *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState     *ebpf.ProgramSpec `ebpf:"set_state"`
 	Snapshot     *ebpf.ProgramSpec `ebpf:"snapshot"`
 	SweepFiles   *ebpf.ProgramSpec `ebpf:"sweep_files"`
@@ -234,8 +278,10 @@ type tcpstuckProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckMapSpecs struct {
 	Counters *ebpf.MapSpec `ebpf:"counters"`
+	Dying    *ebpf.MapSpec `ebpf:"dying"`
 	Episodes *ebpf.MapSpec `ebpf:"episodes"`
 	Gone     *ebpf.MapSpec `ebpf:"gone"`
+	Losses   *ebpf.MapSpec `ebpf:"losses"`
 	Records  *ebpf.MapSpec `ebpf:"records"`
 	Scope    *ebpf.MapSpec `ebpf:"scope"`
 }
@@ -244,19 +290,24 @@ type tcpstuckMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckVariableSpecs struct {
-	BtfAudited        *ebpf.VariableSpec `ebpf:"btf_audited"`
-	BtfCounter        *ebpf.VariableSpec `ebpf:"btf_counter"`
-	BtfGoneKey        *ebpf.VariableSpec `ebpf:"btf_gone_key"`
-	BtfListener       *ebpf.VariableSpec `ebpf:"btf_listener"`
-	BtfReading        *ebpf.VariableSpec `ebpf:"btf_reading"`
-	BtfReadingFlag    *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
-	BtfReadingKind    *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
-	ForgetRecoveredNs *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
-	GonePeers         *ebpf.VariableSpec `ebpf:"gone_peers"`
-	RecordIntervalNs  *ebpf.VariableSpec `ebpf:"record_interval_ns"`
-	RetransmitHasErr  *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
-	Scoped            *ebpf.VariableSpec `ebpf:"scoped"`
-	Sweep             *ebpf.VariableSpec `ebpf:"sweep"`
+	BtfAudited           *ebpf.VariableSpec `ebpf:"btf_audited"`
+	BtfCounter           *ebpf.VariableSpec `ebpf:"btf_counter"`
+	BtfGoneKey           *ebpf.VariableSpec `ebpf:"btf_gone_key"`
+	BtfListener          *ebpf.VariableSpec `ebpf:"btf_listener"`
+	BtfLoss              *ebpf.VariableSpec `ebpf:"btf_loss"`
+	BtfLossTotal         *ebpf.VariableSpec `ebpf:"btf_loss_total"`
+	BtfReading           *ebpf.VariableSpec `ebpf:"btf_reading"`
+	BtfReadingFlag       *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
+	BtfReadingKind       *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
+	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
+	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
+	LossRecords          *ebpf.VariableSpec `ebpf:"loss_records"`
+	LossRecordsPerSecond *ebpf.VariableSpec `ebpf:"loss_records_per_second"`
+	LossSecond           *ebpf.VariableSpec `ebpf:"loss_second"`
+	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
+	RetransmitHasErr     *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
+	Scoped               *ebpf.VariableSpec `ebpf:"scoped"`
+	Sweep                *ebpf.VariableSpec `ebpf:"sweep"`
 }
 
 // tcpstuckObjects contains all objects after they have been loaded into the kernel.
@@ -280,8 +331,10 @@ func (o *tcpstuckObjects) Close() error {
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckMaps struct {
 	Counters *ebpf.Map `ebpf:"counters"`
+	Dying    *ebpf.Map `ebpf:"dying"`
 	Episodes *ebpf.Map `ebpf:"episodes"`
 	Gone     *ebpf.Map `ebpf:"gone"`
+	Losses   *ebpf.Map `ebpf:"losses"`
 	Records  *ebpf.Map `ebpf:"records"`
 	Scope    *ebpf.Map `ebpf:"scope"`
 }
@@ -289,8 +342,10 @@ type tcpstuckMaps struct {
 func (m *tcpstuckMaps) Close() error {
 	return _TcpstuckClose(
 		m.Counters,
+		m.Dying,
 		m.Episodes,
 		m.Gone,
+		m.Losses,
 		m.Records,
 		m.Scope,
 	)
@@ -300,19 +355,24 @@ func (m *tcpstuckMaps) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckVariables struct {
-	BtfAudited        *ebpf.Variable `ebpf:"btf_audited"`
-	BtfCounter        *ebpf.Variable `ebpf:"btf_counter"`
-	BtfGoneKey        *ebpf.Variable `ebpf:"btf_gone_key"`
-	BtfListener       *ebpf.Variable `ebpf:"btf_listener"`
-	BtfReading        *ebpf.Variable `ebpf:"btf_reading"`
-	BtfReadingFlag    *ebpf.Variable `ebpf:"btf_reading_flag"`
-	BtfReadingKind    *ebpf.Variable `ebpf:"btf_reading_kind"`
-	ForgetRecoveredNs *ebpf.Variable `ebpf:"forget_recovered_ns"`
-	GonePeers         *ebpf.Variable `ebpf:"gone_peers"`
-	RecordIntervalNs  *ebpf.Variable `ebpf:"record_interval_ns"`
-	RetransmitHasErr  *ebpf.Variable `ebpf:"retransmit_has_err"`
-	Scoped            *ebpf.Variable `ebpf:"scoped"`
-	Sweep             *ebpf.Variable `ebpf:"sweep"`
+	BtfAudited           *ebpf.Variable `ebpf:"btf_audited"`
+	BtfCounter           *ebpf.Variable `ebpf:"btf_counter"`
+	BtfGoneKey           *ebpf.Variable `ebpf:"btf_gone_key"`
+	BtfListener          *ebpf.Variable `ebpf:"btf_listener"`
+	BtfLoss              *ebpf.Variable `ebpf:"btf_loss"`
+	BtfLossTotal         *ebpf.Variable `ebpf:"btf_loss_total"`
+	BtfReading           *ebpf.Variable `ebpf:"btf_reading"`
+	BtfReadingFlag       *ebpf.Variable `ebpf:"btf_reading_flag"`
+	BtfReadingKind       *ebpf.Variable `ebpf:"btf_reading_kind"`
+	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
+	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
+	LossRecords          *ebpf.Variable `ebpf:"loss_records"`
+	LossRecordsPerSecond *ebpf.Variable `ebpf:"loss_records_per_second"`
+	LossSecond           *ebpf.Variable `ebpf:"loss_second"`
+	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
+	RetransmitHasErr     *ebpf.Variable `ebpf:"retransmit_has_err"`
+	Scoped               *ebpf.Variable `ebpf:"scoped"`
+	Sweep                *ebpf.Variable `ebpf:"sweep"`
 }
 
 // tcpstuckPrograms contains all programs after they have been loaded into the kernel.
@@ -322,6 +382,7 @@ type tcpstuckPrograms struct {
 	AuditFiles   *ebpf.Program `ebpf:"audit_files"`
 	ReceiveReset *ebpf.Program `ebpf:"receive_reset"`
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
+	SendReset    *ebpf.Program `ebpf:"send_reset"`
 	SetState     *ebpf.Program `ebpf:"set_state"`
 	Snapshot     *ebpf.Program `ebpf:"snapshot"`
 	SweepFiles   *ebpf.Program `ebpf:"sweep_files"`
@@ -332,6 +393,7 @@ func (p *tcpstuckPrograms) Close() error {
 		p.AuditFiles,
 		p.ReceiveReset,
 		p.Retransmit,
+		p.SendReset,
 		p.SetState,
 		p.Snapshot,
 		p.SweepFiles,
