@@ -40,9 +40,9 @@ type config struct {
 func parse(args []string, version string) (config, error) {
 	var (
 		c     config
-		names      []string
-		scope      []string
-		level      string
+		names []string
+		scope []string
+		level string
 	)
 	app := cli.New("tcpstuck-agent", version, "Finds the TCP connections of this node that make no progress, and says why.")
 	c.web = exporter.Flags(app, ":9797")

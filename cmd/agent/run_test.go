@@ -21,6 +21,7 @@ import (
 func agent(t *testing.T, more ...string) config {
 	t.Helper()
 	privtest.Require(t)
+	nowhere(t)
 	c, err := parse(append([]string{
 		"--web.listen-address=127.0.0.1:0", "--socket=" + filepath.Join(t.TempDir(), "agent.sock"), "--scope-netns=1", "--log-level=error",
 	}, more...), "test")
@@ -31,6 +32,15 @@ func agent(t *testing.T, more ...string) config {
 		c.pageAddress = "127.0.0.1:0"
 	}
 	return c
+}
+
+// nowhere is a place without any Kubernetes.
+func nowhere(t *testing.T) {
+	t.Helper()
+	t.Setenv("HOME", t.TempDir())
+	for _, name := range []string{"KUBECONFIG", "KUBERNETES_SERVICE_HOST"} {
+		t.Setenv(name, "")
+	}
 }
 
 func TestRunAndStop(t *testing.T) {
@@ -73,6 +83,9 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		{"page for everybody", "--page-address=0.0.0.0:0", "loopback"},
 		{"broken cluster state", "--cluster-state=" + broken, "--cluster-state"},
 		{"no cluster state", "--cluster-state=/nowhere/state.yaml", "no such file"},
+		{"broken kubeconfig", "--kubeconfig=" + broken, "--cluster=auto: read kubeconfig"},
+		{"no kubeconfig", "--kubeconfig=/nowhere/config", "no such file"},
+		{"no cluster", "--cluster=kubernetes", "neither in a cluster, nor"},
 		{"events file in no folder", "--events-file=/nowhere/events", "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,6 +96,9 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 			err := run(ctx, args)
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than a line: %v", err)
 			}
 			if _, err := os.Stat(args.socket); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the socket is left behind: %v", err)

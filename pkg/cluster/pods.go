@@ -129,6 +129,17 @@ func (s *State) removePod(p *pod, at time.Time) {
 	s.move(p, nil, at)
 }
 
+// SetWorkload records by what name people know a pod's controller, if the pod
+// is in the list.
+func (s *State) SetWorkload(uid, name, kind string) {
+	s.write(func() {
+		if p := s.podsByID[uid]; p != nil {
+			p.Workload, p.WorkloadKind = s.interned.of(name), s.interned.of(kind)
+			s.touch(p.IPs...)
+		}
+	})
+}
+
 // PodByIP returns the living pod that an address belongs to: never a
 // host-network or a finished one.
 func (s *State) PodByIP(ip netip.Addr) (Pod, bool) {

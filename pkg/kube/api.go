@@ -1,0 +1,106 @@
+package kube
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/klog/v2"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+)
+
+// APIOptions of an API.
+type APIOptions struct {
+	Access Access
+	Node   string // whose pods are watched
+	State  *cluster.State
+	Log    *slog.Logger
+
+	// Silence is after how long without a byte the server is probed; a server
+	// that is gone without a word is noticed in one and a half times that.
+	// 10 s by default.
+	Silence time.Duration
+	// Gap is how long a resource may go unwatched before the source counts as
+	// down; servers end watches regularly, and restart. 10 s by default.
+	Gap time.Duration
+}
+
+// API is a Kubernetes API as the source of the cluster's state. It watches
+// Services, EndpointSlices and the pods of one node. Of other pods, and of
+// Nodes, it reads by name those that the state asks for (cluster.Question).
+type API struct {
+	state    *cluster.State
+	node     string
+	client   *client
+	link     *link
+	jobs     *jobs
+	inquiry  *inquiry
+	services *resource[corev1.Service, corev1.ServiceList, cluster.Service]
+	slices   *resource[discoveryv1.EndpointSlice, discoveryv1.EndpointSliceList, cluster.Slice]
+	pods     *resource[corev1.Pod, corev1.PodList, cluster.Pod]
+}
+
+// OpenAPI prepares the source. It asks nothing: an API that cannot be reached
+// is for Run to wait for.
+func OpenAPI(o APIOptions) (*API, error) {
+	if o.Silence == 0 {
+		o.Silence = 10 * time.Second
+	}
+	if o.Gap == 0 {
+		o.Gap = 10 * time.Second
+	}
+	c, err := newClient(o.Access, o.Silence)
+	if err != nil {
+		return nil, err
+	}
+	o.State.LimitPods(o.Node)
+	l := newLink(o.State, o.Access.Server(), o.Silence, o.Gap, o.Log, "services", "endpointslices", "pods")
+	return &API{
+		state: o.State, node: o.Node, client: c, link: l,
+		jobs: newJobs(c, o.State, o.Log), inquiry: newInquiry(c, o.Node, l.up, o.State, o.Log),
+		services: &resource[corev1.Service, corev1.ServiceList, cluster.Service]{
+			name: "services", client: c.core, params: c.params, convert: Service, link: l,
+			meta:  func(s *corev1.Service) *metav1.ObjectMeta { return &s.ObjectMeta },
+			items: func(all *corev1.ServiceList) ([]corev1.Service, *metav1.ListMeta) { return all.Items, &all.ListMeta },
+		},
+		slices: &resource[discoveryv1.EndpointSlice, discoveryv1.EndpointSliceList, cluster.Slice]{
+			name: "endpointslices", client: c.discovery, params: c.params, convert: Slice, link: l,
+			meta: func(s *discoveryv1.EndpointSlice) *metav1.ObjectMeta { return &s.ObjectMeta },
+			items: func(all *discoveryv1.EndpointSliceList) ([]discoveryv1.EndpointSlice, *metav1.ListMeta) {
+				return all.Items, &all.ListMeta
+			},
+		},
+		pods: &resource[corev1.Pod, corev1.PodList, cluster.Pod]{
+			name: "pods", client: c.core, params: c.params, convert: Pod, link: l,
+			selector: fields.OneTermEqualSelector("spec.nodeName", o.Node).String(),
+			meta:     func(p *corev1.Pod) *metav1.ObjectMeta { return &p.ObjectMeta },
+			items:    func(all *corev1.PodList) ([]corev1.Pod, *metav1.ListMeta) { return all.Items, &all.ListMeta },
+		},
+	}, nil
+}
+
+// Run follows the API until ctx ends: as long as it takes when the API cannot
+// be reached, which it says in the state's health.
+func (a *API) Run(ctx context.Context) error {
+	defer a.client.close()
+	ctx = klog.NewContext(ctx, logr.Discard()) // the link tells of what fails
+	a.state.AskNode(a.node)                    // its addresses are NodePorts'
+	var group errgroup.Group
+	for _, run := range []func(context.Context){
+		a.link.run, a.jobs.run, a.inquiry.run,
+		func(ctx context.Context) { a.services.reflect(ctx, serviceStore(a.state)) },
+		func(ctx context.Context) { a.slices.reflect(ctx, sliceStore(a.state)) },
+		func(ctx context.Context) { a.pods.reflect(ctx, podStore(a.state, a.jobs)) },
+	} {
+		group.Go(func() error { run(ctx); return nil })
+	}
+	return group.Wait()
+}

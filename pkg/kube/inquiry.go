@@ -1,0 +1,218 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+)
+
+const (
+	// A flow waits for an urgent answer. The rest is asked for on the chance
+	// that a flow points there: of a thousand pods that a roll-out replaces,
+	// every node asks for ten, and for one each 5 s.
+	urgentRate, urgentBurst = rate.Limit(20), 20
+	idleRate, idleBurst     = rate.Limit(0.2), 10
+
+	parallel   = 4
+	retryAfter = 2 * time.Second
+	podAge     = 5 * time.Second // how long the word that a pod lives holds
+	keepPod    = time.Minute     // that nobody asks for any more
+	maxPending = 1000
+)
+
+// subject is what a question is about.
+type subject struct {
+	pod  cluster.Key
+	uid  string
+	node string // where pod is empty
+}
+
+// inquiry asks the API what the state wants to know: single objects by name,
+// never a list.
+type inquiry struct {
+	client       *client
+	node         string // whose pods are watched
+	up           func() bool
+	state        *cluster.State
+	log          *slog.Logger
+	urgent, idle *rate.Limiter
+
+	mu      sync.Mutex
+	pending map[subject]cluster.Question // not answered yet
+	alive   map[subject]time.Time        // pods that were there, and when
+	denied  map[string]bool              // resources that were said to be forbidden
+}
+
+func newInquiry(c *client, node string, up func() bool, state *cluster.State, log *slog.Logger) *inquiry {
+	return &inquiry{
+		client: c, node: node, up: up, state: state, log: log,
+		urgent: rate.NewLimiter(urgentRate, urgentBurst), idle: rate.NewLimiter(idleRate, idleBurst),
+		pending: make(map[subject]cluster.Question), alive: make(map[subject]time.Time), denied: make(map[string]bool),
+	}
+}
+
+// run answers until ctx ends.
+func (q *inquiry) run(ctx context.Context) {
+	retry := time.NewTicker(retryAfter)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.state.Questions():
+			q.take(time.Now())
+		case now := <-retry.C:
+			q.forget(now)
+		}
+		q.answer(ctx)
+	}
+}
+
+// take accepts questions that were not answered just now.
+func (q *inquiry) take(now time.Time) {
+	for _, one := range q.state.TakeQuestions() {
+		s := subject{cluster.Key{Namespace: one.Namespace, Name: one.Pod}, one.UID, ""}
+		if one.Pod == "" {
+			s = subject{node: one.Node}
+		}
+		switch {
+		case len(q.pending) >= maxPending:
+			return // what still matters will be asked again
+		case one.Pod == "" && q.state.ReadNode(one.Node, cluster.NodeAge, now):
+		case now.Sub(q.alive[s]) < podAge:
+		case !one.Urgent && !q.idle.AllowN(now, 1):
+		default:
+			q.pending[s] = one
+		}
+	}
+}
+
+// forget drops the pods that nobody asked for in a while.
+func (q *inquiry) forget(now time.Time) {
+	for s, at := range q.alive {
+		if now.Sub(at) >= keepPod {
+			delete(q.alive, s)
+			q.state.ForgetPod(s.pod, s.uid)
+		}
+	}
+}
+
+// answer asks for everything that is pending, while the API answers at all.
+// What fails stays pending.
+func (q *inquiry) answer(ctx context.Context) {
+	if !q.up() {
+		return
+	}
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for s, one := range maps.Clone(q.pending) {
+		if q.urgent.Wait(ctx) != nil {
+			break
+		}
+		group.Go(func() error {
+			err := q.ask(ctx, s, one.Node)
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			if err == nil || q.refused(err) {
+				delete(q.pending, s)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // it returns what its functions do: nil
+}
+
+// refused reports whether asking again is no use, and tells once of each kind
+// of which that is so.
+func (q *inquiry) refused(err error) bool {
+	q.log.Debug("kubernetes API", "err", err)
+	if !apierrors.IsForbidden(err) {
+		return false
+	}
+	var status apierrors.APIStatus
+	kind := ""
+	if errors.As(err, &status) && status.Status().Details != nil {
+		kind = status.Status().Details.Kind
+	}
+	if !q.denied[kind] {
+		q.denied[kind] = true
+		q.log.Warn("the Kubernetes API refuses an answer: what hangs on it stays unknown", "err", err)
+	}
+	return true
+}
+
+func (q *inquiry) ask(ctx context.Context, s subject, node string) error {
+	if s.node != "" {
+		return q.askNode(ctx, s.node)
+	}
+	return q.askPod(ctx, s, node)
+}
+
+// askNode records a Node, or that there is none of that name.
+func (q *inquiry) askNode(ctx context.Context, name string) error {
+	node, err := get[corev1.Node](ctx, q.client.core, "nodes", "", name)
+	switch {
+	case apierrors.IsNotFound(err):
+		q.state.DeleteNode(name, time.Now())
+	case err != nil:
+		return err
+	default:
+		q.state.SetNode(Node(node), time.Now())
+	}
+	return nil
+}
+
+// askPod records a pod, or that it is gone: not found, followed by another of
+// its name, or finished.
+func (q *inquiry) askPod(ctx context.Context, s subject, node string) error {
+	object, err := get[corev1.Pod](ctx, q.client.core, "pods", s.pod.Namespace, s.pod.Name)
+	now := time.Now()
+	switch {
+	case apierrors.IsNotFound(err):
+		return q.gone(ctx, s, node)
+	case err != nil:
+		return err
+	}
+	pod := Pod(object)
+	if s.uid != "" && pod.UID != s.uid {
+		return q.gone(ctx, s, node)
+	}
+	if pod.Node == q.node && !pod.Finished {
+		return nil // it is watched: what is known of it may be newer by now
+	}
+	q.state.SetPod(pod, now)
+	if pod.Finished {
+		q.state.DeletePod(s.pod, pod.UID, now)
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.alive[s] = now
+	return nil
+}
+
+// gone records that a pod is gone. Its Node is asked for first, since the
+// pod's address may have been the Node's, which outlives it.
+func (q *inquiry) gone(ctx context.Context, s subject, node string) error {
+	now := time.Now()
+	if node != "" && !q.state.ReadNode(node, cluster.NodeAge, now) {
+		if err := q.askNode(ctx, node); err != nil {
+			return err
+		}
+	}
+	q.mu.Lock()
+	delete(q.alive, s)
+	q.mu.Unlock()
+	q.state.DeletePod(s.pod, s.uid, now)
+	return nil
+}
