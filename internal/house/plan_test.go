@@ -6,7 +6,7 @@ package house
 var street = [][]string{
 	{"pkg/flow"},
 	{"pkg/deadline", "pkg/cluster"},
-	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube"},
+	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit"},
 	{"pkg/inspector"},
 	{"pkg/report"},
 	{"pkg/exporter", "pkg/events", "pkg/api", "pkg/remedy"},
@@ -18,7 +18,7 @@ var street = [][]string{
 
 // pure names the rooms that compute and do nothing else: no file, no socket,
 // no process.
-var pure = []string{"pkg/flow", "pkg/monitor", "pkg/deadline", "pkg/diagnosis", "pkg/cluster"}
+var pure = []string{"pkg/flow", "pkg/monitor", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit"}
 
 // impure are the packages of the standard library that a pure room has no use
 // for.
@@ -44,5 +44,7 @@ var importers = map[string][]string{
 	"golang.org/x/time":                      {"pkg"},
 	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
 	"k8s.io/client-go":                       {"pkg/kube"},
+	"github.com/go-logr/logr":                {"pkg/kube"}, // it and klog: to take client-go's own log off
+	"k8s.io/klog":                            {"pkg/kube"},
 	"sigs.k8s.io/yaml":                       {"pkg/kube", "reproducer"},
 }
