@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-const row = "%-24s %-6s  %-55s  %-55s  %6s  %7s  %s\n"
+const row = "%-24s %-6s  %-59s  %-59s  %6s  %7s  %s\n"
 
 // runAll runs the command and returns how many runs failed.
 func runAll(ctx context.Context, args []string, out io.Writer) (int, error) {

@@ -49,6 +49,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	flags := flag.NewFlagSet("reproducer run", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the result as one JSON object, and no timeline")
 	keep := flags.Bool("keep", false, "leave everything running until interrupted")
+	full := flags.Bool("full", false, "wait, a quarter of an hour, until the kernel gives the flow up by its defaults")
 	family := flags.String("family", "4", "4, 6 or mapped")
 	bin := flags.String("bin", "", "directory of the programs (default: where this one is)")
 	name, err := parseWithName(flags, args)
@@ -58,6 +59,11 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	s, err := scenario.Find(name)
 	if err != nil {
 		return err
+	}
+	if *full {
+		if s, err = s.Full(); err != nil {
+			return err
+		}
 	}
 	opts, err := options(*bin, *family, out)
 	if err != nil {

@@ -24,7 +24,7 @@ var errUnexpected = errors.New("not as expected")
 
 const usage = `usage:
   reproducer list [-o table|json]
-  reproducer run NAME [--json] [--keep] [--family 4|6|mapped] [--bin DIR]
+  reproducer run NAME [--json] [--keep] [--full] [--family 4|6|mapped] [--bin DIR]
   reproducer demo [--bin DIR]
 
 Needs root. Everything happens in network namespaces of its own.`

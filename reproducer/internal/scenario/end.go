@@ -31,6 +31,8 @@ type End struct {
 	Last  flow.GivesUp `json:"last_predicted"`  // by the last reading before the end
 	Real  time.Time    `json:"real"`
 	Since time.Time    `json:"since"` // when progress stopped
+	// Readings are what was predicted meanwhile, where that was asked for.
+	Readings []Reading `json:"readings,omitempty"`
 }
 
 // judgeEnd waits for the end of the flow that was found, and compares it.
@@ -43,9 +45,15 @@ func (l *Lab) judgeEnd(ctx context.Context, s Scenario, r *Result) error {
 	found := r.Found.Flow
 	waiting, cancel := context.WithTimeout(ctx, patience(found))
 	defer cancel()
-	e, err := l.AwaitEvent(waiting, func(e flow.Event) bool {
-		return e.Flow != nil && e.Flow.ID == found.ID && e.Flow.Ended()
-	})
+	ended := func(e flow.Event) bool { return e.Flow != nil && e.Flow.ID == found.ID && e.Flow.Ended() }
+	var readings []Reading
+	if s.full {
+		var err error
+		if readings, err = l.readUntilEnd(waiting, found, ended); err != nil && waiting.Err() == nil {
+			return err
+		}
+	}
+	e, err := l.AwaitEvent(waiting, ended)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		l.fail(r, "the flow was not seen to end")
 		return nil
@@ -54,7 +62,7 @@ func (l *Lab) judgeEnd(ctx context.Context, s Scenario, r *Result) error {
 		return err
 	}
 	r.Found.Outcome, r.Found.Error = e.Flow.Outcome, e.Flow.Err
-	r.End = &End{First: found.GivesUp, Last: e.Flow.GivesUp, Real: e.Flow.EndedAt, Since: found.Since}
+	r.End = &End{First: found.GivesUp, Last: e.Flow.GivesUp, Real: e.Flow.EndedAt, Since: found.Since, Readings: readings}
 	if err := l.compareEnd(ctx, s, *r.End, *e.Flow); err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -112,7 +120,7 @@ func (l *Lab) comparePrediction(end End, shaken bool) error {
 	if last.Abs() > lastTolerance {
 		return fmt.Errorf("the last prediction is wrong by %s", last)
 	}
-	return nil
+	return compareReadings(end)
 }
 
 // applicationReads demands that the client's own call fails with an errno.

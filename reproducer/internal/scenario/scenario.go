@@ -49,6 +49,8 @@ type Scenario struct {
 	// shaken says that ICMP errors move the kernel's clock while it runs, so
 	// that no prediction of its end is exact.
 	shaken bool
+	// full says that the end takes the kernel's own time (Full).
+	full bool
 	// checkEnd demands more of a flow's end than outcome and error.
 	checkEnd func(*Lab, flow.Finding) error
 }
