@@ -1,0 +1,112 @@
+package inspector_test
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/inspector"
+)
+
+type connections struct {
+	sockets []flow.AuditSocket
+	err     error
+}
+
+func (c connections) Audit() ([]flow.AuditSocket, error) { return c.sockets, c.err }
+
+// pids finds processes in pods.
+type pids map[uint32]flow.Owner
+
+func (p pids) Lookup(pid uint32) (flow.Owner, error) {
+	if o, ok := p[pid]; ok {
+		return o, nil
+	}
+	return flow.Owner{}, errors.New("gone")
+}
+
+// connection is a socket of a process, without any bound.
+func connection(pid uint32, local, remote string, accepted bool) flow.AuditSocket {
+	return flow.AuditSocket{Accepted: accepted, Socket: flow.Socket{
+		ID: flow.ID(pid), PID: pid, Comm: "app", State: flow.Established, Retries2: 15, RTOMax: 2 * time.Minute,
+		Local: netip.MustParseAddrPort(local), Remote: netip.MustParseAddrPort(remote),
+	}}
+}
+
+func TestAuditJoinsOwnersAndPeers(t *testing.T) {
+	now := time.Now()
+	state := cluster.New(cluster.Options{
+		MaxStaleness: time.Minute, Node: "node-a",
+		Names: []cluster.Name{{Prefix: netip.MustParsePrefix("203.0.113.0/24"), Label: "database"}},
+	})
+	state.Replace(cluster.Objects{
+		HasServices: true, HasSlices: true, HasPods: true, HasNodes: true,
+		Services: []cluster.Service{{Namespace: "default", Name: "server", ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.10")}, Ports: []uint16{8000}}},
+		Pods: []cluster.Pod{
+			{Namespace: "default", Name: "client-1", UID: "u1", Node: "node-a", IPs: []netip.Addr{netip.MustParseAddr("192.168.75.2")}, Workload: "client", WorkloadKind: "Deployment", Containers: []cluster.Container{{ID: "c1", Name: "main"}}},
+			{Namespace: "kube-system", Name: "proxy", UID: "u2", Node: "node-a", HostNetwork: true, IPs: []netip.Addr{netip.MustParseAddr("172.16.0.1")}},
+			{Namespace: "web", Name: "front-1", UID: "u3", Node: "node-b", IPs: []netip.Addr{netip.MustParseAddr("192.168.136.9")}, Workload: "front", WorkloadKind: "Deployment"},
+		},
+		Nodes: []cluster.Node{{Name: "node-a", Addrs: []netip.Addr{netip.MustParseAddr("172.16.0.1")}}},
+	}, now)
+	state.SetHealth(true, "", now)
+	a := &inspector.Auditor{
+		Connections: connections{sockets: []flow.AuditSocket{
+			connection(1, "192.168.75.2:43580", "10.96.0.10:8000", false),
+			connection(1, "192.168.75.2:43581", "10.96.0.10:8000", false),
+			connection(2, "172.16.0.1:5000", "203.0.113.9:5432", false),
+			connection(3, "172.16.0.1:5001", "198.51.100.7:443", false),
+			connection(4, "192.168.75.2:80", "192.168.136.9:40000", true),
+			connection(4, "192.168.75.2:80", "198.51.100.8:40001", true),
+			connection(4, "192.168.75.2:80", "198.51.100.9:40002", true),
+			connection(5, "127.0.0.1:80", "127.0.0.1:40001", true),
+		}},
+		Cluster: state, Node: "node-a",
+		Owners: pids{1: {PodUID: "u1", Container: "c1"}, 2: {PodUID: "u2"}, 3: {}},
+	}
+	r, err := a.Audit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Connections int
+		Role        flow.Role
+		Owner       audit.Owner
+		Peer        audit.Peer
+	}
+	var got []row
+	for _, f := range r.Findings {
+		got = append(got, row{f.Connections, f.Role, f.Owner, f.Peer})
+	}
+	ours := audit.Owner{Namespace: "default", Workload: "client", WorkloadKind: "Deployment", Comm: "app"}
+	main := ours
+	main.Container = "main"
+	want := []row{
+		{2, flow.Server, ours, audit.Peer{Class: flow.PeerExternal, Port: 80}},
+		{2, flow.Client, main, audit.Peer{Class: flow.PeerService, Namespace: "default", Service: "server", Port: 8000}},
+		{1, flow.Client, audit.Owner{Comm: "app"}, audit.Peer{Class: flow.PeerExternal, Address: netip.MustParseAddr("198.51.100.7"), Port: 443}},
+		{1, flow.Server, ours, audit.Peer{Class: flow.PeerPod, Namespace: "web", Workload: "front", Port: 80}},
+		{1, flow.Client, audit.Owner{Namespace: "kube-system", Workload: "proxy", Comm: "app"}, audit.Peer{Class: flow.PeerExternal, Name: "database", Port: 5432}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if r.Local != 1 || r.Connections != 8 || r.Node != "node-a" {
+		t.Errorf("%d of %d local, on %s", r.Local, r.Connections, r.Node)
+	}
+}
+
+func TestAuditThatCannotRead(t *testing.T) {
+	broken := errors.New("no iterator")
+	a := &inspector.Auditor{Connections: connections{err: broken}, Cluster: cluster.New(cluster.Options{})}
+	if _, err := a.Audit(); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+}
