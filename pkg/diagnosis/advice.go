@@ -15,14 +15,24 @@ func forGood(format string, args ...any) flow.Advice {
 	return flow.Advice{ForGood: fmt.Sprintf(format, args...)}
 }
 
+// adviseStaleConntrack: deleting the entry cures what still sends. It does
+// nothing for an idle socket, and nothing good while there is no backend to
+// meet.
 func adviseStaleConntrack(e Evidence) []flow.Advice {
-	advice := []flow.Advice{now("%s", e.Conntrack.Entry.DeleteCommand())}
-	if e.Service != nil && e.Service.Backends == 0 {
-		advice = append(advice, now("But first wait until %s has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.", place(e)))
-	} else {
-		advice = append(advice, now("That lets the next retransmission reach a living backend, which resets the connection: its owner reads ECONNRESET and can reconnect. Look again afterwards: where kube-proxy has not yet dropped the dead backend from its rules, the flow is sent there anew."))
+	if Symptom(e.Socket) == flow.HalfOpen {
+		return append(kill(e), bound(e)...)
 	}
-	return append(advice, bound(e)...)
+	remove := now("%s", e.Conntrack.Entry.DeleteCommand())
+	if e.Service != nil && e.Service.Backends == 0 {
+		wait := now("First wait until %s has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.", place(e))
+		return append([]flow.Advice{wait, remove}, bound(e)...)
+	}
+	then := "the next retransmission reach a living backend, which resets the connection: its owner reads ECONNRESET and can reconnect"
+	if e.Socket.State == flow.SynSent {
+		then = "the next SYN reach a living backend: the connection comes about"
+	}
+	look := now("That lets %s. Look again afterwards: where kube-proxy has not yet dropped the dead backend from its rules, the flow is sent there anew.", then)
+	return append([]flow.Advice{remove, look}, bound(e)...)
 }
 
 func advisePeerDeleted(e Evidence) []flow.Advice {
@@ -121,6 +131,9 @@ func literal(a netip.Addr) string {
 func bound(e Evidence) []flow.Advice {
 	if Symptom(e.Socket) == flow.HalfOpen {
 		return []flow.Advice{keepalive(e)}
+	}
+	if e.Socket.State == flow.SynSent {
+		return []flow.Advice{forGood("Give the application a connect timeout of a few seconds, and let it try again; net.ipv4.tcp_syn_retries bounds those that have none.")}
 	}
 	if e.Socket.UserTimeout > 0 {
 		return []flow.Advice{forGood("TCP_USER_TIMEOUT is set to %s, which bounds the wait: shorten it if that is too long.", Duration(e.Socket.UserTimeout))}

@@ -46,7 +46,7 @@ func noRoute(e Evidence, s flow.Symptom) bool {
 func whyNoRoute(e Evidence) string {
 	how := Errno(e.Socket.SoftErr)
 	if e.Host && e.Route != nil && e.Route.Err != "" {
-		how = e.Route.Type + ", " + e.Route.Err
+		how = refusal(*e.Route)
 	}
 	return fmt.Sprintf("routing on this host refuses the way to %s (%s)", e.Target().Addr(), how)
 }

@@ -109,7 +109,15 @@ func whyUntranslated(e Evidence) string {
 func listedAndSilent(e Evidence, _ flow.Symptom) bool { return e.Backend.State == flow.BackendListed }
 
 func whyListedAndSilent(e Evidence) string {
-	return fmt.Sprintf("%s is silent, although it is listed as alive", backendName(e))
+	return fmt.Sprintf("%s is silent, although it is listed as alive%s", backendName(e), nextHop(e))
+}
+
+// nextHop tells of a neighbour that does not answer: the way ends right there.
+func nextHop(e Evidence) string {
+	if e.Route == nil || e.Route.Neighbour != "FAILED" && e.Route.Neighbour != "INCOMPLETE" {
+		return ""
+	}
+	return "; nor does the next hop on the way there answer (its neighbour entry is " + e.Route.Neighbour + ")"
 }
 
 func peerSilent(e Evidence, _ flow.Symptom) bool {
@@ -120,7 +128,7 @@ func whyPeerSilent(e Evidence) string {
 	if e.snat() {
 		return fmt.Sprintf("nothing is heard from %s, a node's address: a client behind its SNAT may stand there", e.Target())
 	}
-	return fmt.Sprintf("nothing is heard from %s, and no cluster record names it: whether it lives is not known here", place(e))
+	return fmt.Sprintf("nothing is heard from %s, and no cluster record names it: whether it lives is not known here%s", place(e), nextHop(e))
 }
 
 func always(Evidence, flow.Symptom) bool { return true }

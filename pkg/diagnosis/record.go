@@ -45,7 +45,7 @@ func kernelAnswer(s flow.Socket) string {
 		parts = append(parts, "a FIN outstanding")
 	}
 	parts = append(parts, count(s.Timeouts, "timeout", "timeouts"))
-	if s.SendWindow == 0 {
+	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake nobody has told one
 		parts = append(parts, "peer's window 0, "+count(s.ProbesOut, "probe", "probes")+" unanswered")
 	}
 	if s.SendErr != 0 {
@@ -113,7 +113,7 @@ func routeAnswer(e Evidence) string {
 	}
 	r := e.Route
 	if r.Err != "" {
-		return fmt.Sprintf("%s (%s)", r.Type, r.Err)
+		return refusal(*r)
 	}
 	answer := r.Type
 	if r.Via.IsValid() {
@@ -126,4 +126,13 @@ func routeAnswer(e Evidence) string {
 		answer += ", next hop " + r.Neighbour
 	}
 	return answer
+}
+
+// refusal says why there is no way: by a route of such a type, or for want of
+// any.
+func refusal(r flow.Route) string {
+	if r.Type == "" {
+		return "no route, " + r.Err
+	}
+	return r.Type + ", " + r.Err
 }

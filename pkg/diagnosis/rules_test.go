@@ -242,6 +242,45 @@ func TestSentenceOfAFlowThatIsOver(t *testing.T) {
 	}
 }
 
+func TestAdviceFitsTheMoment(t *testing.T) {
+	waits, idle, connecting := calico(), calico(), calico()
+	waits.Service = &cluster.ServiceAddress{Namespace: "default", Name: "server"}
+	idle.Socket.PacketsOut, idle.Socket.Pending, idle.Socket.Timeouts, idle.Socket.Retransmits = 0, flow.TimerNone, 0, 0
+	connecting.Socket.State, connecting.Socket.SendWindow = flow.SynSent, 0
+	if first := diagnosis.Judge(waits).Advice[0].Now; !strings.HasPrefix(first, "First wait") {
+		t.Errorf("the warning stands behind the command: %s", first)
+	}
+	if first := diagnosis.Judge(idle).Advice[0].Now; strings.Contains(first, "conntrack -D") || !strings.Contains(first, "ss -K") {
+		t.Errorf("an idle flow is not cured by its entry: %s", first)
+	}
+	v := diagnosis.Judge(connecting)
+	for _, a := range v.Advice {
+		if strings.Contains(a.Now+a.ForGood, "reset") || strings.Contains(a.ForGood, "Keepalive") {
+			t.Errorf("no advice for who connects: %+v", a)
+		}
+	}
+	if kernel := v.Evidence[0].Answer; strings.Contains(kernel, "window") {
+		t.Errorf("a window before the handshake: %s", kernel)
+	}
+}
+
+func TestTheWayEndsAtTheNextHop(t *testing.T) {
+	e := calico()
+	e.Backend.State, e.Route = flow.BackendListed, &flow.Route{Type: "unicast", Interface: "eth0", Neighbour: "FAILED"}
+	if got := diagnosis.Judge(e).Sentence; !strings.Contains(got, "nor does the next hop") {
+		t.Errorf("the next hop is not told: %s", got)
+	}
+	e.Route.Neighbour = "REACHABLE"
+	if got := diagnosis.Judge(e).Sentence; strings.Contains(got, "next hop") {
+		t.Errorf("a next hop that answers: %s", got)
+	}
+	e.Route = &flow.Route{Err: "ENETUNREACH"}
+	all := diagnosis.Judge(e).Evidence
+	if got := all[len(all)-1].Answer; got != "no route, ENETUNREACH" {
+		t.Errorf("no route reads %q", got)
+	}
+}
+
 func TestEvidenceCountsInPlainWords(t *testing.T) {
 	e := calico()
 	e.Socket.Unacknowledged = 1

@@ -31,11 +31,11 @@ func complains(s flow.Symptom) string {
 	case flow.Connecting:
 		return "has been trying to connect to"
 	case flow.ZeroWindow:
-		return "may not send to"
+		return "has not been allowed to send to"
 	case flow.LocalDrop:
-		return "gets nothing out to"
+		return "has got nothing out to"
 	case flow.HalfOpen:
-		return "waits, idle, for"
+		return "has waited, idle, for"
 	}
 	return "has had no acknowledgement from"
 }

@@ -109,11 +109,11 @@ func (i *Inspector) revise(f *file, before diagnosis.Decision) {
 		return
 	}
 	f.backend = f.evidence.Backend.State
-	event := flow.EventRevised
-	if before.Mute != "" && d.Mute == "" {
-		event = flow.EventStuck // nobody was told of it before
+	if before.Mute != "" && d.Mute == "" { // nobody was told of it before
+		i.tell(f, flow.EventStuck, "found stuck: %s · %s", d.Symptom, d.Cause)
+		return
 	}
-	i.tell(f, event, "now judged %s · %s, backend %s", d.Symptom, d.Cause, f.backend)
+	i.tell(f, flow.EventRevised, "now judged %s · %s, backend %s", d.Symptom, d.Cause, f.backend)
 }
 
 // finish closes a flow's file.
