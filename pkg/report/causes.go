@@ -25,7 +25,7 @@ func meaning(c flow.Cause) string {
 	case flow.PathDrop:
 		return "the peer answers, but large segments do not get through"
 	case flow.PeerUnreachable:
-		return "the backend is still listed and does not answer"
+		return "the backend does not answer, and is not known to be dead"
 	case flow.PeerSilent:
 		return "the peer does not answer, and no cluster record names it"
 	case flow.ClosedUnread:

@@ -110,7 +110,7 @@ func (p *page) clock(f flow.Finding) {
 		says += ", retransmission timeout " + exactSpan(f.RTO)
 	}
 	p.item("", says)
-	if f.ZeroWindow {
+	if f.ZeroWindow && f.State != flow.SynSent { // before the handshake nobody has told one
 		p.item("", "the peer's window is closed")
 	}
 	limit := "TCP_USER_TIMEOUT is not set"
@@ -135,6 +135,10 @@ func (p *page) bytes(f flow.Finding) {
 		title, unsent = "Bytes when it ended", "certainly lost"
 	}
 	p.title(title)
+	if f.Unacknowledged == 0 && f.Unsent == 0 {
+		p.item("", "none")
+		return
+	}
 	p.item("", fmt.Sprintf("%s B sent and not acknowledged: perhaps delivered", number(f.Unacknowledged)))
 	p.item("", fmt.Sprintf("%s B not sent yet: %s", number(f.Unsent), unsent))
 	if f.SendBufferUsed > 0 {
