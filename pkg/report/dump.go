@@ -109,7 +109,7 @@ func card(f flow.Finding, now time.Time, width, indent int) string {
 	r := NewRow(f, now)
 	return fmt.Sprintf("%-*s%s\n%*s%s\n",
 		indent, r.ID, pack(path(f, r), " ", width, indent),
-		indent, "", pack([]string{r.Why + " for " + r.Age, r.AtRisk, r.GivesUp}, " · ", width, indent))
+		indent, "", pack([]string{r.Lasted(), r.AtRisk, r.GivesUp}, " · ", width, indent))
 }
 
 // path is who → where → backend, or who ← where for an accepted flow.

@@ -49,7 +49,7 @@ func (p *page) head(f flow.Finding) {
 		state = r.Why
 	}
 	if f.Ended() {
-		state = fmt.Sprintf("%s · %s for %s, then %s", "ended", r.Why, r.Age, ended(f, p.now))
+		state = fmt.Sprintf("ended · %s, then %s", r.Lasted(), ended(f, p.now))
 	}
 	p.b.WriteString(state + "\n")
 	p.b.WriteString(wrap(place(f), p.width, 0) + "\n")

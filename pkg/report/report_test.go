@@ -37,6 +37,7 @@ func TestDump(t *testing.T) {
 		{"nothing", healthy, 100, table},
 		{"counted", counted, 100, table},
 		{"only-ended", view(flowtest.Ended()), 100, table},
+		{"truncated", view(flowtest.Truncated()), 100, table},
 		{"one", view(flowtest.Calico()), 120, table},
 		{"node-80", node, 80, table},
 		{"node-120", node, 120, table},
@@ -63,7 +64,7 @@ func TestExplain(t *testing.T) {
 	recovered.Outcome, recovered.EndedAt = flow.Recovered, recovered.At
 	for name, f := range map[string]flow.Finding{
 		"calico": flowtest.Calico(), "egress": flowtest.Egress(), "unknown": flowtest.Unknown(), "never": flowtest.Never(),
-		"accepted": flowtest.Accepted(), "ended": flowtest.Ended(), "recovered": recovered, "bare": bare,
+		"accepted": flowtest.Accepted(), "ended": flowtest.Ended(), "recovered": recovered, "bare": bare, "truncated": flowtest.Truncated(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -16,7 +16,7 @@ type Row struct {
 	Who     string   // the owner on this node
 	Where   []string // the peer as the socket sees it, then the backend where it is another
 	Why     string   // symptom · cause
-	Age     string   // without progress
+	Age     string   // without progress; empty: it was never stuck
 	AtRisk  string   // what an application can still lose, or has lost
 	GivesUp string   // when the kernel aborts it, or how it ended
 }
@@ -28,10 +28,18 @@ func NewRow(f flow.Finding, now time.Time) Row {
 		Who:     who(f.Local),
 		Where:   where(f, now),
 		Why:     why(f),
-		Age:     span(age(f, now)),
+		Age:     lasted(f, now),
 		AtRisk:  atRisk(f),
 		GivesUp: givesUp(f, now),
 	}
+}
+
+// Lasted says what the flow did and, of one that was stuck, for how long.
+func (r Row) Lasted() string {
+	if r.Age == "" {
+		return r.Why
+	}
+	return r.Why + " for " + r.Age
 }
 
 // age goes on after the finding was last looked at, until it has ended.
@@ -40,6 +48,13 @@ func age(f flow.Finding, now time.Time) time.Duration {
 		return f.Age()
 	}
 	return now.Sub(f.Since)
+}
+
+func lasted(f flow.Finding, now time.Time) string {
+	if f.Symptom == flow.Truncated && f.Since.IsZero() {
+		return ""
+	}
+	return span(age(f, now))
 }
 
 func who(l flow.Local) string {
@@ -134,6 +149,9 @@ func atRisk(f flow.Finding) string {
 	if f.Outcome == flow.Recovered {
 		return "nothing lost"
 	}
+	if f.Symptom == flow.Truncated {
+		return truncated(f)
+	}
 	bytes := uint64(f.Unacknowledged) + uint64(f.Unsent)
 	what := "nothing"
 	if bytes > 0 {
@@ -143,6 +161,18 @@ func atRisk(f flow.Finding) string {
 		return what + " at risk"
 	}
 	return what + " outstanding"
+}
+
+// truncated says what was lost for certain, and what perhaps.
+func truncated(f flow.Finding) string {
+	var lost []string
+	if f.Unsent > 0 {
+		lost = append(lost, size(uint64(f.Unsent))+" lost")
+	}
+	if f.Unacknowledged > 0 {
+		lost = append(lost, size(uint64(f.Unacknowledged))+" perhaps")
+	}
+	return strings.Join(lost, ", ")
 }
 
 func givesUp(f flow.Finding, now time.Time) string {
