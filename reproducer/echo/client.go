@@ -34,6 +34,7 @@ type client struct {
 	requests    int
 	idle        bool
 	stream      int
+	multipath   bool
 	userTimeout time.Duration
 	keepalive   time.Duration
 }
@@ -60,7 +61,7 @@ func (c *client) keep(ctx context.Context) {
 
 func (c *client) connect(ctx context.Context) {
 	c.log.Info("Connecting to server", "remote_addr", c.server)
-	conn, err := dial(ctx, c.family, c.server, c.userTimeout)
+	conn, err := dial(ctx, c.family, c.server, c.userTimeout, c.multipath)
 	if err != nil {
 		c.log.Error("Error connecting to server", "error", err)
 		return

@@ -15,7 +15,7 @@ import (
 // dial connects to address with a socket of the family that was asked for.
 // A mapped one is an IPv6 socket with an IPv4 peer, as dual-stack programs of
 // many languages use them; Go's own dialer never makes one.
-func dial(ctx context.Context, family, address string, userTimeout time.Duration) (net.Conn, error) {
+func dial(ctx context.Context, family, address string, userTimeout time.Duration, multipath bool) (net.Conn, error) {
 	control := func(_, _ string, c syscall.RawConn) error {
 		var err error
 		if e := c.Control(func(fd uintptr) { err = setUserTimeout(int(fd), userTimeout) }); e != nil {
@@ -24,21 +24,26 @@ func dial(ctx context.Context, family, address string, userTimeout time.Duration
 		return err
 	}
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: control}
+	dialer.SetMultipathTCP(multipath)
 	switch family {
 	case "4", "6":
 		return dialer.DialContext(ctx, "tcp"+family, address)
 	case "mapped":
-		return dialMapped(address, userTimeout)
+		return dialMapped(address, userTimeout, multipath)
 	}
 	return nil, fmt.Errorf("unknown family %q", family)
 }
 
-func dialMapped(address string, userTimeout time.Duration) (net.Conn, error) {
+func dialMapped(address string, userTimeout time.Duration, multipath bool) (net.Conn, error) {
 	to, err := net.ResolveTCPAddr("tcp4", address)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	protocol := unix.IPPROTO_TCP
+	if multipath {
+		protocol = unix.IPPROTO_MPTCP
+	}
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}

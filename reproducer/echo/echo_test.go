@@ -226,7 +226,7 @@ func TestSetKeepalive(t *testing.T) {
 	}
 	defer l.Close()
 	for idle, want := range map[time.Duration][]int{0: {0, 7200, 75, 9}, 2 * time.Second: {1, 2, 2, 3}} {
-		conn, err := dial(t.Context(), "4", l.Addr().String(), 0)
+		conn, err := dial(t.Context(), "4", l.Addr().String(), 0, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,6 +259,37 @@ func TestSetKeepalive(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("idle %s: -want +got\n%s", idle, diff)
+		}
+	}
+}
+
+func TestDialMultipath(t *testing.T) {
+	if _, err := os.Stat("/proc/sys/net/mptcp/enabled"); err != nil {
+		t.Skip("this kernel has no MPTCP")
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0") // MPTCP by default
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, family := range []string{"4", "mapped"} {
+		for _, want := range []bool{true, false} {
+			conn, err := dial(t.Context(), family, l.Addr().String(), 0, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			raw, err := conn.(*net.TCPConn).SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			protocol := 0
+			if err := raw.Control(func(fd uintptr) { protocol, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL) }); err != nil {
+				t.Fatal(err)
+			}
+			if err != nil || (protocol == unix.IPPROTO_MPTCP) != want {
+				t.Errorf("family %s: protocol %d, %v; MPTCP was asked for: %v", family, protocol, err, want)
+			}
 		}
 	}
 }

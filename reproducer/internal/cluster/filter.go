@@ -32,6 +32,12 @@ func (c *Cluster) DropLarge(m Machine, to netip.Addr, size uint32) error {
 	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookForward, largerThan(size), ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
+// DropFrom drops what a machine should pass on from an address.
+func (c *Cluster) DropFrom(m Machine, from netip.Addr) error {
+	c.report("what %s sends vanishes at %s", from, m.Name)
+	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(from), source(single(from), expr.CmpOpEq), drop())
+}
+
 // DropSent drops what the programs in a machine's own namespace send to an
 // address.
 func (c *Cluster) DropSent(m Machine, to netip.Addr) error {

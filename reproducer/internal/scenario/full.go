@@ -23,7 +23,8 @@ const (
 // the kernel's defaults, until the kernel gives the flow up. Only a flow that
 // retransmits and that nothing else ends has such an end.
 func (s Scenario) Full() (Scenario, error) {
-	if s.Expected.Symptom != flow.Retransmitting || s.Expected.Outcome != "" || s.Expected.Cause == flow.PathDrop {
+	if s.Expected.Symptom != flow.Retransmitting || s.Expected.Outcome != "" ||
+		s.Expected.Cause == flow.PathDrop || s.Expected.Cause == flow.ConntrackMissing {
 		return s, fmt.Errorf("%s has no other end than the one that it is played to", s.Name)
 	}
 	s.Expected.Outcome, s.Expected.Error = flow.TimedOut, "ETIMEDOUT"

@@ -92,7 +92,7 @@ func All() []Scenario {
 		idleHalfOpen(), halfOpenDownstream(), keepalive(),
 		zeroWindow(), zeroWindowDead(), localBlackhole(), localFilter(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
-		sameNode(), finThrough(), sigtermHandled(), slow(),
+		sameNode(), finThrough(), sigtermHandled(), slow(), mptcp(),
 	}
 }
 
