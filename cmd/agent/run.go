@@ -64,7 +64,11 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	}
 	bootID := readBootID()
 	store := inspector.NewStore(c.nodeName, bootID, keepEnded)
-	if err := serveFlows(ctx, group, c, api.Options{Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Log: c.log}); err != nil {
+	owners := owner.New("/proc")
+	auditor := &inspector.Auditor{Connections: kernel, Cluster: state, Owners: owners, Node: c.nodeName}
+	if err := serveFlows(ctx, group, c, api.Options{
+		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Audit: auditor.Audit, Log: c.log,
+	}); err != nil {
 		return err
 	}
 	metrics := exporter.New(exporter.Options{
@@ -73,7 +77,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	})
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
-		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owner.New("/proc"),
+		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners,
 		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: ownNetNS(), StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
 	}
 	if table, err := conntrack.Open(); err == nil {

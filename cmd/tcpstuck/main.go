@@ -68,6 +68,7 @@ func (p *program) run(args []string) (code int) {
 	stale := dump.Flag("stale", "List the conntrack entries that outlived their flows instead. Exit code 0 or 2.").Bool()
 	explain := app.Command("explain", "Tell one flow's story, the evidence, and what to do.")
 	id := explain.Arg("id", "Id of the flow, or a beginning that no other id has.").Required().String()
+	audit := app.Command("audit", "List the connections that would hang if their peer vanished now, by workload and peer, and what would bound them. Exit code 0 or 2.")
 	cli.Environment(app)
 
 	command, err := app.Parse(args)
@@ -78,10 +79,12 @@ func (p *program) run(args []string) (code int) {
 	defer p.client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if command == explain.FullCommand() {
+	switch {
+	case command == explain.FullCommand():
 		return p.explain(ctx, *id)
-	}
-	if *stale {
+	case command == audit.FullCommand():
+		return p.audit(ctx)
+	case *stale:
 		return p.dumpStale(ctx)
 	}
 	return p.dump(ctx, *all)
@@ -97,7 +100,7 @@ func commandIsGiven(app *kingpin.Application) kingpin.Action {
 			}
 		}
 		if c.SelectedCommand == nil && c.EOL() {
-			return errors.New("say what to do: dump or explain ID")
+			return errors.New("say what to do: dump, explain ID or audit")
 		}
 		return nil
 	}

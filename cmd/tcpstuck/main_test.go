@@ -16,6 +16,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -32,7 +33,7 @@ func agent(t *testing.T, r flow.Reader) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
-	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: "node-a", Now: flowtest.Now, Log: log})
+	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: "node-a", Now: flowtest.Now, Log: log, Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }})
 	go func() { served <- api.Serve(ctx, l, h, log) }()
 	t.Cleanup(func() {
 		cancel()
@@ -74,6 +75,9 @@ func TestExitCodes(t *testing.T) {
 		{"explain, no such flow", []string{"explain", "77", "--socket", full}, 2, "", "no flow has an id that begins with 77"},
 		{"explain, many", []string{"explain", "a0", "--socket", full}, 2, "", "several flows have ids that begin with a0"},
 		{"explain, no id", []string{"explain", "--socket", full}, 2, "", "required argument 'id' not provided"},
+		{"audit", []string{"audit", "--socket", empty}, 0, "8 of 10 connections of node-a would hang", ""},
+		{"audit, as lines", []string{"audit", "--socket", empty, "-o", "jsonl"}, 0, `{"class":"Unbounded","role":"client"`, ""},
+		{"audit, no agent", []string{"audit", "--socket", "/nowhere/agent.sock"}, 2, "", "no agent answers"},
 		{"no agent", []string{"dump", "--socket", "/nowhere/agent.sock"}, 2, "", "no agent answers on /nowhere/agent.sock: is tcpstuck-agent running?"},
 		{"no command", nil, 2, "", "say what to do"},
 		{"no command, but a flag", []string{"--socket", full}, 2, "", "say what to do"},
@@ -114,6 +118,7 @@ func TestJSON(t *testing.T) {
 		"dump-all.json": {"dump", "-o", "json", "--all"},
 		"dump.jsonl":    {"dump", "-o", "jsonl"},
 		"explain.json":  {"explain", "1f3a", "-o", "json"},
+		"audit.json":    {"audit", "-o", "json"},
 	} {
 		code, stdout, stderr := run(append(args, "--socket", socket)...)
 		if code == exitError {

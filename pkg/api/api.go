@@ -11,6 +11,7 @@ import (
 	"net/http/pprof"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -21,7 +22,10 @@ type Options struct {
 	BootID  string
 	Node    string
 	Now     func() time.Time // nil: time.Now
-	Log     *slog.Logger
+	// Audit makes an audit of every connection; nil: the agent makes none. It
+	// is called from any goroutine.
+	Audit func() (audit.Report, error)
+	Log   *slog.Logger
 }
 
 type server struct {
@@ -41,6 +45,7 @@ func Handler(opts Options) http.Handler {
 	mux.HandleFunc("/v1/flows/{id}", s.flow)
 	mux.HandleFunc("/v1/status", s.status)
 	mux.HandleFunc("/v1/stale", s.stale)
+	mux.HandleFunc("/v1/audit", s.audit)
 	mux.HandleFunc("/{$}", s.index)
 	mux.HandleFunc("/flows/{id}", s.story)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

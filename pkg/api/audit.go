@@ -1,0 +1,30 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
+)
+
+// audit answers /v1/audit with an audit.Report of this moment.
+func (s *server) audit(w http.ResponseWriter, _ *http.Request) {
+	if s.Audit == nil {
+		s.fail(w, http.StatusNotFound, "this agent makes no audits")
+		return
+	}
+	report, err := s.Audit()
+	if err != nil {
+		s.Log.Error("An audit failed", "err", err)
+		s.fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	s.reply(w, http.StatusOK, report)
+}
+
+// Audit returns which connections would hang if their peer vanished now.
+func (c *Client) Audit(ctx context.Context) (audit.Report, error) {
+	var r audit.Report
+	err := c.get(ctx, "/v1/audit", &r)
+	return r, err
+}
