@@ -12,8 +12,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// rowsPerGroup keeps a storm from scrolling its own summary away.
-const rowsPerGroup = 50
+// A storm must not scroll its own summary away: neither many flows to one
+// place, nor a flow to each of many.
+const (
+	rowsPerGroup = 50
+	groupsShown  = 20 // the largest
+)
 
 // View is what a node says of itself at one moment.
 type View struct {
@@ -42,10 +46,11 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	if len(groups) == 0 {
 		b.WriteString("No flow is stuck.\n")
 	}
-	for _, g := range groups {
+	for _, g := range largest(groups) {
 		b.WriteString(wrap(g.Line(v.Now), width, 4) + "\n")
 		b.WriteString("    " + wrap(g.Why(), width, 4) + "\n")
 	}
+	b.WriteString(remainder(groups))
 	if len(v.Flows) > 0 {
 		b.WriteByte('\n')
 		rows(&b)
@@ -63,14 +68,29 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	return err
 }
 
-// cards writes the rows group by group, then what is counted only, then what
+func largest(groups []Group) []Group { return groups[:min(len(groups), groupsShown)] }
+
+// remainder says in a line what the largest groups leave out.
+func remainder(groups []Group) string {
+	rest := groups[len(largest(groups)):]
+	if len(rest) == 0 {
+		return ""
+	}
+	flows := 0
+	for _, g := range rest {
+		flows += len(g.Findings)
+	}
+	return fmt.Sprintf("… and %s in %s more (-o wide lists all)\n", count(flows, "flow", "flows"), count(len(rest), "group", "groups"))
+}
+
+// cards writes the rows of the largest groups, then what is counted only, then what
 // has ended.
 func (v View) cards(b *strings.Builder, width int) {
 	indent := 0
 	for _, f := range v.Flows {
 		indent = max(indent, len(f.ID.String())+2)
 	}
-	for _, g := range Summarize(v.Flows) {
+	for _, g := range largest(Summarize(v.Flows)) {
 		for _, f := range g.Findings[:min(len(g.Findings), rowsPerGroup)] {
 			b.WriteString(card(f, v.Now, width, indent))
 		}

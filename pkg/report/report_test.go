@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func TestDump(t *testing.T) {
 		{"node-120", node, 120, table},
 		{"all", all, 100, table},
 		{"storm", view(flowtest.Crowd(1234, 40)...), 100, table},
+		{"scattered", view(scattered(30)...), 100, table},
 		{"wide", all, 120, wide},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,6 +55,15 @@ func TestDump(t *testing.T) {
 			golden.Check(t, "testdata/dump-"+c.name+".golden", out.Bytes())
 		})
 	}
+}
+
+// scattered returns n flows, each stuck somewhere else.
+func scattered(n int) []flow.Finding {
+	fs := flowtest.Crowd(n, 1)
+	for i := range fs {
+		fs[i].Backend.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 136, byte(10 + i)}), 8000)
+	}
+	return fs
 }
 
 func table(out *bytes.Buffer, v report.View, width int) error { return report.Dump(out, v, width) }
