@@ -16,6 +16,7 @@ type Evidence struct {
 	Now        time.Time
 	StuckAfter time.Duration // how long without progress makes a flow stuck
 	Ended      bool          // at Now, the flow was over
+	End        *flow.End     // of a flow that lost bytes and was not stuck before; nil of any other
 
 	Socket    flow.Socket
 	Role      flow.Role

@@ -10,6 +10,9 @@ import (
 // error, if there was one, and ETIMEDOUT otherwise (tcp_write_err), so a
 // reset is told apart by having been received.
 func Outcome(e flow.End) flow.Outcome {
+	if e.Loss == flow.LostDataAfterClose {
+		return flow.Closed // the kernel lets it die as by a reset, which nobody sent
+	}
 	if e.ResetReceived {
 		return flow.Reset
 	}

@@ -21,6 +21,7 @@ func TestOutcome(t *testing.T) {
 		{"reset whose errno is that of an earlier soft error", flow.End{From: flow.SynSent, Err: int(syscall.ECONNREFUSED), SoftErr: int(syscall.ECONNREFUSED), ResetReceived: true}, flow.Reset},
 		{"reset where the kernel does not show it", flow.End{From: flow.CloseWait, Err: int(syscall.EPIPE)}, flow.Reset},
 		{"refused", flow.End{From: flow.SynSent, Err: int(syscall.ECONNREFUSED)}, flow.Reset},
+		{"killed by data after its close", flow.End{From: flow.FinWait1, Err: int(syscall.ECONNRESET), Loss: flow.LostDataAfterClose}, flow.Closed},
 		{"closed by its owner", flow.End{From: flow.FinWait2}, flow.Closed},
 		{"killed by an administrator", flow.End{From: flow.Established, Err: int(syscall.ECONNABORTED)}, flow.Closed},
 	} {

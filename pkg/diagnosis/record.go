@@ -14,6 +14,9 @@ func record(e Evidence) []flow.Evidence {
 		Source: string(flow.SourceKernel), At: e.Socket.At,
 		Asked: fmt.Sprintf("socket %s in network namespace %d", e.Socket.ID, e.Socket.NetNS), Answer: kernelAnswer(e.Socket),
 	}}
+	if e.End != nil {
+		all = append(all, endAnswer(e))
+	}
 	if !e.Conntrack.At.IsZero() {
 		all = append(all, flow.Evidence{
 			Source: string(flow.SourceConntrack), At: e.Conntrack.At,

@@ -64,6 +64,10 @@ func Decide(e Evidence) Decision {
 }
 
 func decide(e Evidence) (Decision, rule) {
+	if e.End != nil {
+		r := truncation(e)
+		return Decision{Symptom: flow.Truncated, Cause: r.cause, Mute: muteTruncated(e)}, r
+	}
 	d := Decision{Symptom: Symptom(e.Socket), Mute: Mute(e.Socket, e.Role, e.Peer.Class)}
 	for _, r := range table {
 		if r.holds(e, d.Symptom) {

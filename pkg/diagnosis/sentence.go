@@ -14,6 +14,9 @@ import (
 // sentence says who, where to, since when, why, and when it ends. Of a flow
 // that is over it tells no more than was the case until then.
 func sentence(e Evidence, symptom flow.Symptom, why string) string {
+	if symptom == flow.Truncated {
+		return truncatedSentence(e, why)
+	}
 	lasted := e.Now.Sub(e.Socket.Since)
 	if e.Ended {
 		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", Who(e.Local), complained(symptom), place(e),

@@ -110,7 +110,7 @@ func (i *Inspector) take(ctx context.Context, r tracer.Record) {
 	var suspects []flow.ID
 	for range batch {
 		if r.End != nil {
-			i.apply(ctx, i.monitor.End(*r.End), &suspects)
+			i.end(ctx, *r.End, &suspects)
 		}
 		if r.Suspect != nil {
 			i.apply(ctx, i.monitor.Observe(*r.Suspect), &suspects)

@@ -1,0 +1,109 @@
+package diagnosis
+
+import (
+	"fmt"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// truncation returns the rule for a socket that was not stuck and died with
+// bytes in it: the kernel's own reason is the cause. What timed out unseen has
+// the cause of any silence.
+func truncation(e Evidence) rule {
+	switch e.End.Loss {
+	case flow.LostClosedUnread:
+		return rule{flow.ClosedUnread, nil, whyClosedUnread, adviseDrain}
+	case flow.LostDataAfterClose:
+		return rule{flow.DataAfterClose, nil, whyDataAfterClose, adviseDrain}
+	case flow.LostResetByPeer:
+		return rule{flow.ResetByPeer, nil, whyResetByPeer, adviseResetByPeer}
+	}
+	for _, r := range table {
+		if r.holds(e, Symptom(e.Socket)) {
+			return r
+		}
+	}
+	panic("the last rule always holds")
+}
+
+// muteTruncated: clients outside the cluster that go away, or reset, with an
+// answer on its way are what every node that serves them sees all day. Bytes
+// that a server here threw away itself, unsent, are its own defect, whoever
+// was to have them.
+func muteTruncated(e Evidence) flow.Mute {
+	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
+		return ""
+	}
+	if ours(e.End.Loss) && e.End.Unsent > 0 {
+		return ""
+	}
+	return flow.MuteExternalClient
+}
+
+// ours reports whether it was this end that destroyed the bytes.
+func ours(r flow.LossReason) bool {
+	return r == flow.LostClosedUnread || r == flow.LostDataAfterClose
+}
+
+func truncatedSentence(e Evidence, why string) string {
+	return fmt.Sprintf("%s lost %s of what it had written to %s when that connection ended at %s: %s.",
+		Who(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), clock(e.End.At), why)
+}
+
+// lost says how much was lost: what was never sent for certain, what was sent
+// perhaps.
+func lost(unsent, unacknowledged uint32) string {
+	switch {
+	case unsent == 0:
+		return "perhaps " + count(int(unacknowledged), "byte", "bytes")
+	case unacknowledged == 0:
+		return count(int(unsent), "byte", "bytes")
+	}
+	return fmt.Sprintf("%s for certain and perhaps %d more", count(int(unsent), "byte", "bytes"), unacknowledged)
+}
+
+func whyClosedUnread(e Evidence) string {
+	return fmt.Sprintf("it was closed with %s unread in its receive buffer, so the kernel sent a reset instead of a FIN and threw away what was still to be sent",
+		count(int(e.End.Unread), "byte", "bytes"))
+}
+
+func whyDataAfterClose(Evidence) string {
+	return "the peer sent something more after it was closed, which the kernel answered with a reset, and threw away what was still to be sent"
+}
+
+func whyResetByPeer(e Evidence) string {
+	why := "the peer sent a reset"
+	switch e.Backend.State {
+	case flow.BackendDeleted, flow.BackendTerminating:
+		return fmt.Sprintf("%s; %s is %s%s", why, backendName(e), e.Backend.State, at(e.Backend.Since, " since "))
+	}
+	return why
+}
+
+func adviseDrain(e Evidence) []flow.Advice {
+	advice := []flow.Advice{now("Take what %s received last for incomplete, and have it sent again: the bytes are gone.", place(e))}
+	drain := "Drain before closing: shutdown(SHUT_WR), read until the peer's end with a time limit, then close. The peer then gets everything, and its own last words harm nothing."
+	if e.End.Loss == flow.LostDataAfterClose {
+		drain += " Where that is done already, the time limit is too short for this reader."
+	}
+	return append(advice, forGood("%s", drain))
+}
+
+func adviseResetByPeer(e Evidence) []flow.Advice {
+	return []flow.Advice{
+		now("Look at the other end, %s: it closed with data unread, was closed when data came in, or ended. The agent on its node counts which.", e.Target()),
+		forGood("Have the peer drain before it closes: shutdown(SHUT_WR), read until the end with a time limit, then close. Have this side repeat what was not confirmed: a write that succeeded is not a delivery."),
+	}
+}
+
+// endAnswer is how the socket's transition to CLOSE read.
+func endAnswer(e Evidence) flow.Evidence {
+	answer := fmt.Sprintf("left %s: %s", e.End.From, e.End.Loss)
+	if e.End.Err != 0 {
+		answer += ", " + Errno(e.End.Err)
+	}
+	if e.End.Unread > 0 {
+		answer += ", " + count(int(e.End.Unread), "byte", "bytes") + " received and not read"
+	}
+	return flow.Evidence{Source: string(flow.SourceKernel), At: e.End.At, Asked: "how the socket ended", Answer: answer}
+}
