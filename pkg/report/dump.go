@@ -80,7 +80,7 @@ func remainder(groups []Group) string {
 	for _, g := range rest {
 		flows += len(g.Findings)
 	}
-	return fmt.Sprintf("… and %s in %s more (-o wide lists all)\n", count(flows, "flow", "flows"), count(len(rest), "group", "groups"))
+	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", count(len(rest), "more group", "more groups"), count(flows, "flow", "flows"))
 }
 
 // cards writes the rows of the largest groups, then what is counted only, then what
