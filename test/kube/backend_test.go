@@ -178,12 +178,6 @@ func recreated(t *testing.T, e *environment, s source) {
 
 // local follows this node's own pods, by their workload's name.
 func local(t *testing.T, e *environment, s source) {
-	controller := func(kind, name string) func(*corev1.Pod) {
-		return func(p *corev1.Pod) {
-			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: kind, Name: name, UID: "u", Controller: new(true)}}
-			p.Labels["pod-template-hash"] = "6d4cf56db6"
-		}
-	}
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 		Name: "backup-28000", Namespace: namespace,
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: "backup", UID: "u", Controller: new(true)}},

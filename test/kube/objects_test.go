@@ -46,6 +46,14 @@ func (e *environment) pod(t *testing.T, name, node, ip string, change ...func(*c
 	return must[*corev1.Pod](t)(e.admin.CoreV1().Pods(namespace).UpdateStatus(t.Context(), p, metav1.UpdateOptions{}))
 }
 
+// controller gives a pod one.
+func controller(kind, name string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: kind, Name: name, UID: "u", Controller: new(true)}}
+		p.Labels["pod-template-hash"] = "6d4cf56db6"
+	}
+}
+
 // deletePod asks for a pod's deletion: with 0, forced, it is gone at once,
 // else it terminates for ever, since no kubelet ends it.
 func (e *environment) deletePod(t *testing.T, name string, graceSeconds int64) {
