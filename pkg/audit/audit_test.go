@@ -74,7 +74,10 @@ func client() audit.Owner {
 }
 
 func TestConnectionsAreGrouped(t *testing.T) {
-	second := with(func(s *flow.AuditSocket) { s.ID, s.Local = 0x1f3b, netip.MustParseAddrPort("192.168.75.2:43581") })
+	second := with(func(s *flow.AuditSocket) {
+		s.ID, s.Local = 0x1f3b, netip.MustParseAddrPort("192.168.75.2:43581")
+		s.KeepaliveIdle = time.Hour // of a keepalive that is off
+	})
 	accepted := with(keepalive, func(s *flow.AuditSocket) { s.Accepted = true })
 	r := audit.New("node-a", at, []audit.Connection{
 		{Socket: with(keepalive), Owner: client(), Peer: service()},

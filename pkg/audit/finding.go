@@ -73,7 +73,8 @@ type Peer struct {
 	Port uint16 `json:"port"`
 }
 
-// Settings are what the socket was set to, in seconds; 0: not set.
+// Settings are what the socket was set to, in seconds; 0: not set. Those of
+// keepalive are told where it is switched on.
 type Settings struct {
 	Keepalive         bool    `json:"keepalive"`
 	KeepaliveIdle     float64 `json:"keepalive_idle_seconds"`
@@ -95,11 +96,15 @@ type Example struct {
 }
 
 func settings(s flow.AuditSocket) Settings {
-	return Settings{
-		Keepalive: s.Keepalive, KeepaliveIdle: s.KeepaliveIdle.Seconds(), KeepaliveInterval: s.KeepaliveInterval.Seconds(),
-		KeepaliveProbes: s.KeepaliveProbes, UserTimeout: s.UserTimeout.Seconds(), Retries2: s.Retries2,
+	set := Settings{
+		Keepalive: s.Keepalive, UserTimeout: s.UserTimeout.Seconds(), Retries2: s.Retries2,
 		ReceiveTimeout: s.ReceiveTimeout.Seconds(), SendTimeout: s.SendTimeout.Seconds(),
 	}
+	if s.Keepalive {
+		set.KeepaliveIdle, set.KeepaliveInterval = s.KeepaliveIdle.Seconds(), s.KeepaliveInterval.Seconds()
+		set.KeepaliveProbes = s.KeepaliveProbes
+	}
+	return set
 }
 
 func newFinding(e Edge, c Connection) Finding {

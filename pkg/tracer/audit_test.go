@@ -11,9 +11,11 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/nettest"
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/deadline"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -199,5 +201,45 @@ func TestKeepaliveGivesUpAsPredicted(t *testing.T) {
 			}
 			t.Fatal("the kernel did not give up")
 		})
+	}
+}
+
+// TestAuditOfEveryClass audits real sockets, one of each class.
+func TestAuditOfEveryClass(t *testing.T) {
+	inum := nettest.Loopback(t)
+	tr := open(t, Options{Scope: []uint32{inum}})
+	want := map[flow.ID]audit.Class{}
+	for class, set := range map[audit.Class]struct{ keepalive, userTimeoutMS int }{
+		audit.Unbounded:        {0, 0},
+		audit.KeepaliveOnly:    {1, 0},
+		audit.UserTimeoutOnly:  {0, 30_000},
+		audit.KeepaliveClipped: {1, 70_000},
+		audit.KeepaliveIgnored: {1, 91_000},
+		audit.Bounded:          {1, 90_000},
+	} {
+		client, _ := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+		setsockopt(t, client, func(fd int) error {
+			return errors.Join(
+				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60),
+				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 10),
+				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3),
+				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, set.keepalive),
+				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, set.userTimeoutMS),
+			)
+		})
+		want[cookie(t, client)] = class
+	}
+	sockets, err := tr.Audit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[flow.ID]audit.Class{}
+	for _, s := range sockets {
+		if _, ours := want[s.ID]; ours {
+			got[s.ID] = audit.Classify(s.Socket)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
