@@ -52,6 +52,9 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	full := flags.Bool("full", false, "wait, a quarter of an hour, until the kernel gives the flow up by its defaults")
 	family := flags.String("family", "4", "4, 6 or mapped")
 	bin := flags.String("bin", "", "directory of the programs (default: where this one is)")
+	var api scenario.API
+	flags.StringVar(&api.Kubeconfig, "kubeconfig", "", "for an agent that reads a Kubernetes API, on loopback, in place of the file; see --objects")
+	flags.StringVar(&api.Objects, "objects", "", "file that somebody else keeps that API in step with")
 	name, err := parseWithName(flags, args)
 	if err != nil {
 		return err
@@ -69,6 +72,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	opts.API = api
 	if *asJSON {
 		opts.Out = io.Discard
 	} else {

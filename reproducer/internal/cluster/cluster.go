@@ -24,6 +24,7 @@ type Config struct {
 	Family Family
 	Echo   string                      // path of the echo program
 	Report func(what string, a ...any) // told what happens, as it happens
+	Copy   string                      // a second file for the API objects; empty: none
 }
 
 // Cluster is two nodes, node-a and node-b, and the world outside. Its methods
@@ -33,6 +34,7 @@ type Cluster struct {
 	Internet Machine // the nodes' way out, and the hosts beyond it
 
 	dir        string
+	copy       string
 	family     Family
 	echo       string
 	plan       plan
@@ -58,7 +60,7 @@ type Cluster struct {
 // New builds a cluster without pods.
 func New(cfg Config) (*Cluster, error) {
 	c := &Cluster{
-		dir: cfg.Dir, family: cfg.Family, echo: cfg.Echo, plan: planFor(cfg.Family),
+		dir: cfg.Dir, copy: cfg.Copy, family: cfg.Family, echo: cfg.Echo, plan: planFor(cfg.Family),
 		report: cfg.Report, started: time.Now(),
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())

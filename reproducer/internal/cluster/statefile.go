@@ -45,12 +45,20 @@ func (c *Cluster) writeState() (err error) {
 	if err != nil {
 		return err
 	}
+	if c.copy != "" {
+		if err := replace(c.copy, c.copy+".new", b); err != nil {
+			return err
+		}
+	}
 	path := c.StatePath()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	draft := filepath.Join(c.dir, "state.yaml.new")
-	if err := os.WriteFile(draft, b, 0o600); err != nil {
+	return replace(path, filepath.Join(c.dir, "state.yaml.new"), b)
+}
+
+func replace(path, draft string, content []byte) error {
+	if err := os.WriteFile(draft, content, 0o600); err != nil {
 		return err
 	}
 	return os.Rename(draft, path)

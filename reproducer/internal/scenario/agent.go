@@ -42,10 +42,12 @@ func startAgent(ctx context.Context, opts Options, dir string, c *cluster.Cluste
 		log:    filepath.Join(dir, "agent.log"),
 		http:   http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DialContext: dialIn(n.NS), DisableKeepAlives: true}},
 	}
-	args := []string{
-		"--cluster=file", "--cluster-state=" + c.StatePath(), "--socket=" + a.socket, "--events-file=" + a.events,
-		"--web.listen-address=" + agentAddress, "--node-name=" + n.Name, "--stuck-after=" + s.stuckAfter.String(),
+	source, err := opts.API.source(n, c)
+	if err != nil {
+		return nil, err
 	}
+	args := append(source, "--socket="+a.socket, "--events-file="+a.events,
+		"--web.listen-address="+agentAddress, "--node-name="+n.Name, "--stuck-after="+s.stuckAfter.String())
 	for _, path := range c.Namespaces(n) {
 		args = append(args, "--scope-netns="+path)
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	Base   string // where the run's directory is made, e.g. /run
 	Family cluster.Family
 	Out    io.Writer // for the timeline
+	API    API       // in place of the file
 }
 
 // Lab is the place where a scenario is played: a cluster, the agent on
@@ -64,7 +65,7 @@ func (l *Lab) open(ctx context.Context, opts Options, s Scenario) error {
 	if l.dir, err = rundir.New(opts.Base); err != nil {
 		return err
 	}
-	l.Cluster, err = cluster.New(cluster.Config{Dir: l.dir.Path, Family: opts.Family, Echo: opts.Bin + "/echo", Report: l.Timeline.Add})
+	l.Cluster, err = cluster.New(cluster.Config{Dir: l.dir.Path, Family: opts.Family, Echo: opts.Bin + "/echo", Report: l.Timeline.Add, Copy: opts.API.Objects})
 	if err != nil {
 		return err
 	}
