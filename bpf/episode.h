@@ -97,7 +97,7 @@ static __always_inline bool stalled(const struct tcp_sock *tp)
 	const struct inet_connection_sock *icsk = (const void *)tp;
 
 	if (tp->packets_out)
-		return icsk->icsk_retransmits || (tp->snd_wnd == 0 && icsk->icsk_backoff);
+		return icsk->icsk_retransmits || (tp->snd_wnd == 0 && BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss);
 	return icsk->icsk_pending == ICSK_TIME_PROBE0 && (icsk->icsk_backoff || icsk->icsk_probes_out);
 }
 
@@ -197,6 +197,11 @@ static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_s
 		f |= FLAG_USEC_TS;
 	if (e->reset)
 		f |= FLAG_RESET;
+	/* An accepted socket is a copy of its listener (sk_clone_lock), which the
+	 * length of the backlog that it never needs shows.
+	 */
+	if (sk->sk_max_ack_backlog)
+		f |= FLAG_ACCEPTED;
 	if (e->pid && e->sweep == sweep)
 		f |= FLAG_OWNED;
 	return f;

@@ -121,6 +121,7 @@ struct sock {
 	long sk_sndtimeo;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
+	__u32 sk_max_ack_backlog;
 };
 
 /* After 6.18 the timers changed places. Keepalive went from sock (sk_timer) to

@@ -40,6 +40,7 @@ enum reading_flag {
 	FLAG_USEC_TS = 1 << 3, /* retrans_stamp counts microseconds */
 	FLAG_RESET = 1 << 4,   /* tcp_receive_reset fired */
 	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
+	FLAG_ACCEPTED = 1 << 6,
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */

@@ -78,8 +78,10 @@ func (c *config) check(names, scope []string, level string) error {
 		return fmt.Errorf("--cluster=none and --cluster-state %s contradict each other", c.clusterFile)
 	case c.stuckAfter < time.Second:
 		return fmt.Errorf("--stuck-after=%v: the shortest is 1s", c.stuckAfter)
-	case c.sweepCPU <= 0 || c.sweepCPU > 1:
+	case !(c.sweepCPU > 0 && c.sweepCPU <= 1): // also NaN
 		return fmt.Errorf("--sweep-cpu=%v: want a share of a core, above 0 and at most 1", c.sweepCPU)
+	case c.maxStaleness <= 0:
+		return fmt.Errorf("--cluster-max-staleness=%v: want a time above 0", c.maxStaleness)
 	case c.maxSeries < 1:
 		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
 	}
@@ -131,8 +133,15 @@ func parseScope(args []string) ([]uint32, error) {
 			continue
 		}
 		var st unix.Stat_t
+		var fs unix.Statfs_t
 		if err := unix.Stat(arg, &st); err != nil {
 			return nil, fmt.Errorf("--scope-netns=%s: %w", arg, err)
+		}
+		if err := unix.Statfs(arg, &fs); err != nil {
+			return nil, fmt.Errorf("--scope-netns=%s: %w", arg, err)
+		}
+		if fs.Type != unix.NSFS_MAGIC {
+			return nil, fmt.Errorf("--scope-netns=%s: it is no network namespace", arg)
 		}
 		scope = append(scope, uint32(st.Ino))
 	}

@@ -87,7 +87,7 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 		return flow.PeerPod
 	case a.isHost():
 		return flow.PeerNode
-	case s.namesPod(addr.Addr(), a):
+	case s.namesPod(addr.Addr(), a), (a == nil || a.empty()) && s.amongPods(addr.Addr()):
 		return flow.PeerPod
 	}
 	return flow.PeerExternal

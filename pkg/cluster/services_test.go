@@ -94,6 +94,8 @@ func TestClass(t *testing.T) {
 		"192.168.136.2:8000":           flow.PeerPod,
 		"[::ffff:192.168.136.2]:33000": flow.PeerPod,
 		"192.168.136.3:8000":           flow.PeerPod,
+		"192.168.136.99:8000":          flow.PeerPod, // of no record, among pods
+		"192.168.137.99:8000":          flow.PeerExternal,
 		"172.18.0.3:22":                flow.PeerNode,
 		"172.18.0.4:22":                flow.PeerNode,
 		"198.51.100.7:8000":            flow.PeerExternal,

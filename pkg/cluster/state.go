@@ -57,6 +57,8 @@ type State struct {
 	slicesOf map[Key][]*slice
 	// addrs holds who has, or lists, each address now.
 	addrs map[netip.Addr]*address
+	// podNets holds the networks in which pods were seen; see podnets.go.
+	podNets map[netip.Prefix]struct{}
 	// claims holds which service takes each address and port; see services.go.
 	claims map[netip.AddrPort]claim
 
@@ -88,6 +90,7 @@ func New(opts Options) *State {
 		services:     make(map[Key]*service),
 		slicesOf:     make(map[Key][]*slice),
 		addrs:        make(map[netip.Addr]*address),
+		podNets:      make(map[netip.Prefix]struct{}),
 		claims:       make(map[netip.AddrPort]claim),
 		gonePods:     newFIFO[string, gone](memory),
 		goneNodes:    newFIFO[string, time.Time](memory),

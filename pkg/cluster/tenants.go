@@ -12,6 +12,7 @@ func (s *State) move(old, n *pod, at time.Time) {
 	for _, ip := range n.held() {
 		a := s.at(ip)
 		a.pods = append(a.pods, n)
+		s.podNets[network(ip)] = struct{}{}
 	}
 	for _, ip := range old.held() {
 		s.leave(ip, old, at)

@@ -112,9 +112,10 @@ func (e Evidence) reused() bool {
 	return false
 }
 
-// answers reports whether the peer is heard although nothing moves.
+// answers reports whether the peer is heard although nothing moves. Selective
+// acknowledgements from before prove nothing: they stay when the peer dies.
 func (e Evidence) answers() bool {
-	return e.Socket.SackedOut > 0 || e.Socket.LastAck.After(e.Socket.Since.Add(settled))
+	return e.Socket.LastAck.After(e.Socket.Since.Add(settled))
 }
 
 // nodeDown reports whether the records say that the backend's node is not

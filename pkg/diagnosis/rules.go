@@ -72,7 +72,7 @@ func decide(e Evidence) (Decision, rule) {
 	for _, r := range table {
 		if r.holds(e, d.Symptom) {
 			d.Cause = r.cause
-			d.AtOnce = backendGone(r.cause)
+			d.AtOnce = backendGone(r.cause) && d.Symptom != flow.Connecting
 			if d.Symptom == flow.HalfOpen {
 				d.halfOpen(e)
 			}

@@ -89,8 +89,20 @@ func TestVerdicts(t *testing.T) {
 		{"backend terminating", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendTerminating },
 			flow.PeerTerminating, false, "no longer answers; it is not known to be dead"},
 		{"backend terminating, and it answers", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Socket.SackedOut = flow.BackendTerminating, 1
+			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendTerminating, after(3), after(4)
 		}, flow.PathDrop, false, ""},
+		{"backend on a node that is not heard of any more", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
+		}, flow.PeerUnreachable, false, "the node node-b"},
+		{"backend on a node that went", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.NodeState = flow.BackendUnlisted, cluster.NodeDeleted
+		}, flow.PeerUnreachable, false, "the node node-b"},
+		{"selective acknowledgements from before its node went down", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.NodeState, e.Socket.SackedOut = flow.BackendListed, cluster.NodeNotReady, 4
+		}, flow.PeerUnreachable, false, "the node node-b"},
+		{"deleted, heard once after progress stopped, silent since", func(e *diagnosis.Evidence) {
+			e.Socket.LastAck, e.Socket.Since, e.Now = after(2.5), after(1.4), after(12.6)
+		}, flow.StaleConntrack, true, ""},
 		{"backend terminating on a node that is down", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendTerminating, cluster.NodeNotReady
 		}, flow.PeerUnreachable, false, "the node node-b"},
@@ -133,7 +145,7 @@ func TestVerdicts(t *testing.T) {
 			e.Backend = cluster.Backend{Addr: peer, Namespace: "default", Pod: "client-9", State: flow.BackendDeleted, Since: noon}
 		}, flow.PeerDeleted, true, "its peer 192.168.75.9:40000, the pod default/client-9, was deleted"},
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Socket.SackedOut = flow.BackendListed, 2
+			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendListed, after(3), after(4)
 		}, flow.PathDrop, false, "the oldest data does not get through"},
 		{"zero window that is answered", func(e *diagnosis.Evidence) {
 			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 1, 5
@@ -355,6 +367,30 @@ func TestMute(t *testing.T) {
 	} {
 		if got := diagnosis.Mute(c.s, c.role, c.class); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAConnectIsNotReportedAtOnce(t *testing.T) {
+	e := calico()
+	e.Socket.State, e.Socket.LastAck = flow.SynSent, time.Time{}
+	if d := diagnosis.Decide(e); d.Symptom != flow.Connecting || d.Cause != flow.StaleConntrack || d.AtOnce {
+		t.Errorf("%+v: records may lag behind an address that was given anew", d)
+	}
+}
+
+func TestAWindowClosedWithDataInFlight(t *testing.T) {
+	for silence, want := range map[time.Duration]flow.Cause{
+		10 * time.Second: flow.SlowReader, 60 * time.Second: flow.PeerUnreachable,
+	} {
+		e := calico()
+		e.Backend.State = flow.BackendListed
+		e.Socket.SendWindow, e.Socket.RTO, e.Socket.Since = 0, 30*time.Second, after(-200)
+		e.Socket.LastAck = e.Now.Add(-silence)
+		if d := diagnosis.Decide(e); d.Symptom != flow.ZeroWindow || d.Cause != want {
+			if want == flow.SlowReader || d.Cause == flow.SlowReader {
+				t.Errorf("silent for %v at an RTO of 30s: %s", silence, d.Cause)
+			}
 		}
 	}
 }

@@ -14,8 +14,8 @@ type stateCollector struct {
 	opts Options
 
 	suspects, externalServer, closing, atRisk, stale *prometheus.Desc
-	sourceUp, lastSync                        *prometheus.Desc
-	dropped, feature, build                   *prometheus.Desc
+	sourceUp, lastSync                               *prometheus.Desc
+	dropped, feature, build                          *prometheus.Desc
 }
 
 func newStateCollector(opts Options) *stateCollector {

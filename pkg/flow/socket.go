@@ -139,8 +139,11 @@ type Socket struct {
 	SendQueued     uint32 // sk_wmem_queued: memory that the send queue uses
 	SendBuffer     uint32 // sk_sndbuf
 
-	Orphan bool // no process owns it any more (SOCK_DEAD)
-	MPTCP  bool // a subflow: its death is not the application's
+	// Accepted is true of a socket that a listener made. False may also be one
+	// whose listener had a backlog of 0.
+	Accepted bool
+	Orphan   bool // no process owns it any more (SOCK_DEAD)
+	MPTCP    bool // a subflow: its death is not the application's
 	// PID, Comm and FD name a process that holds a descriptor of it, as the
 	// agent's PID namespace sees it; PID 0: not known.
 	PID  uint32

@@ -9,6 +9,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
 
 // patience is how long one lookup may take.
@@ -26,7 +27,7 @@ func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.
 		e.Conntrack = i.askConntrack(ctx, s, now)
 		e.Conntrack.Zones = e.Conntrack.Missing && zones
 	}
-	e.Role = i.role(s, e.Conntrack)
+	e.Role = i.role(s, e.Conntrack, before.Role)
 	i.askCluster(&e)
 	i.askOwner(&e)
 	return e
@@ -57,11 +58,15 @@ func (i *Inspector) askConntrack(ctx context.Context, s flow.Socket, now time.Ti
 	return diagnosis.Conntrack{At: now, Entry: &t}
 }
 
-// role tells an accepted socket from one that connected: by a listener on its
-// local port, or by the direction in which conntrack knows it.
-func (i *Inspector) role(s flow.Socket, c diagnosis.Conntrack) flow.Role {
+// role tells an accepted socket from one that connected: by the kernel's own
+// mark, by a listener on its local port, or by the direction in which
+// conntrack knows it. What was once seen to be accepted stays so.
+func (i *Inspector) role(s flow.Socket, c diagnosis.Conntrack, before flow.Role) flow.Role {
 	if s.State == flow.SynSent {
 		return flow.Client
+	}
+	if s.Accepted || before == flow.Server {
+		return flow.Server
 	}
 	if i.listeners[listenKey{s.NetNS, s.Local}] || i.listeners[listenKey{s.NetNS, anyAddr(s.Local.Port())}] {
 		return flow.Server
@@ -134,12 +139,15 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 	pod, ok := i.o.Cluster.PodByIP(s.Local.Addr())
 	if local.PID != 0 && i.o.Owners != nil {
 		began := time.Now()
-		owner, err := i.o.Owners.Lookup(local.PID)
+		process, err := i.o.Owners.Lookup(local.PID)
 		i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), err)
-		if err == nil && owner.PodUID != "" {
-			if p, known := i.o.Cluster.PodByUID(owner.PodUID); known {
+		if errors.Is(err, owner.ErrGone) || err == nil && process.Comm != local.Comm {
+			local.PID, local.Comm = 0, "" // dead, or its number given to another
+		}
+		if err == nil && local.PID != 0 && process.PodUID != "" {
+			if p, known := i.o.Cluster.PodByUID(process.PodUID); known {
 				pod, ok = p, true
-				local.Container = p.Container(owner.Container)
+				local.Container = p.Container(process.Container)
 			}
 		}
 	}

@@ -19,7 +19,6 @@ const (
 	snapshotShare = 0.02                   // of a core that regular snapshots may take
 	searchShare   = 0.01                   // of a core that searches of the whole conntrack table may take
 	healthyFor    = 10 * time.Second       // until an idle flow that is not stuck is looked at again
-	conntrackAge  = 30 * time.Second       // after which a stuck flow's entry is asked for again
 	refreshes     = 100                    // conntrack entries asked for again in one tick
 	batch         = 4096                   // records taken at once
 )

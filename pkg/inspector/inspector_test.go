@@ -17,6 +17,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/inspector"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
@@ -41,6 +42,8 @@ type kernel struct {
 	listeners []flow.Listener
 	lost      uint64
 	err       error
+	swept     bool
+	unowned   bool // a socket's owner shows only once a sweep has seen it
 }
 
 func newKernel() *kernel {
@@ -55,6 +58,9 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	var all []flow.Socket
 	for _, s := range k.sockets {
 		s.At = time.Now()
+		if k.unowned && !k.swept {
+			s.PID, s.Comm = 0, ""
+		}
 		all = append(all, s)
 	}
 	return all, k.err
@@ -63,6 +69,7 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 func (k *kernel) Sweep() ([]flow.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.swept = true
 	return k.listeners, k.err
 }
 
@@ -150,6 +157,16 @@ func (t *table) Translates(_ context.Context, addr netip.Addr) (bool, error) {
 	return false, nil
 }
 
+// owners knows one process.
+type owners struct{ owner flow.Owner }
+
+func (o owners) Lookup(pid uint32) (flow.Owner, error) {
+	if pid != o.owner.PID {
+		return flow.Owner{}, owner.ErrGone
+	}
+	return o.owner, nil
+}
+
 type sink chan flow.Event
 
 func (s sink) Publish(e flow.Event) { s <- e }
@@ -162,6 +179,7 @@ type node struct {
 	cluster *cluster.State
 	store   *inspector.Store
 	events  sink
+	owners  inspector.Owners
 }
 
 func objects() cluster.Objects {
@@ -209,6 +227,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
+		Owners: n.owners, ConntrackAge: time.Second,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
@@ -471,6 +490,136 @@ func TestRoleAndMutedFlows(t *testing.T) {
 	all := n.store.Findings()
 	if len(all) != 1 || all[0].Role != flow.Server || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
 		t.Errorf("findings %+v, want one muted server flow", all)
+	}
+}
+
+func TestRole(t *testing.T) {
+	mine := netip.AddrPortFrom(local.Addr(), 8443)
+	for _, c := range []struct {
+		name     string
+		listener string
+		netns    uint32
+		accepted bool
+		want     flow.Role
+	}{
+		{"a listener on every address", "[::]:8443", 7, false, flow.Server},
+		{"a listener on this address", "192.168.75.2:8443", 7, false, flow.Server},
+		{"a listener on another address", "192.168.75.3:8443", 7, false, flow.Client},
+		{"a listener on another port", "[::]:8444", 7, false, flow.Client},
+		{"a listener in another namespace", "[::]:8443", 8, false, flow.Client},
+		{"accepted, the listener closed since", "", 7, true, flow.Server},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := start(t, func(n *node) {
+				if c.listener != "" {
+					n.kernel.listeners = []flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}}
+				}
+			})
+			s := hung()
+			s.Local, s.Remote, s.Accepted = mine, server, c.accepted
+			n.kernel.retransmits(s)
+			e := n.await(flow.EventStuck)
+			if e.Flow.Role != c.want {
+				t.Errorf("role %s, want %s", e.Flow.Role, c.want)
+			}
+			if c.want == flow.Server && e.Flow.Peer.Service != "" {
+				t.Errorf("the Service %s is the peer of an accepted connection", e.Flow.Peer.Service)
+			}
+		})
+	}
+}
+
+func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
+	// The client comes from outside; SNAT hides it behind a node's address.
+	mine, behind := netip.AddrPortFrom(local.Addr(), 8443), netip.MustParseAddrPort("172.18.0.3:50123")
+	outside := netip.MustParseAddrPort("203.0.113.9:50123")
+	n := start(t, func(n *node) {
+		n.table.entries[flow.Tuple{Src: mine, Dst: behind}] = flow.Translation{
+			Orig: flow.Tuple{Src: outside, Dst: mine}, Reply: flow.Tuple{Src: mine, Dst: behind},
+		}
+	})
+	s := hung()
+	s.Local, s.Remote, s.Accepted = mine, behind, true
+	n.kernel.retransmits(s)
+	n.quiet()
+	if all := n.store.Findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
+		t.Errorf("findings %+v, want one of an external client, muted", all)
+	}
+}
+
+func TestTheOwnerComesWithTheReport(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.kernel.unowned = true
+		n.owners = owners{flow.Owner{PID: 4711, Comm: "echo"}}
+	})
+	n.kernel.change(func() { n.kernel.swept = false })
+	s := hung()
+	s.PID, s.Comm = 0, ""
+	n.kernel.records <- tracer.Record{Suspect: &s}
+	n.kernel.set(hung())
+	if e := n.await(flow.EventStuck); e.Flow.Local.PID != 4711 || e.Flow.Local.Comm != "echo" {
+		t.Errorf("owner %+v", e.Flow.Local)
+	}
+}
+
+func TestADeadOwnerIsNotNamed(t *testing.T) {
+	for name, process := range map[string]flow.Owner{
+		"it is gone":                      {PID: 1},
+		"its number is another process's": {PID: 4711, Comm: "postgres", PodUID: "uid-2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := start(t, func(n *node) { n.owners = owners{process} })
+			n.kernel.retransmits(hung())
+			if e := n.await(flow.EventStuck); e.Flow.Local.PID != 0 || e.Flow.Local.Comm != "" {
+				t.Errorf("owner %+v", e.Flow.Local)
+			}
+		})
+	}
+}
+
+func TestLaterReadingsShow(t *testing.T) {
+	n := start(t, nil)
+	s := hung()
+	n.kernel.retransmits(s)
+	n.await(flow.EventStuck)
+	s.Timeouts, s.RTO = 7, 12*time.Second
+	n.kernel.set(s)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if f, ok := n.store.Finding(s.ID); ok && f.Timeouts == 7 && f.RTO == 12*time.Second {
+			return
+		}
+	}
+	t.Error("the store shows the first reading only")
+}
+
+func TestABackendsStateAloneIsARevision(t *testing.T) {
+	down := func(o cluster.Objects) cluster.Objects {
+		o.Nodes[1].State = cluster.NodeNotReady
+		return o
+	}
+	n := start(t, func(n *node) { n.replace(down(objects())) })
+	n.kernel.retransmits(hung())
+	n.await(flow.EventStuck)
+	evicted := down(objects())
+	evicted.Pods[0].Terminating = true
+	evicted.Slices[0].Endpoints[0].Terminating, evicted.Slices[0].Endpoints[0].Ready = true, false
+	n.replace(evicted)
+	e := n.await(flow.EventRevised)
+	if verdict(e) != "Retransmitting · PeerUnreachable" || e.Flow.Backend.State != flow.BackendTerminating {
+		t.Errorf("%s, backend %s", verdict(e), e.Flow.Backend.State)
+	}
+}
+
+func TestConntrackIsAskedAgain(t *testing.T) {
+	n := start(t, nil)
+	n.replace(without())
+	n.kernel.retransmits(hung())
+	n.await(flow.EventStuck)
+	n.table.mu.Lock()
+	clear(n.table.entries) // the operator deleted the entry
+	n.table.mu.Unlock()
+	if e := n.await(flow.EventRevised); e.Flow.Cause == flow.StaleConntrack {
+		t.Errorf("%s although the entry is gone", verdict(e))
 	}
 }
 

@@ -75,8 +75,8 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 	for id, f := range i.files {
 		switch {
 		case moved(f):
-			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, conntrackAge)
-		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= conntrackAge:
+			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)
+		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.o.ConntrackAge:
 			left--
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
 			i.askZones(ctx, &f.evidence)

@@ -86,8 +86,11 @@ type Options struct {
 	HostNetNS  uint32        // inode number of the agent's own network namespace
 	StuckAfter time.Duration // 10 s by default
 	SweepCPU   float64       // share of a core that passes over all sockets may take; 0.01 by default
-	MaxFlows   int           // how many flows are held; 100,000 by default
-	Log        *slog.Logger
+	// ConntrackAge is how old a stuck flow's conntrack entry may be before it
+	// is asked for again; 30 s by default.
+	ConntrackAge time.Duration
+	MaxFlows     int // how many flows are held; 100,000 by default
+	Log          *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -96,6 +99,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SweepCPU == 0 {
 		o.SweepCPU = 0.01
+	}
+	if o.ConntrackAge == 0 {
+		o.ConntrackAge = 30 * time.Second
 	}
 	if o.MaxFlows == 0 {
 		o.MaxFlows = 100_000

@@ -104,6 +104,7 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
 		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
 		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
+		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED),
 	}
 	if s.RTOMax == 0 {
 		s.RTOMax = rtoMax

@@ -172,6 +172,7 @@ const (
 	tcpstuckReadingFlagFLAG_USEC_TS   tcpstuckReadingFlag = 8
 	tcpstuckReadingFlagFLAG_RESET     tcpstuckReadingFlag = 16
 	tcpstuckReadingFlagFLAG_OWNED     tcpstuckReadingFlag = 32
+	tcpstuckReadingFlagFLAG_ACCEPTED  tcpstuckReadingFlag = 64
 )
 
 type tcpstuckReadingKind uint32

@@ -1,0 +1,29 @@
+package inspector
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBudget(t *testing.T) {
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := newBudget(0.01, 500*time.Millisecond, start)
+	if !b.allows(start) {
+		t.Fatal("nothing may be spent at the start")
+	}
+	b.spend(700*time.Millisecond, start) // 200 ms of debt: 20 s at 1 %
+	for after, want := range map[time.Duration]bool{0: false, 19 * time.Second: false, 21 * time.Second: true} {
+		fresh := *b
+		if got := fresh.allows(start.Add(after)); got != want {
+			t.Errorf("%v later: allows %v, want %v", after, got, want)
+		}
+	}
+	b.fill(start.Add(time.Hour))
+	if b.saved != 500*time.Millisecond {
+		t.Errorf("an hour saves up %v, want no more than the burst", b.saved)
+	}
+	b.fill(start) // the clock went back
+	if b.saved != 500*time.Millisecond {
+		t.Errorf("a step back in time changes what is saved to %v", b.saved)
+	}
+}
