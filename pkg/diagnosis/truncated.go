@@ -6,6 +6,18 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
+// Notable reports whether the end of a socket that was not stuck is a finding.
+// A reset that meets nothing but a request on its way is none: its owner reads
+// ECONNRESET in the call that waits for the answer, and may ask again. It is
+// one where bytes are certainly lost, or where it cut off what was still being
+// read.
+func Notable(e flow.End) bool {
+	if e.Loss == "" || e.MPTCP {
+		return false
+	}
+	return e.Loss != flow.LostResetByPeer || e.Unsent > 0 || e.Unread > 0
+}
+
 // truncation returns the rule for a socket that was not stuck and died with
 // bytes in it: the kernel's own reason is the cause. What timed out unseen has
 // the cause of any silence.
@@ -73,6 +85,9 @@ func whyDataAfterClose(Evidence) string {
 
 func whyResetByPeer(e Evidence) string {
 	why := "the peer sent a reset"
+	if e.End.Unread > 0 {
+		why += fmt.Sprintf(" while %s it had sent were still to be read: the end of them may never have come", count(int(e.End.Unread), "byte", "bytes"))
+	}
 	switch e.Backend.State {
 	case flow.BackendDeleted, flow.BackendTerminating:
 		return fmt.Sprintf("%s; %s is %s%s", why, backendName(e), e.Backend.State, at(e.Backend.Since, " since "))

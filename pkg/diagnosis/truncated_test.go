@@ -61,6 +61,25 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+func TestNotable(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  flow.End
+		want bool
+	}{
+		{"nothing lost", flow.End{}, false},
+		{"a reset that meets a request", flow.End{Loss: flow.LostResetByPeer, Unacknowledged: 6}, false},
+		{"a reset with bytes unsent", flow.End{Loss: flow.LostResetByPeer, Unsent: 1}, true},
+		{"a reset while there is something to read", flow.End{Loss: flow.LostResetByPeer, Unacknowledged: 6, Unread: 1}, true},
+		{"closed unread with an answer on its way", flow.End{Loss: flow.LostClosedUnread, Unacknowledged: 6}, true},
+		{"a subflow", flow.End{Loss: flow.LostClosedUnread, Unsent: 6, MPTCP: true}, false},
+	} {
+		if got := diagnosis.Notable(c.end); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestDrainIsAdvised(t *testing.T) {
 	for _, c := range []struct {
 		reason flow.LossReason

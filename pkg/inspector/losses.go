@@ -14,7 +14,7 @@ func (i *Inspector) end(ctx context.Context, e flow.End, suspects *[]flow.ID) {
 	before := i.files[e.ID]
 	i.apply(ctx, i.monitor.End(e), suspects)
 	switch {
-	case e.Loss == "" || e.MPTCP:
+	case !diagnosis.Notable(e):
 	case before == nil:
 		i.truncated(ctx, e, diagnosis.Evidence{})
 	case !before.stuck && e.Loss != flow.LostTimedOut:

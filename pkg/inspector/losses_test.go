@@ -47,6 +47,11 @@ func TestEndsThatAreToldOtherwiseOrNotAtAll(t *testing.T) {
 	}{
 		{"nothing lost", nil, died(""), nil},
 		{"an MPTCP subflow", nil, func() flow.End { e := died(flow.LostResetByPeer); e.MPTCP = true; return e }(), nil},
+		{"a reset that meets a request", nil, func() flow.End {
+			e := died(flow.LostResetByPeer)
+			e.Unsent, e.Unread = 0, 0
+			return e
+		}(), nil},
 		{"a suspect that closes unread", suspected, died(flow.LostClosedUnread), []flow.EventType{flow.EventDataLost}},
 		{"a suspect that times out", suspected, timedOut(), []flow.EventType{flow.EventStuck, flow.EventEnded}},
 		{"a stuck flow that is reset", func(n *node) {
