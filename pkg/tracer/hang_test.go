@@ -202,6 +202,55 @@ func TestSocketsStuckBeforeTheAgentAreFound(t *testing.T) {
 	}
 }
 
+func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
+	inum := nettest.Loopback(t)
+	first := watch(t, inum)
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	hang(t, client, server, "request")
+	id := next(t, first).Suspect.ID
+	awaitTimeouts(t, first, id, 2)
+	second := watch(t, inum)
+	if _, err := second.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	awaitTimeouts(t, second, id, 2)
+	if err := client.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
+	for {
+		if r := next(t, second); r.End != nil && r.End.ID == id {
+			return
+		}
+	}
+}
+
+func TestEachEpisodeIsTold(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	port := server.LocalAddr().(*net.TCPAddr).Port
+	wall := nettest.NewWall(t)
+	var told time.Time
+	for n := range 2 {
+		wall.Drop(port)
+		if _, err := client.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		s := next(t, tr).Suspect
+		if s == nil || s.ID != cookie(t, client) || s.Timeouts < 1 {
+			t.Fatalf("episode %d: %+v", n+1, s)
+		}
+		if n > 0 && s.Since.Before(told) {
+			t.Errorf("the second episode began %v before the first was told", told.Sub(s.Since))
+		}
+		told = time.Now()
+		wall.Open()
+		if _, err := server.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestRecoveryIsShown(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
@@ -230,19 +279,25 @@ func TestRecoveryIsShown(t *testing.T) {
 func TestEnds(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		end  func(t *testing.T, client *net.TCPConn)
+		end  func(t *testing.T, client, server *net.TCPConn)
 		want flow.End
 	}{
-		{"user timeout", func(t *testing.T, client *net.TCPConn) {
+		{"user timeout", func(t *testing.T, client, _ *net.TCPConn) {
 			userTimeout(t, client, 800*time.Millisecond)
 		}, flow.End{From: flow.Established, Err: int(syscall.ETIMEDOUT), Unacknowledged: 7}},
-		{"closed by its owner", func(t *testing.T, client *net.TCPConn) {
+		{"closed by its owner", func(t *testing.T, client, _ *net.TCPConn) {
 			userTimeout(t, client, 800*time.Millisecond)
 			if err := client.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}, flow.End{From: flow.FinWait1, Err: int(syscall.ETIMEDOUT), Unacknowledged: 7, Orphan: true}},
-		{"linger 0", func(t *testing.T, client *net.TCPConn) {
+		{"reset by the peer", func(t *testing.T, _, server *net.TCPConn) {
+			if err := server.SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			_ = server.Close()
+		}, flow.End{From: flow.Established, Err: int(syscall.ECONNRESET), Unacknowledged: 7, ResetReceived: true}},
+		{"linger 0", func(t *testing.T, client, _ *net.TCPConn) {
 			if err := client.SetLinger(0); err != nil {
 				t.Fatal(err)
 			}
@@ -256,12 +311,12 @@ func TestEnds(t *testing.T) {
 			if next(t, tr).Suspect == nil {
 				t.Fatal("no suspect")
 			}
-			c.end(t, client)
+			c.end(t, client, server)
 			end := next(t, tr).End
 			if end == nil {
 				t.Fatal("no end")
 			}
-			got := flow.End{From: end.From, Err: end.Err, Unacknowledged: end.Unacknowledged, Unsent: end.Unsent, Orphan: end.Orphan}
+			got := flow.End{From: end.From, Err: end.Err, Unacknowledged: end.Unacknowledged, Unsent: end.Unsent, Orphan: end.Orphan, ResetReceived: end.ResetReceived}
 			if got != c.want && !(c.name == "linger 0" && got.Orphan) {
 				t.Errorf("ended as %+v, want %+v", got, c.want)
 			}
