@@ -86,7 +86,7 @@ func whyDataAfterClose(Evidence) string {
 func whyResetByPeer(e Evidence) string {
 	why := "the peer sent a reset"
 	if e.End.Unread > 0 {
-		why += fmt.Sprintf(" while %s it had sent were still to be read: the end of them may never have come", count(int(e.End.Unread), "byte", "bytes"))
+		why += fmt.Sprintf(", with %s from it still to be read: what was to follow them may never have come", count(int(e.End.Unread), "byte", "bytes"))
 	}
 	switch e.Backend.State {
 	case flow.BackendDeleted, flow.BackendTerminating:
