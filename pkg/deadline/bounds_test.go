@@ -17,7 +17,7 @@ func TestBounds(t *testing.T) {
 	}{
 		{"keepalive", func(*flow.Socket) {}, 924600 * time.Millisecond, 22 * time.Second},
 		{"nothing", func(s *flow.Socket) { s.Keepalive = false }, 924600 * time.Millisecond, 0},
-		{"user timeout alone", func(s *flow.Socket) { s.Keepalive, s.UserTimeout = false, 30 * time.Second }, 30 * time.Second, 0},
+		{"user timeout alone", func(s *flow.Socket) { s.Keepalive, s.UserTimeout = false, 30*time.Second }, 30 * time.Second, 0},
 		{"user timeout on the grid", func(s *flow.Socket) { s.UserTimeout = 16 * time.Second }, 16 * time.Second, 16 * time.Second},
 		{"user timeout between", func(s *flow.Socket) { s.UserTimeout = 16500 * time.Millisecond }, 16500 * time.Millisecond, 19 * time.Second},
 		{"user timeout before the first probe", func(s *flow.Socket) { s.UserTimeout = time.Second }, time.Second, 13 * time.Second},
