@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -34,6 +35,9 @@ func (i *Inspector) checkHealth() bool {
 
 func (i *Inspector) kernelHealth() flow.Health {
 	h := flow.Health{Source: flow.SourceKernel, Up: i.kernelErr == nil, LastSync: i.kernelAt}
+	if i.pace.slowed() {
+		h.Detail = fmt.Sprintf("all sockets are looked at every %v only, to hold --sweep-cpu", i.pace.every.Round(time.Second))
+	}
 	if i.kernelErr != nil {
 		h.Detail = i.kernelErr.Error()
 	}

@@ -14,7 +14,6 @@ import (
 
 const (
 	tick          = time.Second
-	slowSweep     = 15 * time.Second       // between two passes over all sockets when nothing asks for one
 	sweepBurst    = 500 * time.Millisecond // of passes that findings may ask for at once
 	snapshotShare = 0.02                   // of a core that regular snapshots may take
 	searchShare   = 0.01                   // of a core that searches of the whole conntrack table may take
@@ -38,6 +37,7 @@ type Inspector struct {
 
 	sweeps, snapshots, searches *budget
 	sweptAt                     time.Time
+	pace                        pace
 	lost                        uint64
 
 	conntrackErr error
@@ -223,6 +223,9 @@ func (i *Inspector) sweep() {
 	i.sweeps.spend(took, time.Now())
 	i.o.Meter.Sweep("sockets", took)
 	i.sweptAt = began
+	if slowed, ok := i.pace.took(took, i.o.SweepCPU); ok {
+		i.o.Log.Warn("passes over all sockets are held to their share of a core", "took", took, "every", slowed, "share", i.o.SweepCPU)
+	}
 	i.sawKernel(err)
 	if err == nil {
 		i.setListeners(listeners)
@@ -268,7 +271,7 @@ func (i *Inspector) tick(ctx context.Context) {
 		i.o.Meter.Resync()
 	}
 	swept := false
-	if now.Sub(i.sweptAt) >= slowSweep && i.sweeps.allows(now) {
+	if now.Sub(i.sweptAt) >= i.pace.every && i.sweeps.allows(now) {
 		i.sweep()
 		i.seekTranslation(ctx)
 		i.checkStale(ctx)

@@ -1,0 +1,31 @@
+package inspector
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPaceHoldsTheShare(t *testing.T) {
+	var p pace
+	for _, c := range []struct {
+		took  time.Duration
+		share float64
+		every time.Duration
+		tell  bool
+	}{
+		{2 * time.Millisecond, 0.01, 5 * time.Second, false},
+		{100 * time.Millisecond, 0.01, 10 * time.Second, false},
+		{300 * time.Millisecond, 0.01, 30 * time.Second, true},
+		{300 * time.Millisecond, 0.01, 30 * time.Second, false}, // told once
+		{300 * time.Millisecond, 0.1, 5 * time.Second, false},
+		{3 * time.Second, 0.1, 30 * time.Second, true}, // and anew after it was well
+	} {
+		every, tell := p.took(c.took, c.share)
+		if every != c.every || tell != c.tell {
+			t.Errorf("a pass of %v at a share of %v: every %v, tell %v; want %v, %v", c.took, c.share, every, tell, c.every, c.tell)
+		}
+		if used := float64(c.took) / float64(every); used > c.share {
+			t.Errorf("a pass of %v every %v takes %v of a core, more than %v", c.took, every, used, c.share)
+		}
+	}
+}
