@@ -12,6 +12,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
+// firstSync is how long the first look at all sockets waits for an API: what
+// is judged without one is judged again.
+const firstSync = 5 * time.Second
+
 // startCluster brings the source of cluster records up. A file or a
 // kubeconfig that cannot be read at the start is an error; an API that cannot
 // be reached is not.
@@ -35,6 +39,9 @@ func startCluster(ctx context.Context, group *errgroup.Group, c config, state *c
 	}
 	c.log.Info("cluster records come from the Kubernetes API", "server", access.Server(), "node", c.nodeName)
 	group.Go(func() error { return api.Run(ctx) })
+	waiting, cancel := context.WithTimeout(ctx, firstSync)
+	defer cancel()
+	api.Await(waiting)
 	return nil
 }
 

@@ -104,3 +104,12 @@ func (a *API) Run(ctx context.Context) error {
 	}
 	return group.Wait()
 }
+
+// Await waits until everything was listed once, at most until ctx ends. Run
+// must be running.
+func (a *API) Await(ctx context.Context) {
+	select {
+	case <-a.link.synced:
+	case <-ctx.Done():
+	}
+}

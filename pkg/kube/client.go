@@ -94,11 +94,18 @@ func newTransport(config *rest.Config, silence time.Duration) (*http.Transport, 
 	if proxy == nil {
 		proxy = http.ProxyFromEnvironment
 	}
-	return &http.Transport{
+	t := &http.Transport{
 		Proxy: proxy, DialContext: dial, TLSClientConfig: tls, TLSHandshakeTimeout: patience / 3,
-		ResponseHeaderTimeout: patience, MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second,
-		ForceAttemptHTTP2: true, HTTP2: &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence / 2},
-	}, nil
+		ResponseHeaderTimeout: patience, IdleConnTimeout: 90 * time.Second,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence / 2},
+	}
+	if tls != nil {
+		// HTTP/2 alone, so that one connection is enough. Without a limit
+		// every watch would dial, and all but one connection be thrown away.
+		t.Protocols, t.MaxConnsPerHost = new(http.Protocols), 1
+		t.Protocols.SetHTTP2(true)
+	}
+	return t, nil
 }
 
 // get reads one object.

@@ -19,6 +19,7 @@ type link struct {
 	silent time.Duration // how long a dead connection may go unnoticed
 	gap    time.Duration // what does not count
 	log    *slog.Logger
+	synced chan struct{} // closed when everything was listed once
 
 	mu    sync.Mutex
 	gone  map[string]time.Time // resources that are not watched, and since when
@@ -28,7 +29,8 @@ type link struct {
 }
 
 func newLink(state *cluster.State, server string, silence, gap time.Duration, log *slog.Logger, resources ...string) *link {
-	l := &link{state: state, server: server, silent: silence * 3 / 2, gap: gap, log: log, gone: make(map[string]time.Time)}
+	l := &link{state: state, server: server, silent: silence * 3 / 2, gap: gap, log: log,
+		synced: make(chan struct{}), gone: make(map[string]time.Time)}
 	for _, r := range resources {
 		l.gone[r] = time.Now()
 	}
@@ -88,8 +90,12 @@ func (l *link) check(now time.Time) {
 	}
 	switch {
 	case since.IsZero():
-		l.wasUp, l.told = true, ""
+		l.told = ""
 		l.state.SetHealth(true, "API "+l.server, now)
+		if !l.wasUp {
+			l.wasUp = true
+			close(l.synced)
+		}
 	case l.wasUp && now.Sub(since) <= l.gap+l.silent:
 	default:
 		if why := l.complaint(missing); why != l.told {

@@ -16,7 +16,7 @@ import (
 // TestBackends plays what becomes of a backend on another node. Only a pod
 // that is gone may be called deleted.
 func TestBackends(t *testing.T) {
-	for name, gates := range map[string][]string{"streaming lists": nil, "whole lists": {"WatchList=false"}} {
+	for name, gates := range map[string][]string{"streaming lists": nil, "whole lists": {"feature-gates=WatchList=false"}} {
 		t.Run(name, func(t *testing.T) {
 			e := start(t, gates...)
 			e.node(t, "node-a", "172.18.0.2")

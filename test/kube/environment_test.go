@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ rules:
 - level: Metadata
 `
 
-// start starts an API server of its own for a test. Without its programs the
+// start starts an API server of its own for a test, with more flags. Without its programs the
 // test is skipped; under CI that fails it.
 func start(t *testing.T, args ...string) *environment {
 	t.Helper()
@@ -64,7 +65,8 @@ func start(t *testing.T, args ...string) *environment {
 	flags := api.Configure()
 	flags.Set("audit-policy-file", policy).Set("audit-log-path", audit).Set("audit-log-mode", "blocking-strict")
 	for _, arg := range args {
-		flags.Append("feature-gates", arg)
+		name, value, _ := strings.Cut(arg, "=")
+		flags.Set(name, value)
 	}
 	config, err := env.Start()
 	if err != nil {

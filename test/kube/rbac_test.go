@@ -67,7 +67,7 @@ func useEverything(t *testing.T, e *environment) {
 // compares it with what it may ask for.
 func TestEveryRuleIsUsed(t *testing.T) {
 	used := make(map[string]bool)
-	for _, gate := range []string{"WatchList=true", "WatchList=false"} {
+	for _, gate := range []string{"feature-gates=WatchList=true", "feature-gates=WatchList=false"} {
 		e := start(t, gate)
 		e.node(t, "node-a", "172.18.0.2")
 		e.node(t, "node-b", "172.18.0.3")
@@ -88,7 +88,7 @@ func TestEveryRuleIsUsed(t *testing.T) {
 				}
 			}
 		}
-		if gate == "WatchList=true" {
+		if gate == "feature-gates=WatchList=true" {
 			continue
 		}
 		// What kubectl and Kubernetes Events need, and this source does not.
