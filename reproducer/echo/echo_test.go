@@ -17,13 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/golden"
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
 // TestMain is the echo program itself when it is called with arguments that
 // no test has.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "server" || os.Args[1] == "client") {
+	if len(os.Args) > 1 && (os.Args[1] == "server" || os.Args[1] == "client" || os.Args[1] == "proxy") {
 		main()
 		return
 	}
@@ -292,4 +293,20 @@ func TestDialMultipath(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestProxyPassesBothWays(t *testing.T) {
+	privtest.Require(t) // its mark
+	server := start(t, "server", "--listen", "127.0.0.1:0")
+	upstream := server.await(t, record.Listening)
+	proxy := start(t, "proxy", "--listen", "127.0.0.1:0", "--server", upstream.Local.String())
+	listening := proxy.await(t, record.Listening)
+	client := start(t, "client", "--interval", "20ms", "--server", listening.Local.String())
+	client.await(t, record.Read)
+	client.await(t, record.Read)
+	if got, want := proxy.await(t, record.Connected).Local, server.await(t, record.Accepted).Remote; got != want {
+		t.Errorf("the server is connected to %s, want the proxy at %s", want, got)
+	}
+	_ = server.cmd.Process.Kill()
+	client.await(t, record.Closed)
 }

@@ -3,6 +3,7 @@
 //
 //	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D] [--discard] [--sip D]
 //	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle] [--stream BYTES]
+//	echo proxy  [--listen :15001] --server server:8000
 package main
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-const usage = "usage: echo server|client [flags]; echo server -h and echo client -h list them"
+const usage = "usage: echo server|client|proxy [flags]; echo COMMAND -h lists them"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -60,6 +61,15 @@ func run(args []string) error {
 		return withRecords(*recordFile, func(w *record.Writer) error {
 			c.records, c.family = w, *family
 			return c.run()
+		})
+	case "proxy":
+		p := proxy{log: slog.Default()}
+		flags.StringVar(&p.listen, "listen", ":15001", "`address` to listen on")
+		flags.StringVar(&p.upstream, "server", "server:8000", "`address` to pass everything on to")
+		_ = flags.Parse(args[1:]) // ExitOnError
+		return withRecords(*recordFile, func(w *record.Writer) error {
+			p.records, p.family = w, *family
+			return p.run()
 		})
 	}
 	return fmt.Errorf("unknown command %q: %s", args[0], usage)

@@ -63,7 +63,7 @@ func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
 	if p.Echo, err = c.startEcho(p.Name, p.NS, spec.Args); err != nil {
 		return nil, err
 	}
-	if slices.Contains(spec.Args, "server") {
+	if listens(spec.Args) {
 		if _, err := p.Echo.AwaitKind(ctx, 1, record.Listening); err != nil {
 			return nil, err
 		}
@@ -73,6 +73,11 @@ func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
 	c.mu.Unlock()
 	c.report("pod %s runs on %s at %s", p.Name, node.Name, p.Addr)
 	return p, c.publish()
+}
+
+// listens reports whether the echo program accepts connections.
+func listens(args []string) bool {
+	return slices.Contains(args, "server") || slices.Contains(args, "proxy")
 }
 
 // networkPod gives a pod an address, and a namespace unless it shares its

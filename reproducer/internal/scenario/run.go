@@ -91,7 +91,9 @@ func (l *Lab) play(ctx context.Context, s Scenario, r *Result) error {
 func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Result) error {
 	waiting, cancel := context.WithTimeout(ctx, s.inTime())
 	defer cancel()
-	e, err := l.AwaitEvent(waiting, stuckEvent)
+	e, err := l.AwaitEvent(waiting, func(e flow.Event) bool {
+		return stuckEvent(e) && (s.aside == nil || !s.aside(l, *e.Flow))
+	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		l.fail(r, "nothing was reported; the agent's log:\n%s", l.Agent.Log())
 		return nil

@@ -41,6 +41,9 @@ type Scenario struct {
 	// subject demands that a finding is about the flow that hangs; nil: about
 	// the client's first connection.
 	subject func(*Lab, flow.Finding) error
+	// aside tells the findings that are reported as well, and not judged; nil:
+	// there are none.
+	aside func(*Lab, flow.Finding) bool
 	// check demands more of a finding than symptom and cause.
 	check func(*Lab, flow.Finding) error
 	// aftermath makes happen what ends the flow, once it was found; nil: time
@@ -90,7 +93,7 @@ func All() []Scenario {
 		userTimeout(), silentSender(), silentSenderL2(),
 		nodeDown(), nodeDownEvicted(), nodeBack(), reject(), deadNeighbour(), pathMTU(), egress(),
 		idleHalfOpen(), halfOpenDownstream(), keepalive(),
-		zeroWindow(), zeroWindowDead(), localBlackhole(), localFilter(),
+		zeroWindow(), zeroWindowDead(), sidecar(), localBlackhole(), localFilter(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
 		sameNode(), finThrough(), sigtermHandled(), slow(), mptcp(),
 	}
