@@ -6,9 +6,6 @@ import "time"
 // Socket are what would end it if its peer vanished.
 type AuditSocket struct {
 	Socket
-	// Accepted is true where its local address is listened on: an accepted
-	// socket takes its options from its listener.
-	Accepted bool
 	// ReceiveTimeout and SendTimeout are SO_RCVTIMEO and SO_SNDTIMEO; 0: not
 	// set. They bound calls that block in read and write, and nothing else.
 	ReceiveTimeout, SendTimeout time.Duration

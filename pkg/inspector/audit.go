@@ -24,7 +24,7 @@ type Auditor struct {
 	Owners      Owners // nil: owners are known by their process alone
 	Node        string
 
-	mu sync.Mutex // an audit costs two passes over all sockets: one at a time
+	mu sync.Mutex // an audit costs a pass over all sockets: one at a time
 }
 
 // Audit makes one audit. It may be called from any goroutine.

@@ -34,8 +34,8 @@ func (p pids) Lookup(pid uint32) (flow.Owner, error) {
 
 // connection is a socket of a process, without any bound.
 func connection(pid uint32, local, remote string, accepted bool) flow.AuditSocket {
-	return flow.AuditSocket{Accepted: accepted, Socket: flow.Socket{
-		ID: flow.ID(pid), PID: pid, Comm: "app", State: flow.Established, Retries2: 15, RTOMax: 2 * time.Minute,
+	return flow.AuditSocket{Socket: flow.Socket{
+		ID: flow.ID(pid), PID: pid, Accepted: accepted, Comm: "app", State: flow.Established, Retries2: 15, RTOMax: 2 * time.Minute,
 		Local: netip.MustParseAddrPort(local), Remote: netip.MustParseAddrPort(remote),
 	}}
 }

@@ -3,7 +3,6 @@ package tracer
 import (
 	"fmt"
 	"math"
-	"net/netip"
 	"time"
 	"unsafe"
 
@@ -15,17 +14,13 @@ const auditedSize = int(unsafe.Sizeof(tcpstuckAudited{}))
 // Audit reads every connection (ESTABLISHED or CLOSE_WAIT) that a process
 // holds, in every network namespace in scope, each once with its first owner.
 // It does not see sockets without a descriptor, those that wait in an accept
-// queue, and MPTCP ones. It costs two passes over all sockets, and may be
-// called from any goroutine.
+// queue, and MPTCP ones. It costs a pass over all sockets, and may be called
+// from any goroutine.
 func (t *Tracer) Audit() ([]flow.AuditSocket, error) {
-	listening, err := t.listening()
-	if err != nil {
-		return nil, err
-	}
 	var sockets []flow.AuditSocket
 	seen := map[flow.ID]bool{}
 	c := now(t.tick)
-	err = t.iterate(tcpstuckProgAuditFiles, auditedSize, func(raw []byte) error {
+	err := t.iterate(tcpstuckProgAuditFiles, auditedSize, func(raw []byte) error {
 		s, err := decodeAudited(raw, c)
 		if err != nil {
 			return err
@@ -34,39 +29,10 @@ func (t *Tracer) Audit() ([]flow.AuditSocket, error) {
 			return nil // another process, or another descriptor, holds it too
 		}
 		seen[s.ID] = true
-		s.Accepted = listening[endpoint{s.NetNS, s.Local}] || listening[anywhere(s.NetNS, s.Local.Port())]
 		sockets = append(sockets, s)
 		return nil
 	})
 	return sockets, err
-}
-
-// endpoint is a local address of one network namespace.
-type endpoint struct {
-	netns uint32
-	local netip.AddrPort
-}
-
-// anywhere stands for a port on every address of either family.
-func anywhere(netns uint32, port uint16) endpoint {
-	return endpoint{netns, netip.AddrPortFrom(netip.Addr{}, port)}
-}
-
-func (t *Tracer) listening() (map[endpoint]bool, error) {
-	all := map[endpoint]bool{}
-	err := t.iterate(tcpstuckProgSweepFiles, listenerSize, func(raw []byte) error {
-		l, err := decodeListener(raw)
-		if err != nil {
-			return err
-		}
-		if l.Local.Addr().IsUnspecified() {
-			all[anywhere(l.NetNS, l.Local.Port())] = true
-			return nil
-		}
-		all[endpoint{l.NetNS, l.Local}] = true
-		return nil
-	})
-	return all, err
 }
 
 func decodeAudited(raw []byte, c clock) (flow.AuditSocket, error) {
