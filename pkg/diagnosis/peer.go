@@ -73,8 +73,16 @@ func pathDrop(e Evidence, s flow.Symptom) bool {
 	return e.answers() && (s == flow.Retransmitting || s == flow.Connecting)
 }
 
+// smallSegment is what every path carries (RFC 9293, 3.7.1): what is smaller
+// is not lost for its size.
+const smallSegment = 536
+
 func whyPathDrop(e Evidence) string {
-	return fmt.Sprintf("%s answers (heard at %s), but the oldest data does not get through: something on the path drops large segments (path MTU)", place(e), clock(e.Socket.LastAck))
+	heard := fmt.Sprintf("%s is heard (last at %s), but the oldest data does not get through", place(e), clock(e.Socket.LastAck))
+	if n := e.Socket.Unacknowledged; n > 0 && n <= smallSegment {
+		return heard + ": what is sent that way is dropped, a filter or a path that works one way only"
+	}
+	return heard + ": something on the path drops large segments (path MTU)"
 }
 
 // notSettled: the records know no more than that the backend left, or the

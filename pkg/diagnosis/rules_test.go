@@ -146,7 +146,10 @@ func TestVerdicts(t *testing.T) {
 		}, flow.PeerDeleted, true, "its peer 192.168.75.9:40000, the pod default/client-9, was deleted"},
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendListed, after(3), after(4)
-		}, flow.PathDrop, false, "the oldest data does not get through"},
+		}, flow.PathDrop, false, "a filter or a path that works one way only"},
+		{"the peer answers, but large segments do not get through", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.LastAck, e.Now, e.Socket.Unacknowledged = flow.BackendListed, after(3), after(4), 14480
+		}, flow.PathDrop, false, "drops large segments (path MTU)"},
 		{"zero window that is answered", func(e *diagnosis.Evidence) {
 			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 1, 5
 		}, flow.SlowReader, false, "receive window of zero"},
