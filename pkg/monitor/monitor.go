@@ -82,7 +82,7 @@ func (m *Monitor) Observe(s flow.Socket) []Change {
 		recovered := m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At})
 		return append([]Change{recovered}, m.suspect(s)...)
 	}
-	if s.Since.After(e.socket.Since) {
+	if s.Since.After(e.socket.Since) && e.socket.Timeouts > 0 {
 		s.Since = e.socket.Since // the oldest stamp is the one of this episode
 	}
 	e.socket = s

@@ -18,7 +18,7 @@ func at(seconds float64) time.Time { return start.Add(time.Duration(seconds * fl
 
 // reading is socket 1 without progress since start, read at a time.
 func reading(seconds float64, una uint32) flow.Socket {
-	return flow.Socket{ID: 1, Live: true, Since: start, At: at(seconds), Una: una}
+	return flow.Socket{ID: 1, Live: true, Timeouts: 1, Since: start, At: at(seconds), Una: una}
 }
 
 func moved(seconds float64) flow.Socket {
@@ -179,6 +179,19 @@ func TestTheOldestStampOfAnEpisodeStays(t *testing.T) {
 	m.Observe(later)
 	if s, _, _ := m.Socket(1); !s.Since.Equal(start) {
 		t.Errorf("since %v, want %v", s.Since, start)
+	}
+}
+
+func TestAnIdleFlowThatIsWrittenToStopsThen(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	idle := reading(1, 1)
+	idle.Timeouts = 0
+	m.Observe(idle)
+	written := reading(20, 1)
+	written.Since = at(19)
+	m.Observe(written)
+	if s, _, _ := m.Socket(1); !s.Since.Equal(at(19)) {
+		t.Errorf("since %v, want the first timeout at %v", s.Since, at(19))
 	}
 }
 
