@@ -351,3 +351,18 @@ func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
 		t.Errorf("%d records were held back, want nearly all of %d", got, closes)
 	}
 }
+
+func TestLossesOutsideTheScopeAreNotCounted(t *testing.T) {
+	inum := nettest.Loopback(t)
+	outside, inside := watch(t, inum+1), watch(t, inum)
+	producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	brim(t, producer)
+	ping(t, producer, consumer)
+	shut(t, producer)
+	if got := losses(t, outside); len(got) != 0 {
+		t.Errorf("outside its scope it counted %v", got)
+	}
+	if got := losses(t, inside); len(got) != 1 {
+		t.Errorf("inside its scope it counted %v, want one reason", got)
+	}
+}

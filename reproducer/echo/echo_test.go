@@ -24,9 +24,12 @@ import (
 // TestMain is the echo program itself when it is called with arguments that
 // no test has.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "server" || os.Args[1] == "client" || os.Args[1] == "proxy") {
-		main()
-		return
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "server", "client", "proxy", "consume", "produce":
+			main()
+			return
+		}
 	}
 	os.Exit(m.Run())
 }

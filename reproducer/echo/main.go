@@ -1,9 +1,12 @@
 // Command echo is the pair that shows the hang: a client that sends a line
-// every few seconds, and a server that echoes it.
+// every few seconds, and a server that echoes it. A second pair loses bytes: a
+// producer that sends all it has and closes, and a consumer that pings it.
 //
 //	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D] [--discard] [--sip D]
 //	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle] [--stream BYTES]
 //	echo proxy  [--listen :15001] --server server:8000
+//	echo consume [--listen :8000] [--hold D] [--ping D]
+//	echo produce [--consumer consumer:8000] [--bytes N] [--manner careless|hasty|draining] [--patience D] [--on-signal]
 package main
 
 import (
@@ -15,7 +18,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-const usage = "usage: echo server|client|proxy [flags]; echo COMMAND -h lists them"
+const usage = "usage: echo server|client|proxy|consume|produce [flags]; echo COMMAND -h lists them"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -72,7 +75,7 @@ func run(args []string) error {
 			return p.run()
 		})
 	}
-	return fmt.Errorf("unknown command %q: %s", args[0], usage)
+	return runTransfer(args, flags, recordFile, family)
 }
 
 // withRecords calls f with a writer to file, or with nil when file is empty.

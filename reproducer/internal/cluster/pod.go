@@ -77,7 +77,7 @@ func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
 
 // listens reports whether the echo program accepts connections.
 func listens(args []string) bool {
-	return slices.Contains(args, "server") || slices.Contains(args, "proxy")
+	return slices.Contains(args, "server") || slices.Contains(args, "proxy") || slices.Contains(args, "consume")
 }
 
 // networkPod gives a pod an address, and a namespace unless it shares its

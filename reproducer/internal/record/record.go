@@ -17,6 +17,7 @@ type Kind string
 // The kinds of record.
 const (
 	Listening Kind = "listening" // the server accepts connections
+	Ready     Kind = "ready"     // it waits for a signal to begin
 	Accepted  Kind = "accepted"  // the server accepted one
 	Connected Kind = "connected" // the client connected
 	Write     Kind = "write"     // a write call was about to be made
@@ -34,7 +35,8 @@ type Record struct {
 	Local  netip.AddrPort `json:"local"`
 	Remote netip.AddrPort `json:"remote"` // zero for Listening
 	Error  string         `json:"error,omitempty"`
-	Bytes  int64          `json:"bytes,omitempty"` // in total so far, where the program counts them
+	Bytes  int64          `json:"bytes,omitempty"`  // in total so far, where the program counts them
+	Unsent int64          `json:"unsent,omitempty"` // of Bytes, those that the kernel has and has not sent, where the program asks
 }
 
 // Writer writes records. It may be used from several goroutines.

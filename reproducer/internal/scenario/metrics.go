@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -68,6 +69,17 @@ func parseSample(line string) (Sample, error) {
 	value, err := strconv.ParseFloat(strings.TrimSpace(line), 64)
 	s.Value = value
 	return s, err
+}
+
+// Value returns the series of a metric that has these labels, and 0 where
+// there is none.
+func (m Metrics) Value(name string, labels map[string]string) float64 {
+	for _, s := range m {
+		if s.Name == name && maps.Equal(s.Labels, labels) {
+			return s.Value
+		}
+	}
+	return 0
 }
 
 // Sum adds up all series of a metric. Found is false when it has none.

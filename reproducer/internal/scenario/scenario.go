@@ -94,8 +94,9 @@ func All() []Scenario {
 		nodeDown(), nodeDownEvicted(), nodeBack(), reject(), deadNeighbour(), pathMTU(), egress(),
 		idleHalfOpen(), halfOpenDownstream(), keepalive(),
 		zeroWindow(), zeroWindowDead(), sidecar(), localBlackhole(), localFilter(),
+		truncatedUnread(), truncatedLatePing(), truncatedDrainTimeout(), truncatedConsumer(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
-		sameNode(), finThrough(), sigtermHandled(), slow(), mptcp(),
+		sameNode(), finThrough(), sigtermHandled(), slow(), mptcp(), truncatedDrained(),
 	}
 }
 
