@@ -180,6 +180,20 @@ func (l *Lab) Settle(ctx context.Context) error {
 	return errors.New("the machine is too busy: the client's round trips do not get short")
 }
 
+// SettleStream does the same for a client that gets no answers.
+func (l *Lab) SettleStream(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, 5*margin)
+	defer cancel()
+	err := await(waiting, func() (bool, error) {
+		s, err := l.clientSocket()
+		return s.RTO > 0 && s.RTO <= settledRTO, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return errors.New("the machine is too busy: the client's round trips do not get short")
+	}
+	return err
+}
+
 // afterAnswer makes a fault happen between two requests of the client, and
 // returns when it did.
 func (l *Lab) afterAnswer(ctx context.Context, fault func() error) (time.Time, error) {

@@ -24,6 +24,9 @@ func silentSender() Scenario {
 		stuckAfter: 3 * time.Second,
 		prepare:    startSender,
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			if err := l.SettleStream(ctx); err != nil {
+				return time.Time{}, err
+			}
 			removal, err := l.Cluster.ForceDelete(l.Server)
 			return removal.Route, err
 		},
@@ -56,7 +59,10 @@ func silentSenderL2() Scenario {
 		stuckAfter: 2 * time.Second,
 		shaken:     true,
 		prepare:    startSender,
-		fault: func(_ context.Context, l *Lab) (time.Time, error) {
+		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			if err := l.SettleStream(ctx); err != nil {
+				return time.Time{}, err
+			}
 			begin := time.Now()
 			return begin, l.Cluster.Unplug(l.Server.Node.Machine)
 		},

@@ -75,6 +75,9 @@ func drinkingServer() cluster.PodSpec {
 // stopReading stops the server's process and waits until its window is
 // closed.
 func stopReading(ctx context.Context, l *Lab) (time.Time, error) {
+	if err := l.SettleStream(ctx); err != nil {
+		return time.Time{}, err
+	}
 	if err := l.Server.Echo.Signal(syscall.SIGSTOP); err != nil {
 		return time.Time{}, err
 	}
