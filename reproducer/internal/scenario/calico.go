@@ -23,6 +23,7 @@ func calico() Scenario {
 		stuckAfter: 10 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
 		fault:      forceDeleteServer,
+		checkEnd:   staleEntryStays,
 		check: func(l *Lab, f flow.Finding) error {
 			if f.Backend == nil || f.Backend.Addr.Addr() != l.Server.Addr || f.Backend.State != flow.BackendDeleted {
 				return fmt.Errorf("the backend is %+v, not the deleted pod %s", f.Backend, l.Server.Addr)

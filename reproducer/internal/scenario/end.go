@@ -99,7 +99,7 @@ func (l *Lab) compareEnd(ctx context.Context, s Scenario, end End, f flow.Findin
 		}
 	}
 	if s.checkEnd != nil {
-		return s.checkEnd(l, f)
+		return s.checkEnd(ctx, l, f)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ type Scenario struct {
 	// full says that the end takes the kernel's own time (Full).
 	full bool
 	// checkEnd demands more of a flow's end than outcome and error.
-	checkEnd func(*Lab, flow.Finding) error
+	checkEnd func(context.Context, *Lab, flow.Finding) error
 }
 
 // Expectation is the verdict that a scenario must lead to; the zero value is

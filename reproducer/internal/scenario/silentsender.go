@@ -34,14 +34,14 @@ func silentSender() Scenario {
 			blocked, err = l.awaitBlocked(ctx)
 			return err
 		},
-		checkEnd: func(l *Lab, f flow.Finding) error {
+		checkEnd: func(ctx context.Context, l *Lab, f flow.Finding) error {
 			if f.Unsent != blocked.Unsent {
 				return fmt.Errorf("%d bytes were never sent, not %d", blocked.Unsent, f.Unsent)
 			}
 			if f.SendBufferUsed < 0.9 {
 				return fmt.Errorf("the send buffer was full, not used to %.2f", f.SendBufferUsed)
 			}
-			return bytesLost(l, f)
+			return bytesLost(ctx, l, f)
 		},
 	}
 }
@@ -104,7 +104,7 @@ func (l *Lab) awaitBlocked(ctx context.Context) (cluster.Socket, error) {
 
 // bytesLost compares the bytes that were lost with what the application
 // wrote and what arrived.
-func bytesLost(l *Lab, f flow.Finding) error {
+func bytesLost(_ context.Context, l *Lab, f flow.Finding) error {
 	wrote := last(l.Client.Echo.Records(), record.Wrote).Bytes
 	read := last(l.Server.Echo.Records(), record.Read).Bytes
 	lost := int64(f.Unsent) + int64(f.Unacknowledged)

@@ -30,11 +30,11 @@ func userTimeout() Scenario {
 			}
 			return nil
 		},
-		checkEnd: func(_ *Lab, f flow.Finding) error {
+		checkEnd: func(ctx context.Context, l *Lab, f flow.Finding) error {
 			if d := f.EndedAt.Sub(f.Since); d < timeout || d > timeout+time.Second {
 				return fmt.Errorf("it ended after %s, with a user timeout of %s", d, timeout)
 			}
-			return nil
+			return staleEntryStays(ctx, l, f)
 		},
 	}
 }
