@@ -6,14 +6,16 @@ import "time"
 // share of a core over time, and still lets a finding have its owner at once:
 // what was saved up may be spent in a burst.
 type budget struct {
-	share  float64       // of a core
-	burst  time.Duration // the most that can be saved up
+	share  float64 // of a core
 	saved  time.Duration
 	filled time.Time
 }
 
-func newBudget(share float64, burst time.Duration, now time.Time) *budget {
-	return &budget{share: share, burst: burst, saved: burst, filled: now}
+// burst is the most that can be saved up.
+const burst = 500 * time.Millisecond
+
+func newBudget(share float64, now time.Time) *budget {
+	return &budget{share: share, saved: burst, filled: now}
 }
 
 // allows reports whether a pass may run now.
@@ -30,7 +32,7 @@ func (b *budget) spend(took time.Duration, now time.Time) {
 
 func (b *budget) fill(now time.Time) {
 	if now.After(b.filled) {
-		b.saved = min(b.burst, b.saved+time.Duration(float64(now.Sub(b.filled))*b.share))
+		b.saved = min(burst, b.saved+time.Duration(float64(now.Sub(b.filled))*b.share))
 	}
 	b.filled = now
 }

@@ -7,7 +7,7 @@ import (
 
 func TestBudget(t *testing.T) {
 	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	b := newBudget(0.01, 500*time.Millisecond, start)
+	b := newBudget(0.01, start)
 	if !b.allows(start) {
 		t.Fatal("nothing may be spent at the start")
 	}

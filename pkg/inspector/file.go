@@ -46,7 +46,7 @@ func (f file) finding(node, bootID string, now time.Time) flow.Finding {
 		Local: e.Local, Peer: e.Peer, Symptom: f.decision.Symptom, Cause: f.decision.Cause, Mute: f.decision.Mute,
 		Sentence: v.Sentence, Advice: v.Advice, Evidence: v.Evidence, History: f.story(),
 		At: e.Now, Since: s.Since, Timeouts: s.Timeouts, RTO: s.RTO,
-		Unacknowledged: s.Unacknowledged, Unsent: s.Unsent, ZeroWindow: s.SendWindow == 0,
+		Unacknowledged: s.Unacknowledged, Unsent: s.Unsent, ZeroWindow: s.SendWindow == 0 && s.State != flow.SynSent,
 		UserTimeout: s.UserTimeout, Keepalive: s.Keepalive, GivesUp: e.GivesUp,
 		Outcome: f.outcome, Err: f.err, EndedAt: f.endedAt,
 	}

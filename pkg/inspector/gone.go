@@ -17,7 +17,10 @@ const (
 // conntrack sends to each. Idle sockets that point at one would never be seen
 // otherwise: the kernel side is told of them, and its sweep finds them.
 type gonePeers struct {
-	tuples  map[netip.Addr][]flow.Tuple
+	tuples map[netip.Addr][]flow.Tuple
+	// reused are those of them whose address has another pod by now: only the
+	// connections that conntrack named are the dead one's.
+	reused  map[netip.Addr]bool
 	pending bool // something changed that no sweep has seen yet
 }
 
@@ -31,9 +34,13 @@ func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{
 		switch {
 		case gone && !known && len(i.gone.tuples) < maxGone:
 			i.gone.tuples[addr] = i.connectionsTo(ctx, addr)
+			delete(i.gone.reused, addr)
 			i.gone.pending = true
-		case !gone && known:
+		case !gone && known && b.Former == nil:
 			delete(i.gone.tuples, addr)
+			i.gone.pending = true
+		case !gone && known: // given to another pod, with connections of its own
+			i.gone.reused[addr] = true
 			i.gone.pending = true
 		}
 	}
@@ -74,7 +81,9 @@ func (i *Inspector) seekIdle(ctx context.Context) {
 	var tuples []flow.Tuple
 	addrs := make([]netip.Addr, 0, len(i.gone.tuples))
 	for addr, t := range i.gone.tuples {
-		addrs = append(addrs, addr)
+		if !i.gone.reused[addr] || len(t) == 0 {
+			addrs = append(addrs, addr)
+		}
 		tuples = append(tuples, t...)
 	}
 	if err := i.o.Kernel.SetGone(tuples, addrs); err != nil {

@@ -14,12 +14,11 @@ import (
 
 const (
 	tick          = time.Second
-	sweepBurst    = 500 * time.Millisecond // of passes that findings may ask for at once
-	snapshotShare = 0.02                   // of a core that regular snapshots may take
-	searchShare   = 0.01                   // of a core that searches of the whole conntrack table may take
-	healthyFor    = 10 * time.Second       // until an idle flow that is not stuck is looked at again
-	refreshes     = 100                    // conntrack entries asked for again in one tick
-	batch         = 4096                   // records taken at once
+	snapshotShare = 0.02             // of a core that regular snapshots may take
+	searchShare   = 0.01             // of a core that searches of the whole conntrack table may take
+	healthyFor    = 10 * time.Second // until an idle flow that is not stuck is looked at again
+	refreshes     = 100              // conntrack entries asked for again in one tick
+	batch         = 4096             // records taken at once
 )
 
 // Inspector owns the monitor and the store; all its work happens in Run.
@@ -38,7 +37,7 @@ type Inspector struct {
 	sweeps, snapshots, searches *budget
 	sweptAt                     time.Time
 	pace                        pace
-	lost                        uint64
+	lost, refused               uint64
 
 	conntrackErr error
 	conntrackAt  time.Time
@@ -54,8 +53,8 @@ func New(o Options) *Inspector {
 	return &Inspector{
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
-		sweeps: newBudget(o.SweepCPU, sweepBurst, now), snapshots: newBudget(snapshotShare, sweepBurst, now),
-		searches: newBudget(searchShare, sweepBurst, now), gone: gonePeers{tuples: map[netip.Addr][]flow.Tuple{}},
+		sweeps: newBudget(o.SweepCPU, now), snapshots: newBudget(snapshotShare, now),
+		searches: newBudget(searchShare, now), gone: gonePeers{tuples: map[netip.Addr][]flow.Tuple{}, reused: map[netip.Addr]bool{}},
 		up: map[flow.Source]bool{},
 	}
 }
@@ -281,6 +280,10 @@ func (i *Inspector) tick(ctx context.Context) {
 		i.examine(ctx, i.snapshot(ctx))
 	}
 	i.seekIdle(ctx)
+	if n := i.monitor.Refused(); n > i.refused {
+		i.o.Log.Error("more flows without progress than are held: some are not watched", "held", i.monitor.Len(), "refused", n)
+		i.refused = n
+	}
 	turned := i.checkHealth()
 	i.rejudge(ctx, func(*file) bool { return turned })
 	i.due(ctx)

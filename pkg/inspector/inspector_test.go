@@ -455,8 +455,12 @@ func TestALostRecordIsMadeUpFor(t *testing.T) {
 	n := start(t, nil)
 	n.replace(without())
 	n.kernel.set(hung())
+	began := time.Now()
 	n.kernel.change(func() { n.kernel.lost++ })
 	n.await(flow.EventStuck)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("found after %v, by a regular pass", took)
+	}
 }
 
 func TestAFailedSnapshotEndsNothing(t *testing.T) {
