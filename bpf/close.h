@@ -30,6 +30,8 @@ int set_state(__u64 *ctx)
 	struct tcp_sock *tp;
 	struct reading *r;
 	struct episode *e;
+	bool told = true;
+	bool late;
 
 	if (newstate != TCP_CLOSE || oldstate == TCP_LISTEN)
 		return 0;
@@ -39,16 +41,17 @@ int set_state(__u64 *ctx)
 	if (!tp)
 		return 0;
 	measure(&l, sk, tp, oldstate);
+	late = perhaps_late_data(sk, &l, oldstate);
 	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
 	if (!e || !e->known) {
-		if (l.reason == LOSS_NONE)
+		if (!late && !notable(&l))
 			return 0;
-		if (!within_limit(bpf_ktime_get_ns())) {
-			expect_answer(sk, oldstate, &l, false);
-			return 0;
-		}
+		told = within_limit(bpf_ktime_get_ns());
 	}
-	expect_answer(sk, oldstate, &l, true);
+	if (late)
+		expect_answer(sk, &l, told);
+	if (!told)
+		return 0;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_LOST_RING);

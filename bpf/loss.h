@@ -104,6 +104,16 @@ static __always_inline void measure(struct loss_of *l, const struct sock *sk, co
 		lose(l->reason, l, 1);
 }
 
+/* A reset that meets nothing but a request on its way is counted and not told:
+ * its owner reads ECONNRESET in the call that waits for the answer.
+ */
+static __always_inline bool notable(const struct loss_of *l)
+{
+	if (l->reason == LOSS_RESET_BY_PEER)
+		return l->unsent || l->unread;
+	return l->reason != LOSS_NONE;
+}
+
 __u64 loss_second;
 __u32 loss_records;
 

@@ -23,13 +23,16 @@ struct {
 	__type(value, struct dying);
 } dying SEC(".maps");
 
-static __always_inline void expect_answer(struct sock *sk, int oldstate, const struct loss_of *l, bool told)
+static __always_inline bool perhaps_late_data(const struct sock *sk, const struct loss_of *l, int oldstate)
+{
+	return l->reason == LOSS_RESET_BY_PEER && oldstate == TCP_FIN_WAIT1 && (sk->sk_shutdown & RCV_SHUTDOWN);
+}
+
+static __always_inline void expect_answer(struct sock *sk, const struct loss_of *l, bool told)
 {
 	struct dying *d;
 	__u32 key = 0;
 
-	if (l->reason != LOSS_RESET_BY_PEER || oldstate != TCP_FIN_WAIT1 || !(sk->sk_shutdown & RCV_SHUTDOWN))
-		return;
 	d = bpf_map_lookup_elem(&dying, &key);
 	if (!d)
 		return;

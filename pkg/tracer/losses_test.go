@@ -324,6 +324,30 @@ func TestRefusedConnectLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	if _, err := client.Write([]byte("unread")); err != nil {
+		t.Fatal(err)
+	}
+	awaitQueues(t, "the request has come in", func() bool { return queued(t, server, inQueued) == 6 && queued(t, client, outQueued) == 0 })
+	nettest.NewWall(t).Drop(server.LocalAddr().(*net.TCPAddr).Port)
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, server)
+	awaitQueues(t, "the reset has come in", func() bool { return state(t, client) == flow.Close })
+	want := map[flow.LossReason]flow.Losses{flow.LostResetByPeer: {Closes: 1, Unacknowledged: 1}}
+	if diff := cmp.Diff(want, losses(t, tr)); diff != "" {
+		t.Errorf("counters, -want +got\n%s", diff)
+	}
+	select {
+	case r := <-tr.Records():
+		t.Errorf("a record was sent: %+v", r.End)
+	case <-time.After(3 * answerTime):
+	}
+}
+
 func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
 	inum := nettest.Loopback(t)
 	const closes = 20
