@@ -69,6 +69,10 @@ KUBE_TEST = KUBEBUILDER_ASSETS=$(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.tools/kube)
 test-kube: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## tests against a real Kubernetes API, started for them (root for the scenarios)
 	$(KUBE_TEST) -timeout 20m ./...
 
+.PHONY: bench-cluster
+bench-cluster: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## the whole agent against an API with 10,000 and 100,000 endpoints (root): memory, time to sync, CPU
+	$(KUBE_TEST) -timeout 20m -run '^$$' -bench Cluster -benchtime 1x .
+
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
 	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt

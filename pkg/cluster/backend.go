@@ -45,12 +45,17 @@ func (b Backend) Flow() flow.Backend {
 // names, was seen to go, to be replaced under its name, or to finish. A
 // host-network address is never gone while its node is in the list. A source
 // that is out of date at now leaves flow.BackendUnknown, and How says why.
+//
+// With port 0 it judges whoever has the address. Only a judgement for a flow,
+// with its port, has the source asked for more (see Questions).
 func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
 	addr = unmap(addr)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	b := s.judge(addr)
-	s.inquire(addr.Addr(), b, now)
+	if addr.Port() != 0 { // a flow is behind it
+		s.inquire(addr.Addr(), b, now)
+	}
 	b.Addr, b.NodeState = addr, s.nodeState(b.Node, now)
 	if s.health.source != "" {
 		b.How += ", " + s.health.source

@@ -103,6 +103,18 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// TestALookAtAnAddressAsksNothing: at every change all addresses that it
+// touches are looked at, and that may be all there are.
+func TestALookAtAnAddressAsksNothing(t *testing.T) {
+	s, _ := limited()
+	s.SetSlice(slice("server-x", "server"), sec(2))
+	s.TakeQuestions()
+	s.Backend(addr("192.168.136.2:0"), sec(3))
+	if got := s.TakeQuestions(); len(got) != 0 {
+		t.Errorf("it asks %v", got)
+	}
+}
+
 // TestAnswersAreTold: an answer about a pod that no slice names any more
 // concerns the address that it had.
 func TestAnswersAreTold(t *testing.T) {

@@ -46,7 +46,7 @@ rules:
 
 // start starts an API server of its own for a test, with more flags. Without its programs the
 // test is skipped; under CI that fails it.
-func start(t *testing.T, args ...string) *environment {
+func start(t testing.TB, args ...string) *environment {
 	t.Helper()
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
@@ -84,7 +84,7 @@ func start(t *testing.T, args ...string) *environment {
 }
 
 // apply creates what is in a file.
-func (e *environment) apply(t *testing.T, path string) {
+func (e *environment) apply(t testing.TB, path string) {
 	t.Helper()
 	file, err := os.Open(path)
 	if err != nil {
@@ -108,7 +108,7 @@ func (e *environment) apply(t *testing.T, path string) {
 	}
 }
 
-func (e *environment) create(t *testing.T, object runtime.Object) error {
+func (e *environment) create(t testing.TB, object runtime.Object) error {
 	t.Helper()
 	var err error
 	ctx, opts := t.Context(), metav1.CreateOptions{}
@@ -132,7 +132,7 @@ func (e *environment) create(t *testing.T, object runtime.Object) error {
 
 // kubeconfig writes one for the agent's ServiceAccount, with its own token.
 // Server and CA are the API's own, unless given.
-func (e *environment) kubeconfig(t *testing.T, server string, ca []byte) string {
+func (e *environment) kubeconfig(t testing.TB, server string, ca []byte) string {
 	t.Helper()
 	token, err := e.admin.CoreV1().ServiceAccounts("tcpstuck").CreateToken(t.Context(), "tcpstuck-agent",
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(3600))}}, metav1.CreateOptions{})

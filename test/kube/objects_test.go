@@ -11,7 +11,7 @@ import (
 const namespace = "default"
 
 // must returns v, or ends the test.
-func must[T any](t *testing.T) func(v T, err error) T {
+func must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -21,7 +21,7 @@ func must[T any](t *testing.T) func(v T, err error) T {
 	}
 }
 
-func (e *environment) node(t *testing.T, name, addr string) {
+func (e *environment) node(t testing.TB, name, addr string) {
 	t.Helper()
 	n := must[*corev1.Node](t)(e.admin.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}))
 	n.Status = corev1.NodeStatus{
@@ -32,7 +32,7 @@ func (e *environment) node(t *testing.T, name, addr string) {
 }
 
 // pod starts a pod: as scheduler and kubelet would.
-func (e *environment) pod(t *testing.T, name, node, ip string, change ...func(*corev1.Pod)) *corev1.Pod {
+func (e *environment) pod(t testing.TB, name, node, ip string, change ...func(*corev1.Pod)) *corev1.Pod {
 	t.Helper()
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": "server"}},
@@ -56,14 +56,14 @@ func controller(kind, name string) func(*corev1.Pod) {
 
 // deletePod asks for a pod's deletion: with 0, forced, it is gone at once,
 // else it terminates for ever, since no kubelet ends it.
-func (e *environment) deletePod(t *testing.T, name string, graceSeconds int64) {
+func (e *environment) deletePod(t testing.TB, name string, graceSeconds int64) {
 	t.Helper()
 	if err := e.admin.CoreV1().Pods(namespace).Delete(t.Context(), name, metav1.DeleteOptions{GracePeriodSeconds: &graceSeconds}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (e *environment) service(t *testing.T, name, clusterIP string) {
+func (e *environment) service(t testing.TB, name, clusterIP string) {
 	t.Helper()
 	must[*corev1.Service](t)(e.admin.CoreV1().Services(namespace).Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
@@ -80,7 +80,7 @@ func endpoint(p *corev1.Pod) discoveryv1.Endpoint {
 }
 
 // slice writes a slice, new or not: as the endpoint slice controller would.
-func (e *environment) slice(t *testing.T, name, service string, endpoints ...discoveryv1.Endpoint) {
+func (e *environment) slice(t testing.TB, name, service string, endpoints ...discoveryv1.Endpoint) {
 	t.Helper()
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{discoveryv1.LabelServiceName: service}},
@@ -96,7 +96,7 @@ func (e *environment) slice(t *testing.T, name, service string, endpoints ...dis
 	must[*discoveryv1.EndpointSlice](t)(slices.Create(t.Context(), s, metav1.CreateOptions{}))
 }
 
-func (e *environment) deleteSlice(t *testing.T, name string) {
+func (e *environment) deleteSlice(t testing.TB, name string) {
 	t.Helper()
 	if err := e.admin.DiscoveryV1().EndpointSlices(namespace).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func follow(t *testing.T, kubeconfig string) source {
 }
 
 // await waits until ok; most of what it waits for tells nobody.
-func await(t *testing.T, what string, ok func() bool) time.Duration {
+func await(t testing.TB, what string, ok func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
 	for !ok() {
