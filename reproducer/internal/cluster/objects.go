@@ -32,7 +32,7 @@ func (c *Cluster) serviceObject(s *Service) *corev1.Service {
 	if s.ClusterIP.IsValid() {
 		clusterIP = s.ClusterIP.String()
 	}
-	return &corev1.Service{
+	svc := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: Namespace, UID: types.UID(s.UID), CreationTimestamp: metav1.NewTime(c.started)},
 		Spec: corev1.ServiceSpec{
@@ -42,6 +42,11 @@ func (c *Cluster) serviceObject(s *Service) *corev1.Service {
 			Ports:      []corev1.ServicePort{{Protocol: corev1.ProtocolTCP, Port: Port, TargetPort: intstr.FromInt32(Port)}},
 		},
 	}
+	if s.VIP.IsValid() {
+		svc.Spec.Type = corev1.ServiceTypeLoadBalancer
+		svc.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: s.VIP.String()}}
+	}
+	return svc
 }
 
 func (c *Cluster) sliceObject(s *Service) *discoveryv1.EndpointSlice {

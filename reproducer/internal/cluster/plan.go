@@ -33,6 +33,7 @@ type plan struct {
 	services   netip.Prefix
 	podGateway netip.Addr   // the same for every pod, on the node's end of its link
 	internet   netip.Prefix // hosts outside the cluster
+	vip        netip.Addr   // virtual, of whichever node announces it
 }
 
 func planFor(f Family) plan {
@@ -49,6 +50,7 @@ func planFor(f Family) plan {
 			// What podLinkMAC makes of fe80::/64.
 			podGateway: netip.MustParseAddr("fe80::ecee:eeff:feee:eeee"),
 			internet:   netip.MustParsePrefix("2001:db8::/64"),
+			vip:        netip.MustParseAddr("2001:db8:1::10"),
 		}
 	}
 	return plan{
@@ -62,6 +64,7 @@ func planFor(f Family) plan {
 		services:   netip.MustParsePrefix("10.96.0.0/16"),
 		podGateway: netip.MustParseAddr("169.254.1.1"),
 		internet:   netip.MustParsePrefix("203.0.113.0/24"),
+		vip:        netip.MustParseAddr("198.51.100.10"),
 	}
 }
 

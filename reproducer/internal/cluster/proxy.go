@@ -62,6 +62,8 @@ func (c *Cluster) syncProxy(n *Node) error {
 		to(uplink), source(n.Block, expr.CmpOpEq),
 		destination(c.plan.pods, expr.CmpOpNeq), destination(c.plan.underlay, expr.CmpOpNeq),
 		[]expr.Any{&expr.Masq{}})
+	// What comes in by a virtual IP has to come back by this node.
+	addRule(conn, post, source(single(c.Internet.Addr), expr.CmpOpEq), destination(c.plan.pods, expr.CmpOpEq), []expr.Any{&expr.Masq{}})
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("replace rules: %w", err)
 	}
@@ -74,6 +76,9 @@ func addService(conn *nftables.Conn, s *Service, targets []netip.Addr, nat, filt
 	for _, chain := range nat {
 		for i, a := range targets {
 			addRule(conn, chain, tcpTo(s.ClusterIP, Port), oneIn(len(targets)-i), translate(a, Port))
+			if s.VIP.IsValid() {
+				addRule(conn, chain, tcpTo(s.VIP, Port), oneIn(len(targets)-i), translate(a, Port))
+			}
 		}
 	}
 	if len(targets) > 0 {

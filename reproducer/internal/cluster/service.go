@@ -15,6 +15,7 @@ type Service struct {
 	Name      string
 	UID       string
 	ClusterIP netip.Addr // zero: headless
+	VIP       netip.Addr // of a load balancer; zero: none
 	Workload  string
 }
 

@@ -110,7 +110,11 @@ func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Re
 		l.fail(r, "%s", err)
 		return nil
 	}
-	detect := e.Time.Sub(firstWrite(l.Client.Echo.Records(), fault)).Seconds()
+	began := fault // where nobody's client writes
+	if l.Client != nil {
+		began = firstWrite(l.Client.Echo.Records(), fault)
+	}
+	detect := e.Time.Sub(began).Seconds()
 	r.DetectSeconds = &detect
 	if e.Flow.Symptom != s.Expected.Symptom || e.Flow.Cause != s.Expected.Cause {
 		l.fail(r, "the verdict is %s · %s, not %s: %s", e.Flow.Symptom, e.Flow.Cause, s.Expected, e.Flow.Sentence)

@@ -91,7 +91,7 @@ func All() []Scenario {
 	return []Scenario{
 		calico(), headless(), addressReuse(), sameNodeNoEndpoints(), synStale(),
 		userTimeout(), silentSender(), silentSenderL2(),
-		nodeDown(), nodeDownEvicted(), nodeBack(), reject(), deadNeighbour(), pathMTU(), egress(),
+		nodeDown(), nodeDownEvicted(), nodeBack(), vipFailover(), reject(), deadNeighbour(), pathMTU(), egress(),
 		idleHalfOpen(), halfOpenDownstream(), keepalive(),
 		zeroWindow(), zeroWindowDead(), sidecar(), localBlackhole(), localFilter(),
 		truncatedUnread(), truncatedLatePing(), truncatedDrainTimeout(), truncatedConsumer(),

@@ -1,0 +1,37 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+)
+
+// AddVIP gives a Service the cluster's virtual IP and returns what clients
+// outside connect to. No node announces it yet.
+func (c *Cluster) AddVIP(s *Service) (string, error) {
+	c.mu.Lock()
+	s.VIP = c.plan.vip
+	c.mu.Unlock()
+	c.report("service %s has the virtual IP %s", s.Name, s.VIP)
+	return netip.AddrPortFrom(s.VIP, Port).String(), c.publish()
+}
+
+// MoveVIP has a node announce the virtual IP: from now on the world outside
+// sends there what is for it.
+func (c *Cluster) MoveVIP(n *Node) error {
+	c.report("the virtual IP is announced by %s", n.Name)
+	vip := single(c.plan.vip)
+	err := c.Internet.NS.Do(func() error {
+		link, err := netlink.LinkByName(uplink)
+		if err != nil {
+			return err
+		}
+		return errors.Join(unroute(vip), routeVia(vip, n.Addr, link))
+	})
+	if err != nil {
+		return fmt.Errorf("move the virtual IP to %s: %w", n.Name, err)
+	}
+	return nil
+}
