@@ -21,6 +21,13 @@ const patience = 15 * time.Second
 func watch(t *testing.T, inum uint32) *Tracer {
 	t.Helper()
 	tr := open(t, Options{Scope: []uint32{inum}})
+	run(t, tr)
+	return tr
+}
+
+// run reads the tracer's ring buffer until the test ends.
+func run(t *testing.T, tr *Tracer) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- tr.Run(ctx) }()
@@ -30,7 +37,6 @@ func watch(t *testing.T, inum uint32) *Tracer {
 			t.Error(err)
 		}
 	})
-	return tr
 }
 
 func next(t *testing.T, tr *Tracer) Record {

@@ -390,3 +390,39 @@ func TestLossesOutsideTheScopeAreNotCounted(t *testing.T) {
 		t.Errorf("inside its scope it counted %v, want one reason", got)
 	}
 }
+
+// TestWithoutTheOptionalTracepoints: a reset is told by its errno; only what
+// late data killed then reads as one.
+func TestWithoutTheOptionalTracepoints(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		die  func(t *testing.T, producer, consumer *net.TCPConn)
+	}{
+		{"reset by the peer", func(t *testing.T, _, consumer *net.TCPConn) { shut(t, consumer) }},
+		{"data after close", func(t *testing.T, producer, consumer *net.TCPConn) {
+			shut(t, producer)
+			if _, err := consumer.Write([]byte("ping\n")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inum := nettest.Loopback(t)
+			tr := open(t, Options{Scope: []uint32{inum}})
+			for _, optional := range []string{tcpstuckProgReceiveReset, tcpstuckProgSendReset} {
+				if err := tr.links[optional].Close(); err != nil {
+					t.Fatal(err)
+				}
+				delete(tr.links, optional)
+			}
+			run(t, tr)
+			producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+			id := cookie(t, producer)
+			_, unsent := brim(t, producer)
+			c.die(t, producer, consumer)
+			if end := endOf(t, tr, id); end.Loss != flow.LostResetByPeer || int(end.Unsent) != unsent {
+				t.Errorf("lost %d bytes, %s; want %d, reset by the peer", end.Unsent, end.Loss, unsent)
+			}
+		})
+	}
+}
