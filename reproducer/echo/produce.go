@@ -153,10 +153,16 @@ func queue(conn syscall.Conn, which uint) (n int, err error) {
 
 // until asks again and again, for some seconds at most.
 func until(ask func() (bool, error)) error {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for enough := time.After(10 * time.Second); ; {
 		if yes, err := ask(); yes || err != nil {
 			return err
 		}
+		select {
+		case <-tick.C:
+		case <-enough:
+			return errors.New("waited in vain")
+		}
 	}
-	return errors.New("waited in vain")
 }
