@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,12 +82,13 @@ func (m *mirror) apply(ctx context.Context, file []byte) error {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
-	for name, pod := range m.pods {
-		if !present["Pod "+name] {
-			if err := m.admin.CoreV1().Pods(pod.Namespace).Delete(ctx, name, *metav1.NewDeleteOptions(0)); err != nil {
-				return err
-			}
-			delete(m.pods, name)
+	for id := range m.seen {
+		if present[id] {
+			continue
+		}
+		delete(m.seen, id)
+		if err := m.remove(ctx, id); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
 	for id, raw := range slices {
@@ -95,6 +97,21 @@ func (m *mirror) apply(ctx context.Context, file []byte) error {
 		}
 	}
 	return nil
+}
+
+// remove deletes what the file shows no more, a pod by force.
+func (m *mirror) remove(ctx context.Context, id string) error {
+	kind, name, _ := strings.Cut(id, " ")
+	switch kind {
+	case "Pod":
+		delete(m.pods, name)
+		return m.admin.CoreV1().Pods(namespace).Delete(ctx, name, *metav1.NewDeleteOptions(0))
+	case "Service":
+		return m.admin.CoreV1().Services(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+	case "EndpointSlice":
+		return m.admin.DiscoveryV1().EndpointSlices(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+	}
+	return fmt.Errorf("it cannot be removed")
 }
 
 // changed writes an object that is not as it was last written.
@@ -113,8 +130,12 @@ func (m *mirror) write(ctx context.Context, kind string, raw json.RawMessage) er
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return err
 		}
-		_, err := m.admin.CoreV1().Services(s.Namespace).Create(ctx, &s, metav1.CreateOptions{})
-		return ignoreExists(err)
+		services := m.admin.CoreV1().Services(s.Namespace)
+		if _, err := services.Get(ctx, s.Name, metav1.GetOptions{}); err == nil {
+			return nil // only its UID is another
+		}
+		_, err := services.Create(ctx, &s, metav1.CreateOptions{})
+		return err
 	case "Node":
 		var n corev1.Node
 		if err := json.Unmarshal(raw, &n); err != nil {
@@ -139,11 +160,14 @@ func (m *mirror) pod(ctx context.Context, raw json.RawMessage) error {
 		return err
 	}
 	pods := m.admin.CoreV1().Pods(p.Namespace)
-	if _, there := m.pods[p.Name]; there {
-		if p.DeletionTimestamp == nil {
-			return fmt.Errorf("it changed in a way that is not mirrored")
+	if made, there := m.pods[p.Name]; there {
+		if p.DeletionTimestamp != nil {
+			return pods.Delete(ctx, p.Name, *metav1.NewDeleteOptions(30))
 		}
-		return pods.Delete(ctx, p.Name, *metav1.NewDeleteOptions(30))
+		made.Labels = p.Labels
+		changed, err := pods.Update(ctx, made, metav1.UpdateOptions{})
+		m.pods[p.Name] = changed
+		return err
 	}
 	for i := range p.OwnerReferences {
 		p.OwnerReferences[i].UID = "of-no-object"
@@ -152,9 +176,9 @@ func (m *mirror) pod(ctx context.Context, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	m.uids[p.UID], m.pods[p.Name] = made.UID, made
+	m.uids[p.UID] = made.UID
 	made.Status = p.Status
-	_, err = pods.UpdateStatus(ctx, made, metav1.UpdateOptions{})
+	m.pods[p.Name], err = pods.UpdateStatus(ctx, made, metav1.UpdateOptions{})
 	return err
 }
 

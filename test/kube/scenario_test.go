@@ -39,7 +39,9 @@ func TestCalico(t *testing.T) {
 
 // TestControls plays what must not be reported.
 func TestControls(t *testing.T) {
-	for _, name := range []string{"graceful", "graceful-late-close"} {
+	for _, name := range []string{
+		"graceful", "service-deleted", "relabelled", "slice-move", "no-target-ref", "hostnetwork-restart", "forced-terminating",
+	} {
 		t.Run(name, func(t *testing.T) {
 			cmd, stdout, stderr := reproduce(t, name, "--json")
 			await(t, "the end of the scenario", func() bool { return ended(cmd) })

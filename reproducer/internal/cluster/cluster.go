@@ -51,6 +51,8 @@ type Cluster struct {
 	version int
 	pods    []*Pod
 	svcs    []*Service
+	// namesNoPods: endpoints are without targetRef.
+	namesNoPods bool
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // hurries what runs in the background

@@ -71,6 +71,11 @@ func (c *Cluster) sliceObject(s *Service) *discoveryv1.EndpointSlice {
 			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: Namespace, Name: p.Name, UID: types.UID(p.UID)},
 		})
 	}
+	if c.namesNoPods {
+		for i := range slice.Endpoints {
+			slice.Endpoints[i].TargetRef = nil
+		}
+	}
 	return slice
 }
 

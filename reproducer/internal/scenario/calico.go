@@ -51,6 +51,7 @@ func (l *Lab) startPairWith(ctx context.Context, server cluster.PodSpec, headles
 	if err != nil {
 		return err
 	}
+	l.Service = svc
 	if l.Server, err = l.Cluster.StartPod(ctx, server); err != nil {
 		return err
 	}

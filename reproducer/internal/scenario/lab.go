@@ -42,6 +42,7 @@ type Lab struct {
 	Timeline *Timeline
 	Client   *cluster.Pod // whose flow is watched; nil where there is none
 	Server   *cluster.Pod
+	Service  *cluster.Service // of the pair; nil where there is none
 
 	dir    *rundir.Dir
 	cancel context.CancelFunc

@@ -88,7 +88,7 @@ func (e Expectation) String() string {
 
 // All returns every scenario, the controls last.
 func All() []Scenario {
-	return []Scenario{
+	return append([]Scenario{
 		calico(), headless(), addressReuse(), sameNodeNoEndpoints(), synStale(),
 		userTimeout(), silentSender(), silentSenderL2(),
 		nodeDown(), nodeDownEvicted(), nodeBack(), vipFailover(), reject(), deadNeighbour(), pathMTU(), egress(),
@@ -97,7 +97,7 @@ func All() []Scenario {
 		truncatedUnread(), truncatedLatePing(), truncatedDrainTimeout(), truncatedConsumer(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
 		sameNode(), finThrough(), sigtermHandled(), slow(), mptcp(), truncatedDrained(),
-	}
+	}, livingControls()...)
 }
 
 // allFamilies are for the cases that come first.

@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"slices"
+	"syscall"
+	"time"
+)
+
+// What follows changes what the API says of a pod and leaves the pod alone:
+// whatever its records become, it lives.
+
+// RemoveService deletes a Service and its slices.
+func (c *Cluster) RemoveService(s *Service) error {
+	c.mu.Lock()
+	c.svcs = slices.DeleteFunc(c.svcs, func(other *Service) bool { return other == s })
+	c.mu.Unlock()
+	c.report("service %s is deleted", s.Name)
+	return c.publish()
+}
+
+// Relabel gives a pod the label of another workload, so that Services select
+// it no more, or again.
+func (c *Cluster) Relabel(p *Pod, workload string) error {
+	c.mu.Lock()
+	p.Workload = workload
+	c.mu.Unlock()
+	c.report("pod %s is labelled app=%s", p.Name, workload)
+	return c.publish()
+}
+
+// RenewSlice gives a Service's endpoints a slice of another name.
+func (c *Cluster) RenewSlice(s *Service) error {
+	c.mu.Lock()
+	s.UID = newUID()
+	c.mu.Unlock()
+	c.report("service %s has another slice", s.Name)
+	return c.publish()
+}
+
+// NameNoPods leaves out, of all endpoints, which pods they are.
+func (c *Cluster) NameNoPods() error {
+	c.mu.Lock()
+	c.namesNoPods = true
+	c.mu.Unlock()
+	c.report("endpoints name no pods")
+	return c.publish()
+}
+
+// DeleteObject has the API forget a pod that runs on.
+func (c *Cluster) DeleteObject(p *Pod) error {
+	if err := c.forget(p); err != nil {
+		return err
+	}
+	c.report("the API has forgotten pod %s, which runs on", p.Name)
+	return c.syncProxies()
+}
+
+// Terminate begins a graceful deletion, and waits for nothing.
+func (c *Cluster) Terminate(p *Pod) error {
+	c.mu.Lock()
+	asked := time.Now()
+	p.deleting = &asked
+	c.mu.Unlock()
+	if err := c.publish(); err != nil {
+		return err
+	}
+	c.report("pod %s is terminating", p.Name)
+	return p.Echo.Signal(syscall.SIGTERM)
+}
