@@ -452,8 +452,12 @@ func TestStuckBeforeTheAgentCame(t *testing.T) {
 }
 
 func TestALostRecordIsMadeUpFor(t *testing.T) {
-	n := start(t, nil)
-	n.replace(without())
+	// Nothing but the loss makes it look: the removal is old.
+	n := start(t, func(n *node) {
+		n.replace(without())
+		n.cluster.TakeChanged()
+		<-n.cluster.Changed()
+	})
 	n.kernel.set(hung())
 	began := time.Now()
 	n.kernel.change(func() { n.kernel.lost++ })
