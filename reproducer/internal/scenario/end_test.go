@@ -30,6 +30,7 @@ func TestComparePrediction(t *testing.T) {
 		"early reading is off":       {End{First: at(0), Last: at(0), Readings: readAt(59*time.Second, 3*time.Second)}, false, ""},
 		"later reading is right":     {End{First: at(0), Last: at(0), Readings: readAt(61*time.Second, 900*time.Millisecond)}, false, ""},
 		"later reading is off":       {End{First: at(0), Last: at(0), Readings: readAt(61*time.Second, -2*time.Second)}, false, "after 1m1s"},
+		"later reading is too late":  {End{First: at(0), Last: at(0), Readings: readAt(61*time.Second, 2*time.Second)}, false, "after 1m1s"},
 		"later reading says nothing": {End{First: at(0), Last: at(0), Readings: []Reading{{At: since.Add(time.Hour)}}}, false, "is wrong"},
 	} {
 		tc.end.Real, tc.end.Since = ended, since
