@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -32,9 +33,13 @@ func FindAccess(path string) (Access, error) {
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = path
+	named := os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != ""
+	if home, err := os.UserHomeDir(); err == nil && !named {
+		rules.Precedence = []string{filepath.Join(home, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)}
+	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	switch {
-	case clientcmd.IsEmptyConfig(err) && path == "" && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "":
+	case clientcmd.IsEmptyConfig(err) && path == "" && !named:
 		return Access{}, ErrNoAccess
 	case err != nil:
 		return Access{}, fmt.Errorf("read kubeconfig: %s", oneLine(err))
