@@ -75,9 +75,9 @@ func (c *Cluster) syncProxy(n *Node) error {
 func addService(conn *nftables.Conn, s *Service, targets []netip.Addr, nat, filter []*nftables.Chain) {
 	for _, chain := range nat {
 		for i, a := range targets {
-			addRule(conn, chain, tcpTo(s.ClusterIP, Port), oneIn(len(targets)-i), translate(a, Port))
+			addRule(conn, chain, tcpTo(s.ClusterIP), oneIn(len(targets)-i), translate(a, Port))
 			if s.VIP.IsValid() {
-				addRule(conn, chain, tcpTo(s.VIP, Port), oneIn(len(targets)-i), translate(a, Port))
+				addRule(conn, chain, tcpTo(s.VIP), oneIn(len(targets)-i), translate(a, Port))
 			}
 		}
 	}
@@ -85,6 +85,6 @@ func addService(conn *nftables.Conn, s *Service, targets []netip.Addr, nat, filt
 		return
 	}
 	for _, chain := range filter {
-		addRule(conn, chain, tcpTo(s.ClusterIP, Port), isNew(), reject(chain.Table.Family))
+		addRule(conn, chain, tcpTo(s.ClusterIP), isNew(), reject(chain.Table.Family))
 	}
 }

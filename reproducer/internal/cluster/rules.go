@@ -37,13 +37,13 @@ func addRule(conn *nftables.Conn, chain *nftables.Chain, parts ...[]expr.Any) {
 	conn.AddRule(&nftables.Rule{Table: chain.Table, Chain: chain, Exprs: exprs})
 }
 
-// tcpTo matches TCP to an address and port.
-func tcpTo(a netip.Addr, port uint16) []expr.Any {
+// tcpTo matches TCP to an address and the port of all Services.
+func tcpTo(a netip.Addr) []expr.Any {
 	return append(destination(single(a), expr.CmpOpEq),
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: regCompare},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: regCompare, Data: []byte{unix.IPPROTO_TCP}},
 		&expr.Payload{DestRegister: regCompare, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: regCompare, Data: binary.BigEndian.AppendUint16(nil, port)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: regCompare, Data: binary.BigEndian.AppendUint16(nil, Port)},
 	)
 }
 

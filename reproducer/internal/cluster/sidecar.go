@@ -32,7 +32,7 @@ func (c *Cluster) Redirect(p *Pod, service netip.Addr) error {
 		}
 		t := replaceTable(conn, "sidecar", family)
 		chain := addChain(conn, t, "redirect", nftables.ChainTypeNAT, nftables.ChainHookOutput, nftables.ChainPriorityNATDest)
-		addRule(conn, chain, tcpTo(service, Port), unmarked(proxyMark), redirect(proxyPort))
+		addRule(conn, chain, tcpTo(service), unmarked(proxyMark), redirect(proxyPort))
 		return conn.Flush()
 	})
 	if err != nil {

@@ -59,17 +59,17 @@ func (l *Lab) startPairWith(ctx context.Context, server cluster.PodSpec, headles
 	if headless { // a name of such a service resolves to its pods
 		address = l.Server.Address()
 	}
-	return l.startClient(ctx, requestInterval, address, clientArgs...)
+	return l.startClient(ctx, address, clientArgs...)
 }
 
 // startClient starts the client whose flow is watched, on node-a.
-func (l *Lab) startClient(ctx context.Context, interval time.Duration, server string, more ...string) error {
-	return l.startClientPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a"}, interval, server, more...)
+func (l *Lab) startClient(ctx context.Context, server string, more ...string) error {
+	return l.startClientPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a"}, server, more...)
 }
 
 // startClientPod starts it in a pod of another kind.
-func (l *Lab) startClientPod(ctx context.Context, pod cluster.PodSpec, interval time.Duration, server string, more ...string) (err error) {
-	pod.Args = append([]string{"client", "--interval", interval.String(), "--server", server}, more...)
+func (l *Lab) startClientPod(ctx context.Context, pod cluster.PodSpec, server string, more ...string) (err error) {
+	pod.Args = append([]string{"client", "--interval", requestInterval.String(), "--server", server}, more...)
 	if l.Client, err = l.Cluster.StartPod(ctx, pod); err != nil {
 		return err
 	}

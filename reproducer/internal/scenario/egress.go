@@ -25,7 +25,7 @@ func egress() Scenario {
 			if err != nil {
 				return err
 			}
-			return l.startClient(ctx, requestInterval, netip.AddrPortFrom(database.Addr, cluster.Port).String())
+			return l.startClient(ctx, netip.AddrPortFrom(database.Addr, cluster.Port).String())
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
 			return l.afterAnswer(ctx, func() error { return l.Cluster.Cut(l.Cluster.Internet) })

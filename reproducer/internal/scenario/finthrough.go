@@ -32,7 +32,7 @@ func finThrough() Scenario {
 			}
 			return begin, l.Watch(ctx, 4*time.Second)
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }
 
@@ -63,7 +63,7 @@ func sigtermHandled() Scenario {
 			}
 			return begin, l.Watch(ctx, 4*time.Second)
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }
 

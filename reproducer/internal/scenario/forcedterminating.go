@@ -20,7 +20,7 @@ func forcedTerminating() Scenario {
 			if err := l.startPairWith(ctx, drainingServer(drain), false, "--idle"); err != nil {
 				return err
 			}
-			return l.startClient(ctx, requestInterval, l.Service.Address())
+			return l.startClient(ctx, l.Service.Address())
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
 			if err := l.Settle(ctx); err != nil {
@@ -44,6 +44,6 @@ func forcedTerminating() Scenario {
 			}
 			return begin, l.Watch(ctx, 4*time.Second)
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }

@@ -15,7 +15,7 @@ import (
 // right to fullTolerance. Before that, the first report's tolerance holds.
 const (
 	readingInterval = 20 * time.Second
-	firstMinute     = time.Minute
+	settling        = time.Minute
 	fullTolerance   = time.Second
 )
 
@@ -83,7 +83,7 @@ func (l *Lab) dumped(ctx context.Context, id flow.ID) (flow.Finding, error) {
 // on.
 func compareReadings(end End) error {
 	for _, r := range end.Readings {
-		if r.At.Sub(end.Since) < firstMinute {
+		if r.At.Sub(end.Since) < settling {
 			continue
 		}
 		if wrong := end.Real.Sub(r.GivesUp.At); wrong.Abs() > fullTolerance {

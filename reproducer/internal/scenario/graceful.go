@@ -39,29 +39,23 @@ func graceful() Scenario {
 			}
 			return begin, l.Watch(ctx, 4*time.Second)
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }
 
-// proveAwakeAt proves that the agent would have reported the client, had it
-// been stuck: with the node cut off where its server is now it must.
-func proveAwakeAt(node string) func(context.Context, *Lab) error {
-	return func(ctx context.Context, l *Lab) error {
-		n, err := l.Cluster.Node(node)
-		if err != nil {
-			return err
-		}
-		if err := l.Cluster.Cut(n.Machine); err != nil {
-			return err
-		}
-		return l.awaitRealHang(ctx)
+// proveAwake proves that the agent would have reported the client, had it been
+// stuck: with node-b cut off, where its server is by now, it must.
+func proveAwake(ctx context.Context, l *Lab) error {
+	n, err := l.Cluster.Node("node-b")
+	if err != nil {
+		return err
 	}
-}
-
-func (l *Lab) awaitRealHang(ctx context.Context) error {
+	if err := l.Cluster.Cut(n.Machine); err != nil {
+		return err
+	}
 	waiting, cancel := context.WithTimeout(ctx, 3*time.Second+margin)
 	defer cancel()
-	_, err := l.AwaitEvent(waiting, stuckEvent)
+	_, err = l.AwaitEvent(waiting, stuckEvent)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return brokenClaim("the agent does not see this client: a real hang goes unreported, too")
 	}
@@ -80,7 +74,7 @@ func (l *Lab) startDrainingPair(ctx context.Context, drain time.Duration, more .
 	if l.Server, err = l.Cluster.StartPod(ctx, drainingServer(drain)); err != nil {
 		return err
 	}
-	return l.startClient(ctx, requestInterval, svc.Address(), more...)
+	return l.startClient(ctx, svc.Address(), more...)
 }
 
 func drainingServer(drain time.Duration) cluster.PodSpec {

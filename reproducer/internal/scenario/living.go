@@ -27,7 +27,7 @@ func living(name, story string, server cluster.PodSpec, change func(context.Cont
 				return err
 			}
 			idle = l.Client
-			return l.startClient(ctx, requestInterval, l.Service.Address())
+			return l.startClient(ctx, l.Service.Address())
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
 			if err := l.Settle(ctx); err != nil {
@@ -42,7 +42,7 @@ func living(name, story string, server cluster.PodSpec, change func(context.Cont
 			}
 			return begin, errors.Join(l.neverGone(), l.stillConnected(ctx, begin, idle))
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }
 

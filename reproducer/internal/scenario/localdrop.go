@@ -50,5 +50,5 @@ func startHostClient(ctx context.Context, l *Lab) (err error) {
 		return err
 	}
 	return l.startClientPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a", HostNetwork: true},
-		requestInterval, netip.AddrPortFrom(l.Server.Addr, cluster.Port).String())
+		netip.AddrPortFrom(l.Server.Addr, cluster.Port).String())
 }

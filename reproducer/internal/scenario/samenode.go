@@ -35,7 +35,7 @@ func sameNode() Scenario {
 			}
 			return begin, l.Watch(ctx, 4*time.Second)
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }
 

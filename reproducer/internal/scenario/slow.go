@@ -37,7 +37,7 @@ func slow() Scenario {
 			}
 			return begin, nil
 		},
-		prove: proveAwakeAt("node-b"),
+		prove: proveAwake,
 	}
 }
 

@@ -20,7 +20,7 @@ func vipFailover() Scenario {
 		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerUnreachable},
 		stuckAfter: 3 * time.Second,
 		prepare:    startBehindVIP,
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+		fault: func(_ context.Context, l *Lab) (time.Time, error) {
 			begin := time.Now()
 			b := l.Cluster.Nodes[1]
 			if err := l.Cluster.Cut(b.Machine); err != nil {
