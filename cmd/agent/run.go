@@ -86,6 +86,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		o.ConntrackDown = err.Error()
 	}
 	var ready atomic.Bool
+	group.Go(func() error { followHeap(ctx); return nil })
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { ready.Store(true) }) })
 	group.Go(func() error {
