@@ -52,13 +52,16 @@ int set_state(__u64 *ctx)
 		expect_answer(sk, &l, told);
 	if (!told)
 		return 0;
+	if (!e)
+		e = &none;
+	e->closed = 1;
+	e->state = oldstate;
+	e->err = sk->sk_err;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_LOST_RING);
 		return 0;
 	}
-	if (!e)
-		e = &none;
 	read_socket(r, sk, tp, e, READING_ENDED);
 	r->state = oldstate;
 	r->loss = l.reason;
@@ -66,6 +69,7 @@ int set_state(__u64 *ctx)
 	if (l.reason == LOSS_CLOSED_UNREAD)
 		closer(r);
 	bpf_ringbuf_submit(r, 0);
+	e->ended = 1;
 	return 0;
 }
 

@@ -75,6 +75,16 @@ func (e Evidence) redirected() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && e.Target() != e.Socket.Remote
 }
 
+// heard returns when the peer was last heard, zero if never. An
+// acknowledgement shows in rcv_tstamp; data that acknowledges nothing new takes
+// the fast path and shows as received alone (tcp_rcv_established).
+func (e Evidence) heard() time.Time {
+	if s := e.Socket; s.LastReceive.After(s.LastAck) {
+		return s.LastReceive
+	}
+	return e.Socket.LastAck
+}
+
 // settled is how long after a removal an acknowledgement may still have been
 // under way.
 const settled = time.Second
@@ -87,7 +97,7 @@ func (e Evidence) gone() bool {
 	if e.Backend.State != flow.BackendDeleted {
 		return false
 	}
-	heard := e.Socket.LastAck
+	heard := e.heard()
 	if heard.IsZero() || !heard.After(e.Backend.Since.Add(settled)) {
 		return true
 	}
@@ -101,7 +111,7 @@ const clockSkew = 2 * time.Second
 // address another pod has by now: one that was created, by the cluster's clock
 // and by ours, after this very path was last heard.
 func (e Evidence) reused() bool {
-	b, heard := e.Backend, e.Socket.LastAck
+	b, heard := e.Backend, e.heard()
 	if b.Former == nil || b.HostNetwork || b.Pod == "" || heard.IsZero() {
 		return false
 	}
@@ -115,7 +125,7 @@ func (e Evidence) reused() bool {
 // answers reports whether the peer is heard although nothing moves. Selective
 // acknowledgements from before prove nothing: they stay when the peer dies.
 func (e Evidence) answers() bool {
-	return e.Socket.LastAck.After(e.Socket.Since.Add(settled))
+	return e.heard().After(e.Socket.Since.Add(settled))
 }
 
 // nodeDown reports whether the records say that the backend's node is not

@@ -16,7 +16,7 @@ func whyAddressReused(e Evidence) string {
 
 // addressTaken: the clocks do not tell which of two pods it is.
 func addressTaken(e Evidence, _ flow.Symptom) bool {
-	return e.Backend.Former != nil && e.Backend.CreatedAt.After(e.Socket.LastAck)
+	return e.Backend.Former != nil && e.Backend.CreatedAt.After(e.heard())
 }
 
 func whyAddressTaken(e Evidence) string {
@@ -78,7 +78,7 @@ func pathDrop(e Evidence, s flow.Symptom) bool {
 const smallSegment = 536
 
 func whyPathDrop(e Evidence) string {
-	heard := fmt.Sprintf("%s is heard (last at %s), but the oldest data does not get through", place(e), clock(e.Socket.LastAck))
+	heard := fmt.Sprintf("%s is heard (last at %s), but the oldest data does not get through", place(e), clock(e.heard()))
 	if n := e.Socket.Unacknowledged; n > 0 && n <= smallSegment {
 		return heard + ": what is sent that way is dropped, a filter or a path that works one way only"
 	}
@@ -95,7 +95,7 @@ func whyNotSettled(e Evidence) string {
 	if e.Backend.State == flow.BackendUnlisted {
 		return fmt.Sprintf("%s is %s; not known to be dead", backendName(e), noLonger(e.Backend.Services))
 	}
-	return fmt.Sprintf("%s was deleted%s, but was heard at %s, after that", backendName(e), at(e.Backend.Since, " at "), clock(e.Socket.LastAck))
+	return fmt.Sprintf("%s was deleted%s, but was heard at %s, after that", backendName(e), at(e.Backend.Since, " at "), clock(e.heard()))
 }
 
 // untranslated: a Service address without an entry says only that something

@@ -147,6 +147,12 @@ func TestVerdicts(t *testing.T) {
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendListed, after(3), after(4)
 		}, flow.PathDrop, false, "a filter or a path that works one way only"},
+		{"the peer sends, and acknowledges nothing new", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.LastReceive, e.Now = flow.BackendListed, after(3), after(4)
+		}, flow.PathDrop, false, "is heard (last at 12:00:03 UTC)"},
+		{"the wire first: data received 1.2 s after the removal", func(e *diagnosis.Evidence) {
+			e.Socket.LastReceive, e.Socket.Since, e.Now = after(1.2), after(1.7), after(2)
+		}, flow.Unknown, false, ""},
 		{"the peer answers, but large segments do not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Now, e.Socket.Unacknowledged = flow.BackendListed, after(3), after(4), 14480
 		}, flow.PathDrop, false, "drops large segments (path MTU)"},

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -228,6 +229,58 @@ func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
 		if r := next(t, second); r.End != nil && r.End.ID == id {
 			return
 		}
+	}
+}
+
+// TestEndsWithoutARingAreShown fills a ring buffer that nobody reads.
+func TestEndsWithoutARingAreShown(t *testing.T) {
+	const sockets = 30
+	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize())})
+	wall := nettest.NewWall(t)
+	pending := map[flow.ID]*net.TCPConn{}
+	for range sockets {
+		client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+		wall.Drop(server.LocalAddr().(*net.TCPAddr).Port)
+		userTimeout(t, client, 900*time.Millisecond)
+		if _, err := client.Write([]byte("request")); err != nil {
+			t.Fatal(err)
+		}
+		pending[cookie(t, client)] = client
+	}
+	for _, client := range pending {
+		if err := client.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, syscall.ETIMEDOUT) {
+			t.Fatalf("the kernel did not give up: %v", err)
+		}
+	}
+	c, err := tr.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Lost[flow.StageRing] == 0 {
+		t.Fatal("a page of a ring buffer held everything: nothing is shown by this")
+	}
+	if _, err := tr.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	ended := len(tr.Records())
+	for range ended {
+		end := next(t, tr).End
+		if end == nil || pending[end.ID] == nil {
+			t.Fatalf("%+v is no end, or one twice", end)
+		}
+		if end.From != flow.Established || end.Unacknowledged != 7 || end.Err != int(syscall.ETIMEDOUT) {
+			t.Errorf("ended from %s with errno %d, %d bytes unacknowledged", end.From, end.Err, end.Unacknowledged)
+		}
+		delete(pending, end.ID)
+	}
+	if lost := int(c.Lost[flow.StageRing]); ended == 0 || ended < lost-sockets {
+		t.Errorf("%d ends were shown of %d lost records", ended, lost)
+	}
+	if _, err := tr.Snapshot(); err != nil || len(tr.Records()) != 0 {
+		t.Errorf("%d ends are shown twice, %v", len(tr.Records()), err)
 	}
 }
 

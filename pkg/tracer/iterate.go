@@ -18,6 +18,7 @@ const iterBuffer = 64 << 10
 // those that made progress since they were last shown. One snapshot can miss a
 // living suspect while others die (see docs/architecture.md): absence means
 // something only in two complete ones. An error means that it is incomplete.
+// Ends that the ring buffer did not bring are delivered on Records.
 func (t *Tracer) Snapshot() ([]flow.Socket, error) {
 	var sockets []flow.Socket
 	c := now(t.tick)
@@ -25,6 +26,11 @@ func (t *Tracer) Snapshot() ([]flow.Socket, error) {
 		r, err := decodeReading(raw)
 		if err != nil {
 			return err
+		}
+		if r.Kind == uint8(tcpstuckReadingKindREADING_ENDED) {
+			e := end(r, c)
+			t.deliver(Record{End: &e})
+			return nil
 		}
 		sockets = append(sockets, socket(r, c))
 		return nil

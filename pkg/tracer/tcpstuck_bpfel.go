@@ -65,6 +65,11 @@ type tcpstuckEpisode struct {
 	Reset       uint8
 	Idle        uint8
 	RcvNxt      uint32
+	Err         int32
+	State       uint8
+	Closed      uint8
+	Ended       uint8
+	Pad         uint8
 }
 
 type tcpstuckGoneKey struct {
