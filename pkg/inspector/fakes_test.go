@@ -1,0 +1,280 @@
+package inspector_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/inspector"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+const (
+	stuckAfter = 400 * time.Millisecond
+	patience   = 5 * time.Second
+)
+
+var (
+	local   = netip.MustParseAddrPort("192.168.75.2:43580")
+	service = netip.MustParseAddrPort("10.96.0.10:8000")
+	server  = netip.MustParseAddrPort("192.168.136.2:8000")
+)
+
+// kernel is a kernel side whose sockets the test sets.
+type kernel struct {
+	records chan tracer.Record
+
+	mu        sync.Mutex
+	sockets   map[flow.ID]flow.Socket
+	idle      []flow.Socket // that SetGone may turn into suspects
+	listeners []flow.Listener
+	lost      uint64
+	err       error
+	swept     bool
+	unowned   bool // a socket's owner shows only once a sweep has seen it
+}
+
+func newKernel() *kernel {
+	return &kernel{records: make(chan tracer.Record, 100), sockets: map[flow.ID]flow.Socket{}}
+}
+
+func (k *kernel) Records() <-chan tracer.Record { return k.records }
+
+func (k *kernel) Snapshot() ([]flow.Socket, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []flow.Socket
+	for _, s := range k.sockets {
+		s.At = time.Now()
+		if k.unowned && !k.swept {
+			s.PID, s.Comm = 0, ""
+		}
+		all = append(all, s)
+	}
+	return all, k.err
+}
+
+func (k *kernel) Sweep() ([]flow.Listener, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.swept = true
+	return k.listeners, k.err
+}
+
+func (k *kernel) Counters() (flow.KernelCounters, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return flow.KernelCounters{Lost: map[flow.LossStage]uint64{flow.StageRing: k.lost}}, nil
+}
+
+// SetGone makes suspects of the idle sockets, as a sweep would.
+func (k *kernel) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.idle {
+		delete(k.sockets, s.ID)
+		if slices.Contains(tuples, s.Tuple()) || slices.Contains(addrs, s.Remote.Addr()) {
+			s.Since, s.Live = time.Now(), true
+			k.sockets[s.ID] = s
+		}
+	}
+	return nil
+}
+
+// set puts a socket where snapshots find it.
+func (k *kernel) set(s flow.Socket) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sockets[s.ID] = s
+}
+
+// retransmits sets a socket and sends its record.
+func (k *kernel) retransmits(s flow.Socket) {
+	k.set(s)
+	k.records <- tracer.Record{Suspect: &s}
+}
+
+func (k *kernel) change(f func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f()
+}
+
+type table struct {
+	mu      sync.Mutex
+	entries map[flow.Tuple]flow.Translation
+}
+
+func (t *table) Lookup(_ context.Context, tuple flow.Tuple) (flow.Translation, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	entry, ok := t.entries[tuple]
+	if !ok {
+		return flow.Translation{}, conntrack.ErrNotFound
+	}
+	entry.Asked = tuple
+	return entry, nil
+}
+
+func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error) {
+	entry, err := t.Lookup(ctx, tuple)
+	return []flow.Translation{entry}, err
+}
+
+func (t *table) ByReplySource(_ context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, entry := range t.entries {
+		if entry.Reply.Src.Addr() == addr {
+			if err := fn(entry); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *table) Translates(_ context.Context, addr netip.Addr) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, entry := range t.entries {
+		if entry.Orig.Dst.Addr() == addr {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// owners knows one process.
+type owners struct{ owner flow.Owner }
+
+func (o owners) Lookup(pid uint32) (flow.Owner, error) {
+	if pid != o.owner.PID {
+		return flow.Owner{}, owner.ErrGone
+	}
+	return o.owner, nil
+}
+
+type sink chan flow.Event
+
+func (s sink) Publish(e flow.Event) { s <- e }
+
+// node is an agent on fake sources with one Service of one backend.
+type node struct {
+	t       *testing.T
+	kernel  *kernel
+	table   *table
+	cluster *cluster.State
+	store   *inspector.Store
+	events  sink
+	owners  inspector.Owners
+}
+
+func objects() cluster.Objects {
+	return cluster.Objects{
+		HasServices: true, HasSlices: true, HasPods: true, HasNodes: true,
+		Services: []cluster.Service{{Namespace: "default", Name: "server", ClusterIPs: []netip.Addr{service.Addr()}, Ports: []uint16{8000}}},
+		Slices: []cluster.Slice{{Namespace: "default", Name: "server-1", Service: "server", Ports: []uint16{8000}, Endpoints: []cluster.Endpoint{
+			{Addr: server.Addr(), Node: "node-b", Pod: "server-1", PodUID: "uid-1", Ready: true},
+		}}},
+		Pods: []cluster.Pod{
+			{Namespace: "default", Name: "server-1", UID: "uid-1", Node: "node-b", IPs: []netip.Addr{server.Addr()}},
+			{Namespace: "default", Name: "client-1", UID: "uid-2", Node: "node-a", IPs: []netip.Addr{local.Addr()}, Workload: "client", WorkloadKind: "Deployment"},
+		},
+		Nodes: []cluster.Node{{Name: "node-a", State: cluster.NodeReady}, {Name: "node-b", State: cluster.NodeReady}},
+	}
+}
+
+// without is the cluster after the server's pod was force-deleted.
+func without() cluster.Objects {
+	o := objects()
+	o.Slices[0].Endpoints = nil
+	o.Pods = o.Pods[1:]
+	return o
+}
+
+func (n *node) replace(o cluster.Objects) {
+	now := time.Now()
+	n.cluster.Replace(o, now)
+	n.cluster.SetHealth(true, "test", now)
+}
+
+// start runs an inspector; prepare may set the stage before it looks.
+func start(t *testing.T, prepare func(*node)) *node {
+	t.Helper()
+	ours := flow.Tuple{Src: local, Dst: service}
+	n := &node{
+		t: t, kernel: newKernel(), cluster: cluster.New(cluster.Options{MaxStaleness: time.Minute, Node: "node-a"}), events: make(sink, 1000),
+		table: &table{entries: map[flow.Tuple]flow.Translation{ours: {Orig: ours, Reply: flow.Tuple{Src: server, Dst: local}, State: "ESTABLISHED"}}},
+		store: inspector.NewStore("node-a", "boot", 10),
+	}
+	n.replace(objects())
+	n.cluster.TakeChanged()
+	if prepare != nil {
+		prepare(n)
+	}
+	i := inspector.New(inspector.Options{
+		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
+		Owners: n.owners, ConntrackAge: time.Second,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- i.Run(ctx, func() { close(ready) }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		goleak.VerifyNone(t)
+	})
+	<-ready
+	return n
+}
+
+// hung is a client socket that just saw its first RTO.
+func hung() flow.Socket {
+	now := time.Now()
+	return flow.Socket{
+		ID: 0x1f3a, NetNS: 7, Local: local, Remote: service, State: flow.Established, Live: true, At: now, Since: now,
+		LastAck: now.Add(-3 * time.Second), Timeouts: 1, Retransmits: 1, PacketsOut: 1, SendWindow: 65535, Pending: flow.TimerRetransmit,
+		Unacknowledged: 6, Una: 100, RTO: 400 * time.Millisecond, RTOMax: 2 * time.Minute, Retries2: 15, Tick: 4 * time.Millisecond,
+		PID: 4711, Comm: "echo",
+	}
+}
+
+func (n *node) await(want flow.EventType) flow.Event {
+	n.t.Helper()
+	select {
+	case e := <-n.events:
+		if e.Type != want {
+			n.t.Fatalf("event %s, want %s: %+v", e.Type, want, e.Flow)
+		}
+		return e
+	case <-time.After(patience):
+		n.t.Fatalf("no event %s", want)
+	}
+	return flow.Event{}
+}
+
+// quiet demands that no event comes for twice stuck-after.
+func (n *node) quiet() {
+	n.t.Helper()
+	select {
+	case e := <-n.events:
+		n.t.Fatalf("event %s of %+v, want none", e.Type, e.Flow)
+	case <-time.After(2 * stuckAfter):
+	}
+}
+
+func verdict(e flow.Event) string { return string(e.Flow.Symptom) + " · " + string(e.Flow.Cause) }
+
+func sameAddr(a, b netip.AddrPort) bool { return a == b }
