@@ -122,6 +122,12 @@ func (e Evidence) reused() bool {
 	return false
 }
 
+// answersLately reports whether the peer was heard since progress stopped and
+// not too long ago to say more than the records.
+func (e Evidence) answersLately() bool {
+	return e.answers() && e.Now.Sub(e.heard()) <= max(e.StuckAfter, 2*e.Socket.RTO)
+}
+
 // answers reports whether the peer is heard although nothing moves. Selective
 // acknowledgements from before prove nothing: they stay when the peer dies.
 func (e Evidence) answers() bool {

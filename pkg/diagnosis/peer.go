@@ -16,7 +16,7 @@ func whyAddressReused(e Evidence) string {
 
 // addressTaken: the clocks do not tell which of two pods it is.
 func addressTaken(e Evidence, _ flow.Symptom) bool {
-	return e.Backend.Former != nil && e.Backend.CreatedAt.After(e.heard())
+	return e.Backend.Former != nil && !e.heard().IsZero() && e.Backend.CreatedAt.After(e.heard())
 }
 
 func whyAddressTaken(e Evidence) string {
@@ -39,7 +39,7 @@ func whyPeerDeleted(e Evidence) string {
 }
 
 func peersNodeDown(e Evidence, _ flow.Symptom) bool {
-	return e.nodeDown() && e.Backend.State != flow.BackendDeleted && !e.answers()
+	return e.nodeDown() && e.Backend.State != flow.BackendDeleted && !e.answersLately()
 }
 
 func whyPeersNodeDown(e Evidence) string {
@@ -47,19 +47,20 @@ func whyPeersNodeDown(e Evidence) string {
 }
 
 func peerTerminating(e Evidence, _ flow.Symptom) bool {
-	return e.Backend.State == flow.BackendTerminating && !e.answers()
+	return e.Backend.State == flow.BackendTerminating && !e.answersLately()
 }
 
 func whyPeerTerminating(e Evidence) string {
 	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), at(e.Backend.Since, " since "))
 }
 
-// conntrackMissing needs a node whose nf_conntrack is known to translate
+// conntrackMissing needs a connection that once had an entry (a SYN that is
+// dropped on this node never gets one), a node whose nf_conntrack is known to translate
 // Services, and a flow that starts on this node: elsewhere something else
 // translates, or another node did.
-func conntrackMissing(e Evidence, _ flow.Symptom) bool {
-	return e.Role == flow.Client && e.Peer.Class == flow.PeerService && e.Conntrack.Missing && e.Conntrack.Zones &&
-		e.Translates && (e.Host || e.Local.Pod != "") && !e.answers()
+func conntrackMissing(e Evidence, s flow.Symptom) bool {
+	return s != flow.Connecting && e.Role == flow.Client && e.Peer.Class == flow.PeerService && e.Conntrack.Missing && e.Conntrack.Zones &&
+		e.Translates && (e.Host || e.Local.Pod != "") && !e.answersLately()
 }
 
 func whyConntrackMissing(e Evidence) string {
@@ -106,6 +107,8 @@ func untranslated(e Evidence, _ flow.Symptom) bool {
 
 func whyUntranslated(e Evidence) string {
 	switch {
+	case e.Socket.State == flow.SynSent && e.Conntrack.Missing && e.Translates:
+		return "conntrack has no entry for this attempt: its SYN is dropped on this node, by a network policy or a filter, or nobody accepts it"
 	case e.Conntrack.Err != nil:
 		return fmt.Sprintf("which backend serves it is not known, because conntrack could not be asked (%v)", e.Conntrack.Err)
 	case e.Service != nil && e.Service.Backends == 0:

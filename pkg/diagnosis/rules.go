@@ -95,7 +95,11 @@ const lastFIN = 5 * time.Second
 // while its backend is gone, and at first only at risk.
 func (d *Decision) halfOpen(e Evidence) {
 	d.Healthy = !d.AtOnce
-	if d.Mute == "" && e.Now.Sub(e.Backend.Since) < lastFIN {
+	removed := e.Backend.Since
+	if d.Cause == flow.AddressReused {
+		removed = e.Backend.Former.GoneAt
+	}
+	if d.Mute == "" && e.Now.Sub(removed) < lastFIN {
 		d.Mute = flow.MuteAtRisk
 	}
 }

@@ -147,6 +147,20 @@ func TestVerdicts(t *testing.T) {
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendListed, after(3), after(4)
 		}, flow.PathDrop, false, "a filter or a path that works one way only"},
+		{"heard once after the stall, its node not heard of for long", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
+			e.Socket.LastAck, e.Now = after(3), after(600)
+		}, flow.PeerUnreachable, false, "the node node-b"},
+		{"connecting, and a network policy drops the SYN", func(e *diagnosis.Evidence) {
+			e.Socket.State, e.Socket.LastAck = flow.SynSent, time.Time{}
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true, Zones: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+			e.Translates = true
+		}, flow.Unknown, false, "its SYN is dropped on this node"},
+		{"connecting to an address that was given anew long ago", func(e *diagnosis.Evidence) {
+			e.Socket.State, e.Socket.LastAck = flow.SynSent, time.Time{}
+			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
+			e.Backend.CreatedAt, e.Backend.Former = after(-3600), &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-7200)}
+		}, flow.PeerUnreachable, false, ""},
 		{"the peer sends, and acknowledges nothing new", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastReceive, e.Now = flow.BackendListed, after(3), after(4)
 		}, flow.PathDrop, false, "is heard (last at 12:00:03 UTC)"},
@@ -418,6 +432,10 @@ func TestHalfOpen(t *testing.T) {
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, AtOnce: true}},
 		{"without a translation", func(e *diagnosis.Evidence) { headless(e); e.Now = after(5) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerDeleted, AtOnce: true}},
+		{"and its address was given anew a moment ago", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since, e.Now = flow.BackendListed, after(9), after(9), after(10)
+			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-1", GoneAt: after(0)}
+		}, diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.AddressReused, AtOnce: true}},
 		{"its backend lives", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerUnreachable, Healthy: true, Mute: flow.MuteAtRisk}},
 		{"its backend is unlisted, not known to be dead", func(e *diagnosis.Evidence) { e.Backend.State, e.Now = flow.BackendUnlisted, after(60) },

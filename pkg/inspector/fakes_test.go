@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,8 +111,9 @@ func (k *kernel) change(f func()) {
 }
 
 type table struct {
-	mu      sync.Mutex
-	entries map[flow.Tuple]flow.Translation
+	failures int // of searches, before they succeed
+	mu       sync.Mutex
+	entries  map[flow.Tuple]flow.Translation
 }
 
 func (t *table) Lookup(_ context.Context, tuple flow.Tuple) (flow.Translation, error) {
@@ -133,6 +135,10 @@ func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 func (t *table) ByReplySource(_ context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.failures > 0 {
+		t.failures--
+		return syscall.ENOBUFS
+	}
 	for _, entry := range t.entries {
 		if entry.Reply.Src.Addr() == addr {
 			if err := fn(entry); err != nil {
@@ -263,6 +269,12 @@ func (n *node) await(want flow.EventType) flow.Event {
 		n.t.Fatalf("no event %s", want)
 	}
 	return flow.Event{}
+}
+
+// settle waits until the inspector has taken up what the cluster changed.
+func (n *node) settle() {
+	n.t.Helper()
+	time.Sleep(200 * time.Millisecond)
 }
 
 // quiet demands that no event comes for twice stuck-after.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -13,82 +14,142 @@ const (
 	maxGone       = 10_000          // peers that are gone and still watched for
 )
 
-// gonePeers are the backends that were deleted, with the connections that
-// conntrack sends to each. Idle sockets that point at one would never be seen
-// otherwise: the kernel side is told of them, and its sweep finds them.
+// gonePeers are the backends that were deleted, with the connections that led
+// to each. Idle sockets that point at one would never be seen otherwise: the
+// kernel side is told of them, and its sweep finds them.
 type gonePeers struct {
-	tuples map[netip.Addr][]flow.Tuple
-	// reused are those of them whose address has another pod by now: only the
-	// connections that conntrack named are the dead one's.
-	reused  map[netip.Addr]bool
-	pending bool // something changed that no sweep has seen yet
+	peers   map[netip.Addr]gonePeer
+	pending bool // something changed that the kernel side was not told
 }
 
-// noteGone takes up which of the changed addresses are gone, or back.
+// gonePeer is one address whose pod was deleted.
+type gonePeer struct {
+	since    time.Time
+	tuples   []flow.Tuple // connections to it, as their sockets send them
+	searched bool         // conntrack has answered
+	// reused is true once another pod has the address: only the connections
+	// in tuples are the dead one's.
+	reused bool
+}
+
+// noteGone takes up which of the changed addresses are gone, given to another
+// pod, or back.
 func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{}) {
 	now := time.Now()
 	for addr := range changed {
 		b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
 		gone := b.State == flow.BackendDeleted && !b.HostNetwork
-		_, known := i.gone.tuples[addr]
+		peer, known := i.gone.peers[addr]
 		switch {
-		case gone && !known && len(i.gone.tuples) < maxGone:
-			i.gone.tuples[addr] = i.connectionsTo(ctx, addr)
-			delete(i.gone.reused, addr)
+		case gone && (!known || peer.reused || !peer.since.Equal(b.Since)):
+			i.gone.makeRoom()
+			i.gone.set(addr, i.search(ctx, addr, gonePeer{since: b.Since, tuples: peer.tuples}))
+		case gone || !known:
+		case b.Former == nil:
+			delete(i.gone.peers, addr)
 			i.gone.pending = true
-		case !gone && known && b.Former == nil:
-			delete(i.gone.tuples, addr)
-			i.gone.pending = true
-		case !gone && known: // given to another pod, with connections of its own
-			i.gone.reused[addr] = true
-			i.gone.pending = true
+		case !peer.reused:
+			peer.reused = true
+			peer.tuples = append(peer.tuples, i.idleAt(addr)...)
+			i.gone.set(addr, peer)
 		}
 	}
 }
 
-// connectionsTo asks conntrack for the connections that it sends to addr.
-func (i *Inspector) connectionsTo(ctx context.Context, addr netip.Addr) []flow.Tuple {
+func (g *gonePeers) set(addr netip.Addr, p gonePeer) {
+	g.peers[addr] = p
+	g.pending = true
+}
+
+// makeRoom forgets the peer that has been gone for longest when there are too
+// many.
+func (g *gonePeers) makeRoom() {
+	if len(g.peers) < maxGone {
+		return
+	}
+	var oldest netip.Addr
+	for addr, p := range g.peers {
+		if !oldest.IsValid() || p.since.Before(g.peers[oldest].since) {
+			oldest = addr
+		}
+	}
+	delete(g.peers, oldest)
+}
+
+// idleAt returns the idle connections to addr that were found: once another
+// pod has the address, they alone are the dead one's.
+func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
+	var tuples []flow.Tuple
+	for _, f := range i.files {
+		if f.evidence.Target().Addr() == addr && diagnosis.Symptom(f.evidence.Socket) == flow.HalfOpen {
+			tuples = append(tuples, f.evidence.Socket.Tuple())
+		}
+	}
+	return tuples
+}
+
+// search asks conntrack for the connections that it sends to addr. A search
+// that fails is made again in a later round.
+func (i *Inspector) search(ctx context.Context, addr netip.Addr, peer gonePeer) gonePeer {
 	if i.o.Conntrack == nil {
-		return nil
+		peer.searched = true
+		return peer
 	}
 	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
 	defer cancel()
 	began := time.Now()
-	var tuples []flow.Tuple
 	err := i.o.Conntrack.ByReplySource(ctx, addr, func(t flow.Translation) error {
 		if t.Translated() {
-			tuples = append(tuples, t.Orig)
+			peer.tuples = append(peer.tuples, t.Orig)
 		}
 		return nil
 	})
 	took := time.Since(began)
 	i.o.Meter.Sweep("conntrack", took)
 	i.o.Meter.Lookup(flow.SourceConntrack, took, err)
+	peer.searched = err == nil
 	if err != nil {
-		i.o.Log.Warn("conntrack could not be searched for the connections to a deleted backend", "backend", addr, "error", err)
+		i.o.Log.Warn("conntrack could not be searched for the connections to a deleted backend; it is asked again", "backend", addr, "error", err)
 	}
-	return tuples
+	return peer
+}
+
+// searchAgain makes up for one search that failed.
+func (i *Inspector) searchAgain(ctx context.Context) {
+	for addr, peer := range i.gone.peers {
+		if !peer.searched && !peer.reused {
+			i.gone.set(addr, i.search(ctx, addr, peer))
+			return
+		}
+	}
+}
+
+// tellGone tells the kernel side which peers are gone; it goes before every
+// sweep.
+func (i *Inspector) tellGone() {
+	if !i.gone.pending {
+		return
+	}
+	i.gone.pending = false
+	var tuples []flow.Tuple
+	addrs := make([]netip.Addr, 0, len(i.gone.peers))
+	for addr, peer := range i.gone.peers {
+		if !peer.reused {
+			addrs = append(addrs, addr)
+		}
+		tuples = append(tuples, peer.tuples...)
+	}
+	if err := i.o.Kernel.SetGone(tuples, addrs); err != nil {
+		i.o.Log.Warn("idle connections to deleted backends may be missed", "error", err)
+	}
 }
 
 // seekIdle has the kernel side look for the idle sockets of gone peers. A
 // removal may spend a pass over all sockets at once; where the budget for such
 // passes is used up, the next regular round makes up for it.
 func (i *Inspector) seekIdle(ctx context.Context) {
-	if !i.gone.pending || !i.sweeps.allows(time.Now()) {
-		return
+	if i.gone.pending && i.sweeps.allows(time.Now()) {
+		i.sweep()
+		i.examine(ctx, i.snapshot(ctx))
 	}
-	i.gone.pending = false
-	var tuples []flow.Tuple
-	addrs := make([]netip.Addr, 0, len(i.gone.tuples))
-	for addr, t := range i.gone.tuples {
-		if !i.gone.reused[addr] || len(t) == 0 {
-			addrs = append(addrs, addr)
-		}
-		tuples = append(tuples, t...)
-	}
-	if err := i.o.Kernel.SetGone(tuples, addrs); err != nil {
-		i.o.Log.Warn("idle connections to deleted backends may be missed", "error", err)
-	}
-	i.sweep()
-	i.examine(ctx, i.snapshot(ctx))
 }

@@ -1,10 +1,12 @@
 package inspector_test
 
 import (
+	"net/netip"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
@@ -93,5 +95,71 @@ func TestAnEntryThatOutlivedItsFlowIsStale(t *testing.T) {
 	}
 	if len(stale) != 1 || stale[0].Client != local || stale[0].Backend != server || stale[0].Pod != "server-1" {
 		t.Errorf("stale entries %+v, want the one of the flow that ended", stale)
+	}
+}
+
+// reusedBy is the cluster after another pod got the dead one's address.
+func reusedBy() cluster.Objects {
+	o := objects()
+	o.Slices[0].Endpoints[0].Pod, o.Slices[0].Endpoints[0].PodUID = "server-2", "uid-9"
+	o.Pods[0].Name, o.Pods[0].UID, o.Pods[0].CreatedAt = "server-2", "uid-9", time.Now().Add(3*time.Second)
+	return o
+}
+
+func TestASecondDeletionAtOneAddress(t *testing.T) {
+	n := start(t, func(n *node) { clear(n.table.entries) })
+	n.replace(without())
+	n.settle()
+	n.replace(reusedBy())
+	n.settle()
+	ours := flow.Tuple{Src: local, Dst: service}
+	n.table.mu.Lock()
+	n.table.entries[ours] = flow.Translation{Orig: ours, Reply: flow.Tuple{Src: server, Dst: local}, State: "ESTABLISHED"}
+	n.table.mu.Unlock()
+	n.kernel.change(func() { n.kernel.idle = []flow.Socket{quietSocket()} })
+	n.replace(without())
+	if e := n.await(flow.EventAtRisk); e.Flow.Backend.Pod != "server-2" {
+		t.Errorf("%s at %+v", verdict(e), e.Flow.Backend)
+	}
+}
+
+func TestAnIdleFlowStaysWatchedWhenItsAddressIsGivenAnew(t *testing.T) {
+	direct := quietSocket()
+	direct.ID, direct.Local, direct.Remote = 0x99, netip.AddrPortFrom(local.Addr(), 5555), server
+	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket(), direct} })
+	n.replace(without())
+	n.await(flow.EventAtRisk)
+	n.await(flow.EventAtRisk)
+	n.replace(reusedBy())
+	n.settle()
+	time.Sleep(2500 * time.Millisecond) // two rounds that would each count as an absence
+	if got := n.store.Findings(); len(got) != 2 {
+		t.Errorf("findings %+v, want both", got)
+	}
+	for _, f := range n.store.Ended() {
+		t.Errorf("%s ended as %q although it hangs as before", f.ID, f.Outcome)
+	}
+}
+
+func TestASearchThatFailsIsMadeAgain(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.kernel.idle = []flow.Socket{quietSocket()}
+		n.table.failures = 1
+	})
+	n.replace(without())
+	n.await(flow.EventAtRisk)
+}
+
+func TestAnEntryThatLeadsElsewhereIsNotStale(t *testing.T) {
+	n := start(t, nil)
+	n.replace(without())
+	n.settle()
+	ours := flow.Tuple{Src: local, Dst: service}
+	n.table.mu.Lock()
+	n.table.entries[ours] = flow.Translation{Orig: ours, Reply: flow.Tuple{Src: netip.MustParseAddrPort("192.168.136.9:8000"), Dst: local}}
+	n.table.mu.Unlock()
+	time.Sleep(6 * time.Second) // past a regular round
+	if got := n.store.Stale(); len(got) != 0 {
+		t.Errorf("stale entries %+v", got)
 	}
 }

@@ -54,7 +54,7 @@ func New(o Options) *Inspector {
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, now), snapshots: newBudget(snapshotShare, now),
-		searches: newBudget(searchShare, now), gone: gonePeers{tuples: map[netip.Addr][]flow.Tuple{}, reused: map[netip.Addr]bool{}},
+		searches: newBudget(searchShare, now), gone: gonePeers{peers: map[netip.Addr]gonePeer{}},
 		up: map[flow.Source]bool{},
 	}
 }
@@ -216,6 +216,7 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 
 // sweep makes a pass over all sockets of all processes.
 func (i *Inspector) sweep() {
+	i.tellGone()
 	began := time.Now()
 	listeners, err := i.o.Kernel.Sweep()
 	took := time.Since(began)
@@ -279,6 +280,7 @@ func (i *Inspector) tick(ctx context.Context) {
 	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {
 		i.examine(ctx, i.snapshot(ctx))
 	}
+	i.searchAgain(ctx)
 	i.seekIdle(ctx)
 	if n := i.monitor.Refused(); n > i.refused {
 		i.o.Log.Error("more flows without progress than are held: some are not watched", "held", i.monitor.Len(), "refused", n)

@@ -17,7 +17,7 @@ const (
 // those that still do, and whose flow is none of the stuck ones, have outlived
 // it. An entry that is gone, or leads elsewhere, is not asked for again.
 func (i *Inspector) checkStale(ctx context.Context) {
-	if i.o.Conntrack == nil || len(i.gone.tuples) == 0 {
+	if i.o.Conntrack == nil || len(i.gone.peers) == 0 {
 		i.store.setStale(nil)
 		return
 	}
@@ -27,9 +27,9 @@ func (i *Inspector) checkStale(ctx context.Context) {
 	}
 	var stale []flow.StaleEntry
 	lookups := 0
-	for addr, tuples := range i.gone.tuples {
+	for addr, peer := range i.gone.peers {
 		var left []flow.Tuple
-		for _, t := range tuples {
+		for _, t := range peer.tuples {
 			if held[t] || lookups >= staleLookups {
 				left = append(left, t)
 				continue
@@ -44,7 +44,8 @@ func (i *Inspector) checkStale(ctx context.Context) {
 				stale = append(stale, i.staleEntry(entry))
 			}
 		}
-		i.gone.tuples[addr] = left
+		peer.tuples = left
+		i.gone.peers[addr] = peer
 	}
 	i.store.setStale(stale)
 }
