@@ -36,7 +36,7 @@ func gracefulLateClose() Scenario {
 				return begin, fmt.Errorf("the client did not end well: %w\n%s", err, l.Client.Echo.Log())
 			}
 			l.Timeline.Add("the client has closed its connection")
-			if err := l.AwaitMetric(ctx, "tcpstuck_closing_flows", 3*time.Second+margin, func(v float64) bool { return v == 1 }); err != nil {
+			if err := l.AwaitMetric(ctx, "tcpstuck_closing_flows", 20*time.Second, func(v float64) bool { return v == 1 }); err != nil {
 				return begin, err
 			}
 			return begin, l.Watch(ctx, 5*time.Second)
