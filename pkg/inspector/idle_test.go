@@ -163,3 +163,15 @@ func TestAnEntryThatLeadsElsewhereIsNotStale(t *testing.T) {
 		t.Errorf("stale entries %+v", got)
 	}
 }
+
+func TestAFlowAtRiskIsStuckAtItsFirstTimeout(t *testing.T) {
+	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+	n.replace(without())
+	n.await(flow.EventAtRisk)
+	began := time.Now()
+	n.kernel.retransmits(hung())
+	e := n.await(flow.EventStuck)
+	if took := time.Since(began); took > 300*time.Millisecond || verdict(e) != "Retransmitting · StaleConntrack" {
+		t.Errorf("%s after %v, want it at once", verdict(e), took)
+	}
+}

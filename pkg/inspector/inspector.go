@@ -132,16 +132,20 @@ func (i *Inspector) apply(ctx context.Context, changes []monitor.Change, suspect
 			i.files[c.Socket.ID] = &file{evidence: diagnosis.Evidence{Socket: c.Socket}}
 			*suspects = append(*suspects, c.Socket.ID)
 		case monitor.Updated:
-			i.refresh(c.Socket)
+			if i.refresh(c.Socket) {
+				i.spoke(ctx, c.Socket.ID, suspects)
+			}
 		case monitor.Recovered, monitor.Ended, monitor.Vanished:
 			i.finish(ctx, c)
 		}
 	}
 }
 
-// refresh takes a new reading into a flow's file.
-func (i *Inspector) refresh(s flow.Socket) {
+// refresh takes a new reading into a flow's file. It reports whether an idle
+// flow was written to meanwhile, and timed out.
+func (i *Inspector) refresh(s flow.Socket) bool {
 	f := i.files[s.ID]
+	spoke := f.evidence.Socket.Timeouts == 0 && s.Timeouts > 0
 	if s.PID == 0 {
 		s.PID, s.Comm, s.FD = f.evidence.Socket.PID, f.evidence.Socket.Comm, f.evidence.Socket.FD
 	}
@@ -149,6 +153,21 @@ func (i *Inspector) refresh(s flow.Socket) {
 	if f.stuck {
 		i.store.put(*f)
 	}
+	return spoke
+}
+
+// spoke judges at once an idle flow that has had its first timeout: who was
+// only at risk is stuck from now on.
+func (i *Inspector) spoke(ctx context.Context, id flow.ID, suspects *[]flow.ID) {
+	f := i.files[id]
+	if !f.stuck {
+		*suspects = append(*suspects, id)
+		return
+	}
+	before := f.decision
+	f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
+	f.decision = diagnosis.Decide(f.evidence)
+	i.revise(f, before)
 }
 
 // examine looks at new suspects, and reports at once those whose backend is
