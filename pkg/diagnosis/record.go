@@ -44,6 +44,9 @@ func record(e Evidence) []flow.Evidence {
 
 func kernelAnswer(s flow.Socket) string {
 	parts := []string{s.State.String(), count(int(s.Unacknowledged), "byte", "bytes") + fmt.Sprintf(" unacknowledged, %d unsent", s.Unsent)}
+	if s.Orphan {
+		parts = append(parts, "closed by its owner")
+	}
 	if s.FinOutstanding {
 		parts = append(parts, "a FIN outstanding")
 	}

@@ -331,6 +331,20 @@ func TestEvidenceCountsInPlainWords(t *testing.T) {
 	}
 }
 
+func TestOrphansAndSocketsWithoutAProcessAreToldApart(t *testing.T) {
+	orphan, kernels := calico(), calico()
+	orphan.Socket.Orphan, orphan.Socket.State, orphan.Local.PID = true, flow.FinWait1, 0
+	kernels.Local = flow.Local{Addr: client}
+	for _, c := range []struct{ sentence, says string }{
+		{diagnosis.Judge(orphan).Sentence, "default/client-1 (Deployment client), closed by its owner, has had no acknowledgement"},
+		{diagnosis.Judge(kernels).Sentence, "A socket at 192.168.75.2:43580 (no process of it is known: the kernel's own"},
+	} {
+		if !strings.HasPrefix(c.sentence, c.says) {
+			t.Errorf("%q does not begin with %q", c.sentence, c.says)
+		}
+	}
+}
+
 func TestAdvice(t *testing.T) {
 	all := func(e diagnosis.Evidence) string {
 		var b strings.Builder

@@ -19,14 +19,14 @@ func sentence(e Evidence, symptom flow.Symptom, why string) string {
 	}
 	lasted := e.Now.Sub(e.Socket.Since)
 	if e.Ended {
-		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", Who(e.Local), complained(symptom), place(e),
+		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", who(e), complained(symptom), place(e),
 			clock(e.Socket.Since), Duration(lasted), why)
 	}
 	since := clock(e.Socket.Since)
 	if lasted >= time.Second {
 		since += " (" + Duration(lasted) + ")"
 	}
-	return fmt.Sprintf("%s %s %s since %s: %s. %s", Who(e.Local), complains(symptom), place(e), since, why, stakes(e))
+	return fmt.Sprintf("%s %s %s since %s: %s. %s", who(e), complains(symptom), place(e), since, why, stakes(e))
 }
 
 func complains(s flow.Symptom) string {
@@ -77,6 +77,19 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// who also says of a socket without a process why it has none: its owner
+// closed it, or it never had one (NFS and iSCSI own theirs in the kernel).
+func who(e Evidence) string {
+	name := Who(e.Local)
+	switch {
+	case e.Socket.Orphan:
+		return name + ", closed by its owner,"
+	case e.Local.PID == 0 && e.End == nil:
+		return name + " (no process of it is known: the kernel's own, not accepted yet, or not looked for)"
+	}
+	return name
 }
 
 // Who names the owner of a socket: its pod and workload, or its process.

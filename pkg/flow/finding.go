@@ -28,6 +28,7 @@ type Finding struct {
 	Evidence []Evidence // in the order in which it was asked
 	History  []Step     // the flow's story in time order
 	Mute     Mute
+	Orphan   bool // its owner closed it: nobody waits for it, its bytes can still be lost
 
 	At             time.Time // when this was last true
 	Since          time.Time // when progress stopped

@@ -31,6 +31,7 @@ type wire struct {
 	Evidence []Evidence `json:"evidence"`
 	History  []Step     `json:"history"`
 	Mute     *Mute      `json:"muted"`
+	Orphan   bool       `json:"orphan"`
 
 	At             *time.Time `json:"at"`
 	Since          *time.Time `json:"since"`
@@ -96,7 +97,7 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 			Namespace: maybe(f.Peer.Namespace), Service: maybe(f.Peer.Service), Name: maybe(f.Peer.Name),
 		},
 		Symptom: f.Symptom, Cause: f.Cause, Sentence: f.Sentence,
-		Advice: list(f.Advice), Evidence: list(f.Evidence), History: list(f.History), Mute: maybe(f.Mute),
+		Advice: list(f.Advice), Evidence: list(f.Evidence), History: list(f.History), Mute: maybe(f.Mute), Orphan: f.Orphan,
 		At: instant(f.At), Since: instant(f.Since), Timeouts: f.Timeouts,
 		Unacknowledged: f.Unacknowledged, Unsent: f.Unsent, SendBufferUsed: round(f.SendBufferUsed),
 		ZeroWindow: f.ZeroWindow, UserTimeout: f.UserTimeout.Seconds(), Keepalive: f.Keepalive,
@@ -146,7 +147,7 @@ func (f *Finding) UnmarshalJSON(b []byte) error {
 			Namespace: value(w.Peer.Namespace), Service: value(w.Peer.Service), Name: value(w.Peer.Name),
 		},
 		Symptom: w.Symptom, Cause: w.Cause, Sentence: w.Sentence, Advice: w.Advice, Evidence: w.Evidence,
-		History: w.History, Mute: value(w.Mute), At: value(w.At), Since: value(w.Since), Timeouts: w.Timeouts,
+		History: w.History, Mute: value(w.Mute), Orphan: w.Orphan, At: value(w.At), Since: value(w.Since), Timeouts: w.Timeouts,
 		RTO: seconds(value(w.RTOSeconds)), Unacknowledged: w.Unacknowledged, Unsent: w.Unsent,
 		SendBufferUsed: w.SendBufferUsed, ZeroWindow: w.ZeroWindow, UserTimeout: seconds(w.UserTimeout),
 		Keepalive: w.Keepalive, GivesUp: w.GivesUp, Outcome: value(w.Outcome), Err: value(w.Err),

@@ -43,7 +43,7 @@ func (f file) finding(node, bootID string, now time.Time) flow.Finding {
 	s := e.Socket
 	finding := flow.Finding{
 		ID: s.ID, BootID: bootID, Node: node, NetNS: s.NetNS, Role: e.Role, State: s.State, Family: family(s),
-		Local: e.Local, Peer: e.Peer, Symptom: f.decision.Symptom, Cause: f.decision.Cause, Mute: f.decision.Mute,
+		Local: e.Local, Peer: e.Peer, Symptom: f.decision.Symptom, Cause: f.decision.Cause, Mute: f.decision.Mute, Orphan: s.Orphan,
 		Sentence: v.Sentence, Advice: v.Advice, Evidence: v.Evidence, History: f.story(),
 		At: e.Now, Since: s.Since, Timeouts: s.Timeouts, RTO: s.RTO,
 		Unacknowledged: s.Unacknowledged, Unsent: s.Unsent, ZeroWindow: s.SendWindow == 0 && s.State != flow.SynSent,
