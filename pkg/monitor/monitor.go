@@ -203,15 +203,6 @@ func (m *Monitor) Socket(id flow.ID) (s flow.Socket, stuck, ok bool) {
 	return e.socket, e.stuck, true
 }
 
-// IDs returns every flow that is held, stuck or not.
-func (m *Monitor) IDs() []flow.ID {
-	ids := make([]flow.ID, 0, len(m.flows))
-	for id := range m.flows {
-		ids = append(ids, id)
-	}
-	return ids
-}
-
 // Suspects returns how many flows are under suspicion and not stuck.
 func (m *Monitor) Suspects() int { return m.suspects }
 
