@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,15 +18,39 @@ type result struct {
 	err     error
 }
 
-// checker tries mutants, each in a copy of the tree of its own.
+// checker tries mutants, each in a copy of the tree of its own. It may be
+// used by many goroutines.
 type checker struct {
 	tree    string        // the top of the git work tree; it is only read
 	timeout time.Duration // for one run of one test
-	healthy map[string]error
+
+	mu      sync.Mutex // guards the map; each asks for itself, once
+	healthy map[string]func() error
 }
 
 func newChecker(tree string, timeout time.Duration) *checker {
-	return &checker{tree: tree, timeout: timeout, healthy: make(map[string]error)}
+	return &checker{tree: tree, timeout: timeout, healthy: make(map[string]func() error)}
+}
+
+// checkAll tries all mutants, so many at once, and returns their results in
+// the order of the mutants.
+func (c *checker) checkAll(ctx context.Context, mutants []mutant, atOnce int) []result {
+	results := make([]result, len(mutants))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for i := range next {
+				results[i] = c.check(ctx, mutants[i])
+			}
+		})
+	}
+	for i := range mutants {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	return results
 }
 
 // check tries one mutant: its test must be green without it, the tree must
@@ -42,13 +67,16 @@ func (c *checker) check(ctx context.Context, m mutant) result {
 // baseline demands that a test passes on the tree as it is: a test that is
 // red, skipped or absent anyway proves nothing. It asks once for each test.
 func (c *checker) baseline(ctx context.Context, pkg, test string) error {
-	key := pkg + " " + test
-	err, known := c.healthy[key]
+	c.mu.Lock()
+	ask, known := c.healthy[pkg+" "+test]
 	if !known {
-		err = c.inCopy(ctx, func(root string) error { return c.mustBeGreen(ctx, root, pkg, test) })
-		c.healthy[key] = err
+		ask = sync.OnceValue(func() error {
+			return c.inCopy(ctx, func(root string) error { return c.mustBeGreen(ctx, root, pkg, test) })
+		})
+		c.healthy[pkg+" "+test] = ask
 	}
-	return err
+	c.mu.Unlock()
+	return ask()
 }
 
 func (c *checker) mustBeGreen(ctx context.Context, root, pkg, test string) error {

@@ -2,7 +2,7 @@
 // one-line defect of a table to a copy of the tree and demands that the test
 // named beside it turns red.
 //
-//	go run ./tools/mutants [-run REGEXP] [-timeout 60s] mutants/*.txt
+//	go run ./tools/mutants [-run REGEXP] [-timeout 60s] [-parallel 4] mutants/*.txt
 package main
 
 import (
@@ -37,8 +37,12 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 	tree := flags.String("tree", ".", "top of the git work tree")
 	only := flags.String("run", "", "try only the mutants whose name matches this regular expression")
 	timeout := flags.Duration("timeout", time.Minute, "for one run of one test")
+	atOnce := flags.Int("parallel", 4, "how many to try at once, at least 1")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
+	}
+	if *atOnce < 1 {
+		return 0, fmt.Errorf("-parallel %d: at least 1", *atOnce)
 	}
 	wanted, err := regexp.Compile(*only)
 	if err != nil {
@@ -49,17 +53,14 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 		return 0, err
 	}
 
-	c := newChecker(*tree, *timeout)
-	var results []result
-	for _, m := range mutants {
-		r := c.check(ctx, m)
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
+	results := newChecker(*tree, *timeout).checkAll(ctx, mutants, *atOnce)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	for _, r := range results {
 		if r.err != nil {
-			_, _ = fmt.Fprintf(out, "%s: %v\n\n", m.name, r.err)
+			_, _ = fmt.Fprintf(out, "%s: %v\n\n", r.mutant.name, r.err)
 		}
-		results = append(results, r)
 	}
 	return report(out, results)
 }

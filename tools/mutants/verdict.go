@@ -34,7 +34,7 @@ func runTest(ctx context.Context, root, pkg, test string, timeout time.Duration)
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "mutant.test")
 	// -trimpath keeps the tree's own path out of the build cache's keys.
-	if out, err := run(ctx, root, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-o", binary, pkg); err != nil {
+	if out, err := run(ctx, root, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, pkg); err != nil {
 		return absent, "", fmt.Errorf("does not build: %w\n%s", err, out)
 	}
 	if _, err := os.Stat(binary); err != nil {
