@@ -66,8 +66,15 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	store := inspector.NewStore(c.nodeName, bootID, keepEnded)
 	owners := owner.New("/proc")
 	auditor := &inspector.Auditor{Connections: kernel, Cluster: state, Owners: owners, Node: c.nodeName}
+	var looked atomic.Bool
+	ready := func() error {
+		if !looked.Load() {
+			return errors.New("the first look at all sockets is not done")
+		}
+		return nil
+	}
 	if err := serveFlows(ctx, group, c, api.Options{
-		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Audit: auditor.Audit, Log: c.log,
+		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Audit: auditor.Audit, Ready: ready, Log: c.log,
 	}); err != nil {
 		return err
 	}
@@ -85,17 +92,11 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	} else {
 		o.ConntrackDown = err.Error()
 	}
-	var ready atomic.Bool
 	group.Go(func() error { followHeap(ctx); return nil })
 	group.Go(func() error { return kernel.Run(ctx) })
-	group.Go(func() error { return inspector.New(o).Run(ctx, func() { ready.Store(true) }) })
+	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
-		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Metrics: metrics.Handler(), Log: c.log, Ready: func() error {
-			if !ready.Load() {
-				return errors.New("the first look at all sockets is not done")
-			}
-			return nil
-		}})
+		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
 	})
 	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "version", version)
 	return nil

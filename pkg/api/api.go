@@ -25,6 +25,9 @@ type Options struct {
 	// Audit makes an audit of every connection; nil: the agent makes none. It
 	// is called from any goroutine.
 	Audit func() (audit.Report, error)
+	// Ready is nil once the agent can be trusted, else it says why not yet; a
+	// nil function: at once.
+	Ready func() error
 	Log   *slog.Logger
 }
 
@@ -46,6 +49,8 @@ func Handler(opts Options) http.Handler {
 	mux.HandleFunc("/v1/status", s.status)
 	mux.HandleFunc("/v1/stale", s.stale)
 	mux.HandleFunc("/v1/audit", s.audit)
+	mux.HandleFunc("/healthz", s.healthy)
+	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/{$}", s.index)
 	mux.HandleFunc("/flows/{id}", s.story)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

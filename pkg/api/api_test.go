@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -197,5 +198,29 @@ func BenchmarkFlows(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestProbes(t *testing.T) {
+	var notYet error
+	h := api.Handler(api.Options{Reader: flowtest.NewReader(), Ready: func() error { return notYet }, Log: slog.New(slog.DiscardHandler)})
+	for _, c := range []struct {
+		target string
+		err    error
+		code   int
+		body   string
+	}{
+		{"/healthz", nil, 200, "ok\n"},
+		{"/healthz", errors.New("it looks"), 200, "ok\n"},
+		{"/readyz", nil, 200, "ok\n"},
+		{"/readyz", errors.New("it looks"), 503, "not ready: it looks\n"},
+	} {
+		notYet = c.err
+		if w := ask(h, "GET", c.target); w.Code != c.code || w.Body.String() != c.body {
+			t.Errorf("%s with %v: %d %q", c.target, c.err, w.Code, w.Body)
+		}
+	}
+	if w := ask(handler(flowtest.NewReader()), "GET", "/readyz"); w.Code != 200 {
+		t.Errorf("without a function: %d", w.Code)
 	}
 }
