@@ -34,6 +34,9 @@ type config struct {
 	nodeName     string
 	scope        []uint32
 	log          *slog.Logger
+	// settle gives up the capabilities that a running agent can do without,
+	// as works shows, and returns those that it keeps.
+	settle func(works func() error) (kept []string, err error)
 }
 
 // parse reads flags and environment. Its error is one line for a person.
@@ -64,6 +67,7 @@ func parse(args []string, version string) (config, error) {
 	if _, err := app.Parse(args); err != nil {
 		return config{}, fmt.Errorf("%w (see --help)", err)
 	}
+	c.settle = func(func() error) ([]string, error) { return []string{"all"}, nil }
 	return c, c.check(names, scope, level)
 }
 

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+
+	"github.com/tcpstuck/tcpstuck/pkg/privilege"
 )
 
 // version is set when the program is linked.
@@ -19,7 +22,14 @@ const exitError = 2
 
 func main() {
 	limitMemory()
+	// A program that has capabilities of its file dies without a trace unless
+	// it asks for one.
+	debug.SetTraceback("single")
 	c, err := parse(os.Args[1:], version)
+	if err == nil {
+		c.settle = privilege.Settle
+		err = privilege.Restrict()
+	}
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 		defer stop()

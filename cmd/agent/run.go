@@ -92,13 +92,17 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	} else {
 		o.ConntrackDown = err.Error()
 	}
+	kept, err := c.settle(kernel.Probe)
+	if err != nil {
+		return err
+	}
 	group.Go(func() error { followHeap(ctx); return nil })
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
 		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
 	})
-	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "version", version)
+	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "capabilities", kept, "version", version)
 	return nil
 }
 

@@ -6,7 +6,7 @@ package house
 var street = [][]string{
 	{"pkg/flow"},
 	{"pkg/deadline", "pkg/cluster"},
-	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit"},
+	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege"},
 	{"pkg/inspector"},
 	{"pkg/report"},
 	{"pkg/exporter", "pkg/events", "pkg/api", "pkg/remedy"},
@@ -40,11 +40,12 @@ var importers = map[string][]string{
 	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal"},
 	"github.com/vishvananda/netns":           {"reproducer", "internal"},
 	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
-	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "cmd", "reproducer", "internal"}, // diagnosis: names of errnos
+	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "cmd", "reproducer", "internal"}, // diagnosis: names of errnos
 	"golang.org/x/time":                      {"pkg"},
 	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
 	"k8s.io/client-go":                       {"pkg/kube"},
 	"github.com/go-logr/logr":                {"pkg/kube"}, // it and klog: to take client-go's own log off
 	"k8s.io/klog":                            {"pkg/kube"},
+	"kernel.org/pub/linux/libs":              {"pkg/privilege", "internal"}, // libcap
 	"sigs.k8s.io/yaml":                       {"pkg/kube", "reproducer"},
 }
