@@ -11,7 +11,8 @@ CC    := $(shell $(GO) env CC)
 RACE  := $(if $(shell command -v $(CC) 2>/dev/null),-race)
 TOOL  := $(GO) run -buildvcs=false
 
-PROGRAMS := bin/tcpstuck-agent bin/tcpstuck bin/reproducer bin/echo
+BIN      := bin
+PROGRAMS := $(addprefix $(BIN)/,tcpstuck-agent tcpstuck reproducer echo)
 LINTER   := .tools/golangci-lint
 
 # What to test; which scenarios to play (empty: all), in which address families
@@ -24,6 +25,10 @@ TIMES     ?= 1
 PARALLEL  ?= 4
 MUTANTS   ?= .
 
+# The images: their tag, and for which architectures.
+TAG    ?= dev
+ARCHES ?= amd64 arm64
+
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +36,10 @@ help: ## list these targets
 .PHONY: build
 build: $(PROGRAMS) ## build every program into bin/, statically
 
-bin/tcpstuck-agent: SOURCE = ./cmd/agent
-bin/tcpstuck: SOURCE = ./cmd/tcpstuck
-bin/reproducer: SOURCE = ./reproducer/cmd/reproducer
-bin/echo: SOURCE = ./reproducer/echo
+$(BIN)/tcpstuck-agent: SOURCE = ./cmd/agent
+$(BIN)/tcpstuck: SOURCE = ./cmd/tcpstuck
+$(BIN)/reproducer: SOURCE = ./reproducer/cmd/reproducer
+$(BIN)/echo: SOURCE = ./reproducer/echo
 
 .PHONY: $(PROGRAMS)
 $(PROGRAMS):
@@ -72,6 +77,15 @@ test-kube: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## tests against a rea
 .PHONY: bench-cluster
 bench-cluster: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## the whole agent against an API with 10,000 and 100,000 endpoints (root): memory, time to sync, CPU
 	$(KUBE_TEST) -timeout 20m -run '^$$' -bench Cluster -benchtime 1x .
+
+.PHONY: image
+image: ## container images into bin/image, with buildah (root); TAG=dev ARCHES="amd64 arm64"
+	tools/image.sh $(TAG) $(ARCHES)
+
+.PHONY: test-image
+test-image: image ## the agent from its image under a container runtime, as the DaemonSet runs it (root)
+	tools/install-packages.sh runc=runc
+	$(GO) -C test/deploy test -buildvcs=false -count=1 ./image
 
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
