@@ -34,7 +34,7 @@ image() {
 
 for arch; do
 	programs "$arch" tcpstuck tcpstuck-agent tcpstuck
-	setcap "$capabilities+ep" "$work/tcpstuck-$arch/usr/bin/tcpstuck-agent"
+	setcap "$capabilities=p" "$work/tcpstuck-$arch/usr/bin/tcpstuck-agent"
 	install -d -m 0755 -o 65534 -g 65534 "$work/tcpstuck-$arch/run/tcpstuck"
 	image "$arch" tcpstuck
 	programs "$arch" tcpstuck-echo echo

@@ -12,8 +12,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"github.com/tcpstuck/tcpstuck/internal/privileges"
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
 )
+
+// TestNeedsWhatIsListed: manifests and image are held to the same list.
+func TestNeedsWhatIsListed(t *testing.T) {
+	list, err := privileges.Read("../../deploy/privileges.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, name := range list.Capabilities {
+		listed = append(listed, "CAP_"+name)
+	}
+	now := strings.Split(names(needed()), ", ")
+	slices.Sort(now)
+	if diff := cmp.Diff(listed, now); diff != "" {
+		t.Errorf("-listed +needed\n%s", diff)
+	}
+}
 
 // Settling has no way back: each case is a process of its own, which this
 // variable tells what its kernel wants.

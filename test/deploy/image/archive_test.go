@@ -165,7 +165,9 @@ func TestOnlyTheAgentHasCapabilities(t *testing.T) {
 }
 
 // encode returns capabilities as the kernel stores those of a file (struct
-// vfs_cap_data, revision 2, effective), in hexadecimal.
+// vfs_cap_data, revision 2): permitted, and raised by
+// the program itself, so that it can name one that it was not granted. In
+// hexadecimal.
 func encode(t *testing.T, names []string) string {
 	t.Helper()
 	numbers := map[string]uint{"NET_ADMIN": 12, "PERFMON": 38, "BPF": 39}
@@ -180,5 +182,5 @@ func encode(t *testing.T, names []string) string {
 	word := func(w uint32) string {
 		return fmt.Sprintf("%02x%02x%02x%02x", byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
 	}
-	return word(0x02000001) + word(uint32(permitted)) + word(0) + word(uint32(permitted>>32)) + word(0)
+	return word(0x02000000) + word(uint32(permitted)) + word(0) + word(uint32(permitted>>32)) + word(0)
 }
