@@ -16,33 +16,33 @@ import (
 // is judged without one is judged again.
 const firstSync = 5 * time.Second
 
-// startCluster brings the source of cluster records up. A file or a
-// kubeconfig that cannot be read at the start is an error; an API that cannot
-// be reached is not.
-func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
+// startCluster brings the source of cluster records up, and returns it where
+// it is an API. A file or a kubeconfig that cannot be read at the start is an
+// error; an API that cannot be reached is not.
+func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) (*kube.API, error) {
 	if c.cluster == "none" {
-		return startNone(c, state)
+		return nil, startNone(c, state)
 	}
 	if c.clusterFile != "" {
-		return startFile(ctx, group, c, state)
+		return nil, startFile(ctx, group, c, state)
 	}
 	access, err := kube.FindAccess(c.kubeconfig)
 	switch {
 	case c.cluster == "auto" && errors.Is(err, kube.ErrNoAccess):
-		return startNone(c, state)
+		return nil, startNone(c, state)
 	case err != nil:
-		return fmt.Errorf("--cluster=%s: %w", c.cluster, err)
+		return nil, fmt.Errorf("--cluster=%s: %w", c.cluster, err)
 	}
 	api, err := kube.OpenAPI(kube.APIOptions{Access: access, Node: c.nodeName, State: state, Log: c.log})
 	if err != nil {
-		return fmt.Errorf("--cluster=%s: %w", c.cluster, err)
+		return nil, fmt.Errorf("--cluster=%s: %w", c.cluster, err)
 	}
 	c.log.Info("cluster records come from the Kubernetes API", "server", access.Server(), "node", c.nodeName)
 	group.Go(func() error { return api.Run(ctx) })
 	waiting, cancel := context.WithTimeout(ctx, firstSync)
 	defer cancel()
 	api.Await(waiting)
-	return nil
+	return api, nil
 }
 
 func startNone(c config, state *cluster.State) error {

@@ -19,21 +19,22 @@ import (
 
 // config is what the flags say, checked.
 type config struct {
-	web          *web.FlagConfig
-	socket       string
-	pageAddress  string
-	stuckAfter   time.Duration
-	cluster      string // auto, none, kubernetes or file
-	clusterFile  string
-	kubeconfig   string // empty: the usual places
-	maxStaleness time.Duration
-	names        []cluster.Name
-	eventsFile   string
-	maxSeries    int
-	sweepCPU     float64
-	nodeName     string
-	scope        []uint32
-	log          *slog.Logger
+	web              *web.FlagConfig
+	socket           string
+	pageAddress      string
+	stuckAfter       time.Duration
+	cluster          string // auto, none, kubernetes or file
+	clusterFile      string
+	kubeconfig       string // empty: the usual places
+	maxStaleness     time.Duration
+	names            []cluster.Name
+	eventsFile       string
+	kubernetesEvents bool
+	maxSeries        int
+	sweepCPU         float64
+	nodeName         string
+	scope            []uint32
+	log              *slog.Logger
 	// settle gives up the capabilities that a running agent can do without,
 	// as works shows, and returns those that it keeps.
 	settle func(works func() error) (kept []string, err error)
@@ -57,6 +58,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("cluster-max-staleness", "How long a source of cluster records may be down before nothing is concluded from it.").Default("30s").DurationVar(&c.maxStaleness)
 	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
 	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
+	app.Flag("kubernetes-events", "Tell pods what is found of them with Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
 	app.Flag("max-series", "How many edges (what talks to what) keep their labels in each metric family; the others are summed up.").Default("500").IntVar(&c.maxSeries)
 	app.Flag("sweep-cpu", "Share of a core that passes over all sockets may take.").Default("0.01").Float64Var(&c.sweepCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)

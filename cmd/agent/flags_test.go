@@ -22,7 +22,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 		t.Errorf("--web.listen-address %v", got)
 	}
 	if c.socket != "/run/tcpstuck/agent.sock" || c.pageAddress != "127.0.0.1:9798" || c.stuckAfter != 10*time.Second ||
-		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.sweepCPU != 0.01 || c.clusterFile != "" {
+		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.sweepCPU != 0.01 || c.clusterFile != "" || !c.kubernetesEvents {
 		t.Errorf("defaults %+v", c)
 	}
 	if host, _ := os.Hostname(); c.nodeName != host {
@@ -33,6 +33,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 func TestFlagsAndEnvironment(t *testing.T) {
 	t.Setenv("TCPSTUCK_STUCK_AFTER", "3s")
 	t.Setenv("TCPSTUCK_SWEEP_CPU", "0.5")
+	t.Setenv("TCPSTUCK_KUBERNETES_EVENTS", "false")
 	t.Setenv("TCPSTUCK_WEB_LISTEN_ADDRESS", "127.0.0.1:1")
 	c, err := parse([]string{
 		"--sweep-cpu=0.2", "--name", "203.0.113.7=db", "--name=2001:db8::/32=v6",
@@ -41,7 +42,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.stuckAfter != 3*time.Second || c.sweepCPU != 0.2 || (*c.web.WebListenAddresses)[0] != "127.0.0.1:1" {
+	if c.kubernetesEvents || c.stuckAfter != 3*time.Second || c.sweepCPU != 0.2 || (*c.web.WebListenAddresses)[0] != "127.0.0.1:1" {
 		t.Errorf("stuck-after %v, sweep-cpu %v, listen %v", c.stuckAfter, c.sweepCPU, *c.web.WebListenAddresses)
 	}
 	want := []cluster.Name{

@@ -24,9 +24,10 @@ import (
 )
 
 const (
-	keepEnded   = 1000            // ended findings that dump --ended can show
-	eventQueue  = 10_000          // events that wait for a slow event file
-	flushEvents = 3 * time.Second // how long the event file may take at shutdown
+	keepEnded       = 1000            // ended findings that dump --ended can show
+	eventQueue      = 10_000          // events that wait for a slow event file
+	kubernetesQueue = 1000            // events that wait for a slow API
+	flushEvents     = 3 * time.Second // how long the sinks may take at shutdown
 )
 
 // run wires the agent and works until the context ends.
@@ -55,8 +56,12 @@ func run(ctx context.Context, c config) error {
 // start opens the sources and starts everything that runs.
 func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.Tracer, sinks *events.Fanout) error {
 	state := cluster.New(cluster.Options{MaxStaleness: c.maxStaleness, Names: c.names, Node: c.nodeName})
-	if err := startCluster(ctx, group, c, state); err != nil {
+	source, err := startCluster(ctx, group, c, state)
+	if err != nil {
 		return err
+	}
+	if source != nil && c.kubernetesEvents {
+		sinks.Add("kubernetes", events.NewKubernetes(ctx, source.Events(), c.log), kubernetesQueue)
 	}
 	routes, err := route.Open()
 	if err != nil {

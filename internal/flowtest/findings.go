@@ -165,7 +165,7 @@ func base(id flow.ID) flow.Finding {
 
 func pod(addr, workload, name string) flow.Local {
 	return flow.Local{
-		Addr: netip.MustParseAddrPort(addr), Namespace: "default", Pod: name,
+		Addr: netip.MustParseAddrPort(addr), Namespace: "default", Pod: name, PodUID: "uid-" + name,
 		Workload: workload, WorkloadKind: "Deployment", Container: "main", PID: 4711, Comm: "echo",
 	}
 }

@@ -67,6 +67,7 @@ type Local struct {
 	Addr         netip.AddrPort
 	Namespace    string
 	Pod          string
+	PodUID       string
 	Workload     string
 	WorkloadKind string
 	Container    string

@@ -56,6 +56,7 @@ type wireLocal struct {
 	Port         uint16     `json:"port"`
 	Namespace    *string    `json:"namespace"`
 	Pod          *string    `json:"pod"`
+	PodUID       *string    `json:"pod_uid"`
 	Workload     *string    `json:"workload"`
 	WorkloadKind *string    `json:"workload_kind"`
 	Container    *string    `json:"container"`
@@ -89,7 +90,7 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 		NetNS: f.NetNS, Role: maybe(f.Role), State: f.State.String(), Family: f.Family,
 		Local: wireLocal{
 			Address: f.Local.Addr.Addr(), Port: f.Local.Addr.Port(), Namespace: maybe(f.Local.Namespace),
-			Pod: maybe(f.Local.Pod), Workload: maybe(f.Local.Workload), WorkloadKind: maybe(f.Local.WorkloadKind),
+			Pod: maybe(f.Local.Pod), PodUID: maybe(f.Local.PodUID), Workload: maybe(f.Local.Workload), WorkloadKind: maybe(f.Local.WorkloadKind),
 			Container: maybe(f.Local.Container), PID: maybe(f.Local.PID), Comm: maybe(f.Local.Comm),
 		},
 		Peer: wirePeer{
@@ -139,7 +140,7 @@ func (f *Finding) UnmarshalJSON(b []byte) error {
 		State: parseState(w.State), Family: w.Family,
 		Local: Local{
 			Addr: netip.AddrPortFrom(w.Local.Address, w.Local.Port), Namespace: value(w.Local.Namespace),
-			Pod: value(w.Local.Pod), Workload: value(w.Local.Workload), WorkloadKind: value(w.Local.WorkloadKind),
+			Pod: value(w.Local.Pod), PodUID: value(w.Local.PodUID), Workload: value(w.Local.Workload), WorkloadKind: value(w.Local.WorkloadKind),
 			Container: value(w.Local.Container), PID: value(w.Local.PID), Comm: value(w.Local.Comm),
 		},
 		Peer: Peer{

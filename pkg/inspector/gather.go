@@ -152,7 +152,7 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 		}
 	}
 	if ok {
-		local.Namespace, local.Pod = pod.Namespace, pod.Name
+		local.Namespace, local.Pod, local.PodUID = pod.Namespace, pod.Name, pod.UID
 		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
 	}
 	e.Local = local

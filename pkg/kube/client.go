@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -23,13 +24,13 @@ const (
 	patience = 30 * time.Second
 )
 
-// client speaks to the API groups that the agent reads. It is rest.Interface
+// client speaks to the API groups that the agent uses. It is rest.Interface
 // over a scheme of these groups alone: the generated clients bring the types
 // of every group along.
 type client struct {
-	core, discovery, batch rest.Interface
-	params                 runtime.ParameterCodec
-	close                  func()
+	core, discovery, batch, events rest.Interface
+	params                         runtime.ParameterCodec
+	close                          func()
 }
 
 // newClient asks nothing yet. silence is after how long without a byte the
@@ -37,7 +38,7 @@ type client struct {
 // that is gone without a word is noticed in one and a half times that.
 func newClient(access Access, silence time.Duration) (*client, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, batchv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, batchv1.AddToScheme, eventsv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("register API types: %w", err)
 		}
@@ -68,6 +69,7 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 		{&c.core, "/api", schema.GroupVersion{Version: "v1"}},
 		{&c.discovery, "/apis", schema.GroupVersion{Group: "discovery.k8s.io", Version: "v1"}},
 		{&c.batch, "/apis", schema.GroupVersion{Group: "batch", Version: "v1"}},
+		{&c.events, "/apis", schema.GroupVersion{Group: "events.k8s.io", Version: "v1"}},
 	} {
 		config.APIPath, config.GroupVersion = group.path, &group.gv
 		rc, err := rest.RESTClientForConfigAndClient(config, &http.Client{Transport: wrapped})

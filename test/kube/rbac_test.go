@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
 // request is what the audit log says of one.
@@ -61,6 +62,12 @@ func useEverything(t *testing.T, e *environment) {
 	s.awaitUp(t, true)
 	forced(t, e, s)
 	local(t, e, s)
+	events := eventsAs(t, e)
+	for range 2 {
+		if err := events.Observe(t.Context(), kube.Event{Reason: "TCPStuckUnknown", Note: "twice"}, 1); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestEveryRuleIsUsed reads in the audit log what the agent asked for, and
@@ -73,7 +80,7 @@ func TestEveryRuleIsUsed(t *testing.T) {
 		e.node(t, "node-b", "172.18.0.3")
 		t.Run(gate, func(t *testing.T) { useEverything(t, e) }) // its watches end with it: an open one is not in the log
 		for _, r := range e.requests(t) {
-			if r.ResponseStatus.Code >= 400 && r.ResponseStatus.Code != 404 && r.ResponseStatus.Code != 422 {
+			if r.ResponseStatus.Code >= 400 && r.ResponseStatus.Code != 404 && r.ResponseStatus.Code != 409 && r.ResponseStatus.Code != 422 { // 409: an Event that there is
 				t.Errorf("%s %s: %d", r.Verb, r.RequestURI, r.ResponseStatus.Code)
 			}
 			used[r.Verb+" "+r.ObjectRef.Resource] = true
@@ -91,8 +98,8 @@ func TestEveryRuleIsUsed(t *testing.T) {
 		if gate == "feature-gates=WatchList=true" {
 			continue
 		}
-		// What kubectl and Kubernetes Events need, and this source does not.
-		for _, other := range []string{"get services", "get endpointslices", "create events"} {
+		// What kubectl needs, and this source does not.
+		for _, other := range []string{"get services", "get endpointslices"} {
 			delete(allowed, other)
 		}
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(allowed)), slices.Sorted(maps.Keys(used))); diff != "" {
@@ -124,14 +131,18 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 	whole := must[*rbacv1.ClusterRole](t)(roles.Get(t.Context(), "tcpstuck-agent", metav1.GetOptions{}))
 	for i, rule := range whole.Rules {
 		resource := rule.Resources[0]
-		if resource == "events" {
-			continue // needed by who writes them
-		}
 		t.Run(resource, func(t *testing.T) {
 			role := must[*rbacv1.ClusterRole](t)(roles.Get(t.Context(), "tcpstuck-agent", metav1.GetOptions{}))
 			role.Rules = slices.Delete(slices.Clone(whole.Rules), i, i+1)
 			must[*rbacv1.ClusterRole](t)(roles.Update(t.Context(), role, metav1.UpdateOptions{}))
 			time.Sleep(200 * time.Millisecond) // until the authorizer has seen it
+			if resource == "events" {
+				err := eventsAs(t, e).Observe(t.Context(), kube.Event{Reason: "TCPStuckUnknown", Note: "refused"}, 1)
+				if err == nil || !strings.Contains(err.Error(), "cannot create resource \"events\"") {
+					t.Errorf("%v", err)
+				}
+				return
+			}
 			s := follow(t, e.kubeconfig(t, "", nil))
 			switch resource {
 			case "services", "pods", "endpointslices":

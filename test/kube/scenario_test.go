@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // bin is where make build puts the programs.
@@ -19,7 +21,7 @@ const bin = "../../bin"
 // TestCalico plays the case that gave the product its name with an agent that
 // reads the real API, and looks at what it then shows.
 func TestCalico(t *testing.T) {
-	cmd, stdout, stderr := reproduce(t, "calico", "--keep")
+	e, cmd, stdout, stderr := reproduce(t, "calico", "--keep")
 	await(t, "the end of the scenario", func() bool { return strings.Contains(stderr.String(), "--socket ") || ended(cmd) })
 	_, socket, _ := strings.Cut(stderr.String(), "--socket ")
 	out, err := exec.Command(filepath.Join(bin, "tcpstuck"), "dump", "--socket", strings.TrimSpace(socket)).CombinedOutput()
@@ -35,6 +37,12 @@ func TestCalico(t *testing.T) {
 			t.Errorf("dump does not say %s; the scenario:\n%s", want, stdout)
 		}
 	}
+	var told []corev1.Event
+	await(t, "an Event", func() bool { told = e.eventsIn(t, namespace); return len(told) > 0 })
+	if ev := told[0]; len(told) != 1 || ev.Reason != "TCPStuckStaleConntrack" || ev.InvolvedObject.Kind != "Pod" ||
+		!strings.HasPrefix(ev.InvolvedObject.Name, "client-") || ev.Related == nil || ev.Related.Name != "server" {
+		t.Errorf("Events %+v", told)
+	}
 }
 
 // TestControls plays what must not be reported.
@@ -43,7 +51,7 @@ func TestControls(t *testing.T) {
 		"graceful", "service-deleted", "relabelled", "slice-move", "no-target-ref", "hostnetwork-restart", "forced-terminating",
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd, stdout, stderr := reproduce(t, name, "--json")
+			_, cmd, stdout, stderr := reproduce(t, name, "--json")
 			await(t, "the end of the scenario", func() bool { return ended(cmd) })
 			var r struct {
 				OK     bool
@@ -58,7 +66,7 @@ func TestControls(t *testing.T) {
 
 // reproduce starts a scenario whose agent reads a real API, and ends it with
 // the test.
-func reproduce(t *testing.T, name string, flags ...string) (*exec.Cmd, *logged, *logged) {
+func reproduce(t *testing.T, name string, flags ...string) (*environment, *exec.Cmd, *logged, *logged) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -90,7 +98,7 @@ func reproduce(t *testing.T, name string, flags ...string) (*exec.Cmd, *logged, 
 			t.Logf("the reproducer:\n%s%s", &stdout, &stderr)
 		}
 	})
-	return cmd, &stdout, &stderr
+	return e, cmd, &stdout, &stderr
 }
 
 func ended(cmd *exec.Cmd) bool { return !alive(cmd.Process.Pid) }

@@ -1,0 +1,155 @@
+package events
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/kube"
+)
+
+// A node tells so many things at once, then one in a while; what is over is
+// told in sum.
+const (
+	atOnce = 5
+	pause  = 30 * time.Second
+	gather = 5 * time.Second // how long a sum is waited for
+	last   = 2 * time.Second // how long the last sum may take
+)
+
+// Observer writes Kubernetes Events; *kube.Events is one.
+type Observer interface {
+	Observe(ctx context.Context, ev kube.Event, times int) error
+}
+
+// Kubernetes is a sink that tells pods and their owners, with Events of
+// their cluster: five at once for a node, then one every 30 s. A repetition
+// counts up the Event that is there. What is over is counted in one Event of
+// the node.
+type Kubernetes struct {
+	observer Observer
+	log      *slog.Logger
+	started  time.Time
+	limiter  *rate.Limiter
+	ctx      context.Context // of what is asked; ends a moment after the agent's
+	cancel   context.CancelFunc
+
+	mu      sync.Mutex
+	recent  map[kube.Event]*telling // told within the last pause
+	over    map[kube.Event]int      // how often each sum stands for one more; 0: for what may be in it
+	timer   *time.Timer             // nil: nothing waits
+	flushed time.Time
+	failing bool
+}
+
+// telling is when an event was told last, and how often it came since.
+type telling struct {
+	at       time.Time
+	repeated int
+}
+
+// NewKubernetes returns a sink that soon gives up when ctx has ended. A flow
+// that was stuck before now may have been told of by an agent before this
+// one.
+func NewKubernetes(ctx context.Context, o Observer, log *slog.Logger) *Kubernetes {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(last, cancel) })
+	return &Kubernetes{
+		observer: o, log: log, started: time.Now(), limiter: rate.NewLimiter(rate.Every(pause), atOnce), ctx: own, cancel: cancel,
+		recent: map[kube.Event]*telling{}, over: map[kube.Event]int{},
+	}
+}
+
+// Write tells the event, or sees to it that it is counted. An error is that
+// of the API.
+func (k *Kubernetes) Write(ev flow.Event) error {
+	told, ok := kubernetesEvent(ev)
+	if !ok {
+		return nil
+	}
+	times := 1
+	if ev.Type == flow.EventRevised || ev.Type == flow.EventStuck && ev.Flow.Since.Before(k.started) {
+		times = 0 // it may have been counted already
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer k.arm()
+	if t := k.recent[told]; t != nil {
+		t.repeated += times
+		return nil
+	}
+	if !k.limiter.Allow() {
+		k.over[kubernetesSum(ev.Flow.Node)] += times
+		return nil
+	}
+	k.recent[told] = &telling{at: time.Now()}
+	return k.observer.Observe(k.ctx, told, times)
+}
+
+// Close tells the sums that wait.
+func (k *Kubernetes) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.timer != nil {
+		k.timer.Stop()
+		k.timer = nil
+	}
+	k.tellSums()
+	k.cancel()
+	return nil
+}
+
+// arm sees to it that what waits is told: soon, where nothing was told of
+// late.
+func (k *Kubernetes) arm() {
+	if k.timer == nil && k.ctx.Err() == nil && len(k.recent)+len(k.over) > 0 {
+		k.timer = time.AfterFunc(max(gather, time.Until(k.flushed.Add(pause))), k.flush)
+	}
+}
+
+func (k *Kubernetes) flush() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.timer == nil || k.ctx.Err() != nil {
+		return
+	}
+	k.timer, k.flushed = nil, time.Now()
+	k.tellSums()
+	k.tellRepetitions()
+	k.arm()
+}
+
+// tellSums keeps what the API does not take for the next time.
+func (k *Kubernetes) tellSums() {
+	for sum, n := range maps.Clone(k.over) {
+		if k.try(sum, n) {
+			delete(k.over, sum)
+		}
+	}
+}
+
+// tellRepetitions forgets what was not repeated any more.
+func (k *Kubernetes) tellRepetitions() {
+	for ev, t := range maps.Clone(k.recent) {
+		switch {
+		case t.repeated == 0 && time.Since(t.at) >= pause:
+			delete(k.recent, ev)
+		case t.repeated > 0 && k.limiter.Allow() && k.try(ev, t.repeated):
+			*t = telling{at: time.Now()}
+		}
+	}
+}
+
+func (k *Kubernetes) try(ev kube.Event, times int) bool {
+	err := k.observer.Observe(k.ctx, ev, times)
+	if err != nil && !k.failing {
+		k.log.Warn("Repeated Kubernetes Events are not counted until the API takes them", "err", err)
+	}
+	k.failing = err != nil
+	return err == nil
+}

@@ -1,0 +1,53 @@
+package report_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tcpstuck/tcpstuck/internal/flowtest"
+	"github.com/tcpstuck/tcpstuck/internal/golden"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/report"
+)
+
+func TestNotes(t *testing.T) {
+	loopback := flowtest.Unknown()
+	loopback.Peer.Class, loopback.Local.Comm = flow.PeerSelf, ""
+	perhaps := flowtest.Ended()
+	perhaps.Unsent = 0
+	var b strings.Builder
+	for _, c := range []struct {
+		kind flow.EventType
+		f    flow.Finding
+	}{
+		{flow.EventStuck, flowtest.Calico()},
+		{flow.EventStuck, flowtest.Egress()},
+		{flow.EventRevised, flowtest.Unknown()},
+		{flow.EventStuck, flowtest.Never()},
+		{flow.EventStuck, flowtest.Accepted()},
+		{flow.EventStuck, flowtest.Muted(1)[0]},
+		{flow.EventStuck, loopback},
+		{flow.EventRecovered, flowtest.Egress()},
+		{flow.EventDataLost, flowtest.Truncated()},
+		{flow.EventEnded, flowtest.Ended()},
+		{flow.EventEnded, perhaps},
+	} {
+		b.WriteString(report.Note(c.kind, c.f) + "\n")
+	}
+	golden.Check(t, "testdata/notes.golden", []byte(b.String()))
+	if address := regexp.MustCompile(`\d+\.\d+\.\d+|[0-9a-f]*::`).FindString(b.String()); address != "" {
+		t.Errorf("there is an address, %s", address)
+	}
+}
+
+// TestNotesOfOneOwnerAreEqual: whatever tells one connection from the next is
+// not in them.
+func TestNotesOfOneOwnerAreEqual(t *testing.T) {
+	a, b := flowtest.Calico(), flowtest.Ended()
+	b.Backend.Pod, b.Backend.Addr = "server-7d9c4b6f5-another", flowtest.Never().Backend.Addr
+	b.Local.PID, b.Unacknowledged = 9, 77
+	if x, y := report.Note(flow.EventStuck, a), report.Note(flow.EventStuck, b); x != y {
+		t.Errorf("%s\n%s", x, y)
+	}
+}
