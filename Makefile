@@ -17,13 +17,18 @@ LINTER   := .tools/golangci-lint
 
 # What to test; which scenarios to play (empty: all), in which address families
 # (4 6 mapped; empty: each in its own), how often, how many at once; which
-# mutants to try, as a regular expression.
+# mutants to try, as a regular expression; what decides an accuracy run (0: a
+# new seed), how many flows it has, and which one's story to tell.
 PACKAGES  ?= ./...
 SCENARIOS ?=
 FAMILIES  ?=
 TIMES     ?= 1
 PARALLEL  ?= 4
 MUTANTS   ?= .
+SEED      ?= 0
+FLOWS     ?= 2000
+ONLY      ?=
+REPORT    ?=
 
 # The images: their tag, and for which architectures.
 TAG    ?= dev
@@ -57,6 +62,10 @@ test: ## unit and privileged tests; without root it says what was left out (unde
 .PHONY: scenarios
 scenarios: build ## play the scenarios and compare the verdicts (root); SCENARIOS="calico lossy" FAMILIES="4 6" TIMES=10
 	$(TOOL) ./tools/scenarios -times $(TIMES) -parallel $(PARALLEL) -families "$(FAMILIES)" $(SCENARIOS)
+
+.PHONY: accuracy
+accuracy: build ## how often the agent is right, over thousands of labelled flows (root); SEED=, FLOWS=, ONLY=flow, REPORT=file
+	bin/reproducer accuracy -seed "$(SEED)" -flows "$(FLOWS)" -only "$(ONLY)" -report "$(REPORT)"
 
 .PHONY: kube-assets
 kube-assets: .tools/kube/kube-apiserver .tools/kube/etcd ## a Kubernetes API server and etcd for tests, built from Go modules (once, five minutes)

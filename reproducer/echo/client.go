@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -37,6 +38,18 @@ type client struct {
 	multipath   bool
 	userTimeout time.Duration
 	keepalive   time.Duration
+}
+
+func (c *client) flags(flags *flag.FlagSet) {
+	flags.StringVar(&c.server, "server", "server:8000", "`address` of the server")
+	flags.DurationVar(&c.interval, "interval", defaultInterval, "time between requests")
+	flags.IntVar(&c.connections, "connections", 1, "how many connections to keep")
+	flags.IntVar(&c.requests, "requests", 0, "stop asking after so many requests and hold the connection open and unread, as a pool does; 0: never stop")
+	flags.BoolVar(&c.idle, "idle", false, "only read, never send")
+	flags.IntVar(&c.stream, "stream", 0, "write so many `bytes` every interval and expect no answer; 0: ask and wait")
+	flags.BoolVar(&c.multipath, "multipath", false, "use MPTCP where the server does, too")
+	flags.DurationVar(&c.userTimeout, "user-timeout", 0, "set TCP_USER_TIMEOUT; 0: leave it")
+	flags.DurationVar(&c.keepalive, "keepalive", 0, "probe after so long a silence, and as often again; three probes unanswered end it; 0: never")
 }
 
 func (c *client) run() error {

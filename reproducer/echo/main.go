@@ -4,6 +4,7 @@
 //
 //	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D] [--discard] [--sip D]
 //	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle] [--stream BYTES]
+//	echo crowd  --server ADDRESS --source ADDRESS [as client] [--reconnect] [--send-buffer BYTES]
 //	echo proxy  [--listen :15001] --server server:8000
 //	echo consume [--listen :8000] [--hold D] [--ping D]
 //	echo produce [--consumer consumer:8000] [--bytes N] [--manner careless|hasty|draining] [--patience D] [--on-signal]
@@ -18,7 +19,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-const usage = "usage: echo server|client|proxy|consume|produce [flags]; echo COMMAND -h lists them"
+const usage = "usage: echo server|client|crowd|proxy|consume|produce [flags]; echo COMMAND -h lists them"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -51,15 +52,18 @@ func run(args []string) error {
 		})
 	case "client":
 		c := client{log: slog.Default()}
-		flags.StringVar(&c.server, "server", "server:8000", "`address` of the server")
-		flags.DurationVar(&c.interval, "interval", defaultInterval, "time between requests")
-		flags.IntVar(&c.connections, "connections", 1, "how many connections to keep")
-		flags.IntVar(&c.requests, "requests", 0, "stop asking after so many requests and hold the connection open and unread, as a pool does; 0: never stop")
-		flags.BoolVar(&c.idle, "idle", false, "only read, never send")
-		flags.IntVar(&c.stream, "stream", 0, "write so many `bytes` every interval and expect no answer; 0: ask and wait")
-		flags.BoolVar(&c.multipath, "multipath", false, "use MPTCP where the server does, too")
-		flags.DurationVar(&c.userTimeout, "user-timeout", 0, "set TCP_USER_TIMEOUT; 0: leave it")
-		flags.DurationVar(&c.keepalive, "keepalive", 0, "probe after so long a silence, and as often again; three probes unanswered end it; 0: never")
+		c.flags(flags)
+		_ = flags.Parse(args[1:]) // ExitOnError
+		return withRecords(*recordFile, func(w *record.Writer) error {
+			c.records, c.family = w, *family
+			return c.run()
+		})
+	case "crowd":
+		c := crowd{client: client{log: slog.Default()}}
+		c.flags(flags)
+		flags.StringVar(&c.source, "source", "", "`address` of this host that connections start from")
+		flags.BoolVar(&c.reconnect, "reconnect", false, "make another connection when one ends")
+		flags.IntVar(&c.sendBuffer, "send-buffer", 0, "SO_SNDBUF in `bytes`; 0: leave it")
 		_ = flags.Parse(args[1:]) // ExitOnError
 		return withRecords(*recordFile, func(w *record.Writer) error {
 			c.records, c.family = w, *family

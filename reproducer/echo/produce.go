@@ -34,17 +34,37 @@ type producer struct {
 	records *record.Writer
 	family  string
 
-	consumer string
-	bytes    int
-	manner   string
-	patience time.Duration
-	onSignal bool
+	consumer    string
+	connections int
+	bytes       int
+	manner      string
+	patience    time.Duration
+	onSignal    bool
 }
+
+// apart is the time between the beginnings of two transfers.
+const apart = 120 * time.Millisecond
 
 func (p *producer) run() error {
 	if p.onSignal {
 		p.awaitSignal()
 	}
+	failed := make(chan error, p.connections)
+	for n := range p.connections {
+		go func() {
+			<-time.After(time.Duration(n) * apart)
+			failed <- p.transfer()
+		}()
+	}
+	var err error
+	for range p.connections {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+// transfer sends all there is to say over one connection.
+func (p *producer) transfer() error {
 	c, err := dial(context.Background(), p.family, p.consumer, 0, false)
 	if err != nil {
 		return err

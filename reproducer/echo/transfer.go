@@ -24,6 +24,7 @@ func runTransfer(args []string, flags *flag.FlagSet, recordFile, family *string)
 	case "produce":
 		p := producer{log: slog.Default()}
 		flags.StringVar(&p.consumer, "consumer", "consumer:8000", "`address` of the consumer")
+		flags.IntVar(&p.connections, "connections", 1, "how many transfers, a moment after each other")
 		flags.IntVar(&p.bytes, "bytes", 200<<10, "how many `bytes` to send")
 		flags.StringVar(&p.manner, "manner", careless, "`how` to end: careless, hasty or draining")
 		flags.DurationVar(&p.patience, "patience", defaultInterval, "how long to drain")

@@ -26,6 +26,7 @@ const usage = `usage:
   reproducer list [-o table|json]
   reproducer run NAME [--json] [--keep] [--full] [--family 4|6|mapped] [--bin DIR]
   reproducer demo [--bin DIR]
+  reproducer accuracy [--seed N] [--flows N] [--only FLOW] [--parallel N] [--report FILE] [--bin DIR]
 
 Needs root. Everything happens in network namespaces of its own.`
 
@@ -57,6 +58,8 @@ func dispatch(ctx context.Context, args []string, out, errOut io.Writer) error {
 		return run(ctx, args[1:], out, errOut)
 	case "demo":
 		return demo(ctx, args[1:], out)
+	case "accuracy":
+		return measure(ctx, args[1:], out)
 	case "help", "-h", "--help":
 		_, err := fmt.Fprintln(out, usage)
 		return err

@@ -25,10 +25,11 @@ type Config struct {
 	Echo   string                      // path of the echo program
 	Report func(what string, a ...any) // told what happens, as it happens
 	Copy   string                      // a second file for the API objects; empty: none
+	Nodes  []string                    // their names; nil: node-a and node-b
 }
 
-// Cluster is two nodes, node-a and node-b, and the world outside. Its methods
-// are for one goroutine at a time.
+// Cluster is some nodes and the world outside. Its methods are for one
+// goroutine at a time.
 type Cluster struct {
 	Nodes    []*Node
 	Internet Machine // the nodes' way out, and the hosts beyond it
@@ -44,15 +45,13 @@ type Cluster struct {
 	echoes     []*Echo
 	outsiders  int
 
-	proxiesStopped bool
-
 	mu      sync.Mutex // guards what the file shows
 	started time.Time
 	version int
 	pods    []*Pod
 	svcs    []*Service
-	// namesNoPods: endpoints are without targetRef.
-	namesNoPods bool
+	made    int  // Services so far
+	mute    bool // the file follows nothing
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // hurries what runs in the background
@@ -66,13 +65,17 @@ func New(cfg Config) (*Cluster, error) {
 		report: cfg.Report, started: time.Now(),
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	if err := c.build(); err != nil {
+	names := cfg.Nodes
+	if names == nil {
+		names = []string{"node-a", "node-b"}
+	}
+	if err := c.build(names); err != nil {
 		return nil, errors.Join(fmt.Errorf("build cluster: %w", err), c.Close())
 	}
 	return c, nil
 }
 
-func (c *Cluster) build() error {
+func (c *Cluster) build(nodes []string) error {
 	if err := c.buildFabric(); err != nil {
 		return err
 	}
@@ -81,12 +84,12 @@ func (c *Cluster) build() error {
 		return err
 	}
 	c.Internet = internet
-	for i, name := range []string{"node-a", "node-b"} {
+	for i, name := range nodes {
 		m, err := c.newMachine(name, host(c.plan.underlay, i+2))
 		if err != nil {
 			return err
 		}
-		c.Nodes = append(c.Nodes, &Node{Machine: m, Block: c.plan.blocks[i]})
+		c.Nodes = append(c.Nodes, &Node{Machine: m, Block: c.plan.block(i)})
 	}
 	for _, n := range c.Nodes {
 		if err := c.routeNode(n); err != nil {

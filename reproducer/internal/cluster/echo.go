@@ -27,14 +27,14 @@ type Echo struct {
 
 // startEcho runs the echo program in a namespace. The first of args is its
 // command.
-func (c *Cluster) startEcho(name string, ns *namespace.Namespace, args []string) (*Echo, error) {
+func (c *Cluster) startEcho(name string, ns *namespace.Namespace, family Family, args []string) (*Echo, error) {
 	e := &Echo{name: name, log: filepath.Join(c.dir, name+".log"), changed: make(chan struct{})}
 	log, err := os.OpenFile(e.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer log.Close()
-	args = append(slices.Clone(args), "--family", string(c.family), "--record", namespace.RecordFile)
+	args = append(slices.Clone(args), "--family", string(family), "--record", namespace.RecordFile)
 	e.Process, err = ns.Start(namespace.Command{Path: c.echo, Args: args, Log: log, Record: e.collect})
 	if err != nil {
 		return nil, err

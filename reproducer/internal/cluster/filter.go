@@ -11,9 +11,6 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 )
 
-// filterTable holds what a person, a policy or a middlebox filters.
-const filterTable = "filter"
-
 // Refuse answers what a machine should pass on to an address with an ICMP port
 // unreachable.
 func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
@@ -22,42 +19,56 @@ func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
 	if to.Is4() {
 		family = nftables.TableFamilyIPv4
 	}
-	return filter(m.NS, family, nftables.ChainHookForward, destination(single(to), expr.CmpOpEq), reject(family))
+	return filter(m.NS, "refuse-"+to.String(), family, nftables.ChainHookForward, destination(single(to), expr.CmpOpEq), reject(family))
 }
 
 // DropLarge drops what is larger than size bytes of what a machine should pass
 // on to an address, and tells nobody: a hole in the path.
 func (c *Cluster) DropLarge(m Machine, to netip.Addr, size uint32) error {
 	c.report("packets to %s of more than %d bytes vanish at %s", to, size, m.Name)
-	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookForward, largerThan(size), ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+	return filter(m.NS, "large-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookForward, largerThan(size), ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
 // DropFrom drops what a machine should pass on from an address.
 func (c *Cluster) DropFrom(m Machine, from netip.Addr) error {
 	c.report("what %s sends vanishes at %s", from, m.Name)
-	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(from), source(single(from), expr.CmpOpEq), drop())
+	return filter(m.NS, "from-"+from.String(), nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(from), source(single(from), expr.CmpOpEq), drop())
 }
 
 // DropSent drops what the programs in a machine's own namespace send to an
 // address.
 func (c *Cluster) DropSent(m Machine, to netip.Addr) error {
 	c.report("a filter on %s drops what its own programs send to %s", m.Name, to)
-	return filter(m.NS, nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+	return filter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+}
+
+// DropReceived drops what reaches a machine itself for one of its addresses.
+func (c *Cluster) DropReceived(m Machine, to netip.Addr) error {
+	c.report("what %s gets for %s vanishes", m.Name, to)
+	return filter(m.NS, "received-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookInput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+}
+
+// LoseTo drops the given percentage of what a machine should pass on to an
+// address.
+func (c *Cluster) LoseTo(m Machine, to netip.Addr, percent uint32) error {
+	c.report("%d %% of what is sent to %s is lost", percent, to)
+	return filter(m.NS, "lossy-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(to), destination(single(to), expr.CmpOpEq), chance(percent), drop())
 }
 
 // isolate drops all that reaches a pod, as a policy that allows nothing does.
 func isolate(ns *namespace.Namespace) error {
-	return filter(ns, nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), drop())
+	return filter(ns, "policy", nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), drop())
 }
 
-// filter replaces the filter of a namespace by one rule.
-func filter(ns *namespace.Namespace, family nftables.TableFamily, hook *nftables.ChainHook, parts ...[]expr.Any) error {
+// filter adds a rule to a namespace, in a table of its own: what a person, a
+// policy or a middlebox filters. It replaces the one that has the name.
+func filter(ns *namespace.Namespace, name string, family nftables.TableFamily, hook *nftables.ChainHook, parts ...[]expr.Any) error {
 	err := ns.Do(func() error {
 		conn, err := nftables.New()
 		if err != nil {
 			return err
 		}
-		t := replaceTable(conn, filterTable, family)
+		t := replaceTable(conn, name, family)
 		chain := addChain(conn, t, "rule", nftables.ChainTypeFilter, hook, nftables.ChainPriorityFilter)
 		addRule(conn, chain, parts...)
 		return conn.Flush()

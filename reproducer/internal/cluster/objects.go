@@ -71,7 +71,7 @@ func (c *Cluster) sliceObject(s *Service) *discoveryv1.EndpointSlice {
 			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: Namespace, Name: p.Name, UID: types.UID(p.UID)},
 		})
 	}
-	if c.namesNoPods {
+	if s.nameless {
 		for i := range slice.Endpoints {
 			slice.Endpoints[i].TargetRef = nil
 		}

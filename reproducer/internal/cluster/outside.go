@@ -33,7 +33,10 @@ func (c *Cluster) StartHost(ctx context.Context, name string, args []string) (*H
 	if err != nil {
 		return nil, fmt.Errorf("add host %s: %w", name, err)
 	}
-	if h.Echo, err = c.startEcho(name, c.Internet.NS, args); err != nil {
+	if slices.Contains(args, "crowd") {
+		args = append(slices.Clone(args), "--source", h.Addr.String())
+	}
+	if h.Echo, err = c.startEcho(name, c.Internet.NS, c.family, args); err != nil {
 		return nil, err
 	}
 	if slices.Contains(args, "server") {

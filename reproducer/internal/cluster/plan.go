@@ -29,7 +29,7 @@ func ParseFamily(s string) (Family, error) {
 type plan struct {
 	underlay   netip.Prefix // nodes; the first address is the way out
 	pods       netip.Prefix // all blocks
-	blocks     []netip.Prefix
+	blocks     string       // a node's, with its number left out
 	services   netip.Prefix
 	podGateway netip.Addr   // the same for every pod, on the node's end of its link
 	internet   netip.Prefix // hosts outside the cluster
@@ -41,11 +41,7 @@ func planFor(f Family) plan {
 		return plan{
 			underlay: netip.MustParsePrefix("fd00:172:18::/64"),
 			pods:     netip.MustParsePrefix("fd00:10:244::/48"),
-			blocks: []netip.Prefix{
-				netip.MustParsePrefix("fd00:10:244:4b00::/122"),
-				netip.MustParsePrefix("fd00:10:244:8800::/122"),
-				netip.MustParsePrefix("fd00:10:244:c900::/122"),
-			},
+			blocks:   "fd00:10:244:%x00::/122",
 			services: netip.MustParsePrefix("fd00:10:96::/112"),
 			// What podLinkMAC makes of fe80::/64.
 			podGateway: netip.MustParseAddr("fe80::ecee:eeff:feee:eeee"),
@@ -54,18 +50,20 @@ func planFor(f Family) plan {
 		}
 	}
 	return plan{
-		underlay: netip.MustParsePrefix("172.18.0.0/24"),
-		pods:     netip.MustParsePrefix("192.168.0.0/16"),
-		blocks: []netip.Prefix{
-			netip.MustParsePrefix("192.168.75.0/26"),
-			netip.MustParsePrefix("192.168.136.0/26"),
-			netip.MustParsePrefix("192.168.201.0/26"),
-		},
+		underlay:   netip.MustParsePrefix("172.18.0.0/24"),
+		pods:       netip.MustParsePrefix("192.168.0.0/16"),
+		blocks:     "192.168.%d.0/26",
 		services:   netip.MustParsePrefix("10.96.0.0/16"),
 		podGateway: netip.MustParseAddr("169.254.1.1"),
 		internet:   netip.MustParsePrefix("203.0.113.0/24"),
 		vip:        netip.MustParseAddr("198.51.100.10"),
 	}
+}
+
+// block returns the addresses of the nth node's pods. The nodes' blocks lie
+// far apart, as Calico's do.
+func (p plan) block(n int) netip.Prefix {
+	return netip.MustParsePrefix(fmt.Sprintf(p.blocks, (75+61*n)%256))
 }
 
 // host returns the nth address of a prefix; n is less than 256.

@@ -24,6 +24,8 @@ type PodSpec struct {
 	HostNetwork bool       // it uses its node's address and namespace
 	Addr        netip.Addr // of a pod that is gone, to be used again; zero: a new one
 	Isolated    bool       // a policy drops all that reaches it
+	Family      Family     // how its program speaks; empty: as the cluster
+	Source      bool       // its program is told its address
 }
 
 // Pod is a pod of the cluster.
@@ -60,7 +62,14 @@ func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
 	if err := c.networkPod(p, spec); err != nil {
 		return nil, fmt.Errorf("network pod %s: %w", p.Name, err)
 	}
-	if p.Echo, err = c.startEcho(p.Name, p.NS, spec.Args); err != nil {
+	if spec.Source {
+		spec.Args = append(slices.Clone(spec.Args), "--source", p.Addr.String())
+	}
+	family := c.family
+	if spec.Family != "" {
+		family = spec.Family
+	}
+	if p.Echo, err = c.startEcho(p.Name, p.NS, family, spec.Args); err != nil {
 		return nil, err
 	}
 	if listens(spec.Args) {

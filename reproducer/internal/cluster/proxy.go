@@ -11,9 +11,6 @@ import (
 // syncProxies does what kube-proxy does: it makes the rules of every node
 // what the Services and their backends ask for.
 func (c *Cluster) syncProxies() error {
-	if c.proxiesStopped {
-		return nil
-	}
 	for _, n := range c.Nodes {
 		if err := n.NS.Do(func() error { return c.syncProxy(n) }); err != nil {
 			return fmt.Errorf("translate services on %s: %w", n.Name, err)
@@ -22,11 +19,13 @@ func (c *Cluster) syncProxies() error {
 	return nil
 }
 
-// StopProxies has the rules of every node stay as they are, whatever happens
-// to Services and pods.
-func (c *Cluster) StopProxies() {
-	c.report("the nodes' rules follow the API no more")
-	c.proxiesStopped = true
+// StopProxies has the nodes' rules for a Service stay as they are, whatever
+// happens to it and its pods.
+func (c *Cluster) StopProxies(s *Service) {
+	c.mu.Lock()
+	s.stopped, s.stale = true, c.targets(s)
+	c.mu.Unlock()
+	c.report("the nodes' rules for service %s follow the API no more", s.Name)
 }
 
 // syncProxy replaces the rules of the calling thread's namespace in one

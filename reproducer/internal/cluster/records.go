@@ -28,6 +28,17 @@ func (c *Cluster) Relabel(p *Pod, workload string) error {
 	return c.publish()
 }
 
+// ReturnService makes a Service that was deleted anew, with the ClusterIP that
+// it had.
+func (c *Cluster) ReturnService(s *Service) error {
+	c.mu.Lock()
+	s.UID = newUID()
+	c.svcs = append(c.svcs, s)
+	c.mu.Unlock()
+	c.report("service %s is made anew, with ClusterIP %s", s.Name, s.ClusterIP)
+	return c.publish()
+}
+
 // RenewSlice gives a Service's endpoints a slice of another name.
 func (c *Cluster) RenewSlice(s *Service) error {
 	c.mu.Lock()
@@ -37,12 +48,12 @@ func (c *Cluster) RenewSlice(s *Service) error {
 	return c.publish()
 }
 
-// NameNoPods leaves out, of all endpoints, which pods they are.
-func (c *Cluster) NameNoPods() error {
+// NameNoPods leaves out, of a Service's endpoints, which pods they are.
+func (c *Cluster) NameNoPods(s *Service) error {
 	c.mu.Lock()
-	c.namesNoPods = true
+	s.nameless = true
 	c.mu.Unlock()
-	c.report("endpoints name no pods")
+	c.report("the endpoints of %s name no pods", s.Name)
 	return c.publish()
 }
 

@@ -17,14 +17,19 @@ type Service struct {
 	ClusterIP netip.Addr // zero: headless
 	VIP       netip.Addr // of a load balancer; zero: none
 	Workload  string
+
+	nameless bool         // its endpoints are without targetRef
+	stopped  bool         // its rules follow nothing
+	stale    []netip.Addr // what they say then
 }
 
 // AddService makes a Service in front of a workload.
 func (c *Cluster) AddService(name, workload string, headless bool) (*Service, error) {
 	s := &Service{Name: name, UID: newUID(), Workload: workload}
 	if !headless {
-		s.ClusterIP = host(c.plan.services, 10+len(c.svcs))
+		s.ClusterIP = host(c.plan.services, 10+c.made)
 	}
+	c.made++
 	c.mu.Lock()
 	c.svcs = append(c.svcs, s)
 	c.mu.Unlock()
@@ -59,6 +64,9 @@ func (c *Cluster) backends(s *Service) []*Pod {
 // backends, or to terminating ones when there is no other. The caller holds
 // c.mu.
 func (c *Cluster) targets(s *Service) []netip.Addr {
+	if s.stopped {
+		return s.stale
+	}
 	var ready, terminating []netip.Addr
 	for _, p := range c.backends(s) {
 		if p.deleting == nil {

@@ -43,7 +43,7 @@ func (c *Cluster) Redirect(p *Pod, service netip.Addr) error {
 
 // StartBeside runs the echo program once more in a pod.
 func (c *Cluster) StartBeside(p *Pod, name string, args []string) (*Echo, error) {
-	return c.startEcho(p.Name+"-"+name, p.NS, args)
+	return c.startEcho(p.Name+"-"+name, p.NS, c.family, args)
 }
 
 // unmarked matches packets without a mark.

@@ -50,11 +50,33 @@ func (c *Cluster) writeState() (err error) {
 			return err
 		}
 	}
+	if c.mute {
+		return nil
+	}
 	path := c.StatePath()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	return replace(path, filepath.Join(c.dir, "state.yaml.new"), b)
+}
+
+// MuteState makes the file unreadable, as an API that fails, until
+// UnmuteState. The nodes' rules and routes go on as ever.
+func (c *Cluster) MuteState() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mute = true
+	c.report("the cluster's records cannot be read")
+	return replace(c.StatePath(), filepath.Join(c.dir, "state.yaml.new"), []byte("error: the server is currently unable to handle the request\n"))
+}
+
+// UnmuteState ends MuteState: whoever reads has all that changed meanwhile.
+func (c *Cluster) UnmuteState() error {
+	c.mu.Lock()
+	c.mute = false
+	c.mu.Unlock()
+	c.report("the cluster's records can be read again")
+	return c.writeState()
 }
 
 func replace(path, draft string, content []byte) error {

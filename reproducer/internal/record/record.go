@@ -25,6 +25,9 @@ const (
 	Read      Kind = "read"      // an answer, or the part of it that was due, was read
 	Error     Kind = "error"     // a call on the connection failed
 	Closed    Kind = "closed"    // the connection was closed by this side
+	Paused    Kind = "paused"    // no request is on its way, and none is made until further notice
+	Standing  Kind = "standing"  // how an open connection stands, where that is asked for
+	Dialling  Kind = "dialling"  // a connection is about to be asked for; Local has its port
 )
 
 // Record is one thing that happened to one connection. Time is taken right
@@ -37,6 +40,14 @@ type Record struct {
 	Error  string         `json:"error,omitempty"`
 	Bytes  int64          `json:"bytes,omitempty"`  // in total so far, where the program counts them
 	Unsent int64          `json:"unsent,omitempty"` // of Bytes, those that the kernel has and has not sent, where the program asks
+
+	// Of a crowd's connections, when they end or are asked for.
+	Errno          string        `json:"errno,omitempty"`
+	Unacknowledged int64         `json:"unacknowledged,omitempty"` // of Bytes, those that were sent and not acknowledged
+	Steady         bool          `json:"steady,omitempty"`         // the two have not moved for the last two looks at them
+	Asked          time.Time     `json:"asked,omitzero"`           // when the write was made that has had no answer; zero: there is none
+	Heard          time.Time     `json:"heard,omitzero"`           // when something was last received or acknowledged
+	Lag            time.Duration `json:"lag,omitempty"`            // how late the program was woken lately, at most
 }
 
 // Writer writes records. It may be used from several goroutines.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,32 +33,39 @@ type Agent struct {
 	http   http.Client
 }
 
-// startAgent runs the agent on a node, in sight of that node's namespaces
-// alone, and waits until it is ready.
-func startAgent(ctx context.Context, opts Options, dir string, c *cluster.Cluster, n *cluster.Node, s Scenario) (*Agent, error) {
+// AgentConfig says how to run an agent.
+type AgentConfig struct {
+	Bin        string // directory of tcpstuck-agent and tcpstuck
+	Dir        string // where its socket, its events and its log are made, or found from an earlier life
+	Node       *cluster.Node
+	Scope      []string // the network namespaces that it sees
+	Source     []string // the flags that name its source of cluster records
+	StuckAfter time.Duration
+	Args       []string // further flags
+}
+
+// StartAgent runs the agent on a node and waits until it is ready.
+func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
+	n := cfg.Node
 	a := &Agent{
-		cli:    filepath.Join(opts.Bin, "tcpstuck"),
-		socket: filepath.Join(dir, "agent.sock"),
-		events: filepath.Join(dir, "events.jsonl"),
-		log:    filepath.Join(dir, "agent.log"),
+		cli:    filepath.Join(cfg.Bin, "tcpstuck"),
+		socket: filepath.Join(cfg.Dir, "agent.sock"),
+		events: filepath.Join(cfg.Dir, "events.jsonl"),
+		log:    filepath.Join(cfg.Dir, "agent.log"),
 		http:   http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DialContext: dialIn(n.NS), DisableKeepAlives: true}},
 	}
-	source, err := opts.API.source(n, c)
-	if err != nil {
-		return nil, err
-	}
-	args := append(source, "--socket="+a.socket, "--events-file="+a.events,
-		"--web.listen-address="+agentAddress, "--node-name="+n.Name, "--stuck-after="+s.stuckAfter.String())
-	for _, path := range c.Namespaces(n) {
+	args := append(slices.Clone(cfg.Source), "--socket="+a.socket, "--events-file="+a.events,
+		"--web.listen-address="+agentAddress, "--node-name="+n.Name, "--stuck-after="+cfg.StuckAfter.String())
+	for _, path := range cfg.Scope {
 		args = append(args, "--scope-netns="+path)
 	}
-	log, err := os.Create(a.log)
+	log, err := os.OpenFile(a.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make the agent's log: %w", err)
 	}
 	defer log.Close()
 	a.Process, err = n.NS.Start(namespace.Command{
-		Path: filepath.Join(opts.Bin, "tcpstuck-agent"), Args: append(args, s.agentArgs...), Log: log,
+		Path: filepath.Join(cfg.Bin, "tcpstuck-agent"), Args: append(args, cfg.Args...), Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +76,21 @@ func startAgent(ctx context.Context, opts Options, dir string, c *cluster.Cluste
 		return nil, errors.Join(fmt.Errorf("wait for the agent to be ready: %w\n%s", err, a.Log()), a.Stop(stopGrace))
 	}
 	return a, nil
+}
+
+// Events returns the file that the agent appends its events to.
+func (a *Agent) Events() string { return a.events }
+
+// startAgent runs the agent on a node, in sight of that node's namespaces
+// alone, as a scenario wants it.
+func startAgent(ctx context.Context, opts Options, dir string, c *cluster.Cluster, n *cluster.Node, s Scenario) (*Agent, error) {
+	source, err := opts.API.source(n, c)
+	if err != nil {
+		return nil, err
+	}
+	return StartAgent(ctx, AgentConfig{
+		Bin: opts.Bin, Dir: dir, Node: n, Scope: c.Namespaces(n), Source: source, StuckAfter: s.stuckAfter, Args: s.agentArgs,
+	})
 }
 
 // ready asks the agent whether it is; an agent that has ended is an error.

@@ -85,11 +85,7 @@ func serviceDeleted() Scenario {
 			if !pause(ctx, aside) {
 				return ctx.Err()
 			}
-			again, err := l.Cluster.AddService("again", "server", false)
-			if err == nil && again.ClusterIP != l.Service.ClusterIP {
-				err = fmt.Errorf("it has ClusterIP %s, not %s again", again.ClusterIP, l.Service.ClusterIP)
-			}
-			return err
+			return l.Cluster.ReturnService(l.Service)
 		})
 }
 
@@ -123,7 +119,7 @@ func noTargetRef() Scenario {
 			"Who had the address is not known from it, nor what became of them.\n"+
 			"Nobody is called gone.",
 		serverPod(), func(ctx context.Context, l *Lab) error {
-			if err := l.Cluster.NameNoPods(); err != nil {
+			if err := l.Cluster.NameNoPods(l.Service); err != nil {
 				return err
 			}
 			if !pause(ctx, aside) {

@@ -24,7 +24,7 @@ func synStale() Scenario {
 			if err := l.Settle(ctx); err != nil {
 				return time.Time{}, err
 			}
-			l.Cluster.StopProxies()
+			l.Cluster.StopProxies(l.Service)
 			removal, err := l.Cluster.ForceDeleteLate(ctx, l.Server)
 			if err != nil {
 				return removal.Route, err

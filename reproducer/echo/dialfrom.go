@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// dialFrom connects as dial does, from an address whose port is told before
+// the first SYN: an attempt that fails has a name, too. The kernel's own
+// patience is the limit.
+func dialFrom(_ context.Context, family, source, address string, userTimeout time.Duration, multipath bool, tell func(record.Record)) (netip.AddrPort, net.Conn, error) {
+	from, err := netip.ParseAddr(source)
+	if err != nil {
+		return netip.AddrPort{}, nil, err
+	}
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.AddrPort{}, nil, err
+	}
+	domain, protocol := unix.AF_INET6, unix.IPPROTO_TCP
+	if family == "4" {
+		domain = unix.AF_INET
+	}
+	if multipath {
+		protocol = unix.IPPROTO_MPTCP
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return netip.AddrPort{}, nil, os.NewSyscallError("socket", err)
+	}
+	file := os.NewFile(uintptr(fd), "dialled")
+	defer file.Close() // FileConn works on a duplicate
+	if err := setUserTimeout(fd, userTimeout); err != nil {
+		return netip.AddrPort{}, nil, err
+	}
+	if err := unix.Bind(fd, sockaddr(domain, netip.AddrPortFrom(from, 0))); err != nil {
+		return netip.AddrPort{}, nil, os.NewSyscallError("bind", err)
+	}
+	local := netip.AddrPortFrom(from, boundPort(fd))
+	tell(record.Record{Time: time.Now(), Kind: record.Dialling, Local: local, Remote: to})
+	if err := unix.Connect(fd, sockaddr(domain, to)); err != nil {
+		return local, nil, os.NewSyscallError("connect", err)
+	}
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return local, nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		err = tcp.SetKeepAlive(false) // FileConn switches it on
+	}
+	return local, conn, err
+}
+
+// sockaddr writes an address as a socket of a domain takes it: IPv4 mapped
+// into IPv6 where that is the domain.
+func sockaddr(domain int, a netip.AddrPort) unix.Sockaddr {
+	if domain == unix.AF_INET {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+func boundPort(fd int) uint16 {
+	a, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0
+	}
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return uint16(a.Port)
+	case *unix.SockaddrInet6:
+		return uint16(a.Port)
+	}
+	return 0
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// member is one connection of a crowd and the books on it.
+type member struct {
+	conn net.Conn
+
+	mu     sync.Mutex
+	wrote  int64     // bytes that the kernel took
+	asked  time.Time // of the oldest write that has had no answer; zero: none
+	heard  time.Time
+	acked  uint64
+	queued int // by the last look: bytes written and not acknowledged
+	unsent int // of these, bytes that were never sent
+	still  int // looks in a row that saw the same
+}
+
+// say writes, blocking for as long as it takes.
+func (m *member) say(words []byte) error {
+	m.mu.Lock()
+	if m.asked.IsZero() {
+		m.asked = time.Now()
+	}
+	m.mu.Unlock()
+	n, err := m.conn.Write(words)
+	m.mu.Lock()
+	m.wrote += int64(n)
+	m.mu.Unlock()
+	return err
+}
+
+// listen reads to the end and tells of each thing heard.
+func (m *member) listen(heard chan<- struct{}) error {
+	buf := make([]byte, 4096)
+	for {
+		_, err := m.conn.Read(buf)
+		if err != nil {
+			return err
+		}
+		m.mu.Lock()
+		m.heard, m.asked = time.Now(), time.Time{}
+		m.mu.Unlock()
+		select {
+		case heard <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// look asks the kernel what it holds. What is acknowledged counts as heard.
+func (m *member) look() {
+	info, err := tcpInfo(m.conn)
+	if err != nil || info.State == unix.BPF_TCP_CLOSE {
+		return // it has ended: what its queue held is purged already
+	}
+	queued, err := queue(m.conn.(*net.TCPConn), unix.SIOCOUTQ)
+	if err != nil {
+		return
+	}
+	if again, err := tcpInfo(m.conn); err != nil || again.State != info.State {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if info.Bytes_acked != m.acked {
+		m.acked, m.heard = info.Bytes_acked, time.Now()
+	}
+	if queued == 0 {
+		m.asked = time.Time{}
+	}
+	unsent := int(info.Notsent_bytes)
+	if m.still++; queued != m.queued || unsent != m.unsent {
+		m.still = 0
+	}
+	m.queued, m.unsent = queued, unsent
+}
+
+// waits reports whether something written was not acknowledged.
+func (m *member) waits() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.queued > 0
+}
+
+// tcpInfo reads TCP_INFO (tcp(7)); a connection that is no plain TCP has none
+// to go by.
+func tcpInfo(conn net.Conn) (info *unix.TCPInfo, err error) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if e := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); e != nil {
+		return nil, e
+	}
+	return info, err
+}
+
+// standing writes the books down.
+func (m *member) standing(kind record.Kind, failure error, lag time.Duration) record.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := record.Record{
+		Time: time.Now(), Kind: kind, Local: addrPort(m.conn.LocalAddr()), Remote: addrPort(m.conn.RemoteAddr()),
+		Bytes: m.wrote, Unsent: int64(m.unsent), Unacknowledged: int64(m.queued - m.unsent), Steady: m.still >= 2,
+		Asked: m.asked, Heard: m.heard, Lag: lag,
+	}
+	if failure != nil {
+		r.Error, r.Errno = failure.Error(), errnoName(failure)
+	}
+	return r
+}
+
+// lateness is how late this program is woken: what a time that it takes down
+// may be too late by.
+type lateness struct {
+	mu     sync.Mutex
+	recent [50]time.Duration
+	next   int
+}
+
+func (l *lateness) run(ctx context.Context) {
+	const step = 20 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		sleep(ctx, step)
+		late := time.Since(began) - step
+		l.mu.Lock()
+		l.recent[l.next] = late
+		l.next = (l.next + 1) % len(l.recent)
+		l.mu.Unlock()
+	}
+}
+
+// worst returns the worst of the last second.
+func (l *lateness) worst() (d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, late := range l.recent {
+		d = max(d, late)
+	}
+	return d
+}

@@ -1,0 +1,20 @@
+package accuracy
+
+// Kind is one sort of act: a fault of the design, or a control.
+type Kind struct {
+	Name string
+	// Most is how many flows an act has at most; 0: as many as are drawn.
+	Most int
+	// Alone says that a round has room for one act of this kind only.
+	Alone bool
+	play  func(*scene) error
+}
+
+// Kinds returns every kind, the controls last.
+func Kinds() []Kind {
+	var all []Kind
+	for _, some := range [][]Kind{deletedKinds(), unreachableKinds(), hereKinds(), transferKinds(), twofoldKinds(), controlKinds()} {
+		all = append(all, some...)
+	}
+	return all
+}

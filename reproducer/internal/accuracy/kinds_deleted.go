@@ -1,0 +1,295 @@
+package accuracy
+
+import (
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// deletedKinds: the pod at the other end is deleted, and nobody hears of it.
+func deletedKinds() []Kind {
+	return []Kind{
+		{Name: "calico", play: playCalico},
+		{Name: "headless", play: playHeadless},
+		{Name: "user-timeout", play: playUserTimeout},
+		{Name: "silent-sender", play: playSilentSender},
+		{Name: "address-reuse", play: playAddressReuse},
+		{Name: "same-node-no-endpoints", play: playNoEndpoints},
+		{Name: "idle-half-open", play: playIdleHalfOpen},
+		{Name: "keepalive", play: playKeepalive},
+		{Name: "half-open-downstream", play: playDownstream},
+		{Name: "syn-stale", Most: 12, play: playSynStale},
+		{Name: "sidecar", Most: 10, play: playSidecar},
+	}
+}
+
+// forceDelete deletes a server without grace; its Deployment may replace it.
+func (s *scene) forceDelete(p *cluster.Pod) (time.Time, error) {
+	removal, err := s.c.ForceDelete(p)
+	if err == nil && s.rng.IntN(2) == 0 {
+		_, err = s.server(calm)
+	}
+	return removal.Route, err
+}
+
+// mayHasten has the kernel give half of the scenes up within seconds.
+func (s *scene) mayHasten() ([]func(*Label), error) {
+	if s.rng.IntN(2) == 0 {
+		return nil, nil
+	}
+	return []func(*Label){ends(flow.TimedOut)}, s.hasten(3 + s.rng.IntN(2))
+}
+
+func playCalico(s *scene) error {
+	server, _, err := s.behind(calm, nil)
+	if err != nil {
+		return err
+	}
+	more, err := s.mayHasten()
+	s.at(0, "the server is force-deleted", func() error {
+		return s.perhapsBetween(func() error {
+			at, err := s.forceDelete(server)
+			if err != nil {
+				return err
+			}
+			return s.truth(at, flow.Retransmitting, flow.StaleConntrack, more...)
+		})
+	})
+	return err
+}
+
+func playHeadless(s *scene) error {
+	server, err := s.server(calm)
+	if err != nil {
+		return err
+	}
+	if _, err := s.c.AddService(s.act.Name, s.act.Name, true); err != nil {
+		return err
+	}
+	if err := s.crowd(server, server.Address()); err != nil {
+		return err
+	}
+	more, err := s.mayHasten()
+	s.at(0, "the server is force-deleted", func() error {
+		return s.perhapsBetween(func() error {
+			at, err := s.forceDelete(server)
+			if err != nil {
+				return err
+			}
+			return s.truth(at, flow.Retransmitting, flow.PeerDeleted, more...)
+		})
+	})
+	return err
+}
+
+func playUserTimeout(s *scene) error {
+	server, _, err := s.behind(calm, nil, "--user-timeout", strconv.Itoa(3+s.rng.IntN(6))+"s")
+	s.at(0, "the server is force-deleted", func() error {
+		return s.perhapsBetween(func() error {
+			at, err := s.forceDelete(server)
+			if err != nil {
+				return err
+			}
+			return s.truth(at, flow.Retransmitting, flow.StaleConntrack, ends(flow.TimedOut))
+		})
+	})
+	return err
+}
+
+// sender are the flags of a crowd that only sends, from a small buffer.
+var sender = []string{"--stream", "12000", "--send-buffer", "30000"}
+
+func playSilentSender(s *scene) error {
+	server, _, err := s.behind(calm, []string{"--discard"}, sender...)
+	if err != nil {
+		return err
+	}
+	s.at(0, "the server is force-deleted", func() error {
+		at, err := s.forceDelete(server)
+		if err != nil {
+			return err
+		}
+		return s.truth(at, flow.Retransmitting, flow.StaleConntrack, ends(flow.TimedOut))
+	})
+	return s.hasten(4)
+}
+
+func playAddressReuse(s *scene) error {
+	server, _, err := s.behind(calm, nil)
+	if err != nil {
+		return err
+	}
+	s.at(0, "the server is force-deleted while nobody asks", func() error {
+		_, err := s.pauseAll()
+		if err != nil {
+			return err
+		}
+		_, err = s.c.ForceDelete(server)
+		return err
+	})
+	// Clocks of two machines may be 2 s apart, and the API rounds to 1 s.
+	s.at(3200*time.Millisecond, "its address is given to a pod that drops", func() error {
+		heir := cluster.PodSpec{Workload: s.act.Name + "-heir", Node: calm, Args: []string{"server"}, Addr: server.Addr, Isolated: true}
+		if _, err := s.c.StartPod(s.ctx, heir); err != nil {
+			return err
+		}
+		if err := s.truth(time.Now(), flow.Retransmitting, flow.AddressReused); err != nil {
+			return err
+		}
+		return s.resume()
+	})
+	return nil
+}
+
+func playNoEndpoints(s *scene) error {
+	server, _, err := s.behind(s.a.Name, nil)
+	s.at(0, "the only server, beside its clients, is force-deleted", func() error {
+		return s.between(func() error {
+			removal, err := s.c.ForceDelete(server)
+			if err != nil {
+				return err
+			}
+			return s.truth(removal.Route, flow.Retransmitting, flow.ConntrackMissing)
+		})
+	})
+	return err
+}
+
+func playIdleHalfOpen(s *scene) error {
+	server, _, err := s.behind(s.node(), nil, "--idle")
+	s.at(0, "the server's node is off, and the pod is deleted", func() error {
+		if err := s.c.Cut(server.Node.Machine); err != nil {
+			return err
+		}
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		return s.truth(removal.Object, flow.HalfOpen, flow.StaleConntrack, never)
+	})
+	return err
+}
+
+func playKeepalive(s *scene) error {
+	server, _, err := s.behind(s.node(), nil, "--idle", "--keepalive", "4s")
+	s.at(0, "the server's node is off, and the pod is deleted", func() error {
+		if err := s.c.Cut(server.Node.Machine); err != nil {
+			return err
+		}
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		return s.truth(removal.Object, flow.HalfOpen, flow.StaleConntrack, ends(flow.TimedOut))
+	})
+	return err
+}
+
+func playDownstream(s *scene) error {
+	server, err := s.server(s.a.Name)
+	if err != nil {
+		return err
+	}
+	accepting := s.took[len(s.took)-1]
+	client, err := s.c.StartPod(s.ctx, cluster.PodSpec{
+		Workload: s.act.Name + "-client", Node: s.node(),
+		Args: []string{"client", "--idle", "--connections", strconv.Itoa(s.act.Flows), "--server", server.Address()},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := server.Echo.AwaitKind(s.ctx, s.act.Flows, record.Accepted); err != nil {
+		return err
+	}
+	s.at(0, "the clients' node is off, and their pod is deleted", func() error {
+		if err := s.c.Cut(client.Node.Machine); err != nil {
+			return err
+		}
+		removal, err := s.c.ForceDelete(client)
+		if err != nil {
+			return err
+		}
+		return s.truthOf([]*party{accepting}, Verdict{Since: removal.Object, Symptom: flow.HalfOpen, Cause: flow.PeerDeleted}, never)
+	})
+	return nil
+}
+
+// playSynStale: connections end well, and those that follow are sent to
+// nowhere by rules that are out of date.
+func playSynStale(s *scene) error {
+	server, svc, err := s.behind(calm, nil, "--reconnect")
+	s.at(0, "the rules follow nothing, and the server is deleted", func() error {
+		s.c.StopProxies(svc)
+		if _, err := s.c.ForceDeleteLate(s.ctx, server); err != nil {
+			return err
+		}
+		if _, err := s.server(calm); err != nil {
+			return err
+		}
+		return s.onlyLater(Verdict{Since: time.Now(), Symptom: flow.Connecting, Cause: flow.StaleConntrack})
+	})
+	return err
+}
+
+// playSidecar: the proxies' own connections hang, and the applications beside
+// them see a closed window.
+func playSidecar(s *scene) error {
+	svc, err := s.service()
+	if err != nil {
+		return err
+	}
+	server, err := s.server(calm, "--discard")
+	if err != nil {
+		return err
+	}
+	meshed, err := s.c.StartPod(s.ctx, cluster.PodSpec{Workload: s.act.Name + "-client", Node: s.a.Name, Args: []string{"proxy", "--server", svc.Address()}})
+	if err != nil {
+		return err
+	}
+	if err := smallBuffers(meshed); err != nil {
+		return err
+	}
+	if err := s.c.Redirect(meshed, svc.ClusterIP); err != nil {
+		return err
+	}
+	n := max(1, s.act.Flows/2)
+	beside, err := s.c.StartBeside(meshed, "app", []string{
+		"crowd", "--server", svc.Address(), "--source", meshed.Addr.String(), "--connections", strconv.Itoa(n), "--interval", "200ms", "--stream", "8000",
+	})
+	if err != nil {
+		return err
+	}
+	proxy := s.watch(&party{pod: meshed, addr: meshed.Addr, echo: meshed.Echo, role: flow.Client, family: s.lab.family})
+	app := s.watch(&party{pod: meshed, addr: meshed.Addr, echo: beside, role: flow.Client, family: s.lab.family, standing: true})
+	if _, err := meshed.Echo.AwaitKind(s.ctx, n, record.Connected); err != nil {
+		return err
+	}
+	s.at(0, "the server is force-deleted", func() error {
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		if err := s.truthOf([]*party{proxy}, Verdict{Since: removal.Route, Symptom: flow.Retransmitting, Cause: flow.StaleConntrack}); err != nil {
+			return err
+		}
+		return s.truthOf([]*party{app}, Verdict{Since: removal.Route, Symptom: flow.ZeroWindow, Cause: flow.SlowReader}, never)
+	})
+	return nil
+}
+
+// pauseAll has the clients ask nothing from now on.
+func (s *scene) pauseAll() (time.Time, error) {
+	for _, p := range s.clients() {
+		if err := p.echo.Signal(syscall.SIGUSR1); err != nil {
+			return time.Time{}, err
+		}
+		if _, err := p.echo.AwaitKind(s.ctx, 1, record.Paused); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return time.Now(), nil
+}

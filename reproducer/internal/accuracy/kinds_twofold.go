@@ -1,0 +1,118 @@
+package accuracy
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// twofoldKinds: one fault meets another one. What is true then is what the
+// design's order of causes demands.
+func twofoldKinds() []Kind {
+	return []Kind{
+		{Name: "down-then-deleted", play: playDownThenDeleted},
+		{Name: "refused-then-deleted", play: playRefusedThenDeleted},
+		{Name: "stopped-then-deleted", Most: 14, play: playStoppedThenDeleted},
+		{Name: "filtered-then-deleted", play: playFilteredThenDeleted},
+		{Name: "evicted-then-deleted", play: playEvictedThenDeleted},
+	}
+}
+
+// second is when the second fault comes: the first was reported by then.
+const second = 7 * time.Second
+
+func playDownThenDeleted(s *scene) error {
+	server, _, err := s.behind(s.node(), nil)
+	s.at(0, "the server's node is cut off", func() error {
+		at := time.Now()
+		if err := s.c.Cut(server.Node.Machine); err != nil {
+			return err
+		}
+		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
+	})
+	s.at(second, "the server's pod is deleted", func() error {
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
+	})
+	return err
+}
+
+func playRefusedThenDeleted(s *scene) error {
+	server, _, err := s.behind(calm, nil)
+	s.at(0, "the path refuses the server's address", func() error {
+		at := time.Now()
+		if err := s.c.Refuse(server.Node.Machine, server.Addr); err != nil {
+			return err
+		}
+		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
+	})
+	s.at(second, "the server's pod is deleted", func() error {
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
+	})
+	return err
+}
+
+func playStoppedThenDeleted(s *scene) error {
+	server, err := s.reader(calm)
+	s.at(0, "the server stops reading", func() error {
+		if err := server.Echo.Signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		return s.truth(time.Now(), flow.ZeroWindow, flow.SlowReader)
+	})
+	s.at(second, "the server's pod is deleted", func() error {
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		// Only probes that go unanswered tell that its kernel is gone, too.
+		return s.truthOf(s.clients(), Verdict{Since: removal.Object, Symptom: flow.ZeroWindow, Cause: flow.StaleConntrack, Slack: 12 * time.Second})
+	})
+	return err
+}
+
+func playFilteredThenDeleted(s *scene) error {
+	server, err := s.hostCrowd()
+	s.at(0, "a filter of the host drops what is sent", func() error {
+		at := time.Now()
+		if err := s.c.DropSent(s.a.Machine, server.Addr); err != nil {
+			return err
+		}
+		return s.truth(at, flow.LocalDrop, flow.LocalFilter)
+	})
+	s.at(second, "the server's pod is deleted", func() error {
+		_, err := s.c.ForceDelete(server)
+		return err
+	})
+	return err
+}
+
+func playEvictedThenDeleted(s *scene) error {
+	server, _, err := s.behind(s.node(), nil)
+	s.at(0, "the server's node is cut off, and its pods are evicted", func() error {
+		at := time.Now()
+		if err := s.c.Cut(server.Node.Machine); err != nil {
+			return err
+		}
+		if err := s.c.LoseNode(server.Node); err != nil {
+			return err
+		}
+		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
+	})
+	s.at(second, "the server's pod is deleted for good", func() error {
+		removal, err := s.c.ForceDelete(server)
+		if err != nil {
+			return err
+		}
+		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
+	})
+	return err
+}

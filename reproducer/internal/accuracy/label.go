@@ -1,0 +1,141 @@
+package accuracy
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Label is what is true of one flow, because the injector made it so.
+type Label struct {
+	Flow   string         `json:"flow"` // round/act/number
+	Kind   string         `json:"kind"`
+	Local  netip.AddrPort `json:"local"`
+	Remote netip.AddrPort `json:"remote"`
+	Role   flow.Role      `json:"role"`
+	Family string         `json:"family"` // 4, 6 or mapped
+	// Verdicts are those that are true one after the other; none: nothing may
+	// be reported, ever.
+	Verdicts []Verdict `json:"verdicts,omitempty"`
+	// Withheld are the times in which the injector kept the evidence from the
+	// agent: Unknown is right then, too.
+	Withheld []Window `json:"withheld,omitempty"`
+	// Ends is how the flow ends, where it does.
+	Ends flow.Outcome `json:"ends,omitempty"`
+	// Never says that the kernel never gives it up.
+	Never bool `json:"never,omitempty"`
+	// Shaken says that the injected fault itself moves the kernel's clock
+	// while it runs (tcp.md: each ICMP unreachable takes a back-off back).
+	Shaken bool `json:"shaken,omitempty"`
+}
+
+// Verdict is what is true from a time on.
+type Verdict struct {
+	Since   time.Time    `json:"since"`
+	Symptom flow.Symptom `json:"symptom"`
+	Cause   flow.Cause   `json:"cause"`
+	// Slack is how long what was true before may still be said: as long as
+	// nothing on this host can tell.
+	Slack time.Duration `json:"slack,omitempty"`
+}
+
+func (v Verdict) String() string { return string(v.Symptom) + " · " + string(v.Cause) }
+
+// Window is a time in which evidence is withheld.
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"` // zero: to the end
+	Why  string    `json:"why"`
+}
+
+// Control reports whether nothing may be reported.
+func (l Label) Control() bool { return len(l.Verdicts) == 0 }
+
+// Final returns what is true in the end.
+func (l Label) Final() Verdict { return l.Verdicts[len(l.Verdicts)-1] }
+
+// True reports whether a verdict was right at a time.
+func (l Label) True(symptom flow.Symptom, cause flow.Cause, at time.Time) bool {
+	for i, v := range l.Verdicts {
+		if v.Symptom != symptom || at.Before(v.Since) {
+			continue
+		}
+		if i+1 < len(l.Verdicts) && at.After(l.Verdicts[i+1].Since.Add(l.Verdicts[i+1].Slack)) {
+			continue
+		}
+		if v.Cause == cause || cause == flow.Unknown && l.withheldAt(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// lateAnswer is how long after a window the agent may take to know again.
+const lateAnswer = 3 * time.Second
+
+func (l Label) withheldAt(at time.Time) bool {
+	for _, w := range l.Withheld {
+		if !at.Before(w.From) && (w.To.IsZero() || at.Before(w.To.Add(lateAnswer))) {
+			return true
+		}
+	}
+	return false
+}
+
+// Log is the file of labels: a line for each change of each label, the last
+// one holds. It is on disk when Write returns.
+type Log struct{ file *os.File }
+
+// OpenLog makes the file.
+func OpenLog(path string) (*Log, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open labels: %w", err)
+	}
+	return &Log{file: f}, nil
+}
+
+// Write appends labels and waits for the disk.
+func (l *Log) Write(labels []Label) error {
+	enc := json.NewEncoder(l.file)
+	for _, label := range labels {
+		if err := enc.Encode(label); err != nil {
+			return fmt.Errorf("write label: %w", err)
+		}
+	}
+	if err := l.file.Sync(); err != nil {
+		return fmt.Errorf("write labels: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (l *Log) Close() error { return l.file.Close() }
+
+// ReadLabels reads a file of labels, in the order of their first lines.
+func ReadLabels(path string) ([]Label, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read labels: %w", err)
+	}
+	defer f.Close()
+	var all []Label
+	index := map[string]int{}
+	for dec := json.NewDecoder(f); dec.More(); {
+		var l Label
+		if err := dec.Decode(&l); err != nil {
+			return nil, fmt.Errorf("read labels: %w", err)
+		}
+		if i, known := index[l.Flow]; known {
+			all[i] = l
+			continue
+		}
+		index[l.Flow] = len(all)
+		all = append(all, l)
+	}
+	return all, nil
+}

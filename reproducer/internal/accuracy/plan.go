@@ -1,0 +1,138 @@
+// Package accuracy measures how often the agent is right. It makes a random,
+// labelled mix of everything that happens to connections happen to thousands
+// of flows, in clusters of network namespaces with the real agent, and compares
+// what the agent says with the labels and with what the applications' own books
+// say. The labels are on disk before the agent's word is read.
+package accuracy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+)
+
+// Plan is what a seed decides: the same seed, the same plan.
+type Plan struct {
+	Seed   uint64
+	Rounds []Round
+}
+
+// Round is one cluster's life.
+type Round struct {
+	Number int
+	Family cluster.Family // of the packets
+	Turn   Turn
+	Acts   []Act
+}
+
+// Act is one thing that happens to a group of connections.
+type Act struct {
+	Number  int    // in its round, from 1
+	Name    string // the kind and that number
+	Kind    string
+	Flows   int
+	Clients int // pods that share the flows
+	At      time.Duration
+	Seed    uint64 // of what the act itself draws
+}
+
+// Turn is what happens to the agent in the middle of a round.
+type Turn string
+
+// The turns.
+const (
+	Steady  Turn = ""
+	Restart Turn = "restart" // it is told to end, and started again
+	Kill    Turn = "kill"    // it is killed, and started again
+	Outage  Turn = "outage"  // the cluster's records cannot be read for a while
+)
+
+// When things happen in a round.
+const (
+	turnAt  = 16 * time.Second // the agent ends; acts of the first half are over by then
+	muteAt  = 8 * time.Second  // the outage begins
+	mutedBy = 13 * time.Second // its records are out of date by now
+	unmute  = 24 * time.Second // it ends
+)
+
+// The size of things.
+const (
+	actsPerRound = 11
+	leastFlows   = 6
+	mostFlows    = 22
+)
+
+// NewPlan draws rounds until they have so many flows. Every kind comes before
+// any comes again, so that all have about as many. A round depends on the seed
+// and its number alone: a longer plan begins like a shorter one.
+func NewPlan(seed uint64, flows int, kinds []Kind) Plan {
+	p := Plan{Seed: seed}
+	for p.Flows() < flows {
+		p.Rounds = append(p.Rounds, newRound(seed, len(p.Rounds)+1, kinds))
+	}
+	return p
+}
+
+// newRound draws the round with a number, which counts from 1.
+func newRound(seed uint64, number int, kinds []Kind) Round {
+	rng := rand.New(rand.NewPCG(seed, uint64(number)))
+	r := Round{Number: number, Family: []cluster.Family{cluster.IPv4, cluster.IPv6}[number%2]}
+	if rng.IntN(2) == 0 {
+		r.Turn = []Turn{Restart, Kill, Outage, Outage}[rng.IntN(4)]
+	}
+	for i := range actsPerRound {
+		k := nthKind(seed, (number-1)*actsPerRound+i, kinds)
+		again := slices.ContainsFunc(r.Acts, func(a Act) bool { return a.Kind == k.Name })
+		if k.Alone && again {
+			continue
+		}
+		a := Act{
+			Number: i + 1, Name: fmt.Sprintf("%s-%d", k.Name, i+1), Kind: k.Name, At: r.when(rng),
+			Flows: leastFlows + rng.IntN(mostFlows-leastFlows+1), Clients: 1 + rng.IntN(2), Seed: rng.Uint64(),
+		}
+		if k.Most > 0 {
+			a.Flows = min(a.Flows, k.Most)
+		}
+		r.Acts = append(r.Acts, a)
+	}
+	return r
+}
+
+// nthKind deals the kinds out in hands, each in an order of its own.
+func nthKind(seed uint64, n int, kinds []Kind) Kind {
+	hand := slices.Clone(kinds)
+	rng := rand.New(rand.NewPCG(seed, uint64(1_000_000+n/len(kinds))))
+	rng.Shuffle(len(hand), func(i, j int) { hand[i], hand[j] = hand[j], hand[i] })
+	return hand[n%len(hand)]
+}
+
+// when draws a time for an act: before the turn with time to be reported, or
+// after it; in an outage, when nobody believes the records any more.
+func (r Round) when(rng *rand.Rand) time.Duration {
+	some := func(from, to time.Duration) time.Duration {
+		return from + time.Duration(rng.Int64N(int64(to-from))).Truncate(10*time.Millisecond)
+	}
+	first := rng.IntN(2) == 0
+	switch {
+	case r.Turn == Steady:
+		return some(time.Second, 7*time.Second)
+	case first:
+		return some(time.Second, 4*time.Second)
+	case r.Turn == Outage:
+		return some(mutedBy, mutedBy+3*time.Second)
+	}
+	return some(turnAt+3*time.Second, turnAt+7*time.Second)
+}
+
+// Flows returns how many flows the plan has.
+func (p Plan) Flows() (n int) {
+	for _, r := range p.Rounds {
+		for _, a := range r.Acts {
+			n += a.Flows
+		}
+	}
+	return n
+}

@@ -1,0 +1,145 @@
+package accuracy
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"maps"
+)
+
+// Write writes the report as Markdown that reads as well as text.
+func (r Result) Write(w io.Writer) error {
+	var b strings.Builder
+	r.summary(&b)
+	r.table(&b)
+	r.matrix(&b)
+	r.timing(&b)
+	r.kindTable(&b)
+	r.misses(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Result) summary(b *strings.Builder) {
+	roles, families := r.roles()
+	var seeds []string
+	for _, s := range r.Seeds {
+		seeds = append(seeds, fmt.Sprint(s))
+	}
+	fmt.Fprintf(b, "Seeds: %s. %d flows: %d clients, %d servers; %d over IPv4, %d over IPv6, %d over IPv4-mapped sockets.\n",
+		strings.Join(seeds, ", "), len(r.Scores), roles["client"], roles["server"], families["4"], families["6"], families["mapped"])
+	if r.OK() {
+		fmt.Fprintf(b, "Nothing was missed, nothing was wrong.\n")
+		return
+	}
+	fmt.Fprintf(b, "%d flows were judged wrong, and %d reports were about connections that nobody labelled.\n", len(r.Failures()), len(r.Strangers))
+}
+
+func (r Result) table(b *strings.Builder) {
+	var t table
+	t.add("true", "flows", "recall", "precision", "wrong first", "missed or wrong")
+	for _, row := range r.Rows() {
+		wrong := row.WrongMany[Missed] + row.WrongMany[Wrong] + row.WrongMany[FalseAlarm]
+		t.add(row.Expected, fmt.Sprint(row.Flows), percent(row.Right, row.Flows), percent(row.Said[row.Expected], row.Claimed), fmt.Sprint(row.WrongMany[WrongFirst]), fmt.Sprint(wrong))
+	}
+	b.WriteString("\n### Verdicts\n\n")
+	t.write(b)
+}
+
+// matrix lists what was said, for each verdict that was true.
+func (r Result) matrix(b *strings.Builder) {
+	var t table
+	t.add("true", "said", "flows")
+	for _, row := range r.Rows() {
+		for _, said := range slices.Sorted(maps.Keys(row.Said)) {
+			t.add(row.Expected, said, fmt.Sprint(row.Said[said]))
+		}
+	}
+	b.WriteString("\n### Confusion\n\nEvery pair that occurred; all others are 0. Unknown is right where the label says that its evidence was withheld.\n\n")
+	t.write(b)
+}
+
+func (r Result) timing(b *strings.Builder) {
+	var t table
+	t.add("true", "seconds to report p50", "p99", "ends compared", "gives-up-at off at first p50", "at most", "at last p50", "at most", "unsent compared", "lost compared")
+	for _, row := range r.Rows() {
+		if row.Expected == nothing {
+			continue
+		}
+		t.add(row.Expected, seconds(quantile(row.Delays, 0.5)), seconds(quantile(row.Delays, 0.99)), fmt.Sprint(len(row.LastOff)),
+			millis(quantile(row.FirstOff, 0.5)), millis(quantile(row.FirstOff, 1)), millis(quantile(row.LastOff, 0.5)), millis(quantile(row.LastOff, 1)),
+			fmt.Sprint(row.Unsent), fmt.Sprint(row.Lost))
+	}
+	b.WriteString("\n### Times and bytes\n\nFrom the first write that had no answer, or from the fault, to the report; by the application's own clock.\n\n")
+	t.write(b)
+}
+
+func (r Result) kindTable(b *strings.Builder) {
+	var t table
+	t.add("what happened", "flows")
+	kinds := r.kinds()
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		t.add(k, fmt.Sprint(kinds[k]))
+	}
+	b.WriteString("\n### What happened to them\n\n")
+	t.write(b)
+}
+
+func (r Result) misses(b *strings.Builder) {
+	failures := r.Failures()
+	if len(failures)+len(r.Strangers) == 0 {
+		return
+	}
+	b.WriteString("\n### What went wrong\n\n")
+	for _, s := range failures {
+		for _, f := range s.gated() {
+			fmt.Fprintf(b, "- %s, true: %s. %s: %s\n", s.Label.Flow, s.Expected, f, s.Faults[f])
+		}
+		fmt.Fprintf(b, "  `make accuracy SEED=%d ONLY=%s`\n", s.Seed, s.Label.Flow)
+	}
+	for _, s := range r.Strangers {
+		fmt.Fprintf(b, "- %s\n", s)
+	}
+}
+
+// table is a Markdown table whose columns are aligned.
+type table struct{ rows [][]string }
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) write(b *strings.Builder) {
+	widths := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len([]rune(cell)))
+		}
+	}
+	for n, row := range t.rows {
+		line(b, row, widths, " ")
+		if n == 0 {
+			line(b, make([]string, len(row)), widths, "-")
+		}
+	}
+}
+
+func line(b *strings.Builder, cells []string, widths []int, fill string) {
+	b.WriteString("|")
+	for i, cell := range cells {
+		fmt.Fprintf(b, " %s%s |", cell, strings.Repeat(fill, widths[i]-len([]rune(cell))))
+	}
+	b.WriteString("\n")
+}
+
+func percent(n, of int) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g %%", 100*float64(n)/float64(of))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
+
+func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -1,0 +1,155 @@
+package accuracy
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Result is what a run, or several, came to.
+type Result struct {
+	Seeds  []uint64
+	Scores []Score
+	// Strangers are reports about connections that nobody labelled.
+	Strangers []string
+}
+
+// Row is what was made of one cause, or of the controls.
+type Row struct {
+	Expected  string
+	Flows     int
+	Said      map[string]int
+	Right     int
+	Claimed   int // how often it was the last word, rightly or not
+	Delays    []time.Duration
+	FirstOff  []time.Duration
+	LastOff   []time.Duration
+	Unsent    int // compared
+	Lost      int // compared
+	WrongMany map[Fault]int
+}
+
+// Add takes another result in.
+func (r *Result) Add(other Result) {
+	r.Seeds = append(r.Seeds, other.Seeds...)
+	r.Scores = append(r.Scores, other.Scores...)
+	r.Strangers = append(r.Strangers, other.Strangers...)
+}
+
+// Rows returns a row for each verdict that was true, sorted, the controls
+// last.
+func (r Result) Rows() []Row {
+	index := map[string]*Row{}
+	for _, s := range r.Scores {
+		row := index[s.Expected]
+		if row == nil {
+			row = &Row{Expected: s.Expected, Said: map[string]int{}, WrongMany: map[Fault]int{}}
+			index[s.Expected] = row
+		}
+		row.add(s)
+	}
+	for _, s := range r.Scores {
+		if row := index[s.Said]; row != nil {
+			row.Claimed++
+		}
+	}
+	rows := make([]Row, 0, len(index))
+	for _, row := range index {
+		rows = append(rows, *row)
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		if (a.Expected == nothing) != (b.Expected == nothing) {
+			if a.Expected == nothing {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.Expected, b.Expected)
+	})
+	return rows
+}
+
+func (row *Row) add(s Score) {
+	row.Flows++
+	row.Said[s.Said]++
+	if s.Faults[Missed] == "" && s.Faults[Wrong] == "" && s.Faults[FalseAlarm] == "" {
+		row.Right++
+	}
+	if s.Reported && s.Expected != nothing {
+		row.Delays = append(row.Delays, s.Delay)
+	}
+	if s.Predicted {
+		row.FirstOff, row.LastOff = append(row.FirstOff, s.First.Abs()), append(row.LastOff, s.Last.Abs())
+	}
+	if s.UnsentChecked {
+		row.Unsent++
+	}
+	if s.LostChecked {
+		row.Lost++
+	}
+	for f := range s.Faults {
+		row.WrongMany[f]++
+	}
+}
+
+// Failures returns the scores with a fault that fails a run.
+func (r Result) Failures() []Score {
+	var failed []Score
+	for _, s := range r.Scores {
+		if slices.ContainsFunc(s.gated(), func(Fault) bool { return true }) {
+			failed = append(failed, s)
+		}
+	}
+	return failed
+}
+
+// gated returns the faults that fail a run, in a fixed order.
+func (s Score) gated() []Fault {
+	var all []Fault
+	for _, f := range faults {
+		if s.Faults[f] != "" && s.Gated[f] {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// faults are all of them, the worst first. It is never written.
+var faults = []Fault{
+	Missed, Wrong, FalseAlarm, WrongFirst, WrongEnd, WrongUnsent, WrongLost, FirstLate, LastLate, NotNever, Untrue,
+}
+
+// OK reports whether the run passes.
+func (r Result) OK() bool {
+	return len(r.Failures()) == 0 && len(r.Strangers) == 0 && len(r.Scores) > 0
+}
+
+// quantile returns the p-quantile of some durations, 0 of none.
+func quantile(all []time.Duration, p float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(len(sorted)-1, int(p*float64(len(sorted))))]
+}
+
+// kinds counts flows by kind.
+func (r Result) kinds() map[string]int {
+	n := map[string]int{}
+	for _, s := range r.Scores {
+		n[s.Label.Kind]++
+	}
+	return n
+}
+
+// roles counts flows by role and by family.
+func (r Result) roles() (roles map[flow.Role]int, families map[string]int) {
+	roles, families = map[flow.Role]int{}, map[string]int{}
+	for _, s := range r.Scores {
+		roles[s.Label.Role]++
+		families[s.Label.Family]++
+	}
+	return roles, families
+}

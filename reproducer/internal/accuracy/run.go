@@ -1,0 +1,194 @@
+package accuracy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
+)
+
+// Options say how to run.
+type Options struct {
+	Bin      string // directory of tcpstuck, tcpstuck-agent and echo
+	Base     string // where the rounds' directories are made, e.g. /run
+	Parallel int    // rounds at once
+	Out      io.Writer
+	// Only is a flow, an act or a round of the plan ("3", "3/calico-1",
+	// "3/calico-1/1.7"): its round is played alone, and its story is told.
+	Only string
+}
+
+// Run plays a plan and judges all that the agent said.
+func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
+	result := Result{Seeds: []uint64{plan.Seed}}
+	if opts.Only != "" {
+		number, _, _ := strings.Cut(opts.Only, "/")
+		round, err := strconv.Atoi(number)
+		if err != nil {
+			return result, fmt.Errorf("%q names no flow, act or round", opts.Only)
+		}
+		plan.Rounds = []Round{newRound(plan.Seed, round, Kinds())}
+	}
+	if _, err := rundir.Sweep(opts.Base); err != nil {
+		return result, err
+	}
+	var mu sync.Mutex
+	tracks, ctx := errgroup.WithContext(ctx)
+	tracks.SetLimit(max(1, opts.Parallel))
+	for _, r := range plan.Rounds {
+		tracks.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			one, err := playRound(ctx, opts, r)
+			if err != nil {
+				return fmt.Errorf("round %d: %w", r.Number, err)
+			}
+			for i := range one.Scores {
+				one.Scores[i].Seed = plan.Seed
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			result.Scores, result.Strangers = append(result.Scores, one.Scores...), append(result.Strangers, one.Strangers...)
+			fmt.Fprintf(opts.Out, "round %d (IPv%s%s): %d flows, %d judged wrong\n", r.Number, r.Family, turned(r.Turn), len(one.Scores), len(one.Failures())+len(one.Strangers))
+			return nil
+		})
+	}
+	return result, tracks.Wait()
+}
+
+func turned(t Turn) string {
+	if t == Steady {
+		return ""
+	}
+	return ", " + string(t)
+}
+
+// playRound plays a round, and judges it when its labels are written and its
+// agent has ended.
+func playRound(ctx context.Context, opts Options, r Round) (result Result, err error) {
+	told := func(string, ...any) {}
+	if opts.Only != "" {
+		told = func(what string, a ...any) { fmt.Fprintf(opts.Out, what+"\n", a...) }
+	}
+	l, err := openLab(ctx, opts, r, told)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := l.play(ctx); err != nil {
+		return result, err
+	}
+	known, err := l.account(ctx)
+	if err != nil {
+		return result, err
+	}
+	select {
+	case <-l.agent.Done():
+		return result, fmt.Errorf("the agent has ended: %w\n%s", l.agent.Err(), l.agent.Log())
+	default:
+	}
+	if err := l.agent.Stop(5 * time.Second); err != nil {
+		return result, err
+	}
+	labels, err := ReadLabels(l.books)
+	if err != nil {
+		return result, err
+	}
+	events, err := readEvents(l.agent.Events())
+	if err != nil {
+		return result, err
+	}
+	result = judgeAll(labels, known, events, l.up)
+	if opts.Only != "" {
+		tellStory(opts, labels, known, result)
+	}
+	return result, nil
+}
+
+// judgeAll brings labels, books and events together.
+func judgeAll(labels []Label, known map[string]*Truth, events map[pair][]flow.Event, up []Window) Result {
+	var r Result
+	for _, label := range labels {
+		end := pair{label.Local, label.Remote}
+		r.Scores = append(r.Scores, Judge(Case{Label: label, Truth: known[label.Flow], Events: events[end], Up: up}))
+		delete(events, end)
+	}
+	for end, about := range events {
+		for _, e := range about {
+			if e.Type == flow.EventStuck || e.Type == flow.EventDataLost {
+				r.Strangers = append(r.Strangers, fmt.Sprintf("%s to %s, which nobody labelled: %s: %s", end.local, end.remote, verdictOf(e), e.Flow.Sentence))
+				break
+			}
+		}
+	}
+	return r
+}
+
+// readEvents reads what the agent said, by connection.
+func readEvents(path string) (map[pair][]flow.Event, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	defer file.Close()
+	all := map[pair][]flow.Event{}
+	for in := bufio.NewReader(file); ; {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return all, nil // a line that was cut short by a kill is nobody's word
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		var e flow.Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("read event %q: %w", line, err)
+		}
+		if e.Flow != nil {
+			end := pair{e.Flow.Local.Addr, e.Flow.Peer.Addr}
+			all[end] = append(all[end], e)
+		}
+	}
+}
+
+// tellStory prints what was said of the flows that were asked for.
+func tellStory(opts Options, labels []Label, known map[string]*Truth, r Result) {
+	for i, l := range labels {
+		failed := len(r.Scores[i].gated()) > 0
+		if l.Flow != opts.Only && !failed {
+			continue
+		}
+		fmt.Fprintf(opts.Out, "\n%s  %s to %s, %s, family %s: %s\n", l.Flow, l.Local, l.Remote, l.Role, l.Family, r.Scores[i].Expected)
+		for _, v := range l.Verdicts {
+			fmt.Fprintf(opts.Out, "  true from %s: %s\n", clock(v.Since), v)
+		}
+		for _, w := range l.Withheld {
+			fmt.Fprintf(opts.Out, "  withheld %s to %s: %s\n", clock(w.From), clock(w.To), w.Why)
+		}
+		if t := known[l.Flow]; t != nil {
+			fmt.Fprintf(opts.Out, "  its application: %+v\n", *t)
+		}
+		for _, e := range r.Scores[i].events {
+			fmt.Fprintf(opts.Out, "  %s %s %s: %s; gives up %+v; since %s; ended %s %s\n", clock(e.Time), e.Type, verdictOf(e), e.Flow.Sentence, e.Flow.GivesUp, clock(e.Flow.Since), e.Flow.Outcome, e.Flow.Err)
+			for _, ev := range e.Flow.Evidence {
+				fmt.Fprintf(opts.Out, "      %s: %s -> %s\n", ev.Source, ev.Asked, ev.Answer)
+			}
+		}
+		for _, f := range r.Scores[i].gated() {
+			fmt.Fprintf(opts.Out, "  %s: %s\n", f, r.Scores[i].Faults[f])
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package accuracy
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
+)
+
+// scene is where one act is played: its pods, its connections and what is
+// true of them.
+type scene struct {
+	act  Act
+	ctx  context.Context
+	c    *cluster.Cluster
+	a    *cluster.Node // the agent's
+	rng  *rand.Rand
+	lab  *lab
+	took []*party
+
+	steps []step
+}
+
+// party is a program of the scene whose sockets the agent sees.
+type party struct {
+	pod      *cluster.Pod // nil: it is not in a pod of its own
+	addr     netip.Addr   // where its sockets are
+	echo     *cluster.Echo
+	role     flow.Role
+	family   cluster.Family
+	standing bool          // it tells how its connections stand
+	peer     *cluster.Echo // counts what arrives; nil: nobody does
+	// truth is that of its connections now, and of those it makes from now on.
+	now Label
+	// labels are those of its connections so far.
+	labels map[pair]*Label
+}
+
+// step is something that happens at a time of the round.
+type step struct {
+	at   time.Duration
+	what string
+	do   func() error
+}
+
+// at adds a step, so long after the act begins.
+func (s *scene) at(after time.Duration, what string, do func() error) {
+	s.steps = append(s.steps, step{s.act.At + after, s.act.Name + ": " + what, do})
+}
+
+// calm is the node that nothing happens to.
+const calm = "node-b"
+
+// node is this act's own node, which others may lose sleep over.
+func (s *scene) node() string { return nodeOf(s.act) }
+
+func nodeOf(a Act) string { return fmt.Sprintf("node-%d", a.Number) }
+
+// service makes a Service in front of the scene's servers.
+func (s *scene) service() (*cluster.Service, error) {
+	return s.c.AddService(s.act.Name, s.act.Name, false)
+}
+
+// server starts a server of the scene.
+func (s *scene) server(node string, args ...string) (*cluster.Pod, error) {
+	return s.serverPod(cluster.PodSpec{Node: node, Args: append([]string{"server", "--catch-sigterm"}, args...)})
+}
+
+func (s *scene) serverPod(spec cluster.PodSpec) (*cluster.Pod, error) {
+	if spec.Workload == "" {
+		spec.Workload = s.act.Name
+	}
+	p, err := s.c.StartPod(s.ctx, spec)
+	if err == nil && p.Node == s.a {
+		s.watch(&party{pod: p, addr: p.Addr, echo: p.Echo, role: flow.Server, family: s.lab.family})
+	}
+	return p, err
+}
+
+func (s *scene) watch(p *party) *party {
+	p.labels = map[pair]*Label{}
+	s.took = append(s.took, p)
+	return p
+}
+
+// behind starts a server on a node, a Service in front of it, and the crowd.
+func (s *scene) behind(node string, server []string, crowd ...string) (*cluster.Pod, *cluster.Service, error) {
+	svc, err := s.service()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := s.server(node, server...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, svc, s.crowd(p, svc.Address(), crowd...)
+}
+
+// crowd starts the act's clients on the agent's node.
+func (s *scene) crowd(server *cluster.Pod, address string, args ...string) error {
+	return s.crowdIn(cluster.PodSpec{Node: s.a.Name, Workload: s.act.Name + "-client"}, server, address, args...)
+}
+
+// crowdIn starts them in pods of another kind.
+func (s *scene) crowdIn(spec cluster.PodSpec, server *cluster.Pod, address string, args ...string) error {
+	left := s.act.Flows
+	for n := range s.act.Clients {
+		share := left / (s.act.Clients - n)
+		left -= share
+		if share == 0 {
+			continue
+		}
+		spec.Family = s.lab.family
+		if spec.Family == cluster.IPv4 && s.rng.IntN(2) == 0 {
+			spec.Family = cluster.Mapped
+		}
+		interval := 300 + s.rng.IntN(700)
+		spec.Args = append([]string{
+			"crowd", "--server", address, "--connections", strconv.Itoa(share), "--interval", fmt.Sprintf("%dms", interval),
+		}, args...)
+		p, err := s.c.StartPod(s.ctx, cluster.PodSpec{Workload: spec.Workload, Node: spec.Node, HostNetwork: spec.HostNetwork, Family: spec.Family, Args: spec.Args, Source: true})
+		if err != nil {
+			return err
+		}
+		party := s.watch(&party{pod: p, addr: p.Addr, echo: p.Echo, role: flow.Client, family: spec.Family, standing: true})
+		if server != nil {
+			party.peer = server.Echo
+		}
+		if _, err := p.Echo.AwaitKind(s.ctx, share, record.Connected); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasten has the kernel give the clients' connections up after so many
+// retransmissions or probes.
+func (s *scene) hasten(retries int) error {
+	for _, p := range s.clients() {
+		err := p.pod.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_retries2", strconv.Itoa(retries)) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probeOften has the kernel probe the clients' closed windows every second,
+// and give up after some.
+func (s *scene) probeOften() error {
+	for _, p := range s.clients() {
+		err := p.pod.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_rto_max_ms", "1000") })
+		if err != nil {
+			return err
+		}
+	}
+	return s.hasten(6)
+}
+
+// smallBuffers makes new connections of a pod feel at once that nobody reads.
+func smallBuffers(p *cluster.Pod) error {
+	return p.NS.Do(func() error {
+		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
+			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// clients are the crowds of the scene.
+func (s *scene) clients() []*party {
+	return s.those(func(p *party) bool { return p.role == flow.Client })
+}
+
+func (s *scene) those(match func(*party) bool) []*party {
+	var some []*party
+	for _, p := range s.took {
+		if match(p) {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// between does something while no request of the scene is under way.
+func (s *scene) between(do func() error) error {
+	for _, p := range s.clients() {
+		n := 1 + count(p.echo.Records(), record.Paused)
+		if err := p.echo.Signal(syscall.SIGUSR1); err != nil {
+			return err
+		}
+		if _, err := p.echo.AwaitKind(s.ctx, n, record.Paused); err != nil {
+			return err
+		}
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return s.resume()
+}
+
+func (s *scene) resume() error {
+	for _, p := range s.clients() {
+		if err := p.echo.Signal(syscall.SIGUSR2); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// perhapsBetween does it so, or in the middle of whatever is under way.
+func (s *scene) perhapsBetween(do func() error) error {
+	if s.rng.IntN(2) == 0 {
+		return do()
+	}
+	return s.between(do)
+}
+
+func count(records []record.Record, kind record.Kind) (n int) {
+	for _, r := range records {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// truth is a verdict that is true of the clients' connections from a time on.
+func (s *scene) truth(since time.Time, symptom flow.Symptom, cause flow.Cause, more ...func(*Label)) error {
+	return s.truthOf(s.clients(), Verdict{Since: since, Symptom: symptom, Cause: cause}, more...)
+}
+
+func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
+	for _, p := range some {
+		p.now.Verdicts = append(slices.Clone(p.now.Verdicts), v)
+		for _, change := range more {
+			change(&p.now)
+		}
+		for _, l := range p.labels {
+			l.Verdicts = append(slices.Clone(l.Verdicts), v)
+			for _, change := range more {
+				change(l)
+			}
+		}
+	}
+	return s.lab.writeLabels(s)
+}
+
+// onlyLater has the truth hold for connections that are made from now on, and
+// none for those that are there.
+func (s *scene) onlyLater(v Verdict, more ...func(*Label)) error {
+	if err := s.lab.writeLabels(s); err != nil { // those that are there
+		return err
+	}
+	for _, p := range s.clients() {
+		p.now.Verdicts = []Verdict{v}
+		for _, change := range more {
+			change(&p.now)
+		}
+	}
+	return nil
+}
+
+// What else is true of a label.
+func ends(o flow.Outcome) func(*Label) { return func(l *Label) { l.Ends = o } }
+func never(l *Label)                   { l.Never = true }
+func shaken(l *Label)                  { l.Shaken = true }

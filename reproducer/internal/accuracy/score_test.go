@@ -1,0 +1,140 @@
+package accuracy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func after(seconds float64) time.Time { return t0.Add(time.Duration(seconds * float64(time.Second))) }
+
+// said is an event about the flow.
+func said(kind flow.EventType, seconds float64, symptom flow.Symptom, cause flow.Cause, change ...func(*flow.Finding)) flow.Event {
+	f := &flow.Finding{Symptom: symptom, Cause: cause, Sentence: "…", Since: t0, GivesUp: flow.GivesUp{At: after(12)}}
+	for _, c := range change {
+		c(f)
+	}
+	return flow.Event{Type: kind, Time: after(seconds), Flow: f}
+}
+
+func died(o flow.Outcome, errno string, unsent, unacknowledged uint32) func(*flow.Finding) {
+	return func(f *flow.Finding) {
+		f.Outcome, f.Err, f.Unsent, f.Unacknowledged, f.EndedAt = o, errno, unsent, unacknowledged, after(12)
+	}
+}
+
+func givesUp(g flow.GivesUp) func(*flow.Finding) { return func(f *flow.Finding) { f.GivesUp = g } }
+
+func label(symptom flow.Symptom, cause flow.Cause, change ...func(*Label)) Label {
+	l := Label{Flow: "1/a-1/1.1", Verdicts: []Verdict{{Since: t0, Symptom: symptom, Cause: cause}}}
+	for _, c := range change {
+		c(&l)
+	}
+	return l
+}
+
+func withheld(from, to float64) func(*Label) {
+	return func(l *Label) { l.Withheld = []Window{{From: after(from), To: after(to)}} }
+}
+
+func then(seconds float64, symptom flow.Symptom, cause flow.Cause) func(*Label) {
+	return func(l *Label) {
+		l.Verdicts = append(l.Verdicts, Verdict{Since: after(seconds), Symptom: symptom, Cause: cause})
+	}
+}
+
+// up: the agent was there all the time.
+var up = []Window{{From: after(-60)}}
+
+// TestJudge plants every fault once: a scorer that overlooks one flatters.
+func TestJudge(t *testing.T) {
+	const (
+		retransmitting, zeroWindow = flow.Retransmitting, flow.ZeroWindow
+		stale, unreachable         = flow.StaleConntrack, flow.PeerUnreachable
+	)
+	stuck, revised, ended := flow.EventStuck, flow.EventRevised, flow.EventEnded
+	dead := &Truth{Died: after(12), Errno: "ETIMEDOUT", Steady: true, Unsent: 7, Unacknowledged: 5, Missing: 9}
+	truth := func(change func(*Truth)) *Truth {
+		t := *dead
+		change(&t)
+		return &t
+	}
+	end := died(flow.TimedOut, "ETIMEDOUT", 7, 5)
+	right := said(stuck, 1, retransmitting, stale)
+	for name, tc := range map[string]struct {
+		c    Case
+		want map[Fault]bool // gated or not
+	}{
+		"a silent control":                {Case{Label: Label{}}, nil},
+		"a control that is reported":      {Case{Label: Label{}, Events: []flow.Event{right}}, map[Fault]bool{FalseAlarm: true}},
+		"a control that loses data":       {Case{Label: Label{}, Events: []flow.Event{said(flow.EventDataLost, 1, flow.Truncated, flow.ResetByPeer)}}, map[Fault]bool{FalseAlarm: true}},
+		"a control that was at risk":      {Case{Label: Label{}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, nil},
+		"right":                           {Case{Label: label(retransmitting, stale), Events: []flow.Event{right}}, nil},
+		"missed":                          {Case{Label: label(retransmitting, stale)}, map[Fault]bool{Missed: true}},
+		"only at risk":                    {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, map[Fault]bool{Missed: true}},
+		"another cause":                   {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{right}}, map[Fault]bool{Wrong: true, WrongFirst: false}},
+		"another symptom":                 {Case{Label: label(zeroWindow, stale), Events: []flow.Event{right}}, map[Fault]bool{Wrong: true, WrongFirst: true}},
+		"before the fault":                {Case{Label: label(retransmitting, stale), Events: []flow.Event{said(stuck, -1, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
+		"unknown":                         {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(stuck, 1, retransmitting, flow.Unknown)}}, map[Fault]bool{Wrong: true, WrongFirst: false}},
+		"unknown, withheld":               {Case{Label: label(retransmitting, stale, withheld(0, 5)), Events: []flow.Event{said(stuck, 1, retransmitting, flow.Unknown)}}, nil},
+		"unknown long after it was known": {Case{Label: label(retransmitting, stale, withheld(0, 5)), Events: []flow.Event{right, said(revised, 20, retransmitting, flow.Unknown)}}, map[Fault]bool{Wrong: true}},
+		"a guess while withheld":          {Case{Label: label(retransmitting, stale, withheld(0, 5)), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 6, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
+		"revised to right":                {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{right, said(revised, 2, retransmitting, unreachable)}}, map[Fault]bool{WrongFirst: false}},
+		"revised to right, of the deleted": {Case{Label: label(retransmitting, stale), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 2, retransmitting, stale)}},
+			map[Fault]bool{WrongFirst: true}},
+		"turned in time":      {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(revised, 6, retransmitting, stale)}}, nil},
+		"turned not":          {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{Wrong: true}},
+		"first, but too late": {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 6, retransmitting, unreachable), said(revised, 7, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
+		"recovered":           {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(flow.EventRecovered, 9, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
+		"recovered, untold":   {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
+		"dead":                {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead, Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"dead, untold":        {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead, Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
+		"dead of another error": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: truth(func(t *Truth) { t.Errno = "EHOSTUNREACH" }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}},
+			map[Fault]bool{WrongEnd: true}},
+		"it did not die":    {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: &Truth{Alive: true, Missing: -1}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
+		"it was heard":      {Case{Label: label(retransmitting, stale), Truth: &Truth{Alive: true, Missing: -1, Heard: after(9)}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
+		"another unsent":    {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Unsent = 8 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongUnsent: true}},
+		"more is missing":   {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Missing = 13 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongLost: true}},
+		"less is missing":   {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Missing = 6 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongLost: true}},
+		"predicted late":    {Case{Label: label(retransmitting, stale), Truth: dead, Events: []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{At: after(16.1)})), said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{FirstLate: true}},
+		"predicted never":   {Case{Label: label(retransmitting, stale), Truth: dead, Events: []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{Never: true})), said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{FirstLate: true}},
+		"predicted at last": {Case{Label: label(retransmitting, stale), Truth: dead, Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end, givesUp(flow.GivesUp{At: after(11.9)}))}}, map[Fault]bool{LastLate: true}},
+		"noticed late":      {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Died, t.Lag = after(12.2), 200*time.Millisecond }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"never":             {Case{Label: label(zeroWindow, flow.SlowReader, never), Events: []flow.Event{said(stuck, 3, zeroWindow, flow.SlowReader)}}, map[Fault]bool{NotNever: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.c.Up = up
+			s := Judge(tc.c)
+			got := map[Fault]bool{}
+			for f := range s.Faults {
+				got[f] = s.Gated[f]
+			}
+			if tc.want == nil {
+				tc.want = map[Fault]bool{}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s%v", diff, s.Faults)
+			}
+		})
+	}
+}
+
+// TestStranger: a report about a connection that nobody labelled fails a run.
+func TestStranger(t *testing.T) {
+	r := judgeAll([]Label{{Flow: "1/a-1/1.1"}}, nil, map[pair][]flow.Event{{}: nil}, up)
+	if !r.OK() {
+		t.Errorf("a silent control fails: %+v", r)
+	}
+	r = judgeAll(nil, nil, map[pair][]flow.Event{{}: {said(flow.EventStuck, 1, flow.Retransmitting, flow.StaleConntrack)}}, up)
+	if len(r.Strangers) != 1 || r.OK() {
+		t.Errorf("a stranger passes: %+v", r)
+	}
+	if (Result{}).OK() {
+		t.Error("a run without flows passes")
+	}
+}
