@@ -79,7 +79,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		return nil
 	}
 	if err := serveFlows(ctx, group, c, api.Options{
-		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Audit: auditor.Audit, Ready: ready, Log: c.log,
+		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Started: time.Now(), Audit: auditor.Audit, Ready: ready, Log: c.log,
 	}); err != nil {
 		return err
 	}

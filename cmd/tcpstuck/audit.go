@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/tcpstuck/tcpstuck/pkg/report"
 )
@@ -17,10 +16,7 @@ func (p *program) audit(ctx context.Context) int {
 	case "json":
 		err = writeIndented(p.stdout, r)
 	case "jsonl":
-		e := json.NewEncoder(p.stdout)
-		for n := 0; n < len(r.Findings) && err == nil; n++ {
-			err = e.Encode(r.Findings[n])
-		}
+		err = writeLines(p.stdout, r.Findings)
 	default:
 		err = report.Audit(p.stdout, r, p.width)
 	}

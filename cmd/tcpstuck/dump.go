@@ -3,27 +3,70 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/report"
 )
 
-func (p *program) dump(ctx context.Context, all bool) int {
-	q := api.Query{State: api.Live, Muted: all, Brief: p.output == "table" || p.output == "wide"}
-	if all {
+// dumpFlags say what dump lists.
+type dumpFlags struct {
+	all   bool
+	ended bool
+	since time.Duration // 0: without a limit
+	stale bool
+	brief bool
+}
+
+func (d dumpFlags) check() error {
+	switch {
+	case d.ended && d.stale:
+		return errors.New("--ended and --stale list different things: give one of them")
+	case d.since != 0 && !d.ended:
+		return errors.New("--since goes with --ended")
+	case d.since < 0:
+		return fmt.Errorf("--since=%v: want a time above 0", d.since)
+	}
+	return nil
+}
+
+// after returns since when something must have ended to be listed.
+func (d dumpFlags) after(now time.Time) time.Time {
+	if d.since == 0 {
+		return time.Time{}
+	}
+	return now.Add(-d.since)
+}
+
+func (p *program) dump(ctx context.Context, d dumpFlags) int {
+	if d.stale {
+		return p.dumpStale(ctx)
+	}
+	now := p.now()
+	q := api.Query{State: api.Live, Muted: d.all, Brief: d.brief || p.textual(), EndedAfter: d.after(now)}
+	switch {
+	case d.ended:
+		q.State = api.Ended
+	case d.all:
 		q.State = api.All
 	}
 	list, err := p.client.Flows(ctx, q)
 	if err != nil {
 		return p.fail(err)
 	}
-	if err := p.show(ctx, list); err != nil {
+	if err := p.show(list, d, now); err != nil {
 		return p.fail(err)
 	}
-	for _, f := range list.Flows {
+	return stuck(list.Flows)
+}
+
+// stuck is the exit code for these flows.
+func stuck(flows []flow.Finding) int {
+	for _, f := range flows {
 		if !f.Ended() {
 			return exitStuck
 		}
@@ -31,25 +74,35 @@ func (p *program) dump(ctx context.Context, all bool) int {
 	return exitOK
 }
 
-func (p *program) show(ctx context.Context, list api.FlowList) error {
+// textual reports whether a person reads the output.
+func (p *program) textual() bool { return p.output == "table" || p.output == "wide" }
+
+func (p *program) show(list api.FlowList, d dumpFlags, now time.Time) error {
 	switch p.output {
 	case "json":
 		return writeIndented(p.stdout, list)
 	case "jsonl":
 		return writeLines(p.stdout, list.Flows)
 	}
-	status, err := p.client.Status(ctx)
-	if err != nil {
-		return err
+	v := view(list, now)
+	switch {
+	case d.ended && p.output == "wide":
+		return report.EndedWide(p.stdout, v, d.after(now), p.width)
+	case d.ended:
+		return report.Ended(p.stdout, v, d.after(now), p.width)
+	case p.output == "wide":
+		return report.DumpWide(p.stdout, v, p.width)
 	}
-	view := report.View{
-		Now: p.now(), Node: status.Node, Flows: list.Flows,
-		Suspects: status.Suspects, Counted: status.Counted, Sources: list.Sources,
+	return report.Dump(p.stdout, v, p.width)
+}
+
+// view is a list as reports take it.
+func view(list api.FlowList, now time.Time) report.View {
+	v := report.View{Now: now, Node: list.Node, Flows: list.Flows, Suspects: list.Suspects, Counted: list.Counted, Sources: list.Sources}
+	if list.Started != nil {
+		v.Started = *list.Started
 	}
-	if p.output == "wide" {
-		return report.DumpWide(p.stdout, view, p.width)
-	}
-	return report.Dump(p.stdout, view, p.width)
+	return v
 }
 
 func writeIndented(w io.Writer, v any) error {
@@ -61,10 +114,10 @@ func writeIndented(w io.Writer, v any) error {
 	return nil
 }
 
-func writeLines(w io.Writer, fs []flow.Finding) error {
+func writeLines[T any](w io.Writer, lines []T) error {
 	e := json.NewEncoder(w)
-	for _, f := range fs {
-		if err := e.Encode(f); err != nil {
+	for _, line := range lines {
+		if err := e.Encode(line); err != nil {
 			return fmt.Errorf("write JSON: %w", err)
 		}
 	}

@@ -1,5 +1,6 @@
 // Tcpstuck asks the agent of this node which TCP connections are stuck, why,
-// and what to do.
+// and what to do. Under the name kubectl-tcpstuck it is a plugin of kubectl,
+// and asks the agents of a cluster.
 package main
 
 import (
@@ -22,7 +23,7 @@ var version = "unknown" // the build stamps it
 const (
 	exitOK    = 0 // for dump: nothing is stuck
 	exitStuck = 1 // for dump: something is stuck
-	exitError = 2 // of any kind, a wrong command line included
+	exitError = 2 // of any kind: a wrong command line, a node that did not answer
 )
 
 // patience is how long the agent may take to answer.
@@ -47,47 +48,79 @@ type program struct {
 type exit int
 
 func (p *program) run(args []string) (code int) {
-	defer func() {
-		switch left := recover().(type) {
-		case nil:
-		case exit:
-			code = int(left)
-		default:
-			panic(left)
-		}
-	}()
-	app := cli.New("tcpstuck", version, "Which TCP connections of this node are stuck, why, and what to do.")
-	app.UsageWriter(p.stdout).ErrorWriter(p.stderr).Terminate(func(code int) { panic(exit(code)) })
-	app.PreAction(commandIsGiven(app))
+	defer leave(&code)
+	app := p.newApp("tcpstuck", "Which TCP connections of this node are stuck, why, and what to do.")
 	socket := app.Flag("socket", "Unix socket of the agent.").Default("/run/tcpstuck/agent.sock").String()
-	app.Flag("output", "How to show it: table (text), wide (a line for each flow; dump alone), json or jsonl.").
-		Short('o').Default("table").EnumVar(&p.output, "table", "wide", "json", "jsonl")
-
-	dump := app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error.")
-	all := dump.Flag("all", "Also list what is counted only, and what has ended recently.").Bool()
-	stale := dump.Flag("stale", "List the conntrack entries that outlived their flows instead. Exit code 0 or 2.").Bool()
-	explain := app.Command("explain", "Tell one flow's story, the evidence, and what to do.")
-	id := explain.Arg("id", "Id of the flow, or a beginning that no other id has.").Required().String()
-	audit := app.Command("audit", "List the connections that would hang if their peer vanished now, by workload and peer, and what would bound them. Exit code 0 or 2.")
+	c := addCommands(app, "this node")
 	cli.Environment(app)
-
-	command, err := app.Parse(args)
+	command, err := c.parse(app, args)
 	if err != nil {
-		return p.fail(fmt.Errorf("%w (see --help)", err))
+		return p.fail(err)
 	}
 	p.client = api.NewClient(*socket)
 	defer p.client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	switch {
-	case command == explain.FullCommand():
-		return p.explain(ctx, *id)
-	case command == audit.FullCommand():
+	switch command {
+	case c.explain:
+		return p.explain(ctx, c.id)
+	case c.audit:
 		return p.audit(ctx)
-	case *stale:
-		return p.dumpStale(ctx)
 	}
-	return p.dump(ctx, *all)
+	return p.dump(ctx, c.flags)
+}
+
+// newApp returns a program that neither exits nor writes elsewhere.
+func (p *program) newApp(name, help string) *kingpin.Application {
+	app := cli.New(name, version, help)
+	app.UsageWriter(p.stdout).ErrorWriter(p.stderr).Terminate(func(code int) { panic(exit(code)) })
+	app.PreAction(commandIsGiven(app))
+	app.Flag("output", "How to show it: table (text), wide (a line for each flow; dump alone), json or jsonl.").
+		Short('o').Default("table").EnumVar(&p.output, "table", "wide", "json", "jsonl")
+	return app
+}
+
+// leave turns kingpin's wish to exit into an exit code.
+func leave(code *int) {
+	switch left := recover().(type) {
+	case nil:
+	case exit:
+		*code = int(left)
+	default:
+		panic(left)
+	}
+}
+
+// commands is the command line behind the global flags.
+type commands struct {
+	dump, explain, audit *kingpin.CmdClause
+	flags                dumpFlags
+	id                   string
+}
+
+func addCommands(app *kingpin.Application, where string) *commands {
+	c := &commands{}
+	c.dump = app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error.")
+	c.dump.Flag("all", "Also list what is counted only, and what has ended recently.").BoolVar(&c.flags.all)
+	c.dump.Flag("ended", "List what has ended instead: the latest 1,000 of a node, none from before its agent started. Exit code 0 or 2.").BoolVar(&c.flags.ended)
+	c.dump.Flag("since", "With --ended: only what ended within that time, as 1h or 20m.").DurationVar(&c.flags.since)
+	c.dump.Flag("stale", "List the conntrack entries that outlived their flows instead. Exit code 0 or 2.").BoolVar(&c.flags.stale)
+	c.dump.Flag("brief", "Without evidence, story and advice.").Hidden().BoolVar(&c.flags.brief)
+	c.explain = app.Command("explain", "Tell one flow's story, the evidence, and what to do.")
+	c.explain.Arg("id", "Id of the flow, or a beginning that no other id has.").Required().StringVar(&c.id)
+	c.audit = app.Command("audit", "List the connections of "+where+" that would hang if their peer vanished now, by workload and peer, and what would bound them. Exit code 0 or 2.")
+	return c
+}
+
+func (c *commands) parse(app *kingpin.Application, args []string) (*kingpin.CmdClause, error) {
+	command, err := app.Parse(args)
+	if err == nil {
+		err = c.flags.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w (see --help)", err)
+	}
+	return app.GetCommand(command), nil
 }
 
 // commandIsGiven makes the lack of a command an error; kingpin alone would

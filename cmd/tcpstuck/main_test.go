@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -33,7 +34,7 @@ func agent(t *testing.T, r flow.Reader) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
-	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: "node-a", Now: flowtest.Now, Log: log, Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }})
+	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: "node-a", Started: flowtest.Now().Add(-26 * time.Hour), Now: flowtest.Now, Log: log, Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }})
 	go func() { served <- api.Serve(ctx, l, h, log) }()
 	t.Cleanup(func() {
 		cancel()
@@ -71,6 +72,14 @@ func TestExitCodes(t *testing.T) {
 		{"counted only", []string{"dump", "--socket", muted}, 0, "100 accepted flows of vanished external clients", ""},
 		{"counted only, all", []string{"dump", "--socket", muted, "--all"}, 1, "198.51.100.7:20000", ""},
 		{"ended", []string{"dump", "--socket", past, "--all"}, 0, "TimedOut with ETIMEDOUT", ""},
+		{"ended alone", []string{"dump", "--socket", full, "--ended"}, 0, "1 finding ended on node-a: 1 TimedOut", ""},
+		{"ended, wide", []string{"dump", "--socket", full, "--ended", "-o", "wide"}, 0, "ETIMEDOUT", ""},
+		{"ended within", []string{"dump", "--socket", full, "--ended", "--since", "5m"}, 0, "1 finding ended on node-a since 13:57:23", ""},
+		{"ended before", []string{"dump", "--socket", full, "--ended", "--since", "3m"}, 0, "No finding ended on node-a since 13:59:23.", ""},
+		{"ended before, as JSON", []string{"dump", "--socket", full, "--ended", "--since", "3m", "-o", "json"}, 0, `"flows": []`, ""},
+		{"since without ended", []string{"dump", "--socket", full, "--since", "3m"}, 2, "", "--since goes with --ended"},
+		{"since the future", []string{"dump", "--socket", full, "--ended", "--since=-3m"}, 2, "", "above 0"},
+		{"ended and stale", []string{"dump", "--socket", full, "--ended", "--stale"}, 2, "", "give one of them"},
 		{"explain", []string{"explain", "1f3", "--socket", full}, 0, "conntrack -D", ""},
 		{"explain, no such flow", []string{"explain", "77", "--socket", full}, 2, "", "no flow has an id that begins with 77"},
 		{"explain, many", []string{"explain", "a0", "--socket", full}, 2, "", "several flows have ids that begin with a0"},
@@ -117,6 +126,9 @@ func TestJSON(t *testing.T) {
 		"dump.json":     {"dump", "-o", "json"},
 		"dump-all.json": {"dump", "-o", "json", "--all"},
 		"dump.jsonl":    {"dump", "-o", "jsonl"},
+		"ended.json":    {"dump", "--ended", "-o", "json"},
+		"ended.jsonl":   {"dump", "--ended", "-o", "jsonl"},
+		"brief.jsonl":   {"dump", "--brief", "-o", "jsonl"},
 		"explain.json":  {"explain", "1f3a", "-o", "json"},
 		"audit.json":    {"audit", "-o", "json"},
 	} {
@@ -138,7 +150,7 @@ func TestJSON(t *testing.T) {
 
 func TestText(t *testing.T) {
 	socket := agent(t, flowtest.NewReader())
-	for name, args := range map[string][]string{"dump": {"dump"}, "explain": {"explain", "1f3a"}} {
+	for name, args := range map[string][]string{"dump": {"dump"}, "ended": {"dump", "--ended"}, "explain": {"explain", "1f3a"}} {
 		_, stdout, _ := run(append(args, "--socket", socket)...)
 		golden.Check(t, "testdata/"+name+".golden", []byte(stdout))
 	}

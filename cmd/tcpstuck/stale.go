@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/tcpstuck/tcpstuck/pkg/report"
 )
@@ -17,10 +16,7 @@ func (p *program) dumpStale(ctx context.Context) int {
 	case "json":
 		err = writeIndented(p.stdout, list)
 	case "jsonl":
-		e := json.NewEncoder(p.stdout)
-		for n := 0; n < len(list.Entries) && err == nil; n++ {
-			err = e.Encode(list.Entries[n])
-		}
+		err = writeLines(p.stdout, list.Entries)
 	default:
 		err = report.Stale(p.stdout, list.Entries, p.now())
 	}

@@ -21,6 +21,7 @@ type Options struct {
 	Version string
 	BootID  string
 	Node    string
+	Started time.Time        // when the agent started; zero: not known
 	Now     func() time.Time // nil: time.Now
 	// Audit makes an audit of every connection; nil: the agent makes none. It
 	// is called from any goroutine.

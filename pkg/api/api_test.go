@@ -55,10 +55,12 @@ func TestFlows(t *testing.T) {
 	live := []string{"1f3a", "2b01", "2b7c", "31d4", "4400"}
 	muted := []string{"a000", "a001", "b000"}
 	for target, want := range map[string][]string{
-		"/v1/flows":                      live,
-		"/v1/flows?state=live":           live,
-		"/v1/flows?muted=true":           append(append([]string{}, live...), muted...),
-		"/v1/flows?state=ended":          {"1e00"},
+		"/v1/flows":             live,
+		"/v1/flows?state=live":  live,
+		"/v1/flows?muted=true":  append(append([]string{}, live...), muted...),
+		"/v1/flows?state=ended": {"1e00"},
+		"/v1/flows?state=ended&ended_after=2026-03-01T13:58:00Z": {"1e00"},
+		"/v1/flows?state=ended&ended_after=2026-03-01T13:59:00Z": nil,
 		"/v1/flows?state=all":            append(append([]string{}, live...), "1e00"),
 		"/v1/flows?state=all&muted=true": append(append(append([]string{}, live...), muted...), "1e00"),
 	} {
@@ -70,7 +72,8 @@ func TestFlows(t *testing.T) {
 			t.Errorf("%s: -want +got\n%s", target, diff)
 		}
 	}
-	if got := ask(handler(&flowtest.Reader{}), "GET", "/v1/flows").Body.String(); got != `{"apiVersion":"tcpstuck/v1","flows":[],"sources":[]}`+"\n" {
+	if got := ask(handler(&flowtest.Reader{}), "GET", "/v1/flows").Body.String(); got != `{"apiVersion":"tcpstuck/v1","node":"node-a","agent_started_at":null,"suspects":0,`+
+		`"counted":{"at-risk":0,"closing":0,"external-client":0},"flows":[],"sources":[]}`+"\n" {
 		t.Errorf("nothing is %s", got)
 	}
 }
@@ -98,6 +101,7 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v1/flows/a0", 409, "several flows have ids that begin with a0: a000, a001, a002, a003, a004, and 95 more"},
 		{"GET", "/v1/flows/server", 400, `flow id "server" is not a hexadecimal number`},
 		{"GET", "/v1/flows?state=dead", 400, `state is "dead", not live, ended or all`},
+		{"GET", "/v1/flows?ended_after=noon", 400, `ended_after is "noon", not a time as 2006-01-02T15:04:05Z`},
 		{"GET", "/v1/flows?muted=perhaps", 400, `muted is "perhaps", not true or false`},
 		{"GET", "/v2/flows", 404, "there is nothing at /v2/flows"},
 		{"GET", "/metrics", 404, "there is nothing at /metrics"},

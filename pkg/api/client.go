@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -46,6 +47,9 @@ func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
 	}
 	values.Set("muted", strconv.FormatBool(q.Muted))
 	values.Set("brief", strconv.FormatBool(q.Brief))
+	if !q.EndedAfter.IsZero() {
+		values.Set("ended_after", q.EndedAfter.UTC().Format(time.RFC3339Nano))
+	}
 	var list FlowList
 	err := c.get(ctx, "/v1/flows?"+values.Encode(), &list)
 	return list, err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -19,6 +21,8 @@ type Query struct {
 	State State
 	Muted bool // with those that are counted only
 	Brief bool // without evidence, history and advice
+	// EndedAfter leaves out those that ended before it; zero: none.
+	EndedAfter time.Time
 }
 
 // State selects flows by whether they have ended.
@@ -33,9 +37,18 @@ const (
 
 // FlowList is the answer of /v1/flows.
 type FlowList struct {
-	APIVersion string         `json:"apiVersion"`
-	Flows      []flow.Finding `json:"flows"`
-	Sources    []flow.Health  `json:"sources"`
+	About
+	Flows   []flow.Finding `json:"flows"`
+	Sources []flow.Health  `json:"sources"`
+}
+
+// About is whose flows they are, and what is not among them.
+type About struct {
+	APIVersion string            `json:"apiVersion"`
+	Node       string            `json:"node"`
+	Started    *time.Time        `json:"agent_started_at"` // flows that ended before are not known
+	Suspects   int               `json:"suspects"`         // without progress, not reported yet
+	Counted    map[flow.Mute]int `json:"counted"`          // counted only, by reason
 }
 
 func parseQuery(r *http.Request) (Query, error) {
@@ -55,6 +68,11 @@ func parseQuery(r *http.Request) (Query, error) {
 	if q.Brief, err = boolean(values, "brief"); err != nil {
 		return Query{}, err
 	}
+	if after := values.Get("ended_after"); after != "" {
+		if q.EndedAfter, err = time.Parse(time.RFC3339Nano, after); err != nil {
+			return Query{}, fmt.Errorf("ended_after is %q, not a time as 2006-01-02T15:04:05Z", after)
+		}
+	}
 	return q, nil
 }
 
@@ -70,13 +88,20 @@ func boolean(values url.Values, name string) (bool, error) {
 	return b, nil
 }
 
-func (s *server) selectFlows(q Query) []flow.Finding {
+// selectFlows also counts those that are live and muted, where it looks at
+// live ones.
+func (s *server) selectFlows(q Query) ([]flow.Finding, map[flow.Mute]int) {
 	var fs []flow.Finding
 	if q.State != Ended {
 		fs = append(fs, s.Reader.Findings()...)
 	}
+	counted := count(fs)
 	if q.State != Live {
-		fs = append(fs, s.Reader.Ended()...)
+		for _, f := range s.Reader.Ended() {
+			if !f.EndedAt.Before(q.EndedAfter) {
+				fs = append(fs, f)
+			}
+		}
 	}
 	if !q.Muted {
 		fs = slices.DeleteFunc(fs, func(f flow.Finding) bool { return f.Mute != "" })
@@ -86,7 +111,7 @@ func (s *server) selectFlows(q Query) []flow.Finding {
 			fs[i].Evidence, fs[i].History, fs[i].Advice = nil, nil, nil
 		}
 	}
-	return fs
+	return fs, counted
 }
 
 func (s *server) flows(w http.ResponseWriter, r *http.Request) {
@@ -95,16 +120,26 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	fs, counted := s.selectFlows(q)
+	about := About{APIVersion: flow.APIVersion, Node: s.Node, Suspects: s.Reader.Suspects(), Counted: counted}
+	if !s.Started.IsZero() {
+		started := s.Started.UTC().Round(time.Millisecond)
+		about.Started = &started
+	}
 	w.Header().Set("Content-Type", "application/json")
-	if err := writeFlowList(w, s.selectFlows(q), s.Reader.Health()); err != nil {
+	if err := writeFlowList(w, about, fs, s.Reader.Health()); err != nil {
 		s.Log.Debug("Cannot send the flows", "err", err)
 	}
 }
 
 // writeFlowList writes a FlowList flow by flow: in a storm the whole of it
 // would be the largest thing in the agent's memory.
-func writeFlowList(w io.Writer, fs []flow.Finding, sources []flow.Health) error {
-	if _, err := fmt.Fprintf(w, `{"apiVersion":%q,"flows":[`, flow.APIVersion); err != nil {
+func writeFlowList(w io.Writer, about About, fs []flow.Finding, sources []flow.Health) error {
+	head, err := json.Marshal(about)
+	if err != nil {
+		return fmt.Errorf("encode the list: %w", err)
+	}
+	if _, err := fmt.Fprintf(w, `%s,"flows":[`, bytes.TrimSuffix(head, []byte("}"))); err != nil {
 		return err
 	}
 	for i, f := range fs {
@@ -163,7 +198,8 @@ func (s *server) find(prefix string) (flow.Finding, error) {
 		return f, nil
 	}
 	var found []flow.Finding
-	for _, f := range s.selectFlows(Query{State: All, Muted: true}) {
+	all, _ := s.selectFlows(Query{State: All, Muted: true})
+	for _, f := range all {
 		same := func(o flow.Finding) bool { return o.ID == f.ID } // it was stuck before
 		if strings.HasPrefix(f.ID.String(), prefix) && !slices.ContainsFunc(found, same) {
 			found = append(found, f)

@@ -48,7 +48,8 @@ func (s *server) newPage() page {
 
 func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	p, status := s.newPage(), s.newStatus()
-	p.Groups = report.Summarize(s.selectFlows(Query{State: Live}))
+	live, _ := s.selectFlows(Query{State: Live})
+	p.Groups = report.Summarize(live)
 	for _, g := range p.Groups {
 		for _, f := range g.Findings {
 			if len(p.Rows) == rowsOnPage {
@@ -58,7 +59,7 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 			p.Rows = append(p.Rows, report.NewRow(f, p.Now))
 		}
 	}
-	p.Watched = report.Watched(status.Suspects, status.Counted)
+	p.Watched = report.Watched(status.Suspects, status.Counted, "tcpstuck")
 	p.Sources = report.Sources(status.Sources, p.Now)
 	s.render(w, http.StatusOK, p)
 }

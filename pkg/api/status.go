@@ -27,14 +27,24 @@ func (s *server) newStatus() Status {
 	status := Status{
 		APIVersion: flow.APIVersion, Version: s.Version, Node: s.Node, BootID: s.BootID,
 		Suspects: s.Reader.Suspects(), Sources: s.Reader.Health(),
-		Counted: map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0, flow.MuteAtRisk: 0},
 	}
-	for _, f := range s.Reader.Findings() {
+	live := s.Reader.Findings()
+	status.Counted = count(live)
+	for _, f := range live {
 		if f.Mute == "" {
 			status.Stuck++
-			continue
 		}
-		status.Counted[f.Mute]++
 	}
 	return status
+}
+
+// count returns how many are muted, by reason.
+func count(fs []flow.Finding) map[flow.Mute]int {
+	counted := map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0, flow.MuteAtRisk: 0}
+	for _, f := range fs {
+		if f.Mute != "" {
+			counted[f.Mute]++
+		}
+	}
+	return counted
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // serve runs the API on a socket until stop is called.
@@ -58,7 +59,8 @@ func TestSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := api.FlowList{APIVersion: "tcpstuck/v1", Flows: append(reader.Findings(), reader.Ended()...), Sources: reader.Health()}
+	about := api.About{APIVersion: "tcpstuck/v1", Node: "node-a", Suspects: 2, Counted: map[flow.Mute]int{flow.MuteExternalClient: 100, flow.MuteClosing: 1, flow.MuteAtRisk: 0}}
+	want := api.FlowList{About: about, Flows: append(reader.Findings(), reader.Ended()...), Sources: reader.Health()}
 	if diff := cmp.Diff(want, list, cmpopts.EquateComparable(netip.AddrPort{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

@@ -23,6 +23,7 @@ const (
 type View struct {
 	Now      time.Time
 	Node     string
+	Started  time.Time      // when its agent started; zero: not known
 	Flows    []flow.Finding // live, and where asked for muted and ended ones
 	Suspects int
 	Counted  map[flow.Mute]int
@@ -43,14 +44,7 @@ func DumpWide(w io.Writer, v View, width int) error {
 func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	var b strings.Builder
 	groups := Summarize(v.Flows)
-	if len(groups) == 0 {
-		b.WriteString("No flow is stuck.\n")
-	}
-	for _, g := range largest(groups) {
-		b.WriteString(wrap(g.Line(v.Now), width, 4) + "\n")
-		b.WriteString("    " + wrap(g.Why(), width, 4) + "\n")
-	}
-	b.WriteString(remainder(groups))
+	summary(&b, groups, v.Now, width)
 	if len(v.Flows) > 0 {
 		b.WriteByte('\n')
 		rows(&b)
@@ -59,13 +53,24 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	if len(groups) > 0 {
 		fmt.Fprintf(&b, "The story and the cure of one: tcpstuck explain %s\n", groups[0].Findings[0].ID)
 	}
-	if watched := Watched(v.Suspects, v.Counted); watched != "" {
+	if watched := Watched(v.Suspects, v.Counted, "tcpstuck"); watched != "" {
 		b.WriteString(wrap(watched, width, 4) + "\n")
 	}
 	where := strings.TrimSpace(v.Node + " at " + v.Now.Format("15:04:05 MST"))
 	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
+}
+
+func summary(b *strings.Builder, groups []Group, now time.Time, width int) {
+	if len(groups) == 0 {
+		b.WriteString("No flow is stuck.\n")
+	}
+	for _, g := range largest(groups) {
+		b.WriteString(wrap(g.Line(now), width, 4) + "\n")
+		b.WriteString("    " + wrap(g.Why(), width, 4) + "\n")
+	}
+	b.WriteString(remainder(groups))
 }
 
 func largest(groups []Group) []Group { return groups[:min(len(groups), groupsShown)] }
@@ -146,12 +151,23 @@ func path(f flow.Finding, r Row) []string {
 }
 
 func (v View) table(b *strings.Builder) {
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "ID\tROLE\tOWNER\tWORKLOAD\tPROCESS\tLOCAL\tPEER\tBACKEND\tPOD\tSTATE\tSYMPTOM\tCAUSE\tAGE\tUNACKED\tUNSENT\tTIMEOUTS\tGIVES-UP\tOUTCOME")
+	rows := [][]string{titles()}
 	for _, f := range v.Flows {
-		_, _ = fmt.Fprintln(t, strings.Join(columns(f, v.Now), "\t"))
+		rows = append(rows, columns(f, v.Now))
+	}
+	tabulate(b, rows)
+}
+
+func tabulate(b *strings.Builder, rows [][]string) {
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	_ = t.Flush()
+}
+
+func titles() []string {
+	return []string{"ID", "ROLE", "OWNER", "WORKLOAD", "PROCESS", "LOCAL", "PEER", "BACKEND", "POD", "STATE", "SYMPTOM", "CAUSE", "AGE", "UNACKED", "UNSENT", "TIMEOUTS", "GIVES-UP", "OUTCOME"}
 }
 
 // columns has no spaces in its values and a dash for what is not known.

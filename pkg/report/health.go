@@ -7,8 +7,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Watched says what is not reported but watched or counted; empty: nothing.
-func Watched(suspects int, counted map[flow.Mute]int) string {
+// Watched says what is not reported but watched or counted, and which program
+// lists it; empty: nothing.
+func Watched(suspects int, counted map[flow.Mute]int, program string) string {
 	var parts []string
 	if suspects > 0 {
 		parts = append(parts, count(suspects, "suspect", "suspects")+" (no progress, not reported yet)")
@@ -29,7 +30,7 @@ func Watched(suspects int, counted map[flow.Mute]int) string {
 	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing]+counted[flow.MuteAtRisk] == 0 {
 		return says + "."
 	}
-	return says + "; tcpstuck dump --all lists what is counted."
+	return says + "; " + program + " dump --all lists what is counted."
 }
 
 // Sources says which sources can be trusted, and why others cannot.

@@ -1,0 +1,157 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Ended writes what has ended on a node, latest first: why it was stuck,
+// whose it was, how it ended and what it lost. since is the earliest end that
+// was asked for; zero: all that the agent still has.
+func Ended(w io.Writer, v View, since time.Time, width int) error {
+	var b strings.Builder
+	b.WriteString(wrap(endedSummary([]View{v}, v.Now, since), width, 4) + "\n")
+	if len(v.Flows) > 0 {
+		b.WriteByte('\n')
+		v.endedCards(&b, width)
+	}
+	_, err := io.WriteString(w, printable(b.String()))
+	return err
+}
+
+// EndedWide is Ended with one line for each flow, in columns without spaces.
+func EndedWide(w io.Writer, v View, since time.Time, width int) error {
+	return endedWide(w, []View{v}, v.Now, since, width, false)
+}
+
+func endedWide(w io.Writer, views []View, now, since time.Time, width int, node bool) error {
+	var b strings.Builder
+	b.WriteString(wrap(endedSummary(views, now, since), width, 4) + "\n\n")
+	rows := [][]string{{"ID", "ROLE", "OWNER", "WORKLOAD", "PROCESS", "LOCAL", "PEER", "BACKEND", "POD", "SYMPTOM", "CAUSE", "STUCK-FOR", "OUTCOME", "ERROR", "ENDED", "UNSENT", "UNACKED"}}
+	for _, v := range views {
+		for _, f := range v.Flows {
+			rows = append(rows, endedColumns(f, now))
+		}
+	}
+	tabulate(&b, withNode(rows, views, node))
+	_, err := io.WriteString(w, printable(b.String()))
+	return err
+}
+
+// withNode puts the node before each row but the first, which is the titles'.
+func withNode(rows [][]string, views []View, node bool) [][]string {
+	if !node {
+		return rows
+	}
+	rows[0] = append([]string{"NODE"}, rows[0]...)
+	n := 1
+	for _, v := range views {
+		for range v.Flows {
+			rows[n] = append([]string{v.Node}, rows[n]...)
+			n++
+		}
+	}
+	return rows
+}
+
+// endedSummary says how many ended how, what they lost, and since when it is
+// known.
+func endedSummary(views []View, now, since time.Time) string {
+	var words []string
+	outcomes := map[string]int{}
+	var unsent, unacknowledged uint64
+	total := 0
+	for _, v := range views {
+		for _, f := range v.Flows {
+			total++
+			outcomes[outcome(f)]++
+			if f.Outcome != flow.Recovered {
+				unsent += uint64(f.Unsent)
+				unacknowledged += uint64(f.Unacknowledged)
+			}
+		}
+	}
+	where := cmp.Or(views[0].Node, "this node")
+	if len(views) > 1 {
+		where = count(len(views), "node", "nodes")
+	}
+	for _, o := range append(flow.Outcomes(), unseen) {
+		if n := outcomes[string(o)]; n > 0 {
+			words = append(words, fmt.Sprintf("%s %s", number(n), o))
+		}
+	}
+	says := fmt.Sprintf("%s ended on %s", count(total, "finding", "findings"), where)
+	if total == 0 {
+		says = "No finding ended on " + where
+	}
+	if !since.IsZero() {
+		says += " since " + clock(now, since)
+	}
+	if total > 0 {
+		says += ": " + strings.Join(words, ", ") + "; " + sum(unsent, unacknowledged)
+	}
+	return says + ". " + memory(views, now)
+}
+
+// unseen is how a flow ended that is gone, and nobody saw it go.
+const unseen flow.Outcome = "ended unseen"
+
+func outcome(f flow.Finding) string { return string(cmp.Or(f.Outcome, unseen)) }
+
+// memory says what cannot be known.
+func memory(views []View, now time.Time) string {
+	last := slices.MaxFunc(views, func(a, b View) int { return a.Started.Compare(b.Started) }).Started
+	switch {
+	case last.IsZero():
+		return "The latest 1,000 are kept, none from before the agent started."
+	case len(views) == 1:
+		return "The latest 1,000 are kept, none from before the agent started at " + clock(now, last) + "."
+	}
+	return "Each agent keeps the latest 1,000, none from before it started; the last did at " + clock(now, last) + "."
+}
+
+func sum(unsent, unacknowledged uint64) string {
+	if unsent+unacknowledged == 0 {
+		return "nothing lost"
+	}
+	return fmt.Sprintf("%s lost for certain, %s perhaps", size(unsent), size(unacknowledged))
+}
+
+func (v View) endedCards(b *strings.Builder, width int) {
+	indent := 0
+	for _, f := range v.Flows {
+		indent = max(indent, len(f.ID.String())+2)
+	}
+	for _, f := range v.Flows[:min(len(v.Flows), rowsPerGroup)] {
+		r := NewRow(f, v.Now)
+		fmt.Fprintf(b, "%-*s%s\n%*s%s\n", indent, r.ID, pack(path(f, r), " ", width, indent),
+			indent, "", pack([]string{r.Lasted(), ended(f, v.Now), endedLoss(f)}, " · ", width, indent))
+	}
+	if more := len(v.Flows) - rowsPerGroup; more > 0 {
+		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", number(more))
+	}
+}
+
+func endedLoss(f flow.Finding) string {
+	if f.Outcome == flow.Recovered || f.Unsent == 0 && f.Unacknowledged == 0 {
+		return "nothing lost"
+	}
+	return truncated(f)
+}
+
+func endedColumns(f flow.Finding, now time.Time) []string {
+	c := columns(f, now) // the titles' order
+	stuckFor := "-"
+	if !f.Since.IsZero() {
+		stuckFor = c[12]
+	}
+	all := append(c[:9:9], c[10], c[11], stuckFor, cmp.Or(string(f.Outcome), "-"), cmp.Or(f.Err, "-"),
+		f.EndedAt.UTC().Format(time.RFC3339), c[14], c[13])
+	return all
+}

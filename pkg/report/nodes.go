@@ -1,0 +1,122 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Plugin is how the command for many nodes is called.
+const Plugin = "kubectl tcpstuck"
+
+// DumpNodes is Dump of several nodes: what is stuck in the whole, then the
+// rows node by node.
+func DumpNodes(w io.Writer, views []View, now time.Time, width int) error {
+	return dumpNodes(w, views, now, width, func(b *strings.Builder) {
+		for _, v := range views {
+			if len(v.Flows) > 0 {
+				fmt.Fprintf(b, "\n%s:\n", v.Node)
+				v.cards(b, width)
+			}
+		}
+	})
+}
+
+// DumpNodesWide is DumpNodes with one line for each flow.
+func DumpNodesWide(w io.Writer, views []View, now time.Time, width int) error {
+	return dumpNodes(w, views, now, width, func(b *strings.Builder) {
+		rows := [][]string{titles()}
+		for _, v := range views {
+			for _, f := range v.Flows {
+				rows = append(rows, columns(f, now))
+			}
+		}
+		if len(rows) > 1 {
+			b.WriteByte('\n')
+			tabulate(b, withNode(rows, views, true))
+		}
+	})
+}
+
+func dumpNodes(w io.Writer, views []View, now time.Time, width int, rows func(*strings.Builder)) error {
+	var b strings.Builder
+	var flows []flow.Finding
+	suspects, counted := 0, map[flow.Mute]int{}
+	for _, v := range views {
+		flows = append(flows, v.Flows...)
+		suspects += v.Suspects
+		for mute, n := range v.Counted {
+			counted[mute] += n
+		}
+	}
+	groups := Summarize(flows)
+	summary(&b, groups, now, width)
+	rows(&b)
+	b.WriteByte('\n')
+	if len(groups) > 0 {
+		first := groups[0].Findings[0]
+		fmt.Fprintf(&b, "The story and the cure of one: %s explain %s --nodes %s\n", Plugin, first.ID, first.Node)
+	}
+	if watched := Watched(suspects, counted, Plugin); watched != "" {
+		b.WriteString(wrap(watched, width, 4) + "\n")
+	}
+	b.WriteString(wrap(sourcesOf(views, now), width, 4) + "\n")
+	_, err := io.WriteString(w, printable(b.String()))
+	return err
+}
+
+// sourcesOf names the nodes, and of each the sources that cannot be trusted.
+func sourcesOf(views []View, now time.Time) string {
+	var degraded []string
+	for _, v := range views {
+		var down []flow.Health
+		for _, h := range v.Sources {
+			if !h.Up {
+				down = append(down, h)
+			}
+		}
+		if len(down) > 0 {
+			degraded = append(degraded, v.Node+": "+strings.TrimSuffix(strings.TrimPrefix(Sources(down, now), "Sources: "), "."))
+		}
+	}
+	says := fmt.Sprintf("%s answered at %s: %s. ", count(len(views), "node", "nodes"), now.Format("15:04:05 MST"), someNodes(views))
+	if len(degraded) == 0 {
+		return says + "All sources ok."
+	}
+	return says + "Sources: " + strings.Join(degraded, "; ") + "."
+}
+
+// someNodes names the nodes while they are few.
+func someNodes(views []View) string {
+	const most = 10
+	var names []string
+	for _, v := range views[:min(len(views), most)] {
+		names = append(names, v.Node)
+	}
+	if len(views) > most {
+		names = append(names, fmt.Sprintf("and %s more", number(len(views)-most)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// EndedNodes is Ended of several nodes.
+func EndedNodes(w io.Writer, views []View, now, since time.Time, width int) error {
+	var b strings.Builder
+	b.WriteString(wrap(endedSummary(views, now, since), width, 4) + "\n")
+	for _, v := range views {
+		if len(v.Flows) > 0 {
+			fmt.Fprintf(&b, "\n%s:\n", v.Node)
+			v.endedCards(&b, width)
+		}
+	}
+	_, err := io.WriteString(w, printable(b.String()))
+	return err
+}
+
+// EndedNodesWide is EndedNodes with one line for each flow.
+func EndedNodesWide(w io.Writer, views []View, now, since time.Time, width int) error {
+	return endedWide(w, views, now, since, width, true)
+}
