@@ -56,10 +56,10 @@ const reference = `# Metrics
 What the agent shows on ` + "`/metrics`" + `. This page is generated from its registry
 (` + "`go test ./pkg/exporter -run TestMetricsReference -update`" + `).
 
-Edges (what talks to what) appear on three gauges only: ` + "`tcpstuck_flows`" + `,
-` + "`tcpstuck_flows_oldest_age_seconds`" + ` and ` + "`tcpstuck_unacked_bytes`" + `. ` + "`port`" + ` is the service's
-side: the remote port of a client, the local port of a server, empty while the
-role is not known. ` + "`peer_service`" + ` is a Service, a ` + "`--name`" + ` label, or empty. No label
+Edges (what talks to what) appear on four gauges only: ` + "`tcpstuck_flows`" + `,
+` + "`tcpstuck_flows_oldest_age_seconds`" + `, ` + "`tcpstuck_flows_soonest_give_up_timestamp_seconds`" + `
+and ` + "`tcpstuck_unacked_bytes`" + `. ` + "`port`" + ` is the service's side: the remote
+port of a client, the local port of a server, empty while the role is not known. ` + "`peer_service`" + ` is a Service, a ` + "`--name`" + ` label, or empty. No label
 holds an address, an ephemeral port, a PID or an id. The edges with the most
 flows keep their names; beyond ` + "`--max-series`" + ` the others are summed up in one
 edge with ` + "`peer_service=\"_overflow\"`" + ` and nothing else.

@@ -68,11 +68,23 @@ func servicePort(f flow.Finding) string {
 type tally struct {
 	flows   int
 	oldest  time.Duration
-	unacked uint64 // bytes
+	unacked uint64    // bytes
+	giveUp  time.Time // the first of those that are known; zero: there is none
 }
 
 func (t tally) plus(o tally) tally {
-	return tally{flows: t.flows + o.flows, oldest: max(t.oldest, o.oldest), unacked: t.unacked + o.unacked}
+	return tally{
+		flows: t.flows + o.flows, oldest: max(t.oldest, o.oldest), unacked: t.unacked + o.unacked,
+		giveUp: sooner(t.giveUp, o.giveUp),
+	}
+}
+
+// sooner returns the earlier of two times of which either may not be known.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // tallyEdges sums up the findings that are reported.
@@ -82,7 +94,7 @@ func tallyEdges(fs []flow.Finding, now time.Time) map[edge]tally {
 		if f.Mute != "" {
 			continue
 		}
-		t := tally{flows: 1, unacked: uint64(f.Unacknowledged)}
+		t := tally{flows: 1, unacked: uint64(f.Unacknowledged), giveUp: f.GivesUp.At}
 		if !f.Since.IsZero() {
 			t.oldest = max(0, now.Sub(f.Since))
 		}

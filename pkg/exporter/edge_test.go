@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,39 @@ func TestOldestAgeAndUnackedBytes(t *testing.T) {
 		if !regexp.MustCompile(want).MatchString(got) {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+func TestSoonestGiveUp(t *testing.T) {
+	const name = "tcpstuck_flows_soonest_give_up_timestamp_seconds"
+	in := func(d time.Duration) flow.GivesUp { return flow.GivesUp{At: flowtest.Now().Add(d)} }
+	for what, c := range map[string]struct {
+		ends []flow.GivesUp
+		want time.Duration // after now; 0: no series
+	}{
+		"the first of two":        {[]flow.GivesUp{in(time.Minute), in(2 * time.Minute)}, time.Minute},
+		"the last of two":         {[]flow.GivesUp{in(2 * time.Minute), in(time.Minute)}, time.Minute},
+		"the one that is known":   {[]flow.GivesUp{{}, in(time.Minute), {Never: true}}, time.Minute},
+		"never, and not known":    {[]flow.GivesUp{{Never: true}, {}}, 0},
+		"an instant that is over": {[]flow.GivesUp{in(-time.Second)}, -time.Second},
+	} {
+		t.Run(what, func(t *testing.T) {
+			fs := shop("a", len(c.ends))
+			for i := range fs {
+				fs[i].GivesUp = c.ends[i]
+			}
+			got := regexp.MustCompile(name + `\{.*\} (\S+)`).FindStringSubmatch(scrape(t, exporter.New(options(&flowtest.Reader{Live: fs}, kernel{}))))
+			if c.want == 0 {
+				if got != nil {
+					t.Errorf("%s", got[0])
+				}
+				return
+			}
+			want := strconv.FormatFloat(float64(flowtest.Now().Add(c.want).UnixMilli())/1000, 'g', -1, 64)
+			if got == nil || got[1] != want {
+				t.Errorf("%v, want %s", got, want)
+			}
+		})
 	}
 }
 

@@ -16,7 +16,7 @@ type edgeCollector struct {
 	now       func() time.Time
 	maxSeries int
 
-	flows, oldest, unacked, overflowed *prometheus.Desc
+	flows, oldest, unacked, giveUp, overflowed *prometheus.Desc
 
 	mu     sync.Mutex
 	folded map[edge]bool // the edges that were under overflow at the last scrape
@@ -33,6 +33,8 @@ func newEdgeCollector(opts Options) *edgeCollector {
 			"How long the oldest of the edge's stuck flows has made no progress.", labels, nil),
 		unacked: prometheus.NewDesc("tcpstuck_unacked_bytes",
 			"Bytes that the edge's stuck flows have sent without an acknowledgement.", labels, nil),
+		giveUp: prometheus.NewDesc("tcpstuck_flows_soonest_give_up_timestamp_seconds",
+			"When the kernel will give up the first of the edge's stuck flows. Absent where it never will, or where it is not known.", labels, nil),
 		overflowed: prometheus.NewDesc("tcpstuck_series_overflowed_total",
 			"Times that an edge lost its name to the limit on series and fell under peer_service=\"_overflow\".", nil, nil),
 	}
@@ -40,7 +42,7 @@ func newEdgeCollector(opts Options) *edgeCollector {
 
 // Describe implements prometheus.Collector.
 func (c *edgeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.flows, c.oldest, c.unacked, c.overflowed} {
+	for _, d := range []*prometheus.Desc{c.flows, c.oldest, c.unacked, c.giveUp, c.overflowed} {
 		ch <- d
 	}
 }
@@ -53,6 +55,9 @@ func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.flows, prometheus.GaugeValue, float64(t.flows), values...)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, t.oldest.Seconds(), values...)
 		ch <- prometheus.MustNewConstMetric(c.unacked, prometheus.GaugeValue, float64(t.unacked), values...)
+		if !t.giveUp.IsZero() {
+			ch <- prometheus.MustNewConstMetric(c.giveUp, prometheus.GaugeValue, float64(t.giveUp.UnixMilli())/1000, values...)
+		}
 	}
 	ch <- prometheus.MustNewConstMetric(c.overflowed, prometheus.CounterValue, float64(c.overflow(folded)))
 }
