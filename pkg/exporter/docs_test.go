@@ -15,11 +15,14 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // TestMetricsReference writes docs/metrics.md from what a scrape answers.
 func TestMetricsReference(t *testing.T) {
 	e := exporter.New(options(flowtest.NewReader(), busyKernel()))
+	ended := flowtest.Ended()
+	e.Publish(flow.Event{Type: flow.EventEnded, Flow: &ended}) // some series begin with it
 	w := httptest.NewRecorder()
 	e.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -62,9 +65,10 @@ and ` + "`tcpstuck_unacked_bytes`" + `. ` + "`port`" + ` is the service's side: 
 port of a client, the local port of a server, empty while the role is not known. ` + "`peer_service`" + ` is a Service, a ` + "`--name`" + ` label, or empty. No label
 holds an address, an ephemeral port, a PID or an id. The edges with the most
 flows keep their names; beyond ` + "`--max-series`" + ` the others are summed up in one
-edge with ` + "`peer_service=\"_overflow\"`" + ` and nothing else.
+edge with ` + "`peer_service=\"_overflow\"`" + ` and nothing else. One counter knows
+owners, ` + "`tcpstuck_flows_lost_bytes_total`" + `; the same limit holds for them.
 
-A counter that is measured is present from the start, with 0, for every value
+Any other counter that is measured is present from the start, with 0, for every value
 of its labels. The Go runtime and process metrics (` + "`go_*`, `process_*`" + `) are the usual ones.
 `
 

@@ -26,7 +26,7 @@ type Options struct {
 	Reader    flow.Reader
 	Kernel    Kernel
 	Dropped   func() map[string]uint64 // events that were dropped, by sink
-	MaxSeries int                      // edges that keep their name; 0: no limit
+	MaxSeries int                      // edges, and owners of lost bytes, that keep their name; 0: no limit
 	Features  map[string]bool          // what this kernel and this agent can do
 	Version   string
 	Now       func() time.Time // nil: time.Now
@@ -39,8 +39,9 @@ type Exporter struct {
 	registry *prometheus.Registry
 	log      *slog.Logger
 
-	flows flowMetrics
-	agent agentMetrics
+	flows  flowMetrics
+	losses *ownerLosses
+	agent  agentMetrics
 }
 
 // New returns an Exporter in which every known label value is present.
@@ -52,11 +53,13 @@ func New(opts Options) *Exporter {
 		registry: prometheus.NewRegistry(),
 		log:      opts.Log,
 		flows:    newFlowMetrics(),
+		losses:   newOwnerLosses(opts.MaxSeries),
 		agent:    newAgentMetrics(),
 	}
 	e.registry.MustRegister(e.flows.collectors()...)
 	e.registry.MustRegister(e.agent.collectors()...)
 	e.registry.MustRegister(
+		e.losses.bytes,
 		newEdgeCollector(opts),
 		newStateCollector(opts),
 		newKernelCollector(opts),

@@ -64,9 +64,11 @@ func (e *Exporter) Publish(ev flow.Event) {
 		e.flows.found.WithLabelValues(string(ev.Flow.Symptom), string(ev.Flow.Cause)).Inc()
 	case flow.EventRecovered, flow.EventEnded:
 		e.flows.end(*ev.Flow)
+		e.losses.add(*ev.Flow)
 	case flow.EventDataLost: // found at its end; it was never stuck
 		e.flows.found.WithLabelValues(string(ev.Flow.Symptom), string(ev.Flow.Cause)).Inc()
 		e.flows.ended.WithLabelValues(string(ev.Flow.Outcome)).Inc()
+		e.losses.add(*ev.Flow)
 	}
 }
 

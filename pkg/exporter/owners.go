@@ -1,0 +1,56 @@
+package exporter
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// ownerLosses counts the bytes that findings lost, by the workload that owned
+// the socket, so that its team can be told. The series of a workload stay
+// until the agent ends; beyond the limit losses fall under one of overflow.
+type ownerLosses struct {
+	bytes *prometheus.CounterVec
+	most  int // workloads that keep their name; 0: no limit
+
+	mu    sync.Mutex
+	named map[workload]bool
+}
+
+type workload struct{ namespace, name, kind string }
+
+func newOwnerLosses(most int) *ownerLosses {
+	return &ownerLosses{
+		most: most, named: make(map[workload]bool),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tcpstuck_flows_lost_bytes_total",
+			Help: "Bytes that died with flows that were found, by the owner. A series begins with its first loss. Unsent ones are certainly lost, unacknowledged ones were sent and perhaps delivered.",
+		}, []string{"local_namespace", "local_workload", "local_workload_kind", "certainty"}),
+	}
+}
+
+// add counts what a flow lost that is over. What its owner closed while it
+// was stuck is no loss: that was asked for.
+func (o *ownerLosses) add(f flow.Finding) {
+	if f.Outcome != flow.TimedOut && f.Outcome != flow.Reset && f.Symptom != flow.Truncated {
+		return
+	}
+	w := o.name(workload{f.Local.Namespace, f.Local.Workload, f.Local.WorkloadKind})
+	for certainty, n := range map[string]uint32{certaintyUnsent: f.Unsent, certaintyUnacknowledged: f.Unacknowledged} {
+		if n > 0 {
+			o.bytes.WithLabelValues(w.namespace, w.name, w.kind, certainty).Add(float64(n))
+		}
+	}
+}
+
+func (o *ownerLosses) name(w workload) workload {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.named[w] && o.most > 0 && len(o.named) >= o.most {
+		return workload{name: overflow}
+	}
+	o.named[w] = true
+	return w
+}
