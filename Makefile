@@ -96,6 +96,11 @@ test-image: image ## the agent from its image under a container runtime, as the 
 	tools/install-packages.sh runc=runc
 	$(GO) -C test/deploy test -buildvcs=false -count=1 ./image
 
+.PHONY: test-monitoring
+test-monitoring: build ## the alert rules and the dashboard, with a real Prometheus that scrapes an agent in the Calico hang (root)
+	tools/install-packages.sh prometheus=prometheus conntrack=conntrack
+	$(GO) -C test/deploy test -buildvcs=false -count=1 ./monitoring
+
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
 	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt

@@ -13,7 +13,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 	echo "missing:$missing (install them, or run this as root on Debian or Ubuntu)" >&2
 	exit 1
 fi
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # and start no service
 apt-get -qq update
 # shellcheck disable=SC2086 # a list of packages
 apt-get -qq install -y --no-install-recommends $missing
