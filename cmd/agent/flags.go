@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/sys/unix"
@@ -124,6 +125,9 @@ func parseNames(args []string) ([]cluster.Name, error) {
 				return nil, fmt.Errorf("--name=%s: %q is neither an address nor a prefix", arg, cidr)
 			}
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if strings.ContainsFunc(label, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return nil, fmt.Errorf("--name=%q: a label is printable text", arg)
 		}
 		names = append(names, cluster.Name{Prefix: prefix.Masked(), Label: label})
 	}

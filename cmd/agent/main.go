@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/tcpstuck/tcpstuck/internal/cli"
 	"github.com/tcpstuck/tcpstuck/pkg/privilege"
 )
 
@@ -36,7 +37,7 @@ func main() {
 		err = run(ctx, c)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "tcpstuck-agent: %v\n", err)
+		fmt.Fprintln(os.Stderr, "tcpstuck-agent:", cli.Line(err))
 		os.Exit(exitError)
 	}
 }

@@ -32,6 +32,9 @@ const (
 
 // run wires the agent and works until the context ends.
 func run(ctx context.Context, c config) error {
+	if err := exporter.CheckFlags(c.web); err != nil {
+		return err
+	}
 	kernel, err := tracer.Open(tracer.Options{Scope: c.scope, Log: c.log})
 	if err != nil {
 		return err

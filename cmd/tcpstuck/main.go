@@ -26,7 +26,7 @@ const (
 	exitError = 2 // of any kind: a wrong command line, a node that did not answer
 )
 
-// patience is how long the agent may take to answer.
+// patience is how long an agent may take to answer by default.
 const patience = 30 * time.Second
 
 func main() {
@@ -51,6 +51,7 @@ func (p *program) run(args []string) (code int) {
 	defer leave(&code)
 	app := p.newApp("tcpstuck", "Which TCP connections of this node are stuck, why, and what to do.")
 	socket := app.Flag("socket", "Unix socket of the agent.").Default("/run/tcpstuck/agent.sock").String()
+	timeout := app.Flag("timeout", "How long the agent may take to answer.").Default(patience.String()).Duration()
 	c := addCommands(app, "this node")
 	cli.Environment(app)
 	command, err := c.parse(app, args)
@@ -59,7 +60,7 @@ func (p *program) run(args []string) (code int) {
 	}
 	p.client = api.NewClient(*socket)
 	defer p.client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
 	switch command {
 	case c.explain:
@@ -140,6 +141,6 @@ func commandIsGiven(app *kingpin.Application) kingpin.Action {
 }
 
 func (p *program) fail(err error) int {
-	_, _ = fmt.Fprintln(p.stderr, "tcpstuck:", err)
+	_, _ = fmt.Fprintln(p.stderr, "tcpstuck:", cli.Line(err))
 	return exitError
 }

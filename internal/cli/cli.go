@@ -16,13 +16,16 @@ func New(name, version, help string) *kingpin.Application {
 }
 
 // Environment lets every flag of the program and of its commands be given in
-// the environment as well, under the name that Envar says. It is called once,
+// the environment as well, under the name that Envar says, and names it in what
+// is said of a value that it does not take. It is called once,
 // after the last flag was added.
 func Environment(app *kingpin.Application) {
 	bind := func(flags []*kingpin.FlagModel, get func(string) *kingpin.FlagClause) {
 		for _, f := range flags {
 			if !informs(f.Name) {
-				get(f.Name).Envar(Envar(f.Name))
+				flag := get(f.Name)
+				flag.Envar(Envar(f.Name))
+				flag.SetValue(name(f.Value, f.Name))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,5 +45,55 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWrongValuesNameTheirFlag(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		env  map[string]string
+		want string
+	}{
+		"duration":       {[]string{"--after=soon"}, nil, `--after=soon: time: invalid duration "soon"`},
+		"number":         {[]string{"--share", "much"}, nil, `--share=much: invalid syntax`},
+		"word":           {[]string{"--level=loud"}, nil, `--level=loud: enum value must be one of info,warn, got 'loud'`},
+		"by environment": {nil, map[string]string{"TCPSTUCK_AFTER": "1"}, `--after=1 (TCPSTUCK_AFTER): time: missing unit in duration "1"`},
+		"a switch":       {nil, map[string]string{"TCPSTUCK_ALL": "maybe"}, `--all=maybe (TCPSTUCK_ALL): invalid syntax`},
+		"none":           {[]string{"--after=1s", "--share=0.5", "--level=warn", "--all", "--list=a", "--list=b"}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for variable, value := range c.env {
+				t.Setenv(variable, value)
+			}
+			app := cli.New("tcpstuck-x", "v1", "help")
+			app.Flag("after", "").Default("2s").Duration()
+			app.Flag("share", "").Float64()
+			app.Flag("level", "").Default("info").Enum("info", "warn")
+			all := app.Flag("all", "").Bool()
+			list := app.Flag("list", "").Strings()
+			cli.Environment(app)
+			_, err := app.Parse(c.args)
+			if c.want == "" {
+				if err != nil || !*all || len(*list) != 2 {
+					t.Errorf("%v, all %t, list %v", err, *all, *list)
+				}
+				return
+			}
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestLine(t *testing.T) {
+	for err, want := range map[error]string{
+		errors.New("one"): "one",
+		errors.Join(errors.New("one"), errors.New("two")):             "one; two",
+		errors.New("yaml: unmarshal errors:\n  line 1: no\n  line 2"): "yaml: unmarshal errors: line 1: no; line 2",
+	} {
+		if got := cli.Line(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

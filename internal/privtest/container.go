@@ -22,6 +22,8 @@ type Container struct {
 	NoNewPrivs   bool
 	Writable     string // the one folder that can be written to
 	Unfiltered   bool   // allow every system call
+	NoNetfilter  bool   // as a kernel without nfnetlink, and so without conntrack
+	BTF          string // a file in place of what the kernel says of its types; "-": none
 	netNamespace int
 }
 
@@ -76,12 +78,27 @@ func (c Container) mount() error {
 	if err := unix.Mount(c.Writable, c.Writable, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
+	if err := c.types(); err != nil {
+		return err
+	}
 	readOnly := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 	if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, &readOnly); err != nil {
 		return err
 	}
 	writable := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC}
 	return unix.MountSetattr(unix.AT_FDCWD, c.Writable, 0, &writable)
+}
+
+// types replaces, or hides, the types of the kernel.
+func (c Container) types() error {
+	const dir = "/sys/kernel/btf"
+	switch c.BTF {
+	case "":
+		return nil
+	case "-":
+		return unix.Mount("none", dir, "tmpfs", 0, "")
+	}
+	return unix.Mount(c.BTF, dir+"/vmlinux", "", unix.MS_BIND, "")
 }
 
 func (c Container) bound() error {

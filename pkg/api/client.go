@@ -58,6 +58,9 @@ func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
 // Flow returns the flow with that id, or the only one whose id begins so.
 func (c *Client) Flow(ctx context.Context, id string) (flow.Finding, error) {
 	var f flow.Finding
+	if id == "" {
+		return f, errors.New("the id of the flow is empty")
+	}
 	err := c.get(ctx, "/v1/flows/"+url.PathEscape(id), &f)
 	return f, err
 }
@@ -70,6 +73,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
+	if err := checkSocketPath(c.socket); err != nil {
+		return fmt.Errorf("ask the agent: %w", err)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tcpstuck"+path, nil)
 	if err != nil {
 		return fmt.Errorf("ask the agent: %w", err)
@@ -87,6 +93,9 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 		return fmt.Errorf("the agent on %s answers %s", c.socket, resp.Status)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return c.explain(err)
+		}
 		return fmt.Errorf("read the agent's answer: %w", err)
 	}
 	return nil
@@ -95,8 +104,10 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 // explain says which of the usual reasons an answer is missing for.
 func (c *Client) explain(err error) error {
 	switch {
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w on %s: is tcpstuck-agent running?", ErrNoAgent, c.socket)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w on %s in time: tcpstuck-agent is there, and busy or stopped", ErrNoAgent, c.socket)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("%w on %s: its socket is for root", ErrPermission, c.socket)
 	}

@@ -24,6 +24,9 @@ const (
 // anything else at the path is left alone. The socket file goes when the
 // listener is closed.
 func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if err := checkSocketPath(path); err != nil {
+		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), socketDirMode); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
@@ -35,6 +38,21 @@ func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, err
 	}
 	return listenPrivate(ctx, path)
+}
+
+// checkSocketPath refuses what is no path: without one, and after an @, the
+// kernel makes an abstract socket, to which everybody may connect.
+func checkSocketPath(path string) error {
+	var longest [len(syscall.RawSockaddrUnix{}.Path) - 1]byte
+	switch {
+	case path == "":
+		return errors.New("the path is empty")
+	case path[0] == '@':
+		return fmt.Errorf("%s is no path: it would be a socket for everybody", path)
+	case len(path) > len(longest):
+		return fmt.Errorf("%s is longer than the %d bytes that a socket's path may have", path, len(longest))
+	}
+	return nil
 }
 
 // listenPrivate gives the socket its mode before it has a name, so that

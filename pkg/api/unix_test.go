@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -137,5 +138,42 @@ func TestListenPage(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	if _, err := api.ListenPage(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("a busy port: %v", err)
+	}
+}
+
+func TestSocketPath(t *testing.T) {
+	for path, says := range map[string]string{
+		"":                             "empty",
+		"@tcpstuck-test":               "for everybody",
+		"/" + strings.Repeat("x", 107): "longer than the 107 bytes",
+	} {
+		l, err := api.ListenUnix(t.Context(), path)
+		if err == nil {
+			_ = l.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", path, err, says)
+		}
+		client := api.NewClient(path)
+		if _, err := client.Status(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("ask %q: %v, want %q", path, err, says)
+		}
+		client.Close()
+	}
+}
+
+func TestAnAgentThatHangs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.sock")
+	l, err := net.Listen("unix", path) // and never accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	client := api.NewClient(path)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := client.Status(ctx); !errors.Is(err, api.ErrNoAgent) || !strings.Contains(err.Error(), "in time") {
+		t.Errorf("got %v", err)
 	}
 }

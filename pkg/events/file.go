@@ -2,8 +2,10 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -79,7 +81,11 @@ func (f *File) reopen() error {
 }
 
 func (f *File) open() error {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, fileMode)
+	// Not blocking: to open a pipe that nobody reads would take for ever.
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, fileMode)
+	if errors.Is(err, syscall.ENXIO) {
+		return fmt.Errorf("open events file: %s is a pipe that nobody reads", f.path)
+	}
 	if err != nil {
 		return fmt.Errorf("open events file: %w", err)
 	}

@@ -1,12 +1,15 @@
 package events_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,5 +162,44 @@ func TestFileHealsAfterItsFolderIsBack(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"2"}, sources(t, path)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestPipeThatNobodyReads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		_, err := events.NewFile(path)
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if err == nil || !strings.Contains(err.Error(), "nobody reads") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it waits for a reader")
+	}
+	reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	file, err := events.NewFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Write(degraded("1")); err != nil {
+		t.Error(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	line, err := bufio.NewReader(reader).ReadString('\n')
+	if err != nil || !strings.Contains(line, `"1"`) {
+		t.Errorf("the reader has %q, %v", line, err)
 	}
 }

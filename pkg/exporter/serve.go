@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -31,6 +32,26 @@ type ServeOptions struct {
 	Log     *slog.Logger
 }
 
+// CheckFlags says what is wrong with the flags before anything is served: the
+// error names the flag.
+func CheckFlags(c *web.FlagConfig) error {
+	path := *c.WebConfigFile
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err == nil {
+		err = web.Validate(path)
+	}
+	if err != nil {
+		return fmt.Errorf("--web.config.file: %w", err)
+	}
+	return nil
+}
+
 // Serve serves /metrics, /healthz and /readyz until the context ends, which
 // is not an error. Nothing on this port tells about a single flow.
 func Serve(ctx context.Context, opts ServeOptions) error {
@@ -47,7 +68,7 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve metrics: %w", err)
+		return fmt.Errorf("--web.listen-address: serve metrics: %w", err)
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)

@@ -128,6 +128,9 @@ func (f *File) read() error {
 	if err != nil {
 		return fmt.Errorf("read cluster state: %w", err)
 	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("read cluster state: %s is not a regular file", f.path) // a pipe would block, a device might never end
+	}
 	data, err := os.ReadFile(f.path)
 	if err != nil {
 		return fmt.Errorf("read cluster state: %w", err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -285,5 +286,27 @@ func TestOpenFileRefuses(t *testing.T) {
 		if f, err := kube.OpenFile(path, s, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v, %v", path, f, err)
 		}
+	}
+}
+
+// A pipe, or a device, could keep the agent reading for ever: at the start and
+// later.
+func TestWhatIsNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.yaml")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan error, 1)
+	go func() {
+		_, err := kube.OpenFile(path, cluster.New(cluster.Options{}), slog.New(slog.DiscardHandler))
+		refused <- err
+	}()
+	select {
+	case err := <-refused:
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it waits for a writer")
 	}
 }

@@ -19,29 +19,42 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/tcpstuck/tcpstuck/internal/nettest"
+	"github.com/tcpstuck/tcpstuck/internal/privileges"
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
 )
 
 const nobody = 65534
 
-func three() []cap.Value { return []cap.Value{cap.BPF, cap.PERFMON, cap.NET_ADMIN} }
-
-func but(v cap.Value) []cap.Value {
-	return slices.DeleteFunc(three(), func(w cap.Value) bool { return v == w })
+// granted are the capabilities of the list that the manifests are held to.
+func granted(t *testing.T) (all []cap.Value) {
+	t.Helper()
+	list, err := privileges.Read("../../deploy/privileges.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range list.Capabilities {
+		v, err := cap.FromName("cap_" + strings.ToLower(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	return all
 }
 
 // containers in which the agent works: the rows of docs/privileges.md.
 func TestContainerFindsAStuckFlow(t *testing.T) {
 	privtest.Require(t)
+	three := granted(t)
 	for name, c := range map[string]struct {
 		file      string // capabilities of the program's file
 		container privtest.Container
 	}{
-		"a pod of a user":                {"=p", privtest.Container{UID: nobody, Bounding: three(), Permitted: three(), NoNewPrivs: true}},
-		"raised by the file":             {"=ep", privtest.Container{UID: nobody, Bounding: three(), Permitted: three(), NoNewPrivs: true}},
-		"permitted emptied before":       {"=p", privtest.Container{UID: nobody, Bounding: three()}},
-		"a pod of root":                  {"", privtest.Container{Bounding: three(), Permitted: three(), NoNewPrivs: true}},
-		"a unit of systemd":              {"", privtest.Container{UID: nobody, Bounding: three(), Ambient: three(), NoNewPrivs: true}},
+		"a pod of a user":                {"=p", privtest.Container{UID: nobody, Bounding: three, Permitted: three, NoNewPrivs: true}},
+		"raised by the file":             {"=ep", privtest.Container{UID: nobody, Bounding: three, Permitted: three, NoNewPrivs: true}},
+		"permitted emptied before":       {"=p", privtest.Container{UID: nobody, Bounding: three}},
+		"a pod of root":                  {"", privtest.Container{Bounding: three, Permitted: three, NoNewPrivs: true}},
+		"a unit of systemd":              {"", privtest.Container{UID: nobody, Bounding: three, Ambient: three, NoNewPrivs: true}},
 		"root with all its capabilities": {"", privtest.Container{Bounding: every(), Permitted: every(), Unfiltered: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +164,10 @@ func (a *contained) isConfined(t *testing.T, c privtest.Container) {
 func TestContainerLacksACapability(t *testing.T) {
 	privtest.Require(t)
 	const most = "tcpstuck-agent: missing %s: the agent needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, as root or as capabilities of its file; it runs as uid %d with no_new_privs (docs/privileges.md)\n"
+	three := granted(t)
+	but := func(v cap.Value) []cap.Value {
+		return slices.DeleteFunc(slices.Clone(three), func(w cap.Value) bool { return v == w })
+	}
 	user := func(v cap.Value) privtest.Container {
 		return privtest.Container{UID: nobody, Bounding: but(v), Permitted: but(v), NoNewPrivs: true}
 	}
@@ -169,11 +186,11 @@ func TestContainerLacksACapability(t *testing.T) {
 		"root without CAP_PERFMON":   {"", root(cap.PERFMON), fmt.Sprintf(most, "CAP_PERFMON", 0)},
 		"root without CAP_NET_ADMIN": {"", root(cap.NET_ADMIN), fmt.Sprintf(most, "CAP_NET_ADMIN", 0)},
 		"a file without": {
-			"", privtest.Container{UID: nobody, Bounding: three(), Permitted: three(), NoNewPrivs: true},
+			"", privtest.Container{UID: nobody, Bounding: three, Permitted: three, NoNewPrivs: true},
 			fmt.Sprintf(most, "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN", nobody),
 		},
 		"a runtime that empties permitted": {
-			"=p", privtest.Container{UID: nobody, Bounding: three(), NoNewPrivs: true},
+			"=p", privtest.Container{UID: nobody, Bounding: three, NoNewPrivs: true},
 			fmt.Sprintf(most, "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN", nobody),
 		},
 	} {
@@ -195,7 +212,8 @@ func TestContainerLacksACapability(t *testing.T) {
 func TestContainerRefusesAFileThatInsists(t *testing.T) {
 	privtest.Require(t)
 	nettest.Loopback(t)
-	c := privtest.Container{UID: nobody, Bounding: but(cap.BPF), Permitted: but(cap.BPF), NoNewPrivs: true}
+	c := pod(t)
+	c.Bounding, c.Permitted = c.Bounding[1:], c.Permitted[1:]
 	cmd, _ := contain(t, &c, "=ep")
 	if err := c.Start(cmd); err == nil || !strings.Contains(err.Error(), "operation not permitted") {
 		t.Errorf("got %v", err)
@@ -236,15 +254,20 @@ func contain(t *testing.T, c *privtest.Container, file string, args ...string) (
 	c.Writable = dir
 	cmd := exec.Command(agent, append([]string{
 		"--socket=" + filepath.Join(dir, "agent.sock"), "--events-file=" + filepath.Join(dir, "events.jsonl"),
-		"--cluster=none", "--web.listen-address=127.0.0.1:0", "--page-address=127.0.0.1:0", "--log-level=error",
+		"--web.listen-address=127.0.0.1:0", "--page-address=127.0.0.1:0",
 	}, args...)...)
-	cmd.Env = []string{} // no KUBECONFIG, no TCPSTUCK_
+	cmd.Env = []string{"TCPSTUCK_CLUSTER=none", "TCPSTUCK_LOG_LEVEL=error"} // of which a flag may be another; no KUBECONFIG
 	return cmd, dir
 }
 
 func startContained(t *testing.T, c privtest.Container, file string, args ...string) *contained {
 	t.Helper()
 	cmd, dir := contain(t, &c, file, args...)
+	return start(t, c, cmd, dir)
+}
+
+func start(t *testing.T, c privtest.Container, cmd *exec.Cmd, dir string) *contained {
+	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -271,24 +294,29 @@ func (a *contained) log(t *testing.T) string {
 
 // ask runs the command; exit code 1 says that something is stuck.
 func (a *contained) ask(into any, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	out, err := a.run(args...)
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal([]byte(out), into)
+}
+
+func (a *contained) run(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, a.cli, append(args, "--socket", filepath.Join(a.dir, "agent.sock"))...)
 	cmd.Env = []string{}
 	out, err := cmd.Output()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() > 1 || cmd.ProcessState.ExitCode() < 0 {
-		return fmt.Errorf("tcpstuck %v: %w: %s", args, err, out)
+		return "", fmt.Errorf("tcpstuck %v: %w: %s", args, err, out)
 	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(out, into)
+	return string(out), nil
 }
 
 func (a *contained) await(t *testing.T, what string, done func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-a.done:
 			t.Fatalf("the agent ended: %s", a.log(t))
@@ -305,7 +333,7 @@ func (a *contained) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-a.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the agent does not end: %s", a.log(t))
 	}
 	return a.cmd.ProcessState.ExitCode()

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+)
+
+// named is a flag's value whose errors tell which flag it is: those of kingpin
+// and of the standard library do not.
+type named struct {
+	kingpin.Value
+	flag string
+}
+
+func (v named) Set(s string) error {
+	err := v.Value.Set(s)
+	if err == nil {
+		return nil
+	}
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		err = number.Err // without the name of a Go function
+	}
+	source := ""
+	if os.Getenv(Envar(v.flag)) == s && s != "" {
+		source = fmt.Sprintf(" (%s)", Envar(v.flag))
+	}
+	return fmt.Errorf("--%s=%s%s: %w", v.flag, s, source, err)
+}
+
+// namedSwitch is a named value that kingpin knows for a switch.
+type namedSwitch struct{ named }
+
+func (namedSwitch) IsBoolFlag() bool { return true }
+
+// name gives a flag's value its name. Values that are gathered take any text.
+func name(value kingpin.Value, flag string) kingpin.Value {
+	if gathered, ok := value.(interface{ IsCumulative() bool }); ok && gathered.IsCumulative() {
+		return value
+	}
+	v := named{value, flag}
+	if s, ok := value.(interface{ IsBoolFlag() bool }); ok && s.IsBoolFlag() {
+		return namedSwitch{v}
+	}
+	return v
+}
+
+// Line returns the text of an error on one line: those of several errors, and
+// of some libraries, have more.
+func Line(err error) string {
+	text := strings.ReplaceAll(err.Error(), ":\n", ": ")
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(strings.Fields(strings.Join(lines, "; ")), " ")
+}
