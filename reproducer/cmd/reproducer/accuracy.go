@@ -1,40 +1,50 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/accuracy"
 )
 
-// measure runs the labelled mix and reports how often the agent was right.
+// measure runs the labelled mix, once for each seed, and reports how often the
+// agent was right.
 func measure(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("reproducer accuracy", flag.ContinueOnError)
-	seed := flags.Uint64("seed", 0, "what decides everything; 0: draw one")
-	flows := flags.Int("flows", 2000, "at least so many connections")
+	seed := flags.String("seed", "0", "what decides everything, or several of them; 0: draw one")
+	flows := flags.Int("flows", 2000, "at least so many connections with each seed")
 	only := flags.String("only", "", "play the round of this flow alone, and tell its story")
 	parallel := flags.Int("parallel", 3, "rounds at once")
-	report := flags.String("report", "", "write the report to this `file`, too")
+	report := flags.String("report", "", "replace what this `file` has below its mark by the report")
 	bin := flags.String("bin", "", "directory of the programs (default: where this one is)")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	seeds, err := parseSeeds(*seed)
+	if err != nil {
 		return err
 	}
 	opts, err := options(*bin, "4", out)
 	if err != nil {
 		return err
 	}
-	if *seed == 0 {
-		*seed = uint64(rand.Uint32())
-	}
-	plan := accuracy.NewPlan(*seed, *flows, accuracy.Kinds())
-	fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", *seed, plan.Flows(), len(plan.Rounds))
-	result, err := accuracy.Run(ctx, accuracy.Options{Bin: opts.Bin, Base: opts.Base, Parallel: *parallel, Out: out, Only: *only}, plan)
-	if err != nil {
-		return err
+	var result accuracy.Result
+	for _, s := range seeds {
+		plan := accuracy.NewPlan(s, *flows, accuracy.Kinds())
+		fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", s, plan.Flows(), len(plan.Rounds))
+		one, err := accuracy.Run(ctx, accuracy.Options{Bin: opts.Bin, Base: opts.Base, Parallel: *parallel, Out: out, Only: *only}, plan)
+		if err != nil {
+			return fmt.Errorf("seed %d: %w", s, err)
+		}
+		result.Add(one)
 	}
 	fmt.Fprintln(out)
 	if err := result.Write(out); err != nil {
@@ -51,11 +61,41 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
+// parseSeeds reads seeds that blanks part; 0 stands for one that is drawn.
+func parseSeeds(list string) ([]uint64, error) {
+	var seeds []uint64
+	for _, word := range strings.Fields(list) {
+		s, err := strconv.ParseUint(word, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("seed %q is no number", word)
+		}
+		if s == 0 {
+			s = uint64(rand.Uint32())
+		}
+		seeds = append(seeds, s)
+	}
+	if len(seeds) == 0 {
+		return nil, errors.New("no seed")
+	}
+	return seeds, nil
+}
+
+// reportMark ends what people wrote in a report's file.
+const reportMark = "<!-- what follows is written by `make accuracy REPORT=` -->\n"
+
+// writeReport replaces what a file has below its mark; a file without one has
+// the report alone.
 func writeReport(path string, result accuracy.Result) error {
-	file, err := os.Create(path)
-	if err != nil {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("write report: %w", err)
 	}
-	defer file.Close()
-	return result.Write(file)
+	var b bytes.Buffer
+	if written, _, found := strings.Cut(string(old), reportMark); found {
+		b.WriteString(written + reportMark + "\n")
+	}
+	if err := result.Write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }

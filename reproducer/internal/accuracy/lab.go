@@ -24,10 +24,6 @@ const (
 	maxStaleness = 4 * time.Second
 )
 
-// afterglow is how long the last fault is watched: a pass over all sockets,
-// --stuck-after, the kernel's hastened end, and a busy machine.
-const afterglow = 24 * time.Second
-
 // lab is a round's place: a cluster, its scenes, the agent on the first node.
 type lab struct {
 	opts   Options
@@ -110,7 +106,7 @@ func (l *lab) play(ctx context.Context) error {
 		}
 		l.told("%5.1f s  %s", time.Since(began).Seconds(), st.what)
 	}
-	if !pause(ctx, afterglow) {
+	if !pause(ctx, l.round.Watch) {
 		return ctx.Err()
 	}
 	return nil
@@ -153,44 +149,41 @@ func (l *lab) turn(ctx context.Context) []step {
 }
 
 // forgotten withholds, from an agent that has just been started, what happened
-// to pods before.
+// to pods while there was another one, or none.
 func (l *lab) forgotten() error {
-	w := Window{From: l.up[len(l.up)-1].From.Add(-time.Minute), Why: "the pod was deleted before this agent was started"}
-	w.From = l.up[len(l.up)-2].To
-	for _, s := range l.scenes {
-		for _, p := range s.took {
-			for _, label := range append([]*Label{&p.now}, values(p.labels)...) {
-				if len(label.Verdicts) > 0 && gone(label.Final().Cause) {
-					label.Withheld = append(slices.Clone(label.Withheld), w)
-				}
-			}
+	w := Window{From: l.up[len(l.up)-2].To, Why: "the pod was deleted before this agent was started"}
+	l.each(func(label *Label) {
+		if !label.Control() && gone(label.Final().Cause) {
+			label.Withheld = append(slices.Clone(label.Withheld), w)
 		}
-	}
+	})
 	return l.writeAll()
 }
 
-// withhold opens a window on every label that is judged by the cluster's
-// records.
+// withhold opens a window on every label.
 func (l *lab) withhold(w Window) {
-	for _, s := range l.scenes {
-		for _, p := range s.took {
-			for _, label := range append([]*Label{&p.now}, values(p.labels)...) {
-				label.Withheld = append(slices.Clone(label.Withheld), w)
-			}
-		}
-	}
+	l.each(func(label *Label) { label.Withheld = append(slices.Clone(label.Withheld), w) })
 }
 
+// closeWindows ends what withhold began.
 func (l *lab) closeWindows(at time.Time) {
+	l.each(func(label *Label) {
+		label.Withheld = slices.Clone(label.Withheld)
+		for i := range label.Withheld {
+			if label.Withheld[i].To.IsZero() {
+				label.Withheld[i].To = at
+			}
+		}
+	})
+}
+
+// each changes every label, and those of connections still to come.
+func (l *lab) each(change func(*Label)) {
 	for _, s := range l.scenes {
 		for _, p := range s.took {
-			for _, label := range append([]*Label{&p.now}, values(p.labels)...) {
-				label.Withheld = slices.Clone(label.Withheld)
-				for i := range label.Withheld {
-					if label.Withheld[i].To.IsZero() {
-						label.Withheld[i].To = at
-					}
-				}
+			change(&p.now)
+			for _, label := range p.labels {
+				change(label)
 			}
 		}
 	}
@@ -305,14 +298,6 @@ func (l *lab) Close() (err error) {
 		err = errors.Join(err, l.dir.Remove())
 	}
 	return err
-}
-
-func values[K comparable, V any](m map[K]V) []V {
-	var all []V
-	for _, v := range m {
-		all = append(all, v)
-	}
-	return all
 }
 
 // pause waits; it returns false when ctx ends first.

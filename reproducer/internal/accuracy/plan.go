@@ -26,6 +26,7 @@ type Round struct {
 	Family cluster.Family // of the packets
 	Turn   Turn
 	Acts   []Act
+	Watch  time.Duration // how long the last fault is watched
 }
 
 // Act is one thing that happens to a group of connections.
@@ -58,6 +59,10 @@ const (
 	unmute  = 24 * time.Second // it ends
 )
 
+// afterglow is how long the last fault is watched: a pass over all sockets,
+// --stuck-after, the kernel's hastened end, and a busy machine.
+const afterglow = 24 * time.Second
+
 // The size of things.
 const (
 	actsPerRound = 11
@@ -79,7 +84,7 @@ func NewPlan(seed uint64, flows int, kinds []Kind) Plan {
 // newRound draws the round with a number, which counts from 1.
 func newRound(seed uint64, number int, kinds []Kind) Round {
 	rng := rand.New(rand.NewPCG(seed, uint64(number)))
-	r := Round{Number: number, Family: []cluster.Family{cluster.IPv4, cluster.IPv6}[number%2]}
+	r := Round{Number: number, Family: []cluster.Family{cluster.IPv4, cluster.IPv6}[number%2], Watch: afterglow}
 	if rng.IntN(2) == 0 {
 		r.Turn = []Turn{Restart, Kill, Outage, Outage}[rng.IntN(4)]
 	}

@@ -3,11 +3,10 @@ package accuracy
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"maps"
 )
 
 // Write writes the report as Markdown that reads as well as text.
@@ -26,7 +25,7 @@ func (r Result) Write(w io.Writer) error {
 func (r Result) summary(b *strings.Builder) {
 	roles, families := r.roles()
 	var seeds []string
-	for _, s := range r.Seeds {
+	for _, s := range slices.Compact(slices.Clone(r.Seeds)) {
 		seeds = append(seeds, fmt.Sprint(s))
 	}
 	fmt.Fprintf(b, "Seeds: %s. %d flows: %d clients, %d servers; %d over IPv4, %d over IPv6, %d over IPv4-mapped sockets.\n",

@@ -59,6 +59,9 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 			for i := range one.Scores {
 				one.Scores[i].Seed = plan.Seed
 			}
+			for i, s := range one.Strangers {
+				one.Strangers[i] = fmt.Sprintf("round %d of seed %d: %s", r.Number, plan.Seed, s)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			result.Scores, result.Strangers = append(result.Scores, one.Scores...), append(result.Strangers, one.Strangers...)
