@@ -21,15 +21,38 @@ func (i *Inspector) deepen(ctx context.Context, e *diagnosis.Evidence) {
 	i.askUpstream(e)
 }
 
+// zonesOpen reports whether a flow has no entry in the default zone, and the
+// other zones were not asked yet.
+func (i *Inspector) zonesOpen(e diagnosis.Evidence) bool {
+	return i.o.Conntrack != nil && e.Conntrack.Missing && !e.Conntrack.Zones && e.Peer.Class == flow.PeerService
+}
+
+// askZones searches the whole table, within its budget: what could not be
+// asked is asked in a later round. Many flows to one Service lose their entries
+// at once; where the Service has none at all, one search answers for all.
 func (i *Inspector) askZones(ctx context.Context, e *diagnosis.Evidence) {
-	c := &e.Conntrack
-	if i.o.Conntrack == nil || !c.Missing || c.Zones || e.Peer.Class != flow.PeerService || !i.searches.allows(e.Now) {
+	if !i.zonesOpen(*e) {
+		return
+	}
+	c, service := &e.Conntrack, e.Socket.Remote.Addr()
+	if i.entryless[service] {
+		c.Zones = true
+		return
+	}
+	if !i.searches.allows(e.Now) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
 	defer cancel()
 	began := time.Now()
-	entries, err := i.o.Conntrack.Search(ctx, e.Socket.Tuple())
+	translates, err := i.o.Conntrack.Translates(ctx, service)
+	var entries []flow.Translation
+	switch {
+	case err == nil && translates:
+		entries, err = i.o.Conntrack.Search(ctx, e.Socket.Tuple())
+	case err == nil:
+		i.entryless[service], err = true, conntrack.ErrNotFound
+	}
 	took := time.Since(began)
 	i.searches.spend(took, time.Now())
 	i.o.Meter.Sweep("conntrack", took)

@@ -111,7 +111,8 @@ func (k *kernel) change(f func()) {
 }
 
 type table struct {
-	failures int // of searches, before they succeed
+	failures int           // of searches, before they succeed
+	slow     time.Duration // what a search of all zones takes
 	mu       sync.Mutex
 	entries  map[flow.Tuple]flow.Translation
 }
@@ -128,6 +129,7 @@ func (t *table) Lookup(_ context.Context, tuple flow.Tuple) (flow.Translation, e
 }
 
 func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error) {
+	time.Sleep(t.slow)
 	entry, err := t.Lookup(ctx, tuple)
 	return []flow.Translation{entry}, err
 }
@@ -150,6 +152,7 @@ func (t *table) ByReplySource(_ context.Context, addr netip.Addr, fn func(flow.T
 }
 
 func (t *table) Translates(_ context.Context, addr netip.Addr) (bool, error) {
+	time.Sleep(t.slow)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, entry := range t.entries {

@@ -72,6 +72,34 @@ func TestConntrackMissing(t *testing.T) {
 	}
 }
 
+// TestManyEntriesMissingAtOnce: a Service that lost all its entries costs a
+// search or two, not one for each of its flows.
+func TestManyEntriesMissingAtOnce(t *testing.T) {
+	const flows = 20
+	n := start(t, nil)
+	n.table.mu.Lock()
+	clear(n.table.entries)
+	n.table.slow = 200 * time.Millisecond // the budget has two or three of them
+	n.table.mu.Unlock()
+	for i := range flows {
+		s := hung()
+		s.ID += flow.ID(i)
+		s.Local = netip.AddrPortFrom(local.Addr(), local.Port()+uint16(i))
+		n.kernel.retransmits(s)
+	}
+	right := map[flow.ID]bool{}
+	for deadline := time.After(patience); len(right) < flows; {
+		select {
+		case e := <-n.events:
+			if verdict(e) == "Retransmitting · ConntrackMissing" {
+				right[e.Flow.ID] = true
+			}
+		case <-deadline:
+			t.Fatalf("%d of %d flows are judged right", len(right), flows)
+		}
+	}
+}
+
 func TestNoEntryWhereNothingIsTranslatedIsUnknown(t *testing.T) {
 	n := start(t, func(n *node) { clear(n.table.entries) })
 	n.kernel.retransmits(hung())

@@ -32,7 +32,8 @@ type Inspector struct {
 	routes    map[netip.Addr]routeAnswer
 
 	gone       gonePeers
-	translates bool // nf_conntrack was seen to translate a Service here
+	translates bool                // nf_conntrack was seen to translate a Service here
+	entryless  map[netip.Addr]bool // Services that had no conntrack entry in this round
 
 	sweeps, snapshots, searches *budget
 	sweptAt                     time.Time
@@ -55,7 +56,7 @@ func New(o Options) *Inspector {
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, now), snapshots: newBudget(snapshotShare, now),
 		searches: newBudget(searchShare, now), gone: gonePeers{peers: map[netip.Addr]gonePeer{}},
-		up: map[flow.Source]bool{},
+		up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}
 }
 
@@ -285,6 +286,7 @@ func (i *Inspector) sawKernel(err error) {
 // is under suspicion, the slow sweep, verdicts that time turns, and health.
 func (i *Inspector) tick(ctx context.Context) {
 	now := time.Now()
+	clear(i.entryless)
 	lost := i.lostRecords()
 	if lost {
 		i.o.Meter.Resync()

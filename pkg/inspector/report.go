@@ -80,6 +80,9 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 			left--
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
 			i.askZones(ctx, &f.evidence)
+		case f.stuck && i.zonesOpen(f.evidence):
+			f.evidence.Now = now
+			i.askZones(ctx, &f.evidence)
 		default:
 			f.evidence.Now = now
 		}

@@ -39,15 +39,17 @@ type Change struct {
 	At    time.Time
 }
 
-// absences is how many complete snapshots in a row must lack a flow before
-// that means anything: one can miss a living socket while others die.
-const absences = 2
+// absentFor is the time between two complete snapshots that lack a flow, and
+// with none between them that has it, before that means anything: one can miss
+// a living socket while others die, and the record of an end may still be on
+// its way to who reads it.
+const absentFor = 2 * time.Second
 
 type entry struct {
-	notBefore time.Time // of being due
-	socket    flow.Socket
-	stuck     bool
-	absent    int
+	notBefore   time.Time // of being due
+	socket      flow.Socket
+	stuck       bool
+	absentSince time.Time // the first snapshot that lacked it; zero: the last one had it
 }
 
 // Monitor holds every flow under suspicion and every stuck one.
@@ -71,7 +73,7 @@ func (m *Monitor) Observe(s flow.Socket) []Change {
 	if e == nil {
 		return m.suspect(s)
 	}
-	e.absent = 0
+	e.absentSince = time.Time{}
 	if s.At.Before(e.socket.At) {
 		return nil // a queued record that a snapshot has overtaken
 	}
@@ -103,7 +105,7 @@ func (m *Monitor) suspect(s flow.Socket) []Change {
 }
 
 // Snapshot takes a complete reading of all suspects, made at a time. Flows
-// that are absent from two in a row have vanished.
+// that are absent from two in a row, and for 2 s, have vanished.
 func (m *Monitor) Snapshot(sockets []flow.Socket, at time.Time) []Change {
 	var changes []Change
 	seen := make(map[flow.ID]struct{}, len(sockets))
@@ -115,8 +117,10 @@ func (m *Monitor) Snapshot(sockets []flow.Socket, at time.Time) []Change {
 		if _, ok := seen[id]; ok || e.socket.At.After(at) {
 			continue
 		}
-		e.absent++
-		if e.absent >= absences {
+		if e.absentSince.IsZero() {
+			e.absentSince = at
+		}
+		if at.Sub(e.absentSince) >= absentFor {
 			changes = append(changes, m.remove(e, Change{Kind: Vanished, Socket: e.socket, At: at}))
 		}
 	}

@@ -93,8 +93,14 @@ func TestLife(t *testing.T) {
 		}, nil},
 		{"absence from two does", func(m *monitor.Monitor) []monitor.Change {
 			m.Observe(reading(0, 1))
-			return append(m.Snapshot(nil, at(1)), m.Snapshot(nil, at(2))...)
+			return append(m.Snapshot(nil, at(1)), m.Snapshot(nil, at(3))...)
 		}, []step{{monitor.Vanished, false}}},
+		{"but not at once: the record of the end may be on its way", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(reading(0, 1))
+			absent := append(m.Snapshot(nil, at(1)), m.Snapshot(nil, at(1.01))...)
+			absent = append(absent, m.Snapshot(nil, at(2.9))...)
+			return append(absent, m.End(end)...)
+		}, []step{{monitor.Ended, false}}},
 		{"two absences with a sighting between", func(m *monitor.Monitor) []monitor.Change {
 			m.Observe(reading(0, 1))
 			m.Snapshot(nil, at(1))

@@ -130,7 +130,7 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 		go func() { broken <- c.talkTo(ctx, m, heard) }()
 	}
 	err, at := <-broken, time.Now()
-	if errors.Is(err, io.EOF) && !c.idle {
+	if errors.Is(err, io.EOF) && c.stream > 0 {
 		// The kernel tells an error once: where a write took it, a read sees
 		// the end.
 		select {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type member struct {
 	wrote  int64     // bytes that the kernel took
 	asked  time.Time // of the oldest write that has had no answer; zero: none
 	heard  time.Time
+	over   bool // the peer has closed, or it is broken
 	acked  uint64
 	queued int // by the last look: bytes written and not acknowledged
 	unsent int // of these, bytes that were never sent
@@ -29,10 +31,14 @@ type member struct {
 // say writes, blocking for as long as it takes.
 func (m *member) say(words []byte) error {
 	m.mu.Lock()
-	if m.asked.IsZero() {
+	over := m.over
+	if m.asked.IsZero() && !over {
 		m.asked = time.Now()
 	}
 	m.mu.Unlock()
+	if over {
+		return io.EOF // what is said to somebody who has closed is lost
+	}
 	n, err := m.conn.Write(words)
 	m.mu.Lock()
 	m.wrote += int64(n)
@@ -46,6 +52,9 @@ func (m *member) listen(heard chan<- struct{}) error {
 	for {
 		_, err := m.conn.Read(buf)
 		if err != nil {
+			m.mu.Lock()
+			m.over = true
+			m.mu.Unlock()
 			return err
 		}
 		m.mu.Lock()

@@ -221,16 +221,20 @@ func playDownstream(s *scene) error {
 // playSynStale: connections end well, and those that follow are sent to
 // nowhere by rules that are out of date.
 func playSynStale(s *scene) error {
-	server, svc, err := s.behind(calm, nil, "--reconnect")
+	// They connect anew when nobody is there to refuse them any more.
+	server, svc, err := s.behind(calm, nil, "--reconnect", "--interval", "1s")
 	s.at(0, "the rules follow nothing, and the server is deleted", func() error {
 		s.c.StopProxies(svc)
-		if _, err := s.c.ForceDeleteLate(s.ctx, server); err != nil {
-			return err
-		}
 		if _, err := s.server(calm); err != nil {
 			return err
 		}
-		return s.onlyLater(Verdict{Since: time.Now(), Symptom: flow.Connecting, Cause: flow.StaleConntrack})
+		return s.between(func() error {
+			if err := s.onlyLater(Verdict{Since: time.Now(), Symptom: flow.Connecting, Cause: flow.StaleConntrack}); err != nil {
+				return err
+			}
+			_, err := s.c.ForceDeleteLate(s.ctx, server)
+			return err
+		})
 	})
 	return err
 }

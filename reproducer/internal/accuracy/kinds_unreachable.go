@@ -235,7 +235,9 @@ func (s *scene) reader(node string) (*cluster.Pod, error) {
 		return nil, err
 	}
 	// Nobody counts what it reads: its kernel has taken more than it did.
-	return server, s.crowd(nil, svc.Address(), "--interval", "100ms", "--stream", "8000", "--send-buffer", "30000")
+	// Probes come every second at least.
+	spec := cluster.PodSpec{Node: s.a.Name, Workload: s.act.Name + "-client", RTOMax: "1000"}
+	return server, s.crowdIn(spec, nil, svc.Address(), "--interval", "100ms", "--stream", "8000", "--send-buffer", "30000")
 }
 
 func playZeroWindow(s *scene) error {
@@ -270,5 +272,5 @@ func playZeroWindowDead(s *scene) error {
 		// between two of them.
 		return s.truthOf(s.clients(), Verdict{Since: at, Symptom: flow.ZeroWindow, Cause: flow.PeerUnreachable, Slack: 8 * time.Second}, ends(flow.TimedOut))
 	})
-	return s.probeOften()
+	return s.hasten(6)
 }

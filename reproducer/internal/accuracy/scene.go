@@ -119,7 +119,7 @@ func (s *scene) crowdIn(spec cluster.PodSpec, server *cluster.Pod, address strin
 		if share == 0 {
 			continue
 		}
-		spec.Family = s.lab.family
+		spec.Family, spec.Source = s.lab.family, true
 		if spec.Family == cluster.IPv4 && s.rng.IntN(2) == 0 {
 			spec.Family = cluster.Mapped
 		}
@@ -127,7 +127,7 @@ func (s *scene) crowdIn(spec cluster.PodSpec, server *cluster.Pod, address strin
 		spec.Args = append([]string{
 			"crowd", "--server", address, "--connections", strconv.Itoa(share), "--interval", fmt.Sprintf("%dms", interval),
 		}, args...)
-		p, err := s.c.StartPod(s.ctx, cluster.PodSpec{Workload: spec.Workload, Node: spec.Node, HostNetwork: spec.HostNetwork, Family: spec.Family, Args: spec.Args, Source: true})
+		p, err := s.c.StartPod(s.ctx, spec)
 		if err != nil {
 			return err
 		}
@@ -152,18 +152,6 @@ func (s *scene) hasten(retries int) error {
 		}
 	}
 	return nil
-}
-
-// probeOften has the kernel probe the clients' closed windows every second,
-// and give up after some.
-func (s *scene) probeOften() error {
-	for _, p := range s.clients() {
-		err := p.pod.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_rto_max_ms", "1000") })
-		if err != nil {
-			return err
-		}
-	}
-	return s.hasten(6)
 }
 
 // smallBuffers makes new connections of a pod feel at once that nobody reads.
@@ -206,6 +194,9 @@ func (s *scene) between(do func() error) error {
 	}
 	if err := do(); err != nil {
 		return err
+	}
+	if !pause(s.ctx, 200*time.Millisecond) { // who was told of an end has read it by then
+		return s.ctx.Err()
 	}
 	return s.resume()
 }

@@ -107,6 +107,8 @@ func (s *Score) judgeVerdict(c Case, reports []flow.Event) {
 	case l.Control() && len(reports) > 0:
 		s.fault(FalseAlarm, true, "%s: %s", verdictOf(reports[0]), reports[0].Flow.Sentence)
 	case l.Control():
+	case len(reports) == 0 && c.hidden():
+		s.Said = "nothing (withheld until it ended)"
 	case len(reports) == 0:
 		s.fault(Missed, true, "nothing was reported")
 	default:
@@ -119,6 +121,13 @@ func (s *Score) judgeVerdict(c Case, reports []flow.Event) {
 		}
 		s.Delay = first.Time.Sub(s.since(c))
 	}
+}
+
+// hidden reports whether nobody could know of the flow: an idle one makes no
+// sound, and it was over before the records that tell of its peer came back.
+func (c Case) hidden() bool {
+	t := c.Truth
+	return c.Label.Final().Symptom == flow.HalfOpen && t != nil && !t.Died.IsZero() && c.Label.withheldAt(t.Died)
 }
 
 // right reports whether the last word is true at the end.
@@ -242,7 +251,7 @@ func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event)
 		s.fault(FirstLate, !c.Label.Shaken, "by %s", s.First)
 	}
 	if s.Last.Abs() > lastTolerance {
-		s.fault(LastLate, !c.Label.Shaken, "by %s", s.Last)
+		s.fault(LastLate, !c.Label.Shaken, "by %s: said %s, it died at %s (noticed at most %s late)", s.Last, clock(last.GivesUp.At), clock(died), c.Truth.Lag)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	routeCutDelay = 15 * time.Millisecond
 	killDelay     = 2 * time.Second
+	teardownDelay = 250 * time.Millisecond // from a process's end to its network's
 )
 
 // Removal is when the parts of a pod went.
@@ -81,6 +82,7 @@ func (c *Cluster) GracefulDelete(ctx context.Context, p *Pod, grace time.Duratio
 	case <-ctx.Done():
 		return Removal{}, fmt.Errorf("wait for %s to end: %w", p.Name, ctx.Err())
 	}
+	<-time.After(teardownDelay)
 	if err := c.unlink(p); err != nil {
 		return Removal{}, err
 	}
@@ -114,6 +116,7 @@ func (c *Cluster) ForceDeleteLate(ctx context.Context, p *Pod) (Removal, error) 
 		return r, err
 	}
 	c.report("the process of %s is killed; its FIN gets through", p.Name)
+	<-time.After(teardownDelay)
 	if err := c.unlink(p); err != nil {
 		return r, err
 	}

@@ -26,6 +26,7 @@ type PodSpec struct {
 	Isolated    bool       // a policy drops all that reaches it
 	Family      Family     // how its program speaks; empty: as the cluster
 	Source      bool       // its program is told its address
+	RTOMax      string     // net.ipv4.tcp_rto_max_ms of its namespace (6.15); empty: the kernel's
 }
 
 // Pod is a pod of the cluster.
@@ -104,6 +105,11 @@ func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
 	var err error
 	if p.NS, err = c.newNamespace(p.Name); err != nil {
 		return err
+	}
+	if spec.RTOMax != "" {
+		if err := p.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_rto_max_ms", spec.RTOMax) }); err != nil {
+			return err
+		}
 	}
 	if spec.Isolated {
 		if err := isolate(p.NS); err != nil {
