@@ -91,7 +91,7 @@ func playReject(s *scene) error {
 			if err := s.c.Refuse(server.Node.Machine, server.Addr); err != nil {
 				return err
 			}
-			return s.truth(at, flow.Retransmitting, flow.PeerUnreachable, ends(flow.TimedOut), shaken)
+			return s.truth(at, flow.Retransmitting, flow.PeerUnreachable, ends(flow.TimedOut))
 		})
 	})
 	return s.hasten(4)
@@ -121,7 +121,7 @@ func (s *scene) unplug(server *cluster.Pod) func() error {
 		if err := s.c.Unplug(server.Node.Machine); err != nil {
 			return err
 		}
-		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable, ends(flow.TimedOut), shaken)
+		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable, ends(flow.TimedOut), s.shaken())
 	}
 }
 

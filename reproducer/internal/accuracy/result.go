@@ -26,8 +26,9 @@ type Row struct {
 	Delays    []time.Duration
 	FirstOff  []time.Duration
 	LastOff   []time.Duration
-	Unsent    int // compared
-	Lost      int // compared
+	ShakenOff []time.Duration // at last, of those whose clock the fault moved
+	Unsent    int             // compared
+	Lost      int             // compared
 	WrongMany map[Fault]int
 }
 
@@ -81,7 +82,12 @@ func (row *Row) add(s Score) {
 		row.Delays = append(row.Delays, s.Delay)
 	}
 	if s.Predicted {
-		row.FirstOff, row.LastOff = append(row.FirstOff, s.First.Abs()), append(row.LastOff, s.Last.Abs())
+		row.FirstOff = append(row.FirstOff, s.First.Abs())
+		if s.Label.Shaken {
+			row.ShakenOff = append(row.ShakenOff, s.Last.Abs())
+		} else {
+			row.LastOff = append(row.LastOff, s.Last.Abs())
+		}
 	}
 	if s.UnsentChecked {
 		row.Unsent++

@@ -266,4 +266,11 @@ func (s *scene) onlyLater(v Verdict, more ...func(*Label)) error {
 // What else is true of a label.
 func ends(o flow.Outcome) func(*Label) { return func(l *Label) { l.Ends = o } }
 func never(l *Label)                   { l.Never = true }
-func shaken(l *Label)                  { l.Shaken = true }
+
+// shaken: the node answers IPv4 for a next hop that does not answer, with an
+// ICMP host unreachable, and the kernel takes a back-off back when it comes
+// (RFC 6069). Which retransmission that is, and when, nothing on the socket
+// tells before; of IPv6 and of other codes the kernel takes no such notice.
+func (s *scene) shaken() func(*Label) {
+	return func(l *Label) { l.Shaken = s.lab.family == cluster.IPv4 }
+}
