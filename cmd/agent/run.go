@@ -88,7 +88,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	}
 	metrics := exporter.New(exporter.Options{
 		Reader: store, Kernel: kernel, Dropped: sinks.Dropped, MaxSeries: c.maxSeries,
-		Features: map[string]bool{"scoped": len(c.scope) > 0}, Version: version, Log: c.log,
+		Features: features(kernel, c), Version: version, Log: c.log,
 	})
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
@@ -112,6 +112,13 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	})
 	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "capabilities", kept, "version", version)
 	return nil
+}
+
+// features are what this kernel offers and what this agent was told.
+func features(kernel *tracer.Tracer, c config) map[string]bool {
+	all := kernel.Features()
+	all["scoped"] = len(c.scope) > 0
+	return all
 }
 
 func openSinks(c config) (*events.Fanout, error) {

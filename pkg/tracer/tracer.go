@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,6 +86,8 @@ type Tracer struct {
 	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger
 
+	features map[string]bool
+
 	held held
 
 	resetsMu sync.Mutex
@@ -121,11 +124,11 @@ func Open(o Options) (*Tracer, error) {
 	}
 	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: kernel}})
 	if err != nil {
-		return nil, explainLoad(err)
+		return nil, explainLoad(err, lacking(kernel))
 	}
 	t := &Tracer{
 		objects: objects, links: map[string]link.Link{}, gone: map[tcpstuckGoneKey]struct{}{}, tick: tick, log: o.Log,
-		records: make(chan Record, o.QueueLength),
+		records: make(chan Record, o.QueueLength), features: features(kernel),
 	}
 	if err := t.start(o.Scope); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -168,15 +171,19 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
 	return nil
 }
 
-// explainLoad turns what the kernel says of a program it refuses into what an
-// operator can act on.
-func explainLoad(err error) error {
+// explainLoad turns what the kernel says of programs it refuses into what an
+// operator can act on. What the kernel lacks comes first: an old one may refuse
+// in the words of a missing capability (before 5.11 it counts locked memory).
+func explainLoad(err error, lacking []string) error {
+	if len(lacking) > 0 {
+		return fmt.Errorf("%w: it lacks %s; Linux 5.12 is the oldest that has all it needs", ErrKernel, strings.Join(lacking, ", "))
+	}
 	var refused *ebpf.VerifierError
 	if errors.Is(err, os.ErrPermission) && !errors.As(err, &refused) {
 		// The library's own text speaks of memory limits, which is not it.
 		return fmt.Errorf("load the kernel programs: %w: that needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN", os.ErrPermission)
 	}
-	return fmt.Errorf("%w: load the kernel programs: %w; Linux 5.12 is the oldest that has all they call", ErrKernel, err)
+	return fmt.Errorf("%w: load the kernel programs: %w; Linux 5.12 is the oldest that has all it needs", ErrKernel, err)
 }
 
 // Records returns the channel on which Run delivers.
