@@ -19,6 +19,8 @@ LINTER   := .tools/golangci-lint
 # (4 6 mapped; empty: each in its own), how often, how many at once; which
 # mutants to try, as a regular expression; what decides an accuracy run (0: a
 # new seed), how many flows it has, and which one's story to tell.
+# On which kernels to test, parted by blanks (5.10 6.1 6.12 newest), and which
+# document gets the table.
 PACKAGES  ?= ./...
 SCENARIOS ?=
 FAMILIES  ?=
@@ -29,6 +31,8 @@ SEED      ?= 0
 FLOWS     ?= 2000
 ONLY      ?=
 REPORT    ?=
+KERNELS   ?= 6.1 6.12
+TABLE     ?=
 
 # The images: their tag, and for which architectures.
 TAG    ?= dev
@@ -100,6 +104,21 @@ test-image: image ## the agent from its image under a container runtime, as the 
 test-monitoring: build ## the alert rules and the dashboard, with a real Prometheus that scrapes an agent in the Calico hang (root)
 	tools/install-packages.sh prometheus=prometheus conntrack=conntrack
 	$(GO) -C test/deploy test -buildvcs=false -count=1 ./monitoring
+
+.PHONY: test-kernels
+test-kernels: build ## the privileged tests and four scenarios on Debian's kernels, emulated; KERNELS="6.1 newest"
+	tools/install-kernel-tools.sh
+	$(TOOL) ./tools/kernels -kernels '$(KERNELS)' -table '$(TABLE)'
+
+# Each kernel has defects of its own: what it lacks, taken for granted.
+BROKEN_KERNELS := $(addprefix mutants-kernel-,6.1 6.12)
+
+.PHONY: mutants-kernels $(BROKEN_KERNELS)
+mutants-kernels: $(BROKEN_KERNELS) ## break what makes the kernel side fit 6.1 and 6.12; it must turn red there
+$(BROKEN_KERNELS): mutants-kernel-%:
+	tools/install-kernel-tools.sh
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -o .tools/kernels/run ./tools/kernels
+	CGO_ENABLED=0 $(TOOL) ./tools/mutants -run '$(MUTANTS)' -parallel 2 -exec '$(CURDIR)/.tools/kernels/run -cache $(CURDIR)/.tools/kernels -exec $*' mutants/kernels/$*.txt
 
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP

@@ -21,15 +21,15 @@ type result struct {
 // checker tries mutants, each in a copy of the tree of its own. It may be
 // used by many goroutines.
 type checker struct {
-	tree    string        // the top of the git work tree; it is only read
-	timeout time.Duration // for one run of one test
+	tree  string // the top of the git work tree; it is only read
+	tests runner
 
 	mu      sync.Mutex // guards the map; each asks for itself, once
 	healthy map[string]func() error
 }
 
-func newChecker(tree string, timeout time.Duration) *checker {
-	return &checker{tree: tree, timeout: timeout, healthy: make(map[string]func() error)}
+func newChecker(tree string, tests runner) *checker {
+	return &checker{tree: tree, tests: tests, healthy: make(map[string]func() error)}
 }
 
 // checkAll tries all mutants, so many at once, and returns their results in
@@ -80,7 +80,7 @@ func (c *checker) baseline(ctx context.Context, pkg, test string) error {
 }
 
 func (c *checker) mustBeGreen(ctx context.Context, root, pkg, test string) error {
-	colour, out, err := runTest(ctx, root, pkg, test, c.timeout)
+	colour, out, err := c.tests.run(ctx, root, pkg, test)
 	if err != nil {
 		return fmt.Errorf("without the mutant: %w", err)
 	}
@@ -105,7 +105,7 @@ func (c *checker) mustBeRed(ctx context.Context, root string, m mutant) error {
 			return fmt.Errorf("does not generate: %w\n%s", err, out)
 		}
 	}
-	colour, _, err := runTest(ctx, root, m.pkg, m.test, c.timeout)
+	colour, _, err := c.tests.run(ctx, root, m.pkg, m.test)
 	if err != nil {
 		return err
 	}

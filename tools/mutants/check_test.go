@@ -50,7 +50,7 @@ func writeProject(t *testing.T) string {
 
 func TestCheck(t *testing.T) {
 	minus := []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}
-	c := newChecker(writeProject(t), 2*time.Second)
+	c := newChecker(writeProject(t), runner{timeout: 2 * time.Second})
 	for name, tc := range map[string]struct {
 		hunk []line
 		test string
@@ -75,6 +75,29 @@ func TestCheck(t *testing.T) {
 				t.Errorf("want a red test, got: %v", r.err)
 			case tc.want != "" && (r.err == nil || !strings.Contains(r.err.Error(), tc.want)):
 				t.Errorf("want an error with %q, got: %v", tc.want, r.err)
+			}
+		})
+	}
+}
+
+// TestExec gives the test binaries to a program that runs them, and to one
+// that breaks down just when a test fails: that is no red test.
+func TestExec(t *testing.T) {
+	for name, tc := range map[string]struct{ script, want string }{
+		"runs them":   {`exec "$@"`, ""},
+		"breaks down": {`out=$("$@") || exit 2; echo "$out"`, "failed, not the test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "exec")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+tc.script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			c := newChecker(writeProject(t), runner{exec: []string{program}, timeout: 2 * time.Second})
+			r := c.check(t.Context(), mutant{
+				name: name, file: "sum.go", hunk: []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}, pkg: ".", test: "TestSum",
+			})
+			if (r.err == nil) != (tc.want == "") || r.err != nil && !strings.Contains(r.err.Error(), tc.want) {
+				t.Errorf("want %q, got: %v", tc.want, r.err)
 			}
 		})
 	}

@@ -2,7 +2,7 @@
 // one-line defect of a table to a copy of the tree and demands that the test
 // named beside it turns red.
 //
-//	go run ./tools/mutants [-run REGEXP] [-timeout 60s] [-parallel 4] mutants/*.txt
+//	go run ./tools/mutants [-run REGEXP] [-timeout 60s] [-parallel N] [-exec PROGRAM] mutants/*.txt
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -38,6 +39,7 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 	only := flags.String("run", "", "try only the mutants whose name matches this regular expression")
 	timeout := flags.Duration("timeout", time.Minute, "for one run of one test")
 	atOnce := flags.Int("parallel", 4, "how many to try at once, at least 1")
+	exec := flags.String("exec", "", "a program, and arguments parted by blanks, that runs the test binaries, as for go test")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
 	}
@@ -53,7 +55,7 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 		return 0, err
 	}
 
-	results := newChecker(*tree, *timeout).checkAll(ctx, mutants, *atOnce)
+	results := newChecker(*tree, runner{exec: strings.Fields(*exec), timeout: *timeout}).checkAll(ctx, mutants, *atOnce)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,10 +24,16 @@ const (
 	red
 )
 
-// runTest builds the test binary of pkg in the tree at root and runs one test
-// of it. The error is about everything but the test's own verdict: above all
+// runner runs tests.
+type runner struct {
+	exec    []string // what runs the test binaries; nil: they run themselves
+	timeout time.Duration
+}
+
+// run builds the test binary of pkg in the tree at root and runs one test of
+// it. The error is about everything but the test's own verdict: above all
 // that the tree does not build.
-func runTest(ctx context.Context, root, pkg, test string, timeout time.Duration) (colour, string, error) {
+func (r runner) run(ctx context.Context, root, pkg, test string) (colour, string, error) {
 	dir, err := os.MkdirTemp("", "tcpstuck-mutant-test-")
 	if err != nil {
 		return absent, "", err
@@ -40,9 +47,13 @@ func runTest(ctx context.Context, root, pkg, test string, timeout time.Duration)
 	if _, err := os.Stat(binary); err != nil {
 		return absent, "", nil // go test -c writes nothing for a package without tests
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout+10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, r.timeout+10*time.Second)
 	defer cancel()
-	out, err := run(ctx, filepath.Join(root, pkg), binary, "-test.v", "-test.run="+exactly(test), "-test.timeout="+timeout.String())
+	command := append(slices.Clone(r.exec), binary, "-test.v", "-test.run="+exactly(test), "-test.timeout="+r.timeout.String())
+	out, err := run(ctx, filepath.Join(root, pkg), command[0], command[1:]...)
+	if err != nil && len(r.exec) > 0 && !said(out, test, "FAIL") {
+		return absent, out, fmt.Errorf("%s failed, not the test: %w\n%s", r.exec[0], err, out)
+	}
 	return verdict(out, test, err != nil), out, nil
 }
 
@@ -58,18 +69,20 @@ func exactly(test string) string {
 // verdict reads the verbose output of a test binary. A failing binary is red
 // also without the test's own line: a panic or a time-out prints none.
 func verdict(out, test string, failed bool) colour {
-	said := func(word string) bool {
-		return regexp.MustCompile(`(?m)^\s*--- ` + word + `: ` + regexp.QuoteMeta(test) + ` \(`).MatchString(out)
-	}
 	switch {
 	case failed:
 		return red
-	case said("SKIP"):
+	case said(out, test, "SKIP"):
 		return skipped
-	case said("PASS"):
+	case said(out, test, "PASS"):
 		return green
 	}
 	return absent
+}
+
+// said reports whether a test ended in a line with that word.
+func said(out, test, word string) bool {
+	return regexp.MustCompile(`(?m)^\s*--- ` + word + `: ` + regexp.QuoteMeta(test) + ` \(`).MatchString(out)
 }
 
 // run runs a command in a process group of its own, which ends with ctx, and
