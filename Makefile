@@ -110,6 +110,12 @@ test-kernels: build ## the privileged tests and four scenarios on Debian's kerne
 	tools/install-kernel-tools.sh
 	$(TOOL) ./tools/kernels -kernels '$(KERNELS)' -table '$(TABLE)'
 
+.PHONY: test-arm64
+test-arm64: ## build for arm64; the kernel side read and its records decoded by an emulated arm64 processor
+	tools/install-packages.sh qemu-aarch64-static=qemu-user-static
+	GOARCH=arm64 $(MAKE) --no-print-directory BIN=bin/arm64 build
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64-static -count=1 -run 'TheObject|Decode' ./pkg/tracer
+
 # Each kernel has defects of its own: what it lacks, taken for granted.
 BROKEN_KERNELS := $(addprefix mutants-kernel-,6.1 6.12)
 

@@ -365,13 +365,28 @@ func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := c.Losses[flow.LostClosedUnread], (flow.Losses{Closes: closes, Unacknowledged: closes}); got != want {
-		t.Errorf("counted %+v, want %+v", got, want)
+	// What the kernel passed over it has counted: after 6.18 a program may be
+	// preempted, and whatever else fires it on that CPU then is lost.
+	missed := misses(c, tcpstuckProgSetState)
+	got := c.Losses[flow.LostClosedUnread]
+	if got.Closes > closes || got.Closes+missed < closes || got.Unacknowledged != got.Closes {
+		t.Errorf("counted %+v with %d misses, want all of %d and a byte of each", got, missed, closes)
 	}
 	// Two CPUs may both take the last place of a second.
-	if got := c.Lost[flow.StageLimited]; got < closes-seconds*(perSecond+1) || got > closes-perSecond {
-		t.Errorf("%d records were held back, want nearly all of %d", got, closes)
+	if held := c.Lost[flow.StageLimited]; held+missed < closes-seconds*(perSecond+1) || held > closes-perSecond {
+		t.Errorf("%d records were held back, %d missed, want nearly all of %d", held, missed, closes)
 	}
+}
+
+// misses returns how often the kernel passed over a program because it was
+// running on that CPU already.
+func misses(c flow.KernelCounters, program string) uint64 {
+	for _, p := range c.Programs {
+		if p.Name == program && p.RecursionMisses != nil {
+			return *p.RecursionMisses
+		}
+	}
+	return 0
 }
 
 // unread returns connections with a ping to read and a byte that does not get

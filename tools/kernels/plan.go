@@ -26,7 +26,7 @@ func suites() []suite {
 	return []suite{
 		{
 			"tracer", "./pkg/tracer",
-			`^TestDecode|^Test(SettingsOfTheSocket|FeaturesAreProbed|ARefusalIsOneClearSentence|Since|BytesAtRisk|MappedAddress|ShortRecords|EachRecordAcrossReads|Held|OnlyWhatWasClosedMayHaveDiedOfLateData)$`,
+			`^Test(Decode|TheObject)|^Test(SettingsOfTheSocket|FeaturesAreProbed|ARefusalIsOneClearSentence|Since|BytesAtRisk|MappedAddress|ShortRecords|EachRecordAcrossReads|Held|OnlyWhatWasClosedMayHaveDiedOfLateData)$`,
 			"they ask no kernel",
 		},
 		{"conntrack", "./pkg/conntrack", `^TestDeleteCommand$`, "the guest has no conntrack(8)"},

@@ -52,7 +52,7 @@ func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 		socket: filepath.Join(cfg.Dir, "agent.sock"),
 		events: filepath.Join(cfg.Dir, "events.jsonl"),
 		log:    filepath.Join(cfg.Dir, "agent.log"),
-		http:   http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DialContext: dialIn(n.NS), DisableKeepAlives: true}},
+		http:   http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialIn(n.NS), DisableKeepAlives: true}},
 	}
 	args := append(slices.Clone(cfg.Source), "--socket="+a.socket, "--events-file="+a.events,
 		"--web.listen-address="+agentAddress, "--node-name="+n.Name, "--stuck-after="+cfg.StuckAfter.String())
@@ -70,7 +70,7 @@ func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	ready, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := await(ready, a.ready); err != nil {
 		return nil, errors.Join(fmt.Errorf("wait for the agent to be ready: %w\n%s", err, a.Log()), a.Stop(stopGrace))

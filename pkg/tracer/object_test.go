@@ -1,0 +1,72 @@
+package tracer
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// TestTheObjectFitsItsDecoder holds the compiled object to what Go reads of
+// it, on whatever architecture this runs; no kernel is asked.
+func TestTheObjectFitsItsDecoder(t *testing.T) {
+	spec, err := loadTcpstuck()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, record := range map[string]reflect.Type{
+		"reading": reflect.TypeFor[tcpstuckReading](), "audited": reflect.TypeFor[tcpstuckAudited](), "listener": reflect.TypeFor[tcpstuckListener](),
+		"gone_key": reflect.TypeFor[tcpstuckGoneKey](), "loss_total": reflect.TypeFor[tcpstuckLossTotal](),
+	} {
+		var kernels *btf.Struct
+		if err := spec.Types.TypeByName(name, &kernels); err != nil {
+			t.Fatal(err)
+		}
+		if uintptr(kernels.Size) != record.Size() {
+			t.Errorf("%s has %d bytes in the object and %d in Go", name, kernels.Size, record.Size())
+		}
+		fields := record.NumField() - 1 // the first marks the layout
+		if fields != len(kernels.Members) {
+			t.Fatalf("%s has %d members in the object and %d in Go", name, len(kernels.Members), fields)
+		}
+		for i, m := range kernels.Members {
+			f := record.Field(i + 1)
+			if !strings.EqualFold(strings.ReplaceAll(m.Name, "_", ""), f.Name) || uintptr(m.Offset.Bytes()) != f.Offset {
+				t.Errorf("%s: %s at %d in the object is %s at %d in Go", name, m.Name, m.Offset.Bytes(), f.Name, f.Offset)
+			}
+		}
+	}
+}
+
+// TestTheObjectIsReadyToLoad does all that comes before the kernel's word: a
+// program for each row of the table, and every knob that Go sets.
+func TestTheObjectIsReadyToLoad(t *testing.T) {
+	spec, err := loadTcpstuck()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel := kernelWith(t, tracepoint("tcp_retransmit_skb", 3), tracepoint("inet_sock_set_state", 3))
+	dropped, err := drop(spec, kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(spec.Programs)+len(dropped), len(attachments()); got != want {
+		t.Errorf("%d programs, and %d rows of the table", got, want)
+	}
+	for _, a := range attachments() {
+		if program := spec.Programs[a.program]; program != nil && len(program.Instructions) == 0 {
+			t.Errorf("%s has no instructions", a.program)
+		}
+	}
+	if err := configure(spec, kernel, Options{Scope: []uint32{1}, RingBytes: 4096}.withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	var hasErr uint8
+	if err := spec.Variables[tcpstuckVarRetransmitHasErr].Get(&hasErr); err != nil || hasErr != 1 {
+		t.Errorf("of a tracepoint with three arguments the object believes %d, %v", hasErr, err)
+	}
+	if got := spec.Maps[tcpstuckMapRecords].MaxEntries; got != 4096 {
+		t.Errorf("the ring buffer has %d bytes", got)
+	}
+}
