@@ -53,7 +53,10 @@ func run(ctx context.Context, c config) error {
 	err = errors.Join(err, group.Wait())
 	flush, done := context.WithTimeout(context.Background(), flushEvents)
 	defer done()
-	return errors.Join(err, sinks.Close(flush))
+	if lost := sinks.Close(flush); lost != nil {
+		c.log.Warn("events are lost", "error", lost) // nobody could wait for them
+	}
+	return err
 }
 
 // start opens the sources and starts everything that runs.
@@ -146,7 +149,7 @@ func serveFlows(ctx context.Context, group *errgroup.Group, c config, o api.Opti
 	if c.pageAddress == "" {
 		return nil
 	}
-	page, err := api.ListenPage(c.pageAddress)
+	page, err := api.ListenPage(ctx, c.pageAddress)
 	if err != nil {
 		return fmt.Errorf("--page-address: %w", err)
 	}

@@ -1,6 +1,8 @@
 package flowtest
 
 import (
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -37,11 +39,20 @@ func Health() []flow.Health {
 	}
 }
 
-// Findings implements flow.Reader.
-func (r *Reader) Findings() []flow.Finding { return r.Live }
+// Each implements flow.Reader.
+func (r *Reader) Each(live, ended bool) iter.Seq[flow.Finding] {
+	var all []flow.Finding
+	if live {
+		all = append(all, r.Live...)
+	}
+	if ended {
+		all = append(all, r.Past...)
+	}
+	return slices.Values(all)
+}
 
-// Ended implements flow.Reader.
-func (r *Reader) Ended() []flow.Finding { return r.Past }
+// Facts implements flow.Reader.
+func (r *Reader) Facts() []flow.Finding { return r.Live }
 
 // Suspects implements flow.Reader.
 func (r *Reader) Suspects() int { return r.SuspectCount }

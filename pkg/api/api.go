@@ -35,6 +35,7 @@ type Options struct {
 type server struct {
 	Options
 	template *template.Template
+	turn     turn
 }
 
 // Handler returns the API, the page and the profiles. Who may open them is
@@ -43,7 +44,7 @@ func Handler(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &server{Options: opts, template: parsePage()}
+	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/flows", s.flows)
 	mux.HandleFunc("/v1/flows/{id}", s.flow)
@@ -89,7 +90,7 @@ func (s *server) fail(w http.ResponseWriter, code int, message string) {
 func (s *server) reply(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	if err := json.NewEncoder(w).Encode(v); err != nil {
+	if err := json.NewEncoder(patience(w)).Encode(v); err != nil {
 		s.Log.Debug("Cannot send the answer", "err", err)
 	}
 }

@@ -8,11 +8,17 @@ import (
 )
 
 // audit answers /v1/audit with an audit.Report of this moment.
-func (s *server) audit(w http.ResponseWriter, _ *http.Request) {
+func (s *server) audit(w http.ResponseWriter, r *http.Request) {
 	if s.Audit == nil {
 		s.fail(w, http.StatusNotFound, "this agent makes no audits")
 		return
 	}
+	leave, err := s.turn.take(r.Context())
+	if err != nil {
+		s.fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	defer leave() // once it is sent: it may be large
 	report, err := s.Audit()
 	if err != nil {
 		s.Log.Error("An audit failed", "err", err)

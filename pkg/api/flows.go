@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,30 +89,21 @@ func boolean(values url.Values, name string) (bool, error) {
 	return b, nil
 }
 
-// selectFlows also counts those that are live and muted, where it looks at
-// live ones.
-func (s *server) selectFlows(q Query) ([]flow.Finding, map[flow.Mute]int) {
-	var fs []flow.Finding
-	if q.State != Ended {
-		fs = append(fs, s.Reader.Findings()...)
-	}
-	counted := count(fs)
-	if q.State != Live {
-		for _, f := range s.Reader.Ended() {
-			if !f.EndedAt.Before(q.EndedAfter) {
-				fs = append(fs, f)
+// selectFlows goes through the flows that a query selects.
+func (s *server) selectFlows(q Query) iter.Seq[flow.Finding] {
+	return func(yield func(flow.Finding) bool) {
+		for f := range s.Reader.Each(q.State != Ended, q.State != Live) {
+			if f.Mute != "" && !q.Muted || f.Ended() && f.EndedAt.Before(q.EndedAfter) {
+				continue
+			}
+			if q.Brief {
+				f.Evidence, f.History, f.Advice = nil, nil, nil
+			}
+			if !yield(f) {
+				return
 			}
 		}
 	}
-	if !q.Muted {
-		fs = slices.DeleteFunc(fs, func(f flow.Finding) bool { return f.Mute != "" })
-	}
-	if q.Brief {
-		for i := range fs {
-			fs[i].Evidence, fs[i].History, fs[i].Advice = nil, nil, nil
-		}
-	}
-	return fs, counted
 }
 
 func (s *server) flows(w http.ResponseWriter, r *http.Request) {
@@ -120,21 +112,25 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	fs, counted := s.selectFlows(q)
-	about := About{APIVersion: flow.APIVersion, Node: s.Node, Suspects: s.Reader.Suspects(), Counted: counted}
+	var live []flow.Finding
+	if q.State != Ended {
+		live = s.Reader.Facts()
+	}
+	about := About{APIVersion: flow.APIVersion, Node: s.Node, Suspects: s.Reader.Suspects(), Counted: count(live)}
 	if !s.Started.IsZero() {
 		started := s.Started.UTC().Round(time.Millisecond)
 		about.Started = &started
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if err := writeFlowList(w, about, fs, s.Reader.Health()); err != nil {
+	if err := writeFlowList(patience(w), about, s.selectFlows(q), s.Reader.Health()); err != nil {
 		s.Log.Debug("Cannot send the flows", "err", err)
 	}
 }
 
 // writeFlowList writes a FlowList flow by flow: in a storm the whole of it
-// would be the largest thing in the agent's memory.
-func writeFlowList(w io.Writer, about About, fs []flow.Finding, sources []flow.Health) error {
+// would be the largest thing in the agent's memory, once for every reader
+// that does not read.
+func writeFlowList(w io.Writer, about About, fs iter.Seq[flow.Finding], sources []flow.Health) error {
 	head, err := json.Marshal(about)
 	if err != nil {
 		return fmt.Errorf("encode the list: %w", err)
@@ -142,17 +138,16 @@ func writeFlowList(w io.Writer, about About, fs []flow.Finding, sources []flow.H
 	if _, err := fmt.Fprintf(w, `%s,"flows":[`, bytes.TrimSuffix(head, []byte("}"))); err != nil {
 		return err
 	}
-	for i, f := range fs {
+	comma := ""
+	for f := range fs {
 		b, err := f.MarshalJSON()
 		if err != nil {
 			return fmt.Errorf("encode flow %s: %w", f.ID, err)
 		}
-		if i > 0 {
-			b = append([]byte{','}, b...)
-		}
-		if _, err := w.Write(b); err != nil {
+		if _, err := w.Write(append([]byte(comma), b...)); err != nil {
 			return err
 		}
+		comma = ","
 	}
 	b, err := json.Marshal(append([]flow.Health{}, sources...))
 	if err != nil {
@@ -198,8 +193,7 @@ func (s *server) find(prefix string) (flow.Finding, error) {
 		return f, nil
 	}
 	var found []flow.Finding
-	all, _ := s.selectFlows(Query{State: All, Muted: true})
-	for _, f := range all {
+	for f := range s.selectFlows(Query{State: All, Muted: true}) {
 		same := func(o flow.Finding) bool { return o.ID == f.ID } // it was stuck before
 		if strings.HasPrefix(f.ID.String(), prefix) && !slices.ContainsFunc(found, same) {
 			found = append(found, f)

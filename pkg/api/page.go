@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -46,10 +47,21 @@ func (s *server) newPage() page {
 	}
 }
 
-func (s *server) index(w http.ResponseWriter, _ *http.Request) {
+func (s *server) index(w http.ResponseWriter, r *http.Request) {
+	leave, err := s.turn.take(r.Context())
+	if err != nil {
+		s.fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	p := s.overview()
+	leave()
+	s.render(w, http.StatusOK, p)
+}
+
+// overview composes the page of all flows.
+func (s *server) overview() page {
 	p, status := s.newPage(), s.newStatus()
-	live, _ := s.selectFlows(Query{State: Live})
-	p.Groups = report.Summarize(live)
+	p.Groups = report.Summarize(slices.Collect(s.selectFlows(Query{State: Live})))
 	for _, g := range p.Groups {
 		for _, f := range g.Findings {
 			if len(p.Rows) == rowsOnPage {
@@ -61,7 +73,7 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	}
 	p.Watched = report.Watched(status.Suspects, status.Counted, "tcpstuck")
 	p.Sources = report.Sources(status.Sources, p.Now)
-	s.render(w, http.StatusOK, p)
+	return p
 }
 
 func (s *server) story(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +106,7 @@ func (s *server) render(w http.ResponseWriter, code int, p page) {
 	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_, _ = w.Write(b.Bytes())
+	_, _ = patience(w).Write(b.Bytes())
 }
 
 func parsePage() *template.Template {

@@ -28,7 +28,7 @@ func (s *server) newStatus() Status {
 		APIVersion: flow.APIVersion, Version: s.Version, Node: s.Node, BootID: s.BootID,
 		Suspects: s.Reader.Suspects(), Sources: s.Reader.Health(),
 	}
-	live := s.Reader.Findings()
+	live := s.Reader.Facts()
 	status.Counted = count(live)
 	for _, f := range live {
 		if f.Mute == "" {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	about := api.About{APIVersion: "tcpstuck/v1", Node: "node-a", Suspects: 2, Counted: map[flow.Mute]int{flow.MuteExternalClient: 100, flow.MuteClosing: 1, flow.MuteAtRisk: 0}}
-	want := api.FlowList{About: about, Flows: append(reader.Findings(), reader.Ended()...), Sources: reader.Health()}
+	want := api.FlowList{About: about, Flows: slices.Collect(reader.Each(true, true)), Sources: reader.Health()}
 	if diff := cmp.Diff(want, list, cmpopts.EquateComparable(netip.AddrPort{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -126,17 +127,17 @@ func TestAFileThatIsNoSocketStays(t *testing.T) {
 
 func TestListenPage(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "[::]:0", "example.com:0", "9798"} {
-		if l, err := api.ListenPage(address); err == nil {
+		if l, err := api.ListenPage(t.Context(), address); err == nil {
 			_ = l.Close()
 			t.Errorf("%s is taken for loopback", address)
 		}
 	}
-	l, err := api.ListenPage("127.0.0.1:0")
+	l, err := api.ListenPage(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	if _, err := api.ListenPage(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if _, err := api.ListenPage(t.Context(), l.Addr().String()); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("a busy port: %v", err)
 	}
 }

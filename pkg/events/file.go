@@ -14,8 +14,12 @@ import (
 // fileMode lets the group read: a log collector seldom runs as root.
 const fileMode = 0o640
 
+// writeTimeout is how long a pipe may take to take an event.
+const writeTimeout = time.Second
+
 // File is a sink that appends each event as one line of JSON. A file that
-// was moved away or removed, as log rotation does, is created again.
+// was moved away or removed, as log rotation does, is created again. A named
+// pipe is written to while somebody reads it, and fails while nobody does.
 type File struct {
 	path string
 	file *os.File // nil after a failure: the next write opens it again
@@ -43,6 +47,8 @@ func (f *File) Write(ev flow.Event) error {
 	if f.torn {
 		line = append([]byte{'\n'}, line...)
 	}
+	// Only a pipe has a deadline, and needs one.
+	_ = f.file.SetWriteDeadline(time.Now().Add(writeTimeout))
 	n, err := f.file.Write(line)
 	if err == nil {
 		f.torn = false

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -187,7 +188,6 @@ func TestPipeThatNobodyReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
 	file, err := events.NewFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -195,11 +195,23 @@ func TestPipeThatNobodyReads(t *testing.T) {
 	if err := file.Write(degraded("1")); err != nil {
 		t.Error(err)
 	}
-	if err := file.Close(); err != nil {
-		t.Error(err)
-	}
 	line, err := bufio.NewReader(reader).ReadString('\n')
 	if err != nil || !strings.Contains(line, `"1"`) {
 		t.Errorf("the reader has %q, %v", line, err)
+	}
+	for err = nil; err == nil; { // nobody empties it any more
+		err = file.Write(degraded("2"))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a full pipe: %v", err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := file.Write(degraded("3")); err == nil {
+		t.Error("an event that nobody reads counts as written")
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
 	}
 }

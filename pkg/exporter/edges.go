@@ -49,7 +49,7 @@ func (c *edgeCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
-	edges, folded := limit(tallyEdges(c.reader.Findings(), c.now()), c.maxSeries)
+	edges, folded := limit(tallyEdges(c.reader.Facts(), c.now()), c.maxSeries)
 	for e, t := range edges {
 		values := e.values()
 		ch <- prometheus.MustNewConstMetric(c.flows, prometheus.GaugeValue, float64(t.flows), values...)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,4 +173,40 @@ func TestPublish(t *testing.T) {
 // countFamily returns how many series a metric has.
 func countFamily(scraped, name string) int {
 	return len(regexp.MustCompile(`(?m)^`+name+`(\{| )`).FindAllString(scraped, -1))
+}
+
+// slowReader holds every scrape up until it is let on.
+type slowReader struct {
+	*flowtest.Reader
+	entered, open chan struct{}
+}
+
+func (r slowReader) Facts() []flow.Finding {
+	r.entered <- struct{}{}
+	<-r.open
+	return r.Reader.Facts()
+}
+
+func TestScrapesTakeTurns(t *testing.T) {
+	r := slowReader{flowtest.NewReader(), make(chan struct{}, 100), make(chan struct{})}
+	handler := exporter.New(options(r, busyKernel())).Handler()
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+			if w.Code != 200 || !strings.Contains(w.Body.String(), "tcpstuck_flows{") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+	<-r.entered
+	<-r.entered // a scrape asks for them twice, at once
+	select {
+	case <-r.entered:
+		t.Error("two scrapes at once")
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(r.open)
+	group.Wait()
 }

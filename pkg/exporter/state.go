@@ -59,7 +59,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(c.suspects, float64(c.opts.Reader.Suspects()))
-	findings := c.opts.Reader.Findings()
+	findings := c.opts.Reader.Facts()
 	muted := mutes(findings)
 	gauge(c.externalServer, float64(muted[flow.MuteExternalClient]))
 	gauge(c.closing, float64(muted[flow.MuteClosing]))

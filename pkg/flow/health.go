@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // Source names a source of evidence, as metrics and the last line of dump
 // show it.
@@ -88,10 +91,15 @@ type Program struct {
 // Reader is what the store of findings offers to everything right of it. It
 // may be called from any goroutine.
 type Reader interface {
-	// Findings returns the live findings, muted ones included, oldest first.
-	Findings() []Finding
-	// Ended returns the findings that ended recently, latest first.
-	Ended() []Finding
+	// Each returns the live findings, muted ones included, oldest first, or
+	// those that ended recently, latest first, or one after the other. Each is
+	// composed when it is reached, so that whoever takes few, or takes his
+	// time, costs little: a live one that has ended by then is shown as such
+	// with ended, and left out without.
+	Each(live, ended bool) iter.Seq[Finding]
+	// Facts returns the live findings without words (sentence, advice,
+	// evidence, history, the kernel's deadline), in no order. It costs a tenth.
+	Facts() []Finding
 	// Finding returns one finding, live or ended.
 	Finding(id ID) (Finding, bool)
 	// Suspects returns how many flows are under suspicion and not reported.

@@ -114,18 +114,29 @@ type table struct {
 	failures int           // of searches, before they succeed
 	slow     time.Duration // what a search of all zones takes
 	mu       sync.Mutex
+	err      error // of lookups
 	entries  map[flow.Tuple]flow.Translation
 }
 
 func (t *table) Lookup(_ context.Context, tuple flow.Tuple) (flow.Translation, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.err != nil {
+		return flow.Translation{}, t.err
+	}
 	entry, ok := t.entries[tuple]
 	if !ok {
 		return flow.Translation{}, conntrack.ErrNotFound
 	}
 	entry.Asked = tuple
 	return entry, nil
+}
+
+// fail has lookups fail from now on, or work again.
+func (t *table) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
 }
 
 func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error) {
@@ -186,6 +197,7 @@ type node struct {
 	store   *inspector.Store
 	events  sink
 	owners  inspector.Owners
+	lasts   time.Duration // how long a conntrack entry is taken for current
 }
 
 func objects() cluster.Objects {
@@ -224,7 +236,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	n := &node{
 		t: t, kernel: newKernel(), cluster: cluster.New(cluster.Options{MaxStaleness: time.Minute, Node: "node-a"}), events: make(sink, 1000),
 		table: &table{entries: map[flow.Tuple]flow.Translation{ours: {Orig: ours, Reply: flow.Tuple{Src: server, Dst: local}, State: "ESTABLISHED"}}},
-		store: inspector.NewStore("node-a", "boot", 10),
+		store: inspector.NewStore("node-a", "boot", 10), lasts: time.Second,
 	}
 	n.replace(objects())
 	n.cluster.TakeChanged()
@@ -233,7 +245,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
-		Owners: n.owners, ConntrackAge: time.Second,
+		Owners: n.owners, ConntrackAge: n.lasts,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
@@ -289,6 +301,10 @@ func (n *node) quiet() {
 	case <-time.After(2 * stuckAfter):
 	}
 }
+
+func (n *node) findings() []flow.Finding { return slices.Collect(n.store.Each(true, false)) }
+
+func (n *node) ended() []flow.Finding { return slices.Collect(n.store.Each(false, true)) }
 
 func verdict(e flow.Event) string { return string(e.Flow.Symptom) + " · " + string(e.Flow.Cause) }
 

@@ -40,14 +40,25 @@ func (f file) finding(node, bootID string, now time.Time) flow.Finding {
 		e.Now, e.Ended = f.endedAt, true
 	}
 	v := diagnosis.Judge(e)
+	finding := f.facts(node, bootID, now)
+	finding.GivesUp = e.GivesUp
+	finding.Sentence, finding.Advice, finding.Evidence, finding.History = v.Sentence, v.Advice, v.Evidence, f.story()
+	return finding
+}
+
+// facts are a finding without what takes time to compose.
+func (f file) facts(node, bootID string, now time.Time) flow.Finding {
+	e, at := f.evidence, now
+	if !f.endedAt.IsZero() {
+		at = f.endedAt
+	}
 	s := e.Socket
 	finding := flow.Finding{
 		ID: s.ID, BootID: bootID, Node: node, NetNS: s.NetNS, Role: e.Role, State: s.State, Family: family(s),
 		Local: e.Local, Peer: e.Peer, Symptom: f.decision.Symptom, Cause: f.decision.Cause, Mute: f.decision.Mute, Orphan: s.Orphan,
-		Sentence: v.Sentence, Advice: v.Advice, Evidence: v.Evidence, History: f.story(),
-		At: e.Now, Since: s.Since, Timeouts: s.Timeouts, RTO: s.RTO,
+		At: at, Since: s.Since, Timeouts: s.Timeouts, RTO: s.RTO,
 		Unacknowledged: s.Unacknowledged, Unsent: s.Unsent, ZeroWindow: s.SendWindow == 0 && s.State != flow.SynSent,
-		UserTimeout: s.UserTimeout, Keepalive: s.Keepalive, GivesUp: e.GivesUp,
+		UserTimeout: s.UserTimeout, Keepalive: s.Keepalive,
 		Outcome: f.outcome, Err: f.err, EndedAt: f.endedAt,
 	}
 	if s.SendBuffer > 0 {

@@ -26,7 +26,7 @@ func TestAnIdleFlowIsAtRiskAtOnceAndStuckLater(t *testing.T) {
 	if took := time.Since(began); took > 2*time.Second || verdict(e) != "HalfOpen · StaleConntrack" {
 		t.Errorf("%s after %v", verdict(e), took)
 	}
-	if got := n.store.Findings(); len(got) != 1 || got[0].Mute != flow.MuteAtRisk {
+	if got := n.findings(); len(got) != 1 || got[0].Mute != flow.MuteAtRisk {
 		t.Errorf("findings %+v, want one at risk", got)
 	}
 	select {
@@ -45,7 +45,7 @@ func TestAnIdleFlowWhoseBackendComesBackIsForgotten(t *testing.T) {
 	n.await(flow.EventAtRisk)
 	n.replace(objects())
 	n.quiet()
-	if got := n.store.Findings(); len(got) != 0 {
+	if got := n.findings(); len(got) != 0 {
 		t.Errorf("findings %+v", got)
 	}
 }
@@ -56,7 +56,7 @@ func TestAnIdleFlowOfAnUnlistedBackendIsNoFinding(t *testing.T) {
 	o.Slices[0].Endpoints = nil // its pod lives: relabelled
 	n.replace(o)
 	n.quiet()
-	if got := n.store.Findings(); len(got) != 0 {
+	if got := n.findings(); len(got) != 0 {
 		t.Errorf("findings %+v", got)
 	}
 }
@@ -161,10 +161,10 @@ func TestAnIdleFlowStaysWatchedWhenItsAddressIsGivenAnew(t *testing.T) {
 	n.replace(reusedBy())
 	n.settle()
 	time.Sleep(2500 * time.Millisecond) // two rounds that would each count as an absence
-	if got := n.store.Findings(); len(got) != 2 {
+	if got := n.findings(); len(got) != 2 {
 		t.Errorf("findings %+v, want both", got)
 	}
-	for _, f := range n.store.Ended() {
+	for _, f := range n.ended() {
 		t.Errorf("%s ended as %q although it hangs as before", f.ID, f.Outcome)
 	}
 }

@@ -38,8 +38,8 @@ func TestADeletedBackendIsReportedAtTheFirstRTO(t *testing.T) {
 	if f.Role != flow.Client || !f.GivesUp.Known() || f.Unacknowledged != 6 || f.Node != "node-a" || f.BootID != "boot" {
 		t.Errorf("finding %+v", f)
 	}
-	if n.store.Suspects() != 0 || len(n.store.Findings()) != 1 {
-		t.Errorf("%d suspects, findings %v", n.store.Suspects(), n.store.Findings())
+	if n.store.Suspects() != 0 || len(n.findings()) != 1 {
+		t.Errorf("%d suspects, findings %v", n.store.Suspects(), n.findings())
 	}
 }
 
@@ -84,8 +84,8 @@ func TestProgressBeforeItIsDueIsNoFinding(t *testing.T) {
 	s.Live, s.Una = false, 106
 	n.kernel.set(s)
 	n.quiet()
-	if len(n.store.Findings())+len(n.store.Ended()) != 0 {
-		t.Errorf("findings %v, ended %v", n.store.Findings(), n.store.Ended())
+	if len(n.findings())+len(n.ended()) != 0 {
+		t.Errorf("findings %v, ended %v", n.findings(), n.ended())
 	}
 }
 
@@ -103,8 +103,8 @@ func TestRecovery(t *testing.T) {
 	if e.Flow.Outcome != flow.Recovered || !e.Flow.Ended() {
 		t.Errorf("outcome %q, ended %v", e.Flow.Outcome, e.Flow.EndedAt)
 	}
-	if ended := n.store.Ended(); len(ended) != 1 || len(n.store.Findings()) != 0 {
-		t.Errorf("ended %v, live %v", ended, n.store.Findings())
+	if ended := n.ended(); len(ended) != 1 || len(n.findings()) != 0 {
+		t.Errorf("ended %v, live %v", ended, n.findings())
 	}
 }
 
@@ -211,8 +211,8 @@ func TestAFailedSnapshotEndsNothing(t *testing.T) {
 	n.kernel.set(hung())
 	n.kernel.change(func() { n.kernel.err = nil })
 	n.await(flow.EventRestored)
-	if len(n.store.Findings()) != 1 {
-		t.Errorf("findings %v", n.store.Findings())
+	if len(n.findings()) != 1 {
+		t.Errorf("findings %v", n.findings())
 	}
 }
 

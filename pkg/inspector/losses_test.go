@@ -37,7 +37,7 @@ func TestBytesLostWithoutASuspicionAreAFinding(t *testing.T) {
 	if f.Local.Pod != "client-1" || f.Local.PID != 4711 || f.Peer.Service != "server" || f.Backend.Addr != server {
 		t.Errorf("local %+v, peer %+v, backend %+v: the sources were not asked", f.Local, f.Peer, f.Backend)
 	}
-	if live, ended := n.store.Findings(), n.store.Ended(); len(live) != 0 || len(ended) != 1 {
+	if live, ended := n.findings(), n.ended(); len(live) != 0 || len(ended) != 1 {
 		t.Errorf("%d live findings and %d ended, want the one that ended", len(live), len(ended))
 	}
 }

@@ -18,7 +18,7 @@ func TestRoleAndMutedFlows(t *testing.T) {
 	s.Local, s.Remote = mine, outside
 	n.kernel.retransmits(s)
 	n.quiet()
-	all := n.store.Findings()
+	all := n.findings()
 	if len(all) != 1 || all[0].Role != flow.Server || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
 		t.Errorf("findings %+v, want one muted server flow", all)
 	}
@@ -73,7 +73,7 @@ func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
 	s.Local, s.Remote, s.Accepted = mine, behind, true
 	n.kernel.retransmits(s)
 	n.quiet()
-	if all := n.store.Findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
+	if all := n.findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
 		t.Errorf("findings %+v, want one of an external client, muted", all)
 	}
 }
@@ -115,7 +115,7 @@ func TestOnlyAFINOutstandingIsMuted(t *testing.T) {
 	s.State, s.FinOutstanding, s.Unacknowledged, s.Orphan, s.PID = flow.LastAck, true, 0, true, 0
 	n.kernel.retransmits(s)
 	n.quiet()
-	if all := n.store.Findings(); len(all) != 1 || all[0].Mute != flow.MuteClosing {
+	if all := n.findings(); len(all) != 1 || all[0].Mute != flow.MuteClosing {
 		t.Errorf("findings %+v, want one muted closing flow", all)
 	}
 }

@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ type Store struct {
 
 	mu       sync.RWMutex
 	live     map[flow.ID]file
-	ended    []file // oldest first
+	ended    []*file // oldest first; never changed once they are here
 	suspects int
 	health   []flow.Health
 	stale    []flow.StaleEntry
@@ -28,39 +29,91 @@ func NewStore(node, bootID string, keepEnded int) *Store {
 	return &Store{node: node, bootID: bootID, keepEnded: keepEnded, live: map[flow.ID]file{}}
 }
 
-// Findings returns the live findings, muted ones included, oldest first.
-func (s *Store) Findings() []flow.Finding {
-	s.mu.RLock()
-	files := make([]file, 0, len(s.live))
-	for _, f := range s.live {
-		files = append(files, f)
+// Each implements flow.Reader. Until a finding is reached it keeps no more of
+// it than its id.
+func (s *Store) Each(live, ended bool) iter.Seq[flow.Finding] {
+	var ids []flow.ID
+	var past []*file
+	if live {
+		ids = s.oldestFirst()
 	}
-	s.mu.RUnlock()
-	slices.SortFunc(files, func(a, b file) int { return a.evidence.Socket.Since.Compare(b.evidence.Socket.Since) })
-	return s.compose(files)
+	if ended {
+		s.mu.RLock()
+		past = slices.Clone(s.ended)
+		s.mu.RUnlock()
+	}
+	return func(yield func(flow.Finding) bool) {
+		for _, id := range ids {
+			f, ok := s.file(id)
+			if !ok || !ended && !f.endedAt.IsZero() {
+				continue
+			}
+			if !yield(f.finding(s.node, s.bootID, time.Now())) {
+				return
+			}
+		}
+		for _, f := range slices.Backward(past) {
+			if !yield(f.finding(s.node, s.bootID, time.Now())) {
+				return
+			}
+		}
+	}
 }
 
-// Ended returns the findings that ended recently, latest first.
-func (s *Store) Ended() []flow.Finding {
+// oldestFirst returns the ids of the live findings.
+func (s *Store) oldestFirst() []flow.ID {
+	type stamped struct {
+		id    flow.ID
+		since time.Time
+	}
 	s.mu.RLock()
-	files := slices.Clone(s.ended)
+	all := make([]stamped, 0, len(s.live))
+	for id, f := range s.live {
+		all = append(all, stamped{id, f.evidence.Socket.Since})
+	}
 	s.mu.RUnlock()
-	slices.Reverse(files)
-	return s.compose(files)
+	slices.SortFunc(all, func(a, b stamped) int { return a.since.Compare(b.since) })
+	ids := make([]flow.ID, len(all))
+	for i, f := range all {
+		ids[i] = f.id
+	}
+	return ids
+}
+
+// Facts implements flow.Reader.
+func (s *Store) Facts() []flow.Finding {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	now := time.Now()
+	facts := make([]flow.Finding, 0, len(s.live))
+	for _, f := range s.live {
+		facts = append(facts, f.facts(s.node, s.bootID, now))
+	}
+	return facts
 }
 
 // Finding returns one finding, live or ended.
 func (s *Store) Finding(id flow.ID) (flow.Finding, bool) {
-	s.mu.RLock()
-	f, ok := s.live[id]
-	for i := len(s.ended) - 1; i >= 0 && !ok; i-- {
-		f, ok = s.ended[i], s.ended[i].evidence.Socket.ID == id
-	}
-	s.mu.RUnlock()
+	f, ok := s.file(id)
 	if !ok {
 		return flow.Finding{}, false
 	}
 	return f.finding(s.node, s.bootID, time.Now()), true
+}
+
+// file returns the live file of a flow, else the latest that ended.
+func (s *Store) file(id flow.ID) (file, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if f, ok := s.live[id]; ok {
+		return f, true
+	}
+	for _, f := range slices.Backward(s.ended) {
+		if f.evidence.Socket.ID == id {
+			return *f, true
+		}
+	}
+	return file{}, false
 }
 
 // Suspects returns how many flows are under suspicion and not reported.
@@ -91,15 +144,6 @@ func (s *Store) setStale(entries []flow.StaleEntry) {
 	s.stale = entries
 }
 
-func (s *Store) compose(files []file) []flow.Finding {
-	now := time.Now()
-	findings := make([]flow.Finding, len(files))
-	for i, f := range files {
-		findings[i] = f.finding(s.node, s.bootID, now)
-	}
-	return findings
-}
-
 // put files a finding: among the live ones, or the ended ones.
 func (s *Store) put(f file) {
 	s.mu.Lock()
@@ -112,7 +156,7 @@ func (s *Store) put(f file) {
 	if len(s.ended) >= s.keepEnded {
 		s.ended = slices.Delete(s.ended, 0, len(s.ended)-s.keepEnded+1)
 	}
-	s.ended = append(s.ended, f)
+	s.ended = append(s.ended, &f)
 }
 
 func (s *Store) setSuspects(n int) {
