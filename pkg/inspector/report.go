@@ -76,10 +76,13 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 		switch {
 		case moved(f):
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)
-		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.o.ConntrackAge:
+		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.lasts(f.evidence.Conntrack):
 			left--
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
 			i.askZones(ctx, &f.evidence)
+			if f.evidence.Conntrack.Err != nil {
+				left = 0 // while it fails, one question a round is enough
+			}
 		case f.stuck && i.zonesOpen(f.evidence):
 			f.evidence.Now = now
 			i.askZones(ctx, &f.evidence)
@@ -103,6 +106,15 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 		i.revise(f, before)
 	}
 	i.confirm(ctx, gone)
+}
+
+// lasts returns how long an answer of conntrack is taken for current: one
+// that failed not even for a round.
+func (i *Inspector) lasts(c diagnosis.Conntrack) time.Duration {
+	if c.Err != nil {
+		return 0
+	}
+	return i.o.ConntrackAge
 }
 
 // revise publishes a verdict that has turned: once for each turn.
