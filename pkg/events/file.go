@@ -23,7 +23,7 @@ const writeTimeout = time.Second
 type File struct {
 	path string
 	file *os.File // nil after a failure: the next write opens it again
-	torn bool     // the last line was cut short
+	torn bool     // its last line has no end
 }
 
 // NewFile opens the file, or creates it.
@@ -54,9 +54,21 @@ func (f *File) Write(ev flow.Event) error {
 		f.torn = false
 		return nil
 	}
-	f.torn = f.torn && n == 0 || n > 0
+	f.takeBack(n)
 	_ = f.Close()
 	return fmt.Errorf("write event: %w", err)
+}
+
+// takeBack removes the n bytes of a line that did not fit.
+func (f *File) takeBack(n int) {
+	if n == 0 {
+		return
+	}
+	info, err := f.file.Stat()
+	if err == nil {
+		err = f.file.Truncate(info.Size() - int64(n))
+	}
+	f.torn = err != nil // a pipe has them for good
 }
 
 // Close closes the file. Everything was written before.
@@ -82,7 +94,6 @@ func (f *File) reopen() error {
 		}
 	}
 	_ = f.Close()
-	f.torn = false
 	return f.open()
 }
 
@@ -96,7 +107,26 @@ func (f *File) open() error {
 		return fmt.Errorf("open events file: %w", err)
 	}
 	f.file = file
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		f.torn = endsTorn(f.path, info.Size())
+	}
 	return nil
+}
+
+// endsTorn reports whether a file's last line has no end: whoever wrote it was
+// killed.
+func endsTorn(path string, size int64) bool {
+	if size == 0 {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, size-1)
+	return err == nil && last[0] != '\n'
 }
 
 // Line returns the event as one line of JSON, its newline included.

@@ -215,3 +215,29 @@ func TestPipeThatNobodyReads(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestATornLineIsEnded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	for _, c := range []struct {
+		before string
+		want   []string
+	}{
+		{"", []string{"1"}},
+		{`{"type":"degraded","source":"0"}` + "\n", []string{"0", "1"}},
+		{`{"type":"degr`, []string{"?", "1"}},
+	} {
+		if err := os.WriteFile(path, []byte(c.before), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		file, err := events.NewFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(file.Write(degraded("1")), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, sources(t, path)); diff != "" {
+			t.Errorf("after %q: -want +got\n%s", c.before, diff)
+		}
+	}
+}

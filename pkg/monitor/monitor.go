@@ -85,7 +85,9 @@ func (m *Monitor) Observe(s flow.Socket) []Change {
 		return append([]Change{recovered}, m.suspect(s)...)
 	}
 	if s.Since.After(e.socket.Since) && e.socket.Timeouts > 0 {
-		s.Since = e.socket.Since // the oldest stamp is the one of this episode
+		// The oldest stamp is the one of this episode. It is told by the new
+		// reading's clock: the wall clock may have been set meanwhile.
+		s.Since = s.At.Add(-s.At.Sub(e.socket.Since))
 	}
 	e.socket = s
 	return []Change{{Kind: Updated, Socket: s, Stuck: e.stuck, At: s.At}}
