@@ -12,13 +12,14 @@ RACE  := $(if $(shell command -v $(CC) 2>/dev/null),-race)
 TOOL  := $(GO) run -buildvcs=false
 
 BIN      := bin
-PROGRAMS := $(addprefix $(BIN)/,tcpstuck-agent tcpstuck reproducer echo)
+PROGRAMS := $(addprefix $(BIN)/,tcpstuck-agent tcpstuck reproducer chaos echo)
 LINTER   := .tools/golangci-lint
 
 # What to test; which scenarios to play (empty: all), in which address families
 # (4 6 mapped; empty: each in its own), how often, how many at once; which
-# mutants to try, as a regular expression; what decides an accuracy run (0: a
-# new seed), how many flows it has, and which one's story to tell.
+# mutants to try and which faults to play, as regular expressions; what decides
+# an accuracy run (0: a new seed), how many flows it has, and which one's story
+# to tell.
 # On which kernels to test, parted by blanks (5.10 6.1 6.12 newest), and which
 # document gets the table.
 PACKAGES  ?= ./...
@@ -27,6 +28,7 @@ FAMILIES  ?=
 TIMES     ?= 1
 PARALLEL  ?= 4
 MUTANTS   ?= .
+CHAOS     ?= .
 SEED      ?= 0
 FLOWS     ?= 2000
 ONLY      ?=
@@ -48,6 +50,7 @@ build: $(PROGRAMS) ## build every program into bin/, statically
 $(BIN)/tcpstuck-agent: SOURCE = ./cmd/agent
 $(BIN)/tcpstuck: SOURCE = ./cmd/tcpstuck
 $(BIN)/reproducer: SOURCE = ./reproducer/cmd/reproducer
+$(BIN)/chaos: SOURCE = ./reproducer/cmd/chaos
 $(BIN)/echo: SOURCE = ./reproducer/echo
 
 .PHONY: $(PROGRAMS)
@@ -70,6 +73,10 @@ scenarios: build ## play the scenarios and compare the verdicts (root); SCENARIO
 .PHONY: accuracy
 accuracy: build ## how often the agent is right, over thousands of labelled flows (root); SEED=, FLOWS=, ONLY=flow, REPORT=file
 	bin/reproducer accuracy -seed "$(SEED)" -flows "$(FLOWS)" -only "$(ONLY)" -report "$(REPORT)"
+
+.PHONY: chaos
+chaos: build ## faults while thousands of connections hang; nothing may be lost (root); CHAOS=REGEXP
+	bin/chaos -run '$(CHAOS)'
 
 .PHONY: kube-assets
 kube-assets: .tools/kube/kube-apiserver .tools/kube/etcd ## a Kubernetes API server and etcd for tests, built from Go modules (once, five minutes)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -52,7 +51,7 @@ func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 		socket: filepath.Join(cfg.Dir, "agent.sock"),
 		events: filepath.Join(cfg.Dir, "events.jsonl"),
 		log:    filepath.Join(cfg.Dir, "agent.log"),
-		http:   http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialIn(n.NS), DisableKeepAlives: true}},
+		http:   http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: n.NS.Dial, DisableKeepAlives: true}},
 	}
 	args := append(slices.Clone(cfg.Source), "--socket="+a.socket, "--events-file="+a.events,
 		"--web.listen-address="+agentAddress, "--node-name="+n.Name, "--stuck-after="+cfg.StuckAfter.String())
@@ -145,18 +144,4 @@ func (a *Agent) Log() string {
 		return err.Error()
 	}
 	return strings.TrimSpace(string(b))
-}
-
-// dialIn returns a dialer whose connections start in a namespace.
-func dialIn(ns *namespace.Namespace) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		err = ns.Do(func() error {
-			// A literal address and no second try: the socket is made on
-			// this thread.
-			d := net.Dialer{FallbackDelay: -1, Timeout: time.Second}
-			conn, err = d.DialContext(ctx, network, address)
-			return err
-		})
-		return conn, err
-	}
 }

@@ -1,0 +1,112 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// clockJumps: ages and deadlines do not hang on the time of day.
+func clockJumps() Fault {
+	const fresh = 100
+	return Fault{
+		Name:  "clock-jumps",
+		Story: "the agent's wall clock, and no other, jumps a day ahead, two days back and home again while connections begin to hang",
+		play: func(ctx context.Context, l *Lab, o *Outcome) error {
+			clock, err := l.agent.wallClock()
+			if err != nil {
+				return err
+			}
+			before, err := l.agent.endedFlows(ctx)
+			if err != nil {
+				return err
+			}
+			for _, hours := range []int32{24, -24, 0} {
+				conns, err := l.calm(ctx, l.client.NS, fresh)
+				if err != nil {
+					return err
+				}
+				began := time.Now()
+				if err := l.hang(conns); err != nil {
+					return err
+				}
+				if err := pause(ctx, time.Second); err != nil { // suspects by now
+					return err
+				}
+				if err := clock.step(ctx, hours*3600); err != nil {
+					return err
+				}
+				o.inject(1)
+				if err := l.clockHolds(ctx, o, time.Duration(hours)*time.Hour, began); err != nil {
+					return err
+				}
+				if err := l.calmDown(conns); err != nil {
+					return err
+				}
+				before += fresh
+			}
+			if err := l.found(ctx, l.agent); err != nil {
+				return nil // settle says it
+			}
+			after, err := l.agent.endedFlows(ctx)
+			if err == nil && after > before {
+				o.lose("%d flows are counted as ended, %d have", after, before)
+			}
+			return err
+		},
+	}
+}
+
+// ageTime is how soon after a step every flow has been read again, and with it
+// when it stopped.
+const ageTime = 10 * time.Second
+
+// clockHolds demands that the agent reads the clock that it was given, lists
+// the truth in time, and no age that no flow has.
+func (l *Lab) clockHolds(ctx context.Context, o *Outcome, ahead time.Duration, began time.Time) error {
+	if err := l.found(ctx, l.agent); err != nil {
+		o.lose("%v", err)
+	}
+	took := time.Since(began)
+	if took > detectTime {
+		o.lose("new flows were listed after %.1f s only", took.Seconds())
+	}
+	oldest, wrong := time.Duration(0), 0
+	right, cancel := context.WithTimeout(ctx, ageTime)
+	defer cancel()
+	err := awaitEvery(right, listInterval, func() (bool, error) {
+		list, err := l.agent.flows(ctx)
+		if err != nil {
+			return false, err
+		}
+		oldest, wrong = 0, 0
+		for _, f := range list {
+			oldest = max(oldest, f.Age())
+			if f.Age() < 0 || f.Age() > time.Since(l.began)+time.Second {
+				wrong++
+			}
+			if reads := time.Until(f.At); (reads - ahead).Abs() > time.Minute {
+				return false, fmt.Errorf("the agent's clock is %v ahead, not %v", reads, ahead)
+			}
+		}
+		return wrong == 0, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		o.lose("%d flows have an age that they cannot have", wrong)
+	} else if err != nil {
+		return err
+	}
+	o.see("%+.0f h: new flows are listed within %.1f s, the oldest is %.0f s old", ahead.Hours(), took.Seconds(), oldest.Seconds())
+	return nil
+}
+
+// endedFlows returns how many flows the agent has counted as ended.
+func (a *agent) endedFlows(ctx context.Context) (int, error) {
+	m, err := a.metrics(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, _ := m.Sum("tcpstuck_flows_ended_total")
+	return int(n), nil
+}

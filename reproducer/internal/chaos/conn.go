@@ -1,0 +1,171 @@
+package chaos
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+)
+
+// conn is a connection as a bare descriptor: thousands cost next to nothing.
+type conn struct {
+	fd int
+	id flow.ID
+}
+
+// dial makes n connections from a namespace to a server that echoes, and has
+// one byte of each come back.
+func dial(ns *namespace.Namespace, to netip.AddrPort, n int) ([]*conn, error) {
+	var all []*conn
+	for range n {
+		c, err := dialOne(ns, to)
+		if err != nil {
+			closeAll(all)
+			return nil, fmt.Errorf("connect to %s: %w", to, err)
+		}
+		all = append(all, c)
+	}
+	for _, c := range all {
+		if err := c.ask(); err != nil {
+			closeAll(all)
+			return nil, fmt.Errorf("talk to %s: %w", to, err)
+		}
+	}
+	return all, nil
+}
+
+// callTimeout is how long one call on a healthy connection may take.
+const callTimeout = 20 * time.Second
+
+func dialOne(ns *namespace.Namespace, to netip.AddrPort) (c *conn, err error) {
+	if c, err = begin(ns, to); err != nil {
+		return nil, err
+	}
+	err = c.await(unix.POLLOUT)
+	if err == nil {
+		var errno int
+		errno, err = unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && errno != 0 {
+			err = unix.Errno(errno)
+		}
+	}
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return c, nil
+}
+
+// begin begins to connect and waits for nothing.
+func begin(ns *namespace.Namespace, to netip.AddrPort) (c *conn, err error) {
+	err = ns.Do(func() error {
+		if c, err = newConn(); err != nil {
+			return err
+		}
+		err := unix.Connect(c.fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+		if err != nil && !errors.Is(err, unix.EINPROGRESS) {
+			c.close()
+			return fmt.Errorf("connect: %w", err)
+		}
+		return nil
+	})
+	return c, err
+}
+
+// newConn makes a socket in the calling thread's namespace.
+func newConn() (*conn, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make socket: %w", err)
+	}
+	c := &conn{fd: fd}
+	if c.id, err = cookie(fd); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// await waits until the connection is ready for something.
+func (c *conn) await(events int16) error {
+	for deadline := time.Now().Add(callTimeout); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: events}}, int(time.Until(deadline).Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR): // the Go runtime's own signals
+		case err != nil:
+			return fmt.Errorf("poll: %w", err)
+		case n == 0:
+			return fmt.Errorf("nothing happens for %v", callTimeout)
+		default:
+			return nil
+		}
+	}
+}
+
+// cookie returns what the agent calls a flow's id.
+func cookie(fd int) (flow.ID, error) {
+	id, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
+	if err != nil {
+		return 0, fmt.Errorf("read socket cookie: %w", err)
+	}
+	return flow.ID(id), nil
+}
+
+// ask sends a byte and waits for it to come back.
+func (c *conn) ask() error {
+	b := []byte{'?'}
+	if _, err := unix.Write(c.fd, b); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	if err := c.await(unix.POLLIN); err != nil {
+		return err
+	}
+	if n, err := unix.Read(c.fd, b); n != 1 {
+		return fmt.Errorf("read %d bytes: %w", n, err)
+	}
+	return nil
+}
+
+// write sends what nobody will answer.
+func (c *conn) write() error {
+	var b [8]byte
+	binary.NativeEndian.PutUint64(b[:], uint64(c.id))
+	if _, err := unix.Write(c.fd, b[:]); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
+}
+
+// reset ends a connection at once: nothing of it stays in the kernel.
+func (c *conn) reset() error {
+	err := unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	c.close()
+	if err != nil {
+		return fmt.Errorf("reset: %w", err)
+	}
+	return nil
+}
+
+func (c *conn) close() { _ = unix.Close(c.fd) }
+
+func closeAll(conns []*conn) {
+	for _, c := range conns {
+		c.close()
+	}
+}
+
+func resetAll(conns []*conn) error {
+	var err error
+	for _, c := range conns {
+		if failed := c.reset(); failed != nil {
+			err = failed
+		}
+	}
+	return err
+}

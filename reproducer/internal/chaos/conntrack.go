@@ -1,0 +1,132 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// conntrackErrors: a source that fails costs verdicts their evidence, and
+// no flow its place.
+func conntrackErrors() Fault {
+	const fresh = 200
+	return Fault{
+		Name:  "conntrack-errors",
+		Story: "netlink answers ENOBUFS, then EPERM, while more connections begin to hang (seccomp answers the agent's recvmsg)",
+		play: func(ctx context.Context, l *Lab, o *Outcome) error {
+			a, err := l.start(agentSpec{name: "trapped", wrap: []string{filepath.Join(l.bin, "chaos"), "trapped"}})
+			if err != nil {
+				return err
+			}
+			trap, err := openTrap(ctx, a.PID())
+			if err != nil {
+				return err
+			}
+			if err := a.awaitReady(ctx); err != nil {
+				return err
+			}
+			for _, errno := range []syscall.Errno{unix.ENOBUFS, unix.EPERM} {
+				more, err := l.calm(ctx, l.client.NS, fresh)
+				if err != nil {
+					return err
+				}
+				if err := l.failConntrack(ctx, o, a, trap, errno, more); err != nil {
+					return err
+				}
+			}
+			if _, err := a.terminate(); err != nil {
+				o.lose("%v", err)
+			}
+			<-trap.done
+			return nil
+		},
+	}
+}
+
+// failConntrack has conntrack fail while connections begin to hang, and work
+// again.
+func (l *Lab) failConntrack(ctx context.Context, o *Outcome, a *agent, t *trap, errno syscall.Errno, conns []*conn) error {
+	before := t.hits.Load()
+	t.fail(errno)
+	if err := l.hang(conns); err != nil {
+		return err
+	}
+	if err := l.found(ctx, a); err != nil {
+		o.lose("%v", err)
+	}
+	down, err := l.conntrackUp(ctx, a, false)
+	if err != nil {
+		o.lose("%s: %v", unix.ErrnoName(errno), err)
+	}
+	t.fail(0)
+	up, err := l.conntrackUp(ctx, a, true)
+	if err != nil {
+		o.lose("after %s: %v", unix.ErrnoName(errno), err)
+	}
+	hits := int(t.hits.Load() - before)
+	o.inject(hits)
+	judged, err := l.awaitCause(ctx, a, conns, flow.StaleConntrack)
+	if err != nil {
+		o.lose("after %s: %v", unix.ErrnoName(errno), err)
+	}
+	o.see("%s %d times: all %d flows listed, the source was down after %.1f s, up again after %.1f s, %d flows judged by it %.1f s later",
+		unix.ErrnoName(errno), hits, l.truth.len(), down.Seconds(), up.Seconds(), len(conns), judged.Seconds())
+	return l.calmDown(conns)
+}
+
+// conntrackUp waits until an agent trusts, or distrusts, conntrack.
+func (l *Lab) conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	began := time.Now()
+	err := await(ctx, func() (bool, error) {
+		status, err := a.api.Status(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, h := range status.Sources {
+			if h.Source == flow.SourceConntrack && h.Up == want {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("agent %s never says that conntrack is up=%v: %w", a.spec.name, want, err)
+	}
+	return time.Since(began), nil
+}
+
+// causeTime is how long a verdict may wait for evidence that came back: an
+// entry is asked for again after 30 s, a hundred of them a second.
+const causeTime = 60 * time.Second
+
+// awaitCause waits until an agent gives connections this cause.
+func (l *Lab) awaitCause(ctx context.Context, a *agent, conns []*conn, cause flow.Cause) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, causeTime)
+	defer cancel()
+	began, right := time.Now(), 0
+	err := awaitEvery(ctx, listInterval, func() (bool, error) {
+		byID, err := findings(ctx, a)
+		if err != nil {
+			return false, nil // the time is up
+		}
+		right = 0
+		for _, c := range conns {
+			if byID[c.id].Cause == cause {
+				right++
+			}
+		}
+		return right == len(conns), nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%d of %d flows are judged %s after %v", right, len(conns), cause, causeTime)
+	}
+	return time.Since(began), nil
+}

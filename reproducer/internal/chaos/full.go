@@ -1,0 +1,75 @@
+package chaos
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+)
+
+// tableFull: no new connection gets through, and the agent says so.
+func tableFull() Fault {
+	const attempts = 20
+	return Fault{
+		Name:  "conntrack-full",
+		Story: "node-a's conntrack table has no room left; 20 more clients connect",
+		play: func(ctx context.Context, l *Lab, o *Outcome) error {
+			service, err := l.cluster.AddService("late", "late", false)
+			if err != nil {
+				return err
+			}
+			if _, err := l.startServer(ctx, "late", "node-b"); err != nil {
+				return err
+			}
+			entries := 0
+			if err := l.cluster.Nodes[0].NS.Do(func() error { entries, err = fillTable(ctx); return err }); err != nil {
+				return err
+			}
+			o.inject(1)
+			conns, err := l.connectInVain(netip.AddrPortFrom(service.ClusterIP, cluster.Port), attempts)
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			if err := l.found(ctx, l.agent); err != nil {
+				o.lose("%v", err)
+			}
+			byID, err := findings(ctx, l.agent)
+			if err != nil {
+				return err
+			}
+			connecting := 0
+			for _, c := range conns {
+				if byID[c.id].Symptom == flow.Connecting {
+					connecting++
+				}
+			}
+			if connecting != attempts {
+				o.lose("%d of %d are said to be connecting", connecting, attempts)
+			}
+			took, err := l.dump(ctx)
+			if err != nil {
+				return err
+			}
+			o.see("%d entries: %d of %d that cannot connect are listed after %.1f s, and all others still; dump answers in %.2f s",
+				entries, connecting, attempts, time.Since(began).Seconds(), took.Seconds())
+			return l.calmDown(conns)
+		},
+	}
+}
+
+// connectInVain begins connections and does not wait for an answer.
+func (l *Lab) connectInVain(to netip.AddrPort, n int) ([]*conn, error) {
+	var conns []*conn
+	for range n {
+		c, err := begin(l.client.NS, to)
+		if err != nil {
+			return conns, err
+		}
+		l.held, conns = append(l.held, c), append(conns, c)
+	}
+	l.truth.hang(conns...)
+	return conns, nil
+}

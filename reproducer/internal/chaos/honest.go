@@ -1,0 +1,64 @@
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// toldEvent is as much of an event as says whom it accuses.
+type toldEvent struct {
+	Type flow.EventType `json:"type"`
+	Flow *struct {
+		ID   string `json:"id"`
+		Peer struct {
+			Address netip.Addr `json:"address"`
+			Port    uint16     `json:"port"`
+		} `json:"peer"`
+	} `json:"flow"`
+}
+
+// honest reads what an agent wrote into its event file: every line is an
+// event, and none is about a connection that never hung.
+func (l *Lab) honest(a *agent) error {
+	info, err := os.Stat(a.events)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	file, err := os.Open(a.events)
+	if err != nil {
+		return fmt.Errorf("read the events of %s: %w", a.spec.name, err)
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		if err := l.honestLine(lines.Bytes()); err != nil {
+			return fmt.Errorf("event %d of agent %s: %w", n, a.spec.name, err)
+		}
+	}
+	return lines.Err()
+}
+
+func (l *Lab) honestLine(line []byte) error {
+	var e toldEvent
+	if err := json.Unmarshal(line, &e); err != nil {
+		return fmt.Errorf("%q: %w", line[:min(len(line), 100)], err)
+	}
+	if e.Flow == nil {
+		return nil
+	}
+	id, err := flow.ParseID(e.Flow.ID)
+	if err != nil {
+		return err
+	}
+	if !l.truth.hung(id, netip.AddrPortFrom(e.Flow.Peer.Address, e.Flow.Peer.Port)) {
+		return fmt.Errorf("it is about %s, which never hung: %.500s", id, line)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// kill: whatever was stuck is found again, as old as it was.
+func kill() Fault {
+	const fresh = 500
+	return Fault{
+		Name:  "kill",
+		Story: "SIGKILL in the middle of a storm, while more connections begin to hang, and a restart",
+		play: func(ctx context.Context, l *Lab, o *Outcome) error {
+			more, err := l.calm(ctx, l.client.NS, fresh)
+			if err != nil {
+				return err
+			}
+			for round := range 3 {
+				before, err := findings(ctx, l.agent)
+				if err != nil {
+					return err
+				}
+				if round == 1 { // they hang, and the agent has no time to tell
+					if err := l.hang(more); err != nil {
+						return err
+					}
+					if err := pause(ctx, 300*time.Millisecond); err != nil {
+						return err
+					}
+				}
+				if err := l.killOnce(ctx, o, before); err != nil {
+					return err
+				}
+			}
+			return l.calmDown(more)
+		},
+	}
+}
+
+func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.Finding) error {
+	if err := l.agent.Kill(); err != nil {
+		return err
+	}
+	o.inject(1)
+	began := time.Now()
+	restarted, err := l.startReady(ctx, l.agent.spec)
+	if err != nil {
+		return err
+	}
+	l.agent = restarted
+	if err := l.found(ctx, l.agent); err != nil {
+		o.lose("%v", err)
+		return nil
+	}
+	took := time.Since(began)
+	after, err := findings(ctx, l.agent)
+	if err != nil {
+		return err
+	}
+	moved, aged := 0, time.Duration(0)
+	for id, f := range after {
+		was, ok := before[id]
+		if !ok || was.Symptom != f.Symptom {
+			continue // it was idle then, and has been written to
+		}
+		d := f.Since.Sub(was.Since).Abs()
+		aged = max(aged, d)
+		if d > time.Second {
+			moved++
+		}
+	}
+	if moved > 0 {
+		o.lose("the age of %d flows moved by more than a second, at most by %v", moved, aged)
+	}
+	said, err := l.honestCounters(ctx, len(after))
+	if err != nil {
+		o.lose("%v", err)
+	}
+	o.see("%d of %d found again %.1f s after the start, ages within %d ms; %s", len(after), l.truth.len(), took.Seconds(), aged.Milliseconds(), said)
+	return nil
+}
+
+// honestCounters demands that a restarted agent has counted what it found,
+// and no end.
+func (l *Lab) honestCounters(ctx context.Context, most int) (string, error) {
+	m, err := l.agent.metrics(ctx)
+	if err != nil {
+		return "", err
+	}
+	found, _ := m.Sum("tcpstuck_flows_found_total")
+	ended, _ := m.Sum("tcpstuck_flows_ended_total")
+	lost, _ := m.Sum("tcpstuck_lossy_closes_total")
+	said := fmt.Sprintf("counted: %.0f found, %.0f ended, %.0f lossy closes", found, ended, lost)
+	if ended != 0 || lost != 0 || int(found) > most {
+		return said, fmt.Errorf("counters of a restarted agent that holds %d flows: %s", most, said)
+	}
+	return said, nil
+}

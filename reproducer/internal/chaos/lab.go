@@ -1,0 +1,260 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
+)
+
+// Lab is the place where all faults are played: a cluster whose node-a holds
+// thousands of connections that hang and some that are healthy, and the agent
+// there.
+type Lab struct {
+	bin string
+	out io.Writer
+
+	dir     *rundir.Dir
+	cluster *cluster.Cluster
+	client  *cluster.Pod // on node-a; every connection begins here
+	doomed  *cluster.Pod // on node-a; another that has connections
+	echo    *cluster.Service
+	healthy *healthy
+	truth   *truth
+	held    []*conn // of storms
+	storms  int
+	began   time.Time // before the first connection hung
+
+	agent  *agent // the one that is there all along
+	agents []*agent
+	ports  map[string]int
+}
+
+// open builds the lab. On an error the caller closes it.
+func open(ctx context.Context, o Options) (*Lab, error) {
+	l := &Lab{bin: o.Bin, out: o.Out, truth: newTruth(), ports: map[string]int{}, began: time.Now()}
+	if _, err := rundir.Sweep(o.Base); err != nil {
+		return l, err
+	}
+	var err error
+	if l.dir, err = rundir.New(o.Base); err != nil {
+		return l, err
+	}
+	l.cluster, err = cluster.New(cluster.Config{
+		Dir: l.dir.Path, Family: cluster.IPv4, Echo: o.Bin + "/echo", Report: func(string, ...any) {},
+	})
+	if err != nil {
+		return l, err
+	}
+	if err := l.startPods(ctx); err != nil {
+		return l, err
+	}
+	if l.agent, err = l.startReady(ctx, agentSpec{name: "agent"}); err != nil {
+		return l, err
+	}
+	if _, err := l.storm(ctx, o.Storm); err != nil {
+		return l, err
+	}
+	return l, l.found(ctx, l.agent)
+}
+
+func (l *Lab) startPods(ctx context.Context) error {
+	var err error
+	if l.echo, err = l.cluster.AddService("echo", "echo", false); err != nil {
+		return err
+	}
+	server, err := l.startServer(ctx, "echo", "node-a")
+	if err != nil {
+		return err
+	}
+	for name, pod := range map[string]**cluster.Pod{"client": &l.client, "doomed": &l.doomed} {
+		spec := cluster.PodSpec{Workload: name, Node: "node-a", Args: []string{"client", "--idle", "--server", server.Address()}}
+		if *pod, err = l.cluster.StartPod(ctx, spec); err != nil {
+			return err
+		}
+		if err := (*pod).NS.Do(hurry); err != nil {
+			return err
+		}
+	}
+	l.healthy, err = startHealthy(l.client.NS, netip.AddrPortFrom(l.echo.ClusterIP, cluster.Port))
+	return err
+}
+
+// startServer starts a server that echoes.
+func (l *Lab) startServer(ctx context.Context, workload, node string) (*cluster.Pod, error) {
+	return l.cluster.StartPod(ctx, cluster.PodSpec{Workload: workload, Node: node, Args: []string{"server", "--catch-sigterm"}})
+}
+
+// hurry has every connection of the calling thread's namespace retransmit
+// once a second, and never give up while its owner has it.
+func hurry() error {
+	for _, s := range [][2]string{
+		{"ipv4/tcp_rto_max_ms", "1000"}, // from Linux 6.15 on
+		{"ipv4/tcp_retries2", "255"},
+		{"ipv4/tcp_orphan_retries", "3"},
+	} {
+		if err := namespace.Sysctl(s[0], s[1]); err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	return nil
+}
+
+// storm opens connections to a Service, force-deletes the pod behind it, and
+// writes on each of them: all hang.
+func (l *Lab) storm(ctx context.Context, n int) ([]*conn, error) {
+	conns, err := l.calm(ctx, l.client.NS, n)
+	if err != nil {
+		return nil, err
+	}
+	return conns, l.hang(conns)
+}
+
+// calm opens connections whose server is gone, and writes nothing on them yet.
+func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int) ([]*conn, error) {
+	l.storms++
+	name := fmt.Sprintf("victim-%d", l.storms)
+	service, err := l.cluster.AddService(name, name, false)
+	if err != nil {
+		return nil, err
+	}
+	server, err := l.startServer(ctx, name, "node-b")
+	if err != nil {
+		return nil, err
+	}
+	conns, err := dial(from, netip.AddrPortFrom(service.ClusterIP, cluster.Port), n)
+	if err != nil {
+		return nil, err
+	}
+	l.held = append(l.held, conns...)
+	l.truth.risk(conns...)
+	_, err = l.cluster.ForceDelete(server)
+	return conns, err
+}
+
+func (l *Lab) hang(conns []*conn) error {
+	for _, c := range conns {
+		if err := c.write(); err != nil {
+			return fmt.Errorf("write into nothing: %w", err)
+		}
+	}
+	l.truth.hang(conns...)
+	return nil
+}
+
+// calmDown ends connections that hang.
+func (l *Lab) calmDown(conns []*conn) error {
+	l.truth.over(conns...)
+	l.drop(conns)
+	return resetAll(conns)
+}
+
+// drop leaves it to the caller to close connections.
+func (l *Lab) drop(conns []*conn) {
+	gone := map[*conn]bool{}
+	for _, c := range conns {
+		gone[c] = true
+	}
+	kept := l.held[:0]
+	for _, c := range l.held {
+		if !gone[c] {
+			kept = append(kept, c)
+		}
+	}
+	l.held = kept
+}
+
+// findTime is how soon after trouble an agent has to know the whole truth,
+// also on a busy machine.
+const findTime = 30 * time.Second
+
+// found waits until an agent's findings are the truth.
+func (l *Lab) found(ctx context.Context, a *agent) error {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	var last error
+	err := awaitEvery(ctx, listInterval, func() (bool, error) {
+		if err := a.living(); err != nil {
+			return false, err
+		}
+		findings, err := a.flows(ctx)
+		if err != nil {
+			last = err
+			return false, nil
+		}
+		d := l.truth.compare(findings)
+		last = errors.New(d.String())
+		return d.none(), nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("agent %s: after %v %w\n%s", a.spec.name, findTime, last, a.tail())
+	}
+	return err
+}
+
+// settle holds the agent that is there all along against the truth, after
+// each fault, and every event that any agent has told.
+func (l *Lab) settle(ctx context.Context, o *Outcome) error {
+	if err := l.found(ctx, l.agent); err != nil {
+		o.lose("%v", err)
+	}
+	for _, a := range l.agents {
+		if err := l.honest(a); err != nil {
+			o.lose("%v", err)
+		}
+	}
+	l.agents = []*agent{l.agent}
+	return nil
+}
+
+// findings returns an agent's live findings by id.
+func findings(ctx context.Context, a *agent) (map[flow.ID]flow.Finding, error) {
+	list, err := a.flows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[flow.ID]flow.Finding{}
+	for _, f := range list {
+		byID[f.ID] = f
+	}
+	return byID, nil
+}
+
+// port returns a port of node-a's loopback that is a name's own.
+func (l *Lab) port(name string) int {
+	if _, ok := l.ports[name]; !ok {
+		l.ports[name] = 9797 + len(l.ports)
+	}
+	return l.ports[name]
+}
+
+// close ends everything and removes every trace.
+func (l *Lab) close() error {
+	var err error
+	for _, a := range l.agents {
+		err = errors.Join(err, a.Kill())
+	}
+	if l.agent != nil {
+		err = errors.Join(err, l.agent.Kill())
+	}
+	if l.healthy != nil {
+		err = errors.Join(err, l.healthy.stop())
+	}
+	err = errors.Join(err, resetAll(l.held))
+	if l.cluster != nil {
+		err = errors.Join(err, l.cluster.Close())
+	}
+	if l.dir != nil {
+		err = errors.Join(err, l.dir.Remove())
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// readers: whoever asks and does not read pays, and nobody else.
+func readers() Fault {
+	const (
+		each  = 200
+		fresh = 100
+	)
+	return Fault{
+		Name:  "deaf-readers",
+		Story: "200 clients on the unix socket and 200 on the page ask for flows, the page or an audit and never read the answer",
+		play: func(ctx context.Context, l *Lab, o *Outcome) (err error) {
+			var deaf []net.Conn
+			defer func() {
+				for _, c := range deaf {
+					err = errors.Join(err, c.Close())
+				}
+			}()
+			before, err := l.agent.memory()
+			if err != nil {
+				return err
+			}
+			for n := range each {
+				path := deafPaths()[n%len(deafPaths())]
+				for network, address := range map[string]string{"unix": l.agent.socket, "tcp": l.agent.page} {
+					c, err := l.askAndLeave(ctx, network, address, path)
+					if err != nil {
+						return err
+					}
+					deaf = append(deaf, c)
+					o.inject(1)
+				}
+			}
+			if err := l.stillWorks(ctx, o, fresh); err != nil {
+				return err
+			}
+			after, err := l.agent.memory()
+			if err != nil {
+				return err
+			}
+			o.see("resident memory %d MiB before, %d MiB with them", before>>20, after>>20)
+			if after > before+deafMemory {
+				o.lose("%d clients that never read cost %d MiB", len(deaf), (after-before)>>20)
+			}
+			return nil
+		},
+	}
+}
+
+// deafMemory is what any number of clients that never read may cost.
+const deafMemory = 64 << 20 // bytes
+
+// deafPaths are what they ask for.
+func deafPaths() []string { return []string{"/v1/flows?state=all&muted=true", "/", "/v1/audit"} }
+
+func (l *Lab) askAndLeave(ctx context.Context, network, address, path string) (net.Conn, error) {
+	conn, err := l.agent.ns.Dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		l.truth.ignore(local.AddrPort())
+	}
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+const (
+	// In which `tcpstuck dump` answers and a flow is listed under such a load,
+	// on two cores that others use, too.
+	dumpTime   = 5 * time.Second
+	detectTime = stuckAfter + 8*time.Second
+)
+
+// stillWorks demands that an agent under load finds what begins to hang now,
+// and that dump answers.
+func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
+	conns, err := l.calm(ctx, l.client.NS, fresh)
+	if err != nil {
+		return err
+	}
+	took, err := l.dump(ctx)
+	if err != nil {
+		return err
+	}
+	if took > dumpTime {
+		o.lose("dump took %.1f s", took.Seconds())
+	}
+	began := time.Now()
+	if err := l.hang(conns); err != nil {
+		return err
+	}
+	if err := l.found(ctx, l.agent); err != nil {
+		o.lose("%v", err)
+	}
+	found := time.Since(began)
+	if found > detectTime {
+		o.lose("%d new flows were all listed after %.1f s only", fresh, found.Seconds())
+	}
+	o.see("dump answers in %.2f s; %d new flows are listed within %.1f s", took.Seconds(), fresh, found.Seconds())
+	return l.calmDown(conns)
+}
+
+// dump runs the command against the agent that is there all along.
+func (l *Lab) dump(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	err := exec.CommandContext(ctx, filepath.Join(l.bin, "tcpstuck"), "dump", "--socket", l.agent.socket).Run()
+	var exit *exec.ExitError
+	if err == nil || !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		return 0, fmt.Errorf("tcpstuck dump ended with %v, not with status 1", err)
+	}
+	return time.Since(began), nil
+}

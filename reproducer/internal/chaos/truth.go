@@ -1,0 +1,125 @@
+package chaos
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// truth is which connections hang, by this program's own record.
+type truth struct {
+	mu    sync.Mutex
+	stuck map[flow.ID]bool        // they hang: an agent must list them
+	risky map[flow.ID]bool        // they are idle, or on the move: it may list them
+	ever  map[flow.ID]bool        // they were one or the other once
+	deaf  map[netip.AddrPort]bool // local addresses of clients that do not read what an agent sends
+}
+
+func newTruth() *truth {
+	return &truth{stuck: map[flow.ID]bool{}, risky: map[flow.ID]bool{}, ever: map[flow.ID]bool{}, deaf: map[netip.AddrPort]bool{}}
+}
+
+// hang records connections that hang from now on.
+func (t *truth) hang(conns ...*conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range conns {
+		t.stuck[c.id], t.ever[c.id] = true, true
+		delete(t.risky, c.id)
+	}
+}
+
+// risk records connections that would hang if somebody wrote, or that are
+// about to go on.
+func (t *truth) risk(conns ...*conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range conns {
+		t.risky[c.id], t.ever[c.id] = true, true
+		delete(t.stuck, c.id)
+	}
+}
+
+// ignore records a client that does not read: an agent that answers it hangs
+// on it, and may say so.
+func (t *truth) ignore(client netip.AddrPort) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.deaf[client] = true
+}
+
+// over records connections that recovered or ended.
+func (t *truth) over(conns ...*conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range conns {
+		delete(t.stuck, c.id)
+		delete(t.risky, c.id)
+	}
+}
+
+func (t *truth) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.stuck)
+}
+
+// hung reports whether a connection ever hung.
+func (t *truth) hung(id flow.ID, peer netip.AddrPort) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ever[id] || t.deaf[peer]
+}
+
+// difference is where a list of findings departs from the truth.
+type difference struct {
+	missing []flow.ID // they hang, and are not in the list
+	extra   []flow.Finding
+}
+
+func (d difference) none() bool { return len(d.missing)+len(d.extra) == 0 }
+
+func (d difference) String() string {
+	s := fmt.Sprintf("%d that hang are missing, %d that do not are listed", len(d.missing), len(d.extra))
+	if len(d.missing) > 0 {
+		s += fmt.Sprintf("; missing: %s", some(d.missing))
+	}
+	for _, f := range d.extra[:min(len(d.extra), 3)] {
+		s += fmt.Sprintf("\n%s %s %s · %s (%s): %s", f.ID, f.Local.Addr, f.Symptom, f.Cause, f.Mute, f.Sentence)
+	}
+	return s
+}
+
+func some(ids []flow.ID) string {
+	var list []string
+	for _, id := range ids[:min(len(ids), 3)] {
+		list = append(list, id.String())
+	}
+	return strings.Join(list, ", ")
+}
+
+// compare holds a list of live findings against the truth. Sockets that only
+// have a FIN outstanding are none of anybody's business.
+func (t *truth) compare(findings []flow.Finding) difference {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var d difference
+	listed := map[flow.ID]bool{}
+	for _, f := range findings {
+		listed[f.ID] = true
+		if !t.stuck[f.ID] && !t.risky[f.ID] && !t.deaf[f.Peer.Addr] && f.Mute != flow.MuteClosing {
+			d.extra = append(d.extra, f)
+		}
+	}
+	for id := range t.stuck {
+		if !listed[id] {
+			d.missing = append(d.missing, id)
+		}
+	}
+	slices.Sort(d.missing)
+	return d
+}

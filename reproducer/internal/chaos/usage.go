@@ -1,0 +1,87 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// usage is what an agent holds.
+type usage struct {
+	descriptors, goroutines int
+	heap, resident, bpf     uint64 // bytes; heap: what lives, after a collection
+}
+
+func (u usage) String() string {
+	return fmt.Sprintf("%d descriptors, %d goroutines, %.1f MiB of heap, %.1f MiB of BPF maps, %.1f MiB resident",
+		u.descriptors, u.goroutines, mib(u.heap), mib(u.bpf), mib(u.resident))
+}
+
+func mib(bytes uint64) float64 { return float64(bytes) / (1 << 20) }
+
+// usage measures an agent, after a garbage collection.
+func (a *agent) usage(ctx context.Context) (usage, error) {
+	if _, status, err := a.get(ctx, a.page, "/debug/pprof/heap?gc=1"); err != nil || status != http.StatusOK {
+		return usage{}, fmt.Errorf("collect garbage: status %d: %w", status, err)
+	}
+	m, err := a.metrics(ctx)
+	if err != nil {
+		return usage{}, err
+	}
+	u := usage{}
+	goroutines, _ := m.Sum("go_goroutines")
+	heap, _ := m.Sum("go_memstats_heap_alloc_bytes")
+	u.goroutines, u.heap = int(goroutines), uint64(heap)
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", a.PID()))
+	if err != nil {
+		return u, err
+	}
+	u.descriptors = len(entries)
+	if u.bpf, err = a.bpfMemory(); err != nil {
+		return u, err
+	}
+	u.resident, err = a.memory()
+	return u, err
+}
+
+// memory returns what of an agent is resident.
+func (a *agent) memory() (uint64, error) {
+	return proc(fmt.Sprintf("/proc/%d/status", a.PID()), "VmRSS:", 1024)
+}
+
+// bpfMemory adds up what the kernel says that the agent's maps and programs
+// take.
+func (a *agent) bpfMemory() (sum uint64, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", a.PID()))
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		if n, err := proc(f, "memlock:", 1); err == nil {
+			sum += n
+		}
+	}
+	return sum, nil
+}
+
+// proc reads a number from a file of lines that begin with a name.
+func proc(path, name string, unit uint64) (uint64, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(b) {
+		fields := strings.Fields(string(line))
+		if len(fields) < 2 || fields[0] != name {
+			continue
+		}
+		n, err := strconv.ParseUint(fields[1], 10, 64)
+		return n * unit, err
+	}
+	return 0, fmt.Errorf("no %s in %s", name, path)
+}

@@ -1,0 +1,7 @@
+package cluster
+
+import "github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
+
+// Isolate has a namespace drop every segment that reaches it, its own over
+// loopback included.
+func Isolate(ns *namespace.Namespace) error { return isolate(ns) }
