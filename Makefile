@@ -45,7 +45,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: $(PROGRAMS) ## build every program into bin/, statically
+build: $(PROGRAMS) $(BIN)/kubectl-tcpstuck ## build every program into bin/, statically
 
 $(BIN)/tcpstuck-agent: SOURCE = ./cmd/agent
 $(BIN)/tcpstuck: SOURCE = ./cmd/tcpstuck
@@ -56,6 +56,10 @@ $(BIN)/echo: SOURCE = ./reproducer/echo
 .PHONY: $(PROGRAMS)
 $(PROGRAMS):
 	$(BUILD) -o $@ $(SOURCE)
+
+# By this name it is a plugin of kubectl.
+$(BIN)/kubectl-tcpstuck: $(BIN)/tcpstuck
+	ln -sf tcpstuck $@
 
 .PHONY: demo
 demo: build ## the Calico hang, made and found on this kernel, in namespaces of its own (root)

@@ -12,16 +12,18 @@ func (p *program) explain(ctx context.Context, id string) int {
 	if err != nil {
 		return p.fail(err)
 	}
-	switch p.output {
-	case "json":
-		err = writeIndented(p.stdout, f)
-	case "jsonl":
-		err = writeLines(p.stdout, []flow.Finding{f})
-	default:
-		err = report.Explain(p.stdout, f, p.now(), p.width)
-	}
-	if err != nil {
+	if err := p.showFlow(f); err != nil {
 		return p.fail(err)
 	}
 	return exitOK
+}
+
+func (p *program) showFlow(f flow.Finding) error {
+	switch p.output {
+	case "json":
+		return writeIndented(p.stdout, f)
+	case "jsonl":
+		return writeLines(p.stdout, []flow.Finding{f})
+	}
+	return report.Explain(p.stdout, f, p.now(), p.width)
 }

@@ -31,6 +31,9 @@ const patience = 30 * time.Second
 
 func main() {
 	p := program{now: time.Now, width: terminalWidth(), stdout: os.Stdout, stderr: os.Stderr}
+	if isPlugin() {
+		os.Exit(p.runPlugin(os.Args[1:], connect))
+	}
 	os.Exit(p.run(os.Args[1:]))
 }
 

@@ -26,6 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // agent serves the reader's findings and returns its socket.
 func agent(t *testing.T, r flow.Reader) string {
 	t.Helper()
+	return agentOn(t, "node-a", r)
+}
+
+func agentOn(t *testing.T, node string, r flow.Reader) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "agent.sock")
 	l, err := api.ListenUnix(t.Context(), path)
 	if err != nil {
@@ -34,7 +39,7 @@ func agent(t *testing.T, r flow.Reader) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
-	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: "node-a", Started: flowtest.Now().Add(-26 * time.Hour), Now: flowtest.Now, Log: log, Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }})
+	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: node, Started: flowtest.Now().Add(-26 * time.Hour), Now: flowtest.Now, Log: log, Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }})
 	go func() { served <- api.Serve(ctx, l, h, log) }()
 	t.Cleanup(func() {
 		cancel()

@@ -157,10 +157,17 @@ func writeFlowList(w io.Writer, about About, fs iter.Seq[flow.Finding], sources 
 	return err
 }
 
+// How the answer begins about a flow that the agent does not have, or an id
+// that is several flows'.
+const (
+	NoFlow    = "no flow has an id"
+	ManyFlows = "several flows have ids"
+)
+
 // The reasons why one flow cannot be told.
 var (
-	errNoFlow    = errors.New("no flow")
-	errManyFlows = errors.New("several flows")
+	errNoFlow    = errors.New(NoFlow)
+	errManyFlows = errors.New(ManyFlows)
 )
 
 func (s *server) flow(w http.ResponseWriter, r *http.Request) {
@@ -201,11 +208,11 @@ func (s *server) find(prefix string) (flow.Finding, error) {
 	}
 	switch len(found) {
 	case 0:
-		return flow.Finding{}, fmt.Errorf("%w has an id that begins with %s: it is not stuck, or it ended long ago", errNoFlow, prefix)
+		return flow.Finding{}, fmt.Errorf("%w that begins with %s: it is not stuck, or it ended long ago", errNoFlow, prefix)
 	case 1:
 		return found[0], nil
 	}
-	return flow.Finding{}, fmt.Errorf("%w have ids that begin with %s: %s", errManyFlows, prefix, someIDs(found))
+	return flow.Finding{}, fmt.Errorf("%w that begin with %s: %s", errManyFlows, prefix, someIDs(found))
 }
 
 func someIDs(fs []flow.Finding) string {

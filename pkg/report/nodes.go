@@ -12,10 +12,10 @@ import (
 // Plugin is how the command for many nodes is called.
 const Plugin = "kubectl tcpstuck"
 
-// DumpNodes is Dump of several nodes: what is stuck in the whole, then the
-// rows node by node.
-func DumpNodes(w io.Writer, views []View, now time.Time, width int) error {
-	return dumpNodes(w, views, now, width, func(b *strings.Builder) {
+// DumpNodes is Dump of the nodes that answered, of so many that were asked:
+// what is stuck in the whole, then the rows node by node.
+func DumpNodes(w io.Writer, views []View, asked int, now time.Time, width int) error {
+	return dumpNodes(w, views, asked, now, width, func(b *strings.Builder) {
 		for _, v := range views {
 			if len(v.Flows) > 0 {
 				fmt.Fprintf(b, "\n%s:\n", v.Node)
@@ -26,8 +26,8 @@ func DumpNodes(w io.Writer, views []View, now time.Time, width int) error {
 }
 
 // DumpNodesWide is DumpNodes with one line for each flow.
-func DumpNodesWide(w io.Writer, views []View, now time.Time, width int) error {
-	return dumpNodes(w, views, now, width, func(b *strings.Builder) {
+func DumpNodesWide(w io.Writer, views []View, asked int, now time.Time, width int) error {
+	return dumpNodes(w, views, asked, now, width, func(b *strings.Builder) {
 		rows := [][]string{titles()}
 		for _, v := range views {
 			for _, f := range v.Flows {
@@ -41,7 +41,7 @@ func DumpNodesWide(w io.Writer, views []View, now time.Time, width int) error {
 	})
 }
 
-func dumpNodes(w io.Writer, views []View, now time.Time, width int, rows func(*strings.Builder)) error {
+func dumpNodes(w io.Writer, views []View, asked int, now time.Time, width int, rows func(*strings.Builder)) error {
 	var b strings.Builder
 	var flows []flow.Finding
 	suspects, counted := 0, map[flow.Mute]int{}
@@ -63,13 +63,13 @@ func dumpNodes(w io.Writer, views []View, now time.Time, width int, rows func(*s
 	if watched := Watched(suspects, counted, Plugin); watched != "" {
 		b.WriteString(wrap(watched, width, 4) + "\n")
 	}
-	b.WriteString(wrap(sourcesOf(views, now), width, 4) + "\n")
+	b.WriteString(wrap(sourcesOf(views, asked, now), width, 4) + "\n")
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 
 // sourcesOf names the nodes, and of each the sources that cannot be trusted.
-func sourcesOf(views []View, now time.Time) string {
+func sourcesOf(views []View, asked int, now time.Time) string {
 	var degraded []string
 	for _, v := range views {
 		var down []flow.Health
@@ -82,7 +82,11 @@ func sourcesOf(views []View, now time.Time) string {
 			degraded = append(degraded, v.Node+": "+strings.TrimSuffix(strings.TrimPrefix(Sources(down, now), "Sources: "), "."))
 		}
 	}
-	says := fmt.Sprintf("%s answered at %s: %s. ", count(len(views), "node", "nodes"), now.Format("15:04:05 MST"), someNodes(views))
+	answered := count(len(views), "node", "nodes")
+	if len(views) < asked {
+		answered = fmt.Sprintf("%s of %s", number(len(views)), count(asked, "node", "nodes"))
+	}
+	says := fmt.Sprintf("%s answered at %s: %s. ", answered, now.Format("15:04:05 MST"), someNodes(views))
 	if len(degraded) == 0 {
 		return says + "All sources ok."
 	}

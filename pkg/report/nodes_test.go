@@ -44,10 +44,10 @@ func TestNodes(t *testing.T) {
 	past[1].Started = now.Add(-time.Hour)
 	var out bytes.Buffer
 	for name, err := range map[string]func() error{
-		"dump":       func() error { return report.DumpNodes(&out, nodes(), now, 100) },
-		"dump-wide":  func() error { return report.DumpNodesWide(&out, nodes(), now, 100) },
-		"quiet":      func() error { return report.DumpNodes(&out, quiet, now, 100) },
-		"quiet-wide": func() error { return report.DumpNodesWide(&out, quiet, now, 100) },
+		"dump":       func() error { return report.DumpNodes(&out, nodes(), 3, now, 100) },
+		"dump-wide":  func() error { return report.DumpNodesWide(&out, nodes(), 3, now, 100) },
+		"quiet":      func() error { return report.DumpNodes(&out, quiet, 15, now, 100) },
+		"quiet-wide": func() error { return report.DumpNodesWide(&out, quiet, 15, now, 100) },
 		"ended":      func() error { return report.EndedNodes(&out, past, now, time.Time{}, 100) },
 		"ended-wide": func() error { return report.EndedNodesWide(&out, past, now, time.Time{}, 100) },
 	} {

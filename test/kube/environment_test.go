@@ -134,7 +134,13 @@ func (e *environment) create(t testing.TB, object runtime.Object) error {
 // Server and CA are the API's own, unless given.
 func (e *environment) kubeconfig(t testing.TB, server string, ca []byte) string {
 	t.Helper()
-	token, err := e.admin.CoreV1().ServiceAccounts("tcpstuck").CreateToken(t.Context(), "tcpstuck-agent",
+	return e.kubeconfigOf(t, "tcpstuck-agent", server, ca)
+}
+
+// kubeconfigOf writes one for another ServiceAccount.
+func (e *environment) kubeconfigOf(t testing.TB, account, server string, ca []byte) string {
+	t.Helper()
+	token, err := e.admin.CoreV1().ServiceAccounts("tcpstuck").CreateToken(t.Context(), account,
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(3600))}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// explain asks every node for the flow, since ids are a node's own.
+func (w *plugin) explain(id string) int {
+	answers, err := ask[flow.Finding](w, []string{"tcpstuck", "explain", "-o", "json", "--", id})
+	if err != nil {
+		return w.fail(err)
+	}
+	var found, failed []answer[flow.Finding]
+	for _, a := range answers {
+		switch {
+		case a.err == nil:
+			found = append(found, a)
+		case strings.HasPrefix(a.err.Error(), api.ManyFlows):
+			return w.fail(fmt.Errorf("%s: %w", a.node, a.err))
+		case !strings.HasPrefix(a.err.Error(), api.NoFlow):
+			failed = append(failed, a)
+		}
+	}
+	_ = w.silent(reasons(failed), len(answers))
+	return w.explainOne(id, exactly(id, found), len(answers)-len(failed))
+}
+
+// exactly returns the flows that have this very id, or else all.
+func exactly(id string, found []answer[flow.Finding]) []answer[flow.Finding] {
+	var exact []answer[flow.Finding]
+	for _, a := range found {
+		if a.value.ID.String() == strings.ToLower(id) {
+			exact = append(exact, a)
+		}
+	}
+	if len(exact) > 0 {
+		return exact
+	}
+	return found
+}
+
+func (w *plugin) explainOne(id string, found []answer[flow.Finding], answered int) int {
+	switch len(found) {
+	case 0:
+		return w.fail(fmt.Errorf("%s that begins with %s on %s: it is not stuck, or it ended long ago", api.NoFlow, id, whichAnswered(answered)))
+	case 1:
+		if err := w.showFlow(found[0].value); err != nil {
+			return w.fail(err)
+		}
+		return exitOK
+	}
+	var nodes []string
+	for _, a := range found {
+		nodes = append(nodes, a.node)
+	}
+	return w.fail(fmt.Errorf("several nodes have a flow whose id begins with %s: %s; choose one with --nodes", id, some(nodes)))
+}
+
+func whichAnswered(n int) string {
+	if n == 1 {
+		return "the node that answered"
+	}
+	return fmt.Sprintf("the %d nodes that answered", n)
+}
