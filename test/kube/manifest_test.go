@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/restmapper"
+	kindv1alpha4 "sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -184,4 +185,21 @@ func (e *environment) monitoringTypes(t *testing.T) {
 		list, err := discovery.NewDiscoveryClientForConfigOrDie(e.config).ServerResourcesForGroupVersion("monitoring.coreos.com/v1")
 		return err == nil && len(list.APIResources) == 2
 	})
+}
+
+// TestKindConfiguration: kind reads it, not the API server.
+func TestKindConfiguration(t *testing.T) {
+	var cluster kindv1alpha4.Cluster
+	if err := yaml.UnmarshalStrict(must[[]byte](t)(os.ReadFile("../../reproducer/kind/cluster.yaml")), &cluster); err != nil {
+		t.Fatal(err)
+	}
+	var workers int
+	for _, node := range cluster.Nodes {
+		if node.Role == kindv1alpha4.WorkerRole {
+			workers++
+		}
+	}
+	if cluster.APIVersion != "kind.x-k8s.io/v1alpha4" || !cluster.Networking.DisableDefaultCNI || workers != 2 {
+		t.Errorf("%+v", cluster)
+	}
 }
