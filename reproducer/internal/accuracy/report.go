@@ -104,6 +104,20 @@ func (r Result) misses(b *strings.Builder) {
 	}
 }
 
+// brief tells of each sort of failure once: who watches a run need not wait
+// for its end.
+func (r Result) brief(w io.Writer) {
+	told := map[string]bool{}
+	for _, s := range r.Failures() {
+		for _, f := range s.gated() {
+			if sort := s.Label.Kind + string(f); !told[sort] {
+				told[sort] = true
+				fmt.Fprintf(w, "  %s: %s: %s\n", s.Label.Flow, f, s.Faults[f])
+			}
+		}
+	}
+}
+
 // table is a Markdown table whose columns are aligned.
 type table struct{ rows [][]string }
 

@@ -66,6 +66,7 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 			defer mu.Unlock()
 			result.Scores, result.Strangers = append(result.Scores, one.Scores...), append(result.Strangers, one.Strangers...)
 			fmt.Fprintf(opts.Out, "round %d (IPv%s%s): %d flows, %d judged wrong\n", r.Number, r.Family, turned(r.Turn), len(one.Scores), len(one.Failures())+len(one.Strangers))
+			one.brief(opts.Out)
 			return nil
 		})
 	}

@@ -127,6 +127,17 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestWithin: who noticed late excuses a prediction that was too early, and
+// none that was too late.
+func TestWithin(t *testing.T) {
+	const lag = 30 * time.Millisecond
+	for _, tc := range []struct{ predicted, want float64 }{{12, 0}, {11.98, 0}, {11.9, 0.07}, {12.1, -0.1}} {
+		if got := within(after(12), lag, after(tc.predicted)); got != time.Duration(tc.want*float64(time.Second)) {
+			t.Errorf("predicted for %.2f s: %s", tc.predicted, got)
+		}
+	}
+}
+
 // TestStranger: a report about a connection that nobody labelled fails a run.
 func TestStranger(t *testing.T) {
 	r := judgeAll([]Label{{Flow: "1/a-1/1.1"}}, nil, map[pair][]flow.Event{{}: nil}, up)
