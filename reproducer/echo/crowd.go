@@ -60,27 +60,29 @@ func (c *crowd) run() error {
 // keep makes one connection, or one after the other.
 func (c *crowd) keep(ctx context.Context) {
 	for ctx.Err() == nil {
-		c.connect(ctx)
-		if !c.reconnect {
+		if made := c.connect(ctx); made && !c.reconnect {
 			return
 		}
 		sleep(ctx, c.interval)
 	}
 }
 
-func (c *crowd) connect(ctx context.Context) {
+// connect makes a connection and lives with it until it ends. It reports
+// whether there was one.
+func (c *crowd) connect(ctx context.Context) bool {
 	local, conn, err := dialFrom(ctx, c.family, c.source, c.server, c.userTimeout, c.multipath, func(r record.Record) { write(c.records, r) })
 	if err != nil {
+		c.log.Error("Error connecting to server", "error", err)
 		if ctx.Err() == nil {
 			write(c.records, record.Record{Time: time.Now(), Kind: record.Error, Local: local, Error: err.Error(), Errno: errnoName(err), Lag: c.clock.worst()})
 		}
-		return
+		return false
 	}
 	defer conn.Close()
 	m := &member{conn: conn, heard: time.Now()}
 	if err := c.furnish(conn); err != nil {
 		c.log.Error("Error setting up connection", "error", err)
-		return
+		return false
 	}
 	c.enrol(m, true)
 	defer c.enrol(m, false)
@@ -89,13 +91,14 @@ func (c *crowd) connect(ctx context.Context) {
 
 	at, failure := c.live(ctx, m)
 	if ctx.Err() != nil {
-		return
+		return true
 	}
 	r := m.standing(record.Error, failure, c.clock.worst())
 	if r.Time = at; errors.Is(failure, io.EOF) {
 		r.Kind = record.Closed
 	}
 	write(c.records, r)
+	return true
 }
 
 func (c *crowd) furnish(conn net.Conn) error {

@@ -263,7 +263,10 @@ func playZeroWindowDead(s *scene) error {
 		}
 		return s.truth(time.Now(), flow.ZeroWindow, flow.SlowReader)
 	})
-	s.at(4*time.Second, "the server's node is cut off", func() error {
+	s.at(2*time.Second, "the server's node is cut off", func() error {
+		if err := s.awaitClosed(); err != nil {
+			return err
+		}
 		at := time.Now()
 		if err := s.c.Cut(server.Node.Machine); err != nil {
 			return err

@@ -42,6 +42,9 @@ type lab struct {
 }
 
 func openLab(ctx context.Context, opts Options, r Round, told func(string, ...any)) (l *lab, err error) {
+	const patience = 2 * time.Minute // a busy machine's
+	ready, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	l = &lab{opts: opts, round: r, family: r.Family, told: told}
 	defer func() {
 		if err != nil {
@@ -68,11 +71,13 @@ func openLab(ctx context.Context, opts Options, r Round, told func(string, ...an
 		kinds[k.Name] = k
 	}
 	for _, a := range r.Acts {
-		s := &scene{act: a, ctx: ctx, c: l.c, a: l.c.Nodes[0], rng: rand.New(rand.NewPCG(a.Seed, 1)), lab: l}
+		s := &scene{act: a, c: l.c, a: l.c.Nodes[0], rng: rand.New(rand.NewPCG(a.Seed, 1)), lab: l}
 		l.scenes = append(l.scenes, s)
+		s.ctx = ready
 		if err := kinds[a.Kind].play(s); err != nil {
 			return l, fmt.Errorf("set up %s: %w", a.Name, err)
 		}
+		s.ctx = ctx
 	}
 	return l, l.startAgent(ctx)
 }
@@ -95,9 +100,11 @@ func (l *lab) play(ctx context.Context) error {
 	for _, s := range l.scenes {
 		steps = append(steps, s.steps...)
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return int(a.at - b.at) })
 	began := time.Now()
-	for _, st := range steps {
+	for len(steps) > 0 {
+		slices.SortStableFunc(steps, func(a, b step) int { return int(a.at - b.at) })
+		st := steps[0]
+		steps = steps[1:]
 		if !pause(ctx, time.Until(began.Add(st.at))) {
 			return ctx.Err()
 		}
@@ -105,6 +112,13 @@ func (l *lab) play(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", st.what, err)
 		}
 		l.told("%5.1f s  %s", time.Since(began).Seconds(), st.what)
+		// What was late, on a busy machine, puts off what follows from it.
+		late := time.Since(began) - st.at
+		for i := range steps {
+			if st.of != nil && steps[i].of == st.of {
+				steps[i].at += late
+			}
+		}
 	}
 	if !pause(ctx, l.round.Watch) {
 		return ctx.Err()
@@ -115,7 +129,7 @@ func (l *lab) play(ctx context.Context) error {
 // turn are the steps that concern the agent itself.
 func (l *lab) turn(ctx context.Context) []step {
 	restart := func(end func() error) []step {
-		return []step{{turnAt, "the agent is started again", func() error {
+		return []step{{at: turnAt, what: "the agent is started again", do: func() error {
 			l.up[len(l.up)-1].To = time.Now()
 			if err := end(); err != nil {
 				return err
@@ -133,11 +147,11 @@ func (l *lab) turn(ctx context.Context) []step {
 		return restart(func() error { return l.agent.Kill() })
 	case Outage:
 		return []step{
-			{muteAt, "the records cannot be read", func() error {
+			{at: muteAt, what: "the records cannot be read", do: func() error {
 				l.withhold(Window{From: time.Now(), Why: "the cluster's records cannot be read"})
 				return errors.Join(l.writeAll(), l.c.MuteState())
 			}},
-			{unmute, "the records can be read again", func() error {
+			{at: unmute, what: "the records can be read again", do: func() error {
 				now := time.Now()
 				l.closeWindows(now)
 				return errors.Join(l.c.UnmuteState(), l.writeAll())

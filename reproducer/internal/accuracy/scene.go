@@ -2,6 +2,7 @@ package accuracy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -50,11 +51,12 @@ type step struct {
 	at   time.Duration
 	what string
 	do   func() error
+	of   *scene // nil: the round's own
 }
 
 // at adds a step, so long after the act begins.
 func (s *scene) at(after time.Duration, what string, do func() error) {
-	s.steps = append(s.steps, step{s.act.At + after, s.act.Name + ": " + what, do})
+	s.steps = append(s.steps, step{s.act.At + after, s.act.Name + ": " + what, do, s})
 }
 
 // calm is the node that nothing happens to.
@@ -152,6 +154,32 @@ func (s *scene) hasten(retries int) error {
 		}
 	}
 	return nil
+}
+
+// awaitClosed waits until the windows of all the clients' connections are
+// closed and nothing is under way.
+func (s *scene) awaitClosed() error {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+		open := 0
+		for _, p := range s.clients() {
+			all, err := s.c.SocketsAt(p.pod, p.addr)
+			if err != nil {
+				return err
+			}
+			for _, k := range all {
+				if k.PeerWindow > 0 || k.Unacknowledged > k.Unsent {
+					open++
+				}
+			}
+		}
+		if open == 0 {
+			return nil
+		}
+		if !pause(s.ctx, 50*time.Millisecond) {
+			return s.ctx.Err()
+		}
+	}
+	return errors.New("the windows do not close")
 }
 
 // smallBuffers makes new connections of a pod feel at once that nobody reads.
