@@ -53,6 +53,14 @@ func (s *State) Health(now time.Time) flow.Health {
 	return h
 }
 
+// OutOfDate reports whether nothing may be concluded from the records, or from
+// having no pod, any more: what was concluded before has to be asked again.
+func (s *State) OutOfDate(now time.Time) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.distrust(now) != "" || s.podlessTooLong(now)
+}
+
 // distrust says why nothing can be concluded from the records, or "".
 func (s *State) distrust(now time.Time) string {
 	h := &s.health

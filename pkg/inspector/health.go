@@ -8,11 +8,14 @@ import (
 )
 
 // checkHealth refreshes the health of the sources, publishes what changed, and
-// reports whether the cluster's trustworthiness turned.
+// reports whether the cluster's trustworthiness turned: its source went or
+// came back, or was gone for so long that nothing follows from the records.
 func (i *Inspector) checkHealth() bool {
 	now := time.Now()
 	all := []flow.Health{i.kernelHealth(), i.conntrackHealth(), i.o.Cluster.Health(now)}
-	turned := false
+	outOfDate := i.o.Cluster.OutOfDate(now)
+	turned := outOfDate != i.outOfDate
+	i.outOfDate = outOfDate
 	for _, h := range all {
 		was, known := i.up[h.Source]
 		i.up[h.Source] = h.Up

@@ -45,6 +45,7 @@ type Inspector struct {
 	kernelErr    error
 	kernelAt     time.Time
 	up           map[flow.Source]bool
+	outOfDate    bool // the cluster's records
 }
 
 // New returns an inspector that has not looked at anything yet.

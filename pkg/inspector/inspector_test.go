@@ -271,3 +271,28 @@ func TestAStaleSourceIsTold(t *testing.T) {
 	n.replace(objects())
 	n.await(flow.EventRestored)
 }
+
+// TestRecordsOutOfDate: a verdict does not outlive the trust in the records
+// that it rests on.
+func TestRecordsOutOfDate(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.lasts = time.Hour // nothing but the records may turn it
+		n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
+		n.replace(objects())
+		n.cluster.TakeChanged()
+	})
+	n.kernel.retransmits(hung())
+	if e := n.await(flow.EventStuck); verdict(e) != "Retransmitting · PeerUnreachable" {
+		t.Fatal(verdict(e))
+	}
+	n.cluster.SetHealth(false, "cannot be read", time.Now())
+	n.await(flow.EventDegraded)
+	if e := n.await(flow.EventRevised); verdict(e) != "Retransmitting · Unknown" {
+		t.Error(verdict(e))
+	}
+	n.replace(objects())
+	n.await(flow.EventRestored)
+	if e := n.await(flow.EventRevised); verdict(e) != "Retransmitting · PeerUnreachable" {
+		t.Error(verdict(e))
+	}
+}

@@ -42,6 +42,7 @@ type Cluster interface {
 	PodByUID(uid string) (cluster.Pod, bool)
 	Label(addr netip.Addr) string
 	Health(now time.Time) flow.Health
+	OutOfDate(now time.Time) bool
 	Changed() <-chan struct{}
 	TakeChanged() map[netip.Addr]struct{}
 	ClusterIPs(limit int) []netip.Addr

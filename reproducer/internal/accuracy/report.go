@@ -116,6 +116,9 @@ func (r Result) brief(w io.Writer) {
 			}
 		}
 	}
+	for _, s := range append(slices.Clone(r.Strangers), r.Admitted...) {
+		fmt.Fprintf(w, "  %s\n", s)
+	}
 }
 
 // table is a Markdown table whose columns are aligned.

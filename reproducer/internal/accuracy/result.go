@@ -14,6 +14,8 @@ type Result struct {
 	Scores []Score
 	// Strangers are reports about connections that nobody labelled.
 	Strangers []string
+	// Admitted is what the agent of a round that went wrong says that it lost.
+	Admitted []string
 }
 
 // Row is what was made of one cause, or of the controls.

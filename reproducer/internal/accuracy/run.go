@@ -17,6 +17,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/scenario"
 )
 
 // Options say how to run.
@@ -104,6 +105,10 @@ func playRound(ctx context.Context, opts Options, r Round) (result Result, err e
 		return result, fmt.Errorf("the agent has ended: %w\n%s", l.agent.Err(), l.agent.Log())
 	default:
 	}
+	admits, err := l.agent.Scrape()
+	if err != nil {
+		return result, err
+	}
 	if err := l.agent.Stop(5 * time.Second); err != nil {
 		return result, err
 	}
@@ -116,10 +121,26 @@ func playRound(ctx context.Context, opts Options, r Round) (result Result, err e
 		return result, err
 	}
 	result = judgeAll(labels, known, events, l.up)
+	if !result.OK() {
+		result.Admitted = losses(admits)
+	}
 	if opts.Only != "" {
 		tellStory(opts, labels, known, result)
 	}
 	return result, nil
+}
+
+// losses are what the agent itself says that it lost.
+func losses(m scenario.Metrics) (all []string) {
+	for _, s := range m {
+		switch s.Name {
+		case "tcpstuck_records_lost_total", "tcpstuck_bpf_recursion_misses_total", "tcpstuck_resyncs_total", "tcpstuck_events_dropped_total", "tcpstuck_lookup_errors_total":
+			if s.Value > 0 {
+				all = append(all, fmt.Sprintf("%s%v %v", s.Name, s.Labels, s.Value))
+			}
+		}
+	}
+	return all
 }
 
 // judgeAll brings labels, books and events together.

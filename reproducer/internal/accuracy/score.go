@@ -196,7 +196,8 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 		s.fault(WrongEnd, true, "it died at %s with %s, and that was not said", clock(t.Died), t.Errno)
 	default:
 		if ended.Flow.Outcome != flow.TimedOut || ended.Flow.Err != t.Errno {
-			s.fault(WrongEnd, true, "said: %s %s, the application read %s", ended.Flow.Outcome, ended.Flow.Err, t.Errno)
+			s.fault(WrongEnd, true, "said at %s: %q %q at %s, the application read %s at %s",
+				clock(ended.Time), ended.Flow.Outcome, ended.Flow.Err, clock(ended.Flow.EndedAt), t.Errno, clock(t.Died))
 		}
 		s.judgeBytes(t, ended)
 		s.judgePredictions(c, reports, *ended)
