@@ -54,8 +54,9 @@ func TestKeepaliveGivesUpAsPredicted(t *testing.T) {
 				select {
 				case at := <-died:
 					for when, g := range map[string]flow.GivesUp{"first": first, "last": last} {
-						if off := at.Sub(g.At).Abs(); off > 50*time.Millisecond {
-							t.Errorf("predicted at %s: off by %v", when, at.Sub(g.At))
+						// A busy machine wakes the reader late, none early.
+						if off := at.Sub(g.At); off < -50*time.Millisecond || off > 200*time.Millisecond {
+							t.Errorf("predicted at %s: off by %v", when, off)
 						}
 					}
 					return
