@@ -29,6 +29,7 @@ TIMES     ?= 1
 PARALLEL  ?= 4
 MUTANTS   ?= .
 CHAOS     ?= .
+FUZZTIME  ?= 60s
 SEED      ?= 0
 FLOWS     ?= 2000
 ONLY      ?=
@@ -147,6 +148,17 @@ lint: $(LINTER) ## golangci-lint, built from Go modules (the first time takes mi
 
 $(LINTER): tools/lint/go.mod tools/lint/go.sum
 	CGO_ENABLED=0 $(GO) -C tools/lint build -buildvcs=false -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target in turn; FUZZTIME=60s each
+	tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: vulncheck
+vulncheck: .tools/govulncheck ## known vulnerabilities in what is called (needs https://vuln.go.dev, or GOVULNDB=file:///FOLDER)
+	tools/vulncheck.sh
+
+.tools/govulncheck: tools/vulncheck/go.mod tools/vulncheck/go.sum
+	CGO_ENABLED=0 $(GO) -C tools/vulncheck build -buildvcs=false -o $(CURDIR)/$@ golang.org/x/vuln/cmd/govulncheck
 
 .PHONY: generate
 generate: ## compile the kernel side anew (clang-19, libbpf-dev; installed with apt-get when missing)

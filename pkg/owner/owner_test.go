@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -108,4 +109,20 @@ func write(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzLookup reads files of /proc that no kernel would write.
+func FuzzLookup(f *testing.F) {
+	f.Add("echo\n", "0::/\n")
+	f.Add("a\x1b[31mb", "12:pids:/kubepods/burstable/pod0b9c6d0e-8f0d-4e58-9c5e-3c1f0e9a7a11/abc\n")
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, comm, cgroup string) {
+		proc := t.TempDir()
+		write(t, filepath.Join(proc, "7", "comm"), comm)
+		write(t, filepath.Join(proc, "7", "cgroup"), cgroup)
+		o, err := owner.New(proc).Lookup(7)
+		if err == nil && strings.ContainsFunc(o.Comm, unicode.IsControl) {
+			t.Errorf("comm %q from %q", o.Comm, comm)
+		}
+	})
 }
