@@ -3,6 +3,7 @@
  * settings. It runs only when somebody asks, and leaves nothing behind.
  */
 #include "episode.h"
+#include "task.h"
 
 SEC("iter/task_file")
 int audit_files(struct bpf_iter__task_file *ctx)
@@ -31,7 +32,7 @@ int audit_files(struct bpf_iter__task_file *ctx)
 	if (!tp)
 		return 0;
 	owner.sweep = sweep;
-	owner.pid = task->tgid;
+	owner.pid = pid_here(task);
 	owner.fd = ctx->fd;
 	bpf_probe_read_kernel(owner.comm, sizeof(owner.comm), task->comm);
 	read_socket(&a.reading, sk, tp, &owner, READING_AUDITED);

@@ -3,6 +3,7 @@
  * counts the bytes that die with any socket.
  */
 #include "selfreset.h"
+#include "task.h"
 
 /* close(2) of a socket with unread data runs in the task that closes it, so
  * that one is its owner; every other end may come out of an interrupt.
@@ -13,7 +14,9 @@ static __always_inline void closer(struct reading *r)
 
 	if (task->flags & PF_KTHREAD)
 		return;
-	r->pid = task->tgid;
+	r->pid = pid_here(task);
+	if (!r->pid)
+		return;
 	r->fd = -1;
 	bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
 	r->flags |= FLAG_OWNED;

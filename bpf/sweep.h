@@ -5,6 +5,7 @@
  * is gone), and forgets episodes that are over.
  */
 #include "idle.h"
+#include "task.h"
 
 static __always_inline void write_listener(struct seq_file *seq, const struct sock *sk)
 {
@@ -38,7 +39,7 @@ static __always_inline void own(struct episode *e, const struct task_struct *tas
 	if (e->sweep == sweep)
 		return;
 	e->sweep = sweep;
-	e->pid = task->tgid;
+	e->pid = pid_here(task);
 	e->fd = fd;
 	bpf_probe_read_kernel(e->comm, sizeof(e->comm), task->comm);
 }

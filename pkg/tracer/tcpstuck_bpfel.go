@@ -222,6 +222,7 @@ const (
 	tcpstuckVarLossRecords          = "loss_records"
 	tcpstuckVarLossRecordsPerSecond = "loss_records_per_second"
 	tcpstuckVarLossSecond           = "loss_second"
+	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
 	tcpstuckVarRetransmitHasErr     = "retransmit_has_err"
 	tcpstuckVarScoped               = "scoped"
@@ -310,6 +311,7 @@ type tcpstuckVariableSpecs struct {
 	LossRecords          *ebpf.VariableSpec `ebpf:"loss_records"`
 	LossRecordsPerSecond *ebpf.VariableSpec `ebpf:"loss_records_per_second"`
 	LossSecond           *ebpf.VariableSpec `ebpf:"loss_second"`
+	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
 	Scoped               *ebpf.VariableSpec `ebpf:"scoped"`
@@ -375,6 +377,7 @@ type tcpstuckVariables struct {
 	LossRecords          *ebpf.Variable `ebpf:"loss_records"`
 	LossRecordsPerSecond *ebpf.Variable `ebpf:"loss_records_per_second"`
 	LossSecond           *ebpf.Variable `ebpf:"loss_second"`
+	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.Variable `ebpf:"retransmit_has_err"`
 	Scoped               *ebpf.Variable `ebpf:"scoped"`

@@ -159,6 +159,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
 	spec.Maps[tcpstuckMapRecords].MaxEntries = o.RingBytes
 	for name, value := range map[string]any{
 		tcpstuckVarRetransmitHasErr:     truth(n >= 3),
+		tcpstuckVarPidNamespace:         pidNamespace(),
 		tcpstuckVarScoped:               truth(len(o.Scope) > 0),
 		tcpstuckVarRecordIntervalNs:     uint64(o.RecordInterval),
 		tcpstuckVarForgetRecoveredNs:    uint64(o.ForgetRecovered),
