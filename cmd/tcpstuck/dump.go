@@ -85,6 +85,7 @@ func (p *program) show(list api.FlowList, d dumpFlags, now time.Time) error {
 		return writeLines(p.stdout, list.Flows)
 	}
 	v := view(list, now)
+	v.Socket = p.socket
 	switch {
 	case d.ended && p.output == "wide":
 		return report.EndedWide(p.stdout, v, d.after(now), p.width)

@@ -26,6 +26,9 @@ const (
 	exitError = 2 // of any kind: a wrong command line, a node that did not answer
 )
 
+// usualSocket is where an agent listens by default.
+const usualSocket = "/run/tcpstuck/agent.sock"
+
 // patience is how long an agent may take to answer by default.
 const patience = 30 * time.Second
 
@@ -44,6 +47,7 @@ type program struct {
 	stdout, stderr io.Writer
 
 	client *api.Client
+	socket string // of the agent; empty: the usual one
 	output string
 }
 
@@ -53,7 +57,7 @@ type exit int
 func (p *program) run(args []string) (code int) {
 	defer leave(&code)
 	app := p.newApp("tcpstuck", "Which TCP connections of this node are stuck, why, and what to do.")
-	socket := app.Flag("socket", "Unix socket of the agent.").Default("/run/tcpstuck/agent.sock").String()
+	socket := app.Flag("socket", "Unix socket of the agent.").Default(usualSocket).String()
 	timeout := app.Flag("timeout", "How long the agent may take to answer.").Default(patience.String()).Duration()
 	c := addCommands(app, "this node")
 	cli.Environment(app)
@@ -62,6 +66,9 @@ func (p *program) run(args []string) (code int) {
 		return p.fail(err)
 	}
 	p.client = api.NewClient(*socket)
+	if *socket != usualSocket {
+		p.socket = *socket
+	}
 	defer p.client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()

@@ -23,6 +23,7 @@ const (
 type View struct {
 	Now      time.Time
 	Node     string
+	Socket   string         // where its agent was asked; empty: at its usual place
 	Started  time.Time      // when its agent started; zero: not known
 	Flows    []flow.Finding // live, and where asked for muted and ended ones
 	Suspects int
@@ -51,7 +52,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	}
 	b.WriteByte('\n')
 	if len(groups) > 0 {
-		fmt.Fprintf(&b, "The story and the cure of one: tcpstuck explain %s\n", groups[0].Findings[0].ID)
+		fmt.Fprintf(&b, "The story and the cure of one: tcpstuck explain %s%s\n", groups[0].Findings[0].ID, v.socketFlag())
 	}
 	if watched := Watched(v.Suspects, v.Counted, "tcpstuck"); watched != "" {
 		b.WriteString(wrap(watched, width, 4) + "\n")
@@ -60,6 +61,14 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
+}
+
+// socketFlag makes a proposed command reach the same agent.
+func (v View) socketFlag() string {
+	if v.Socket == "" {
+		return ""
+	}
+	return " --socket " + v.Socket
 }
 
 func summary(b *strings.Builder, groups []Group, now time.Time, width int) {

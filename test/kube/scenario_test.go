@@ -22,9 +22,10 @@ const bin = "../../bin"
 // reads the real API, and looks at what it then shows.
 func TestCalico(t *testing.T) {
 	e, cmd, stdout, stderr := reproduce(t, "calico", "--keep")
-	await(t, "the end of the scenario", func() bool { return strings.Contains(stderr.String(), "--socket ") || ended(cmd) })
+	await(t, "the end of the scenario", func() bool { return strings.Contains(stderr.String(), "conntrack -D") || ended(cmd) })
 	_, socket, _ := strings.Cut(stderr.String(), "--socket ")
-	out, err := exec.Command(filepath.Join(bin, "tcpstuck"), "dump", "--socket", strings.TrimSpace(socket)).CombinedOutput()
+	socket, _, _ = strings.Cut(socket, "\n")
+	out, err := exec.Command(filepath.Join(bin, "tcpstuck"), "dump", "--socket", socket).CombinedOutput()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		t.Errorf("dump: %v", err)
 	}

@@ -235,6 +235,8 @@ func describe(e flow.Event) string {
 
 // Directions tells a person how to look around while everything is kept.
 func (l *Lab) Directions() string {
-	return fmt.Sprintf("kept in %s until interrupted; look around with\n  nsenter --net=%s\n  tcpstuck dump --socket %s",
-		l.dir.Path, l.Cluster.Nodes[0].NS.Path(), l.Agent.socket)
+	return fmt.Sprintf(`kept in %s until interrupted. In another terminal, what is stuck, and why:
+  %s dump --socket %s
+That names the next command: the story of one flow, and its cure. A command of the cure runs on the node:
+  nsenter --net=%s conntrack -D ...`, l.dir.Path, l.Agent.cli, l.Agent.socket, l.Cluster.Nodes[0].NS.Path())
 }
