@@ -54,6 +54,9 @@ func (p *program) dump(ctx context.Context, d dumpFlags) int {
 	case d.all:
 		q.State = api.All
 	}
+	if !p.textual() {
+		return p.dumpJSON(ctx, q)
+	}
 	list, err := p.client.Flows(ctx, q)
 	if err != nil {
 		return p.fail(err)
@@ -78,12 +81,6 @@ func stuck(flows []flow.Finding) int {
 func (p *program) textual() bool { return p.output == "table" || p.output == "wide" }
 
 func (p *program) show(list api.FlowList, d dumpFlags, now time.Time) error {
-	switch p.output {
-	case "json":
-		return writeIndented(p.stdout, list)
-	case "jsonl":
-		return writeLines(p.stdout, list.Flows)
-	}
 	v := view(list, now)
 	v.Socket = p.socket
 	switch {

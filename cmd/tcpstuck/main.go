@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -32,7 +33,11 @@ const usualSocket = "/run/tcpstuck/agent.sock"
 // patience is how long an agent may take to answer by default.
 const patience = 30 * time.Second
 
+// gcPercent lets garbage lie: the program is over before it would hurt.
+const gcPercent = 400
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	p := program{now: time.Now, width: terminalWidth(), stdout: os.Stdout, stderr: os.Stderr}
 	if isPlugin() {
 		os.Exit(p.runPlugin(os.Args[1:], connect))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -41,6 +42,14 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Flows returns the flows that the query selects.
 func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
+	raw, err := c.RawFlows(ctx, q)
+	if err != nil {
+		return FlowList{}, err
+	}
+	return raw.parse()
+}
+
+func (q Query) values() url.Values {
 	values := url.Values{}
 	if q.State != "" {
 		values.Set("state", string(q.State))
@@ -50,9 +59,7 @@ func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
 	if !q.EndedAfter.IsZero() {
 		values.Set("ended_after", q.EndedAfter.UTC().Format(time.RFC3339Nano))
 	}
-	var list FlowList
-	err := c.get(ctx, "/v1/flows?"+values.Encode(), &list)
-	return list, err
+	return values
 }
 
 // Flow returns the flow with that id, or the only one whose id begins so.
@@ -73,6 +80,10 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
+	return c.read(ctx, path, func(r io.Reader) error { return json.NewDecoder(r).Decode(into) })
+}
+
+func (c *Client) read(ctx context.Context, path string, decode func(io.Reader) error) error {
 	if err := checkSocketPath(c.socket); err != nil {
 		return fmt.Errorf("ask the agent: %w", err)
 	}
@@ -92,7 +103,7 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 		}
 		return fmt.Errorf("the agent on %s answers %s", c.socket, resp.Status)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+	if err := decode(resp.Body); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return c.explain(err)
 		}
