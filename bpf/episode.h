@@ -37,7 +37,7 @@ struct episode {
 	__u8 state;  /* that it left */
 	__u8 closed;
 	__u8 ended; /* and that was told */
-	__u8 pad;
+	__u8 owned; /* its owner was told */
 };
 
 struct {

@@ -5,6 +5,36 @@
  */
 #include "idle.h"
 
+/* A read may be of what is new alone: who knows 15,000 suspects need not be
+ * told each second that they are where they were. These are shown all the same.
+ */
+__u32 news_only;
+__u32 asked_for;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __u64); /* socket cookie */
+	__type(value, __u8);
+} asked SEC(".maps");
+
+static __always_inline bool is_asked_for(struct sock *sk)
+{
+	__u64 cookie;
+
+	if (!asked_for)
+		return false;
+	cookie = bpf_get_socket_cookie(sk);
+	return bpf_map_lookup_elem(&asked, &cookie);
+}
+
+/* Its owner was found by the last sweep, and nobody was told. */
+static __always_inline bool owner_is_news(const struct episode *e)
+{
+	return e->pid && e->sweep == sweep && !e->owned;
+}
+
 SEC("iter/bpf_sk_storage_map")
 int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
@@ -13,6 +43,7 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct tcp_sock *tp;
 	struct reading r;
 	enum reading_kind kind;
+	bool news;
 
 	if (!sk || !e)
 		return 0;
@@ -23,18 +54,25 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 		if (!e->known || !e->closed || e->ended)
 			return 0;
 		kind = READING_ENDED;
+		news = true;
 		e->ended = 1;
 	} else if ((e->timeouts && e->snd_una == tp->snd_una && stalled(tp)) || still_idle(sk, tp, e)) {
 		kind = READING_SUSPECT;
+		news = !e->told || owner_is_news(e);
 		e->known = 1;
 		e->told = 1;
 	} else {
 		if (!e->known)
 			return 0;
 		kind = READING_RECOVERED;
+		news = !e->recovered_ns;
 		if (!e->recovered_ns)
 			e->recovered_ns = bpf_ktime_get_ns();
 	}
+	if (news_only && !news && !is_asked_for(sk))
+		return 0;
+	if (owner_is_news(e))
+		e->owned = 1;
 	read_socket(&r, sk, tp, e, kind);
 	if (kind == READING_ENDED) {
 		r.state = e->state;

@@ -17,6 +17,7 @@ const probedServices = 3 // Services whose entries are looked for in one slow ro
 // stuck flow that a proxy in the same pod waits for.
 func (i *Inspector) deepen(ctx context.Context, e *diagnosis.Evidence) {
 	i.askZones(ctx, e)
+	i.askTranslation(ctx, e)
 	i.askRoute(ctx, e)
 	i.askUpstream(e)
 }
@@ -93,12 +94,25 @@ func (i *Inspector) askUpstream(e *diagnosis.Evidence) {
 	}
 }
 
+// askTranslation looks at once where a verdict hangs on it.
+func (i *Inspector) askTranslation(ctx context.Context, e *diagnosis.Evidence) {
+	if i.translates || !e.Conntrack.Missing || e.Peer.Class != flow.PeerService {
+		return
+	}
+	i.soughtAt = time.Time{}
+	i.seekTranslation(ctx)
+	e.Translates = i.translates
+}
+
 // seekTranslation finds out, once, whether this node's nf_conntrack
 // translates Services at all: a few of them are asked for in each slow round.
 func (i *Inspector) seekTranslation(ctx context.Context) {
-	if i.translates || i.o.Conntrack == nil {
+	now := time.Now()
+	if i.translates || i.o.Conntrack == nil || now.Sub(i.soughtAt) < i.seeking.every {
 		return
 	}
+	i.soughtAt = now
+	defer func() { i.seeking.took(time.Since(now), seekShare) }()
 	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
 	defer cancel()
 	for _, ip := range i.o.Cluster.ClusterIPs(probedServices) {

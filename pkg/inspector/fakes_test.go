@@ -64,6 +64,9 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	return all, k.err
 }
 
+// News shows more than is new, which the contract allows.
+func (k *kernel) News([]flow.ID) ([]flow.Socket, error) { return k.Snapshot() }
+
 func (k *kernel) Sweep() ([]flow.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -71,10 +74,10 @@ func (k *kernel) Sweep() ([]flow.Listener, error) {
 	return k.listeners, k.err
 }
 
-func (k *kernel) Counters() (flow.KernelCounters, error) {
+func (k *kernel) Lost() (uint64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return flow.KernelCounters{Lost: map[flow.LossStage]uint64{flow.StageRing: k.lost}}, nil
+	return k.lost, nil
 }
 
 // SetGone makes suspects of the idle sockets, as a sweep would.

@@ -138,9 +138,7 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 	}
 	pod, ok := i.o.Cluster.PodByIP(s.Local.Addr())
 	if local.PID != 0 && i.o.Owners != nil {
-		began := time.Now()
-		process, err := i.o.Owners.Lookup(local.PID)
-		i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), err)
+		process, err := i.lookUpOwner(local.PID)
 		if errors.Is(err, owner.ErrGone) || err == nil && process.Comm != local.Comm {
 			local.PID, local.Comm = 0, "" // dead, or its number given to another
 		}
@@ -156,6 +154,23 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
 	}
 	e.Local = local
+}
+
+// lookUpOwner asks where a process runs; the many flows of one process share
+// an answer.
+func (i *Inspector) lookUpOwner(pid uint32) (flow.Owner, error) {
+	began := time.Now()
+	a, ok := i.owners[pid]
+	if ok && began.Sub(a.at) < ownerAge {
+		return a.owner, a.err
+	}
+	process, err := i.o.Owners.Lookup(pid)
+	i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), err)
+	if len(i.owners) >= maxOwners {
+		clear(i.owners)
+	}
+	i.owners[pid] = ownerAnswer{owner: process, err: err, at: began}
+	return process, err
 }
 
 // askRoute asks how this node reaches the backend; many flows to one address
@@ -187,7 +202,15 @@ func (i *Inspector) askRoute(ctx context.Context, e *diagnosis.Evidence) {
 const (
 	routeAge  = 5 * time.Second
 	maxRoutes = 1024
+	ownerAge  = 500 * time.Millisecond
+	maxOwners = 1024
 )
+
+type ownerAnswer struct {
+	owner flow.Owner
+	err   error
+	at    time.Time
+}
 
 type routeAnswer struct {
 	route flow.Route

@@ -150,6 +150,6 @@ func (i *Inspector) tellGone() {
 func (i *Inspector) seekIdle(ctx context.Context) {
 	if i.gone.pending && i.sweeps.allows(time.Now()) {
 		i.sweep()
-		i.examine(ctx, i.snapshot(ctx))
+		i.examine(ctx, i.lookAt(ctx, nil))
 	}
 }

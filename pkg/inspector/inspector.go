@@ -13,12 +13,16 @@ import (
 )
 
 const (
-	tick          = time.Second
-	snapshotShare = 0.02             // of a core that regular snapshots may take
-	searchShare   = 0.01             // of a core that searches of the whole conntrack table may take
-	healthyFor    = 10 * time.Second // until an idle flow that is not stuck is looked at again
-	refreshes     = 100              // conntrack entries asked for again in one tick
-	batch         = 4096             // records taken at once
+	tick        = time.Second
+	readShare   = 0.001            // of a core that reading flows again may take
+	rereads     = 500              // flows that are read again at once: the loop must not wait long
+	judgeShare  = 0.0005           // of a core that judging again may take
+	judgments   = 1000             // flows that are judged again at once
+	seekShare   = 0.0005           // of a core that looking for a translation may take
+	searchShare = 0.01             // of a core that searches of the whole conntrack table may take
+	healthyFor  = 10 * time.Second // until an idle flow that is not stuck is looked at again
+	refreshes   = 100              // conntrack entries asked for again in one tick
+	batch       = 4096             // records taken at once
 )
 
 // Inspector owns the monitor and the store; all its work happens in Run.
@@ -35,10 +39,15 @@ type Inspector struct {
 	translates bool                // nf_conntrack was seen to translate a Service here
 	entryless  map[netip.Addr]bool // Services that had no conntrack entry in this round
 
-	sweeps, snapshots, searches *budget
-	sweptAt                     time.Time
-	pace                        pace
-	lost, refused               uint64
+	sweeps, readings, searches, judging *budget
+
+	sweptAt  time.Time
+	pace     pace
+	soughtAt time.Time // when a translation was last looked for
+	seeking  pace
+	owners   map[uint32]ownerAnswer
+
+	lost, refused uint64
 
 	conntrackErr error
 	conntrackAt  time.Time
@@ -55,8 +64,8 @@ func New(o Options) *Inspector {
 	return &Inspector{
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
-		sweeps: newBudget(o.SweepCPU, now), snapshots: newBudget(snapshotShare, now),
-		searches: newBudget(searchShare, now), gone: gonePeers{peers: map[netip.Addr]gonePeer{}},
+		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
+		searches: newBudget(searchShare, now), judging: newBudget(judgeShare, now), owners: map[uint32]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}},
 		up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}
 }
@@ -215,7 +224,7 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 	if i.sweeps.allows(time.Now()) {
 		i.sweep()
 	}
-	found := i.snapshot(ctx)
+	found := i.lookAt(ctx, ids)
 	for _, id := range ids {
 		s, stuck, ok := i.monitor.Socket(id)
 		if !ok || stuck {
@@ -259,7 +268,6 @@ func (i *Inspector) snapshot(ctx context.Context) []flow.ID {
 	began := time.Now()
 	sockets, err := i.o.Kernel.Snapshot()
 	took := time.Since(began)
-	i.snapshots.spend(took, time.Now())
 	i.o.Meter.Sweep("snapshot", took)
 	i.sawKernel(err)
 	var suspects []flow.ID
@@ -273,6 +281,34 @@ func (i *Inspector) snapshot(ctx context.Context) []flow.ID {
 	return suspects
 }
 
+// fewNamed is how many suspects are worth being named: to read more of them,
+// a snapshot is as cheap.
+const fewNamed = 1000
+
+// lookAt reads these suspects and whatever is new, and returns those that were
+// not known.
+func (i *Inspector) lookAt(ctx context.Context, ids []flow.ID) []flow.ID {
+	if len(ids) > fewNamed {
+		return i.snapshot(ctx)
+	}
+	began := time.Now()
+	sockets, err := i.o.Kernel.News(ids)
+	i.sawKernel(err)
+	var suspects []flow.ID
+	if err != nil {
+		ids = nil // what it lacks means nothing
+	}
+	i.apply(ctx, i.monitor.Reread(ids, sockets, began), &suspects)
+	return suspects
+}
+
+// readAgain reads what is new and the known flows, one part after the other.
+func (i *Inspector) readAgain(ctx context.Context) []flow.ID {
+	began := time.Now()
+	defer func() { i.readings.spend(time.Since(began), time.Now()) }()
+	return i.lookAt(ctx, i.monitor.Stalest(rereads))
+}
+
 func (i *Inspector) sawKernel(err error) {
 	if err != nil && i.kernelErr == nil {
 		i.o.Log.Error("the kernel side cannot be read", "error", err)
@@ -283,8 +319,8 @@ func (i *Inspector) sawKernel(err error) {
 	}
 }
 
-// tick is the regular round: resync after a loss, a snapshot while anything
-// is under suspicion, the slow sweep, verdicts that time turns, and health.
+// tick is the regular round: resync after a loss, a look at the flows
+// under suspicion, the slow sweep, verdicts that time turns, and health.
 func (i *Inspector) tick(ctx context.Context) {
 	now := time.Now()
 	clear(i.entryless)
@@ -299,8 +335,11 @@ func (i *Inspector) tick(ctx context.Context) {
 		i.checkStale(ctx)
 		swept = true
 	}
-	if lost || swept || (i.monitor.Len() > 0 && i.snapshots.allows(now)) {
+	switch {
+	case lost:
 		i.examine(ctx, i.snapshot(ctx))
+	case (swept || i.monitor.Len() > 0) && i.readings.allows(now):
+		i.examine(ctx, i.readAgain(ctx))
 	}
 	i.searchAgain(ctx)
 	i.seekIdle(ctx)
@@ -309,26 +348,24 @@ func (i *Inspector) tick(ctx context.Context) {
 		i.refused = n
 	}
 	turned := i.checkHealth()
-	i.rejudge(ctx, func(*file) bool { return turned })
+	if turned || i.judging.allows(now) {
+		began := time.Now()
+		i.rejudge(ctx, func(*file) bool { return turned })
+		i.judging.spend(time.Since(began), time.Now())
+	}
 	i.due(ctx)
 }
 
 // lostRecords reports whether the kernel side lost anything since the last
 // round.
 func (i *Inspector) lostRecords() bool {
-	c, err := i.o.Kernel.Counters()
+	n, err := i.o.Kernel.Lost()
 	if err != nil {
 		i.sawKernel(err)
 		return false
 	}
-	var sum uint64
-	for stage, n := range c.Lost {
-		if stage != flow.StageLimited {
-			sum += n
-		}
-	}
-	lost := sum > i.lost
-	i.lost = sum
+	lost := n > i.lost
+	i.lost = n
 	return lost
 }
 

@@ -1,15 +1,11 @@
 package inspector_test
 
 import (
-	"context"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/inspector"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
@@ -85,41 +81,4 @@ func timedOut() flow.End {
 	e := died(flow.LostTimedOut)
 	e.Err, e.Unread = int(syscall.ETIMEDOUT), 0
 	return e
-}
-
-// limited is a kernel side that holds back more and more records.
-type limited struct {
-	*kernel
-	held atomic.Uint64
-}
-
-func (k *limited) Counters() (flow.KernelCounters, error) {
-	return flow.KernelCounters{Lost: map[flow.LossStage]uint64{flow.StageLimited: k.held.Add(1)}}, nil
-}
-
-// resyncs counts them.
-type resyncs struct{ atomic.Int64 }
-
-func (*resyncs) Lookup(flow.Source, time.Duration, error) {}
-func (*resyncs) Sweep(string, time.Duration)              {}
-func (r *resyncs) Resync()                                { r.Add(1) }
-
-func TestLimitedRecordsNeedNoResync(t *testing.T) {
-	k, meter := &limited{kernel: newKernel()}, &resyncs{}
-	i := inspector.New(inspector.Options{
-		Store: inspector.NewStore("node-a", "boot", 10), Kernel: k, Meter: meter,
-		Cluster: cluster.New(cluster.Options{MaxStaleness: time.Minute, Node: "node-a"}),
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- i.Run(ctx, func() {}) }()
-	for deadline := time.Now().Add(patience); k.held.Load() < 3 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if k.held.Load() < 3 || meter.Load() != 0 {
-		t.Errorf("after %d looks at the counters: %d resyncs, want none", k.held.Load(), meter.Load())
-	}
 }

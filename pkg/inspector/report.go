@@ -65,28 +65,33 @@ func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]s
 	})
 }
 
-// rejudge decides every flow anew: with fresh cluster evidence where moved
-// says so, with the conntrack entry asked for again where it has aged, and
-// otherwise with what the last reading and the clock turn.
+// rejudge decides flows anew: with fresh cluster evidence where moved says
+// so, with the conntrack entry asked for again where it has aged, and
+// otherwise with what the last reading and the clock turn. Of the latter it
+// takes some at a time.
 func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 	now := time.Now()
-	left := refreshes
+	left, again := refreshes, judgments
 	var gone []flow.ID
 	for id, f := range i.files {
 		switch {
 		case moved(f):
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)
+		case again == 0 || now.Sub(f.evidence.Now) < tick/2:
+			continue
 		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.lasts(f.evidence.Conntrack):
-			left--
+			left, again = left-1, again-1
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
 			i.askZones(ctx, &f.evidence)
 			if f.evidence.Conntrack.Err != nil {
 				left = 0 // while it fails, one question a round is enough
 			}
 		case f.stuck && i.zonesOpen(f.evidence):
+			again--
 			f.evidence.Now = now
 			i.askZones(ctx, &f.evidence)
 		default:
+			again--
 			f.evidence.Now = now
 		}
 		before := f.decision

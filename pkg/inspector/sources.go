@@ -18,8 +18,9 @@ import (
 type Kernel interface {
 	Records() <-chan tracer.Record
 	Snapshot() ([]flow.Socket, error)
+	News(named []flow.ID) ([]flow.Socket, error)
 	Sweep() ([]flow.Listener, error)
-	Counters() (flow.KernelCounters, error)
+	Lost() (uint64, error)
 	SetGone(tuples []flow.Tuple, addrs []netip.Addr) error
 }
 

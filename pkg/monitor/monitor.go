@@ -4,6 +4,7 @@
 package monitor
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -50,6 +51,7 @@ type entry struct {
 	socket      flow.Socket
 	stuck       bool
 	absentSince time.Time // the first snapshot that lacked it; zero: the last one had it
+	seen        uint64    // the last reading that had it
 }
 
 // Monitor holds every flow under suspicion and every stuck one.
@@ -59,6 +61,7 @@ type Monitor struct {
 	flows      map[flow.ID]*entry
 	suspects   int
 	refused    uint64
+	snapshots  uint64
 }
 
 // New returns a monitor that calls a flow stuck after stuckAfter without
@@ -69,20 +72,25 @@ func New(stuckAfter time.Duration, limit int) *Monitor {
 
 // Observe takes a reading of one socket.
 func (m *Monitor) Observe(s flow.Socket) []Change {
+	return m.observe(nil, s)
+}
+
+// observe appends to changes what a reading brings.
+func (m *Monitor) observe(changes []Change, s flow.Socket) []Change {
 	e := m.flows[s.ID]
 	if e == nil {
-		return m.suspect(s)
+		return m.suspect(changes, s)
 	}
-	e.absentSince = time.Time{}
+	e.absentSince, e.seen = time.Time{}, m.snapshots
 	if s.At.Before(e.socket.At) {
-		return nil // a queued record that a snapshot has overtaken
+		return changes // a queued record that a snapshot has overtaken
 	}
 	if !s.Live {
-		return []Change{m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At})}
+		return append(changes, m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At}))
 	}
 	if s.Una != e.socket.Una { // it moved, and stands still again
 		recovered := m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At})
-		return append([]Change{recovered}, m.suspect(s)...)
+		return m.suspect(append(changes, recovered), s)
 	}
 	if s.Since.After(e.socket.Since) && e.socket.Timeouts > 0 {
 		// The oldest stamp is the one of this episode. It is told by the new
@@ -90,43 +98,76 @@ func (m *Monitor) Observe(s flow.Socket) []Change {
 		s.Since = s.At.Add(-s.At.Sub(e.socket.Since))
 	}
 	e.socket = s
-	return []Change{{Kind: Updated, Socket: s, Stuck: e.stuck, At: s.At}}
+	return append(changes, Change{Kind: Updated, Socket: s, Stuck: e.stuck, At: s.At})
 }
 
-func (m *Monitor) suspect(s flow.Socket) []Change {
+func (m *Monitor) suspect(changes []Change, s flow.Socket) []Change {
 	if !s.Live || s.MPTCP {
-		return nil
+		return changes
 	}
 	if len(m.flows) >= m.limit {
 		m.refused++
-		return nil
+		return changes
 	}
-	m.flows[s.ID] = &entry{socket: s}
+	m.flows[s.ID] = &entry{socket: s, seen: m.snapshots}
 	m.suspects++
-	return []Change{{Kind: Suspected, Socket: s, At: s.At}}
+	return append(changes, Change{Kind: Suspected, Socket: s, At: s.At})
 }
 
 // Snapshot takes a complete reading of all suspects, made at a time. Flows
 // that are absent from two in a row, and for 2 s, have vanished.
 func (m *Monitor) Snapshot(sockets []flow.Socket, at time.Time) []Change {
-	var changes []Change
-	seen := make(map[flow.ID]struct{}, len(sockets))
+	m.snapshots++
+	changes := make([]Change, 0, len(sockets))
 	for _, s := range sockets {
-		seen[s.ID] = struct{}{}
-		changes = append(changes, m.Observe(s)...)
+		changes = m.observe(changes, s)
 	}
-	for id, e := range m.flows {
-		if _, ok := seen[id]; ok || e.socket.At.After(at) {
-			continue
-		}
-		if e.absentSince.IsZero() {
-			e.absentSince = at
-		}
-		if at.Sub(e.absentSince) >= absentFor {
-			changes = append(changes, m.remove(e, Change{Kind: Vanished, Socket: e.socket, At: at}))
+	for _, e := range m.flows {
+		changes = m.miss(changes, e, at)
+	}
+	return changes
+}
+
+// Reread takes a reading, made at a time, that has at least the named flows,
+// as far as they live. Those of them that are absent from two in a row, and
+// for 2 s, have vanished.
+func (m *Monitor) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) []Change {
+	m.snapshots++
+	changes := make([]Change, 0, len(sockets))
+	for _, s := range sockets {
+		changes = m.observe(changes, s)
+	}
+	for _, id := range named {
+		if e := m.flows[id]; e != nil {
+			changes = m.miss(changes, e, at)
 		}
 	}
 	return changes
+}
+
+// miss counts the absence of a flow from a reading that should have it.
+func (m *Monitor) miss(changes []Change, e *entry, at time.Time) []Change {
+	if e.seen == m.snapshots || e.socket.At.After(at) {
+		return changes
+	}
+	if e.absentSince.IsZero() {
+		e.absentSince = at
+	}
+	if at.Sub(e.absentSince) < absentFor {
+		return changes
+	}
+	return append(changes, m.remove(e, Change{Kind: Vanished, Socket: e.socket, At: at}))
+}
+
+// Stalest returns the n flows whose last reading is the oldest, or all of
+// fewer.
+func (m *Monitor) Stalest(n int) []flow.ID {
+	ids := slices.Collect(maps.Keys(m.flows))
+	if len(ids) <= n {
+		return ids
+	}
+	slices.SortFunc(ids, func(a, b flow.ID) int { return m.flows[a].socket.At.Compare(m.flows[b].socket.At) })
+	return ids[:n]
 }
 
 // End takes the end of a socket.
@@ -143,6 +184,9 @@ func (m *Monitor) End(end flow.End) []Change {
 // reading says may have changed since, so take a snapshot first.
 func (m *Monitor) Tick(now time.Time) []Change {
 	var due []Change
+	if m.suspects == 0 {
+		return nil
+	}
 	for _, e := range m.flows {
 		if !e.stuck && !now.Before(m.due(e)) {
 			due = append(due, Change{Kind: Due, Socket: e.socket, At: now})
@@ -155,6 +199,9 @@ func (m *Monitor) Tick(now time.Time) []Change {
 // Next returns when the next suspect will be due; zero: there is none.
 func (m *Monitor) Next() time.Time {
 	var next time.Time
+	if m.suspects == 0 {
+		return next
+	}
 	for _, e := range m.flows {
 		if e.stuck {
 			continue

@@ -218,3 +218,39 @@ func TestNextIsTheFirstDeadline(t *testing.T) {
 		t.Errorf("next deadline %v, want %v", got, at(10.7))
 	}
 }
+
+func TestNamedFlowsVanishWhenTwoReadingsLackThem(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	other := reading(0, 1)
+	other.ID = 2
+	m.Observe(reading(0, 1))
+	m.Observe(other)
+	named := []flow.ID{1}
+	if got := steps(m.Reread(named, nil, at(1))); len(got) != 0 {
+		t.Errorf("absent once: %v", got)
+	}
+	if got := steps(m.Reread(named, nil, at(3))); len(got) != 1 || got[0].Kind != monitor.Vanished {
+		t.Errorf("absent twice: %v", got)
+	}
+	if m.Len() != 1 {
+		t.Error("a flow that nobody named has vanished, too")
+	}
+	if got := m.Reread(named, nil, at(4)); len(got) != 0 {
+		t.Errorf("it vanishes again: %v", got)
+	}
+}
+
+func TestStalestAreThoseReadLongestAgo(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	for id, seconds := range map[flow.ID]float64{1: 5, 2: 1, 3: 3} {
+		s := reading(seconds, 1)
+		s.ID = id
+		m.Observe(s)
+	}
+	if diff := cmp.Diff([]flow.ID{2, 3}, m.Stalest(2)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := m.Stalest(3); len(got) != 3 {
+		t.Errorf("%v of three", got)
+	}
+}

@@ -8,6 +8,20 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
+// Lost returns how many records were lost that a Snapshot makes good. It is
+// cheaper than Counters.
+func (t *Tracer) Lost() (uint64, error) {
+	sum := t.queueLost.Load() + t.decodeLost.Load()
+	for _, key := range []tcpstuckCounter{tcpstuckCounterCOUNT_LOST_RING, tcpstuckCounterCOUNT_LOST_STORAGE} {
+		n, err := t.counter(key)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
 // Counters returns what the kernel side has counted since it was loaded.
 func (t *Tracer) Counters() (flow.KernelCounters, error) {
 	retransmissions := map[flow.RetransmissionKind]uint64{}

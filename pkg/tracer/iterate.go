@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -20,7 +21,60 @@ const iterBuffer = 64 << 10
 // something only in two complete ones. An error means that it is incomplete.
 // Ends that the ring buffer did not bring are delivered on Records.
 func (t *Tracer) Snapshot() ([]flow.Socket, error) {
-	var sockets []flow.Socket
+	sockets, err := t.readSockets(t.shown)
+	t.shown = len(sockets)
+	return sockets, err
+}
+
+// maxAsked is how many suspects can be named to News.
+const maxAsked = 1024
+
+// News returns the suspects that were not shown before, those whose owner a
+// sweep has found since, those that have made progress since, and the named
+// ones. In a storm that costs a small part of a Snapshot. Absence means
+// nothing, and where records were lost only a Snapshot has everything. Of more
+// than 1,024 names the others are left out.
+func (t *Tracer) News(named []flow.ID) (sockets []flow.Socket, err error) {
+	named = named[:min(len(named), maxAsked)]
+	if err = t.ask(named); err == nil {
+		sockets, err = t.readSockets(len(named))
+	}
+	return sockets, errors.Join(err, t.unask(named))
+}
+
+func (t *Tracer) ask(named []flow.ID) error {
+	for _, id := range named {
+		if err := t.objects.Maps[tcpstuckMapAsked].Put(uint64(id), uint8(1)); err != nil {
+			return fmt.Errorf("ask for flow %s: %w", id, err)
+		}
+	}
+	return t.showNews(true, len(named))
+}
+
+func (t *Tracer) unask(named []flow.ID) error {
+	errs := []error{t.showNews(false, 0)}
+	for _, id := range named {
+		if err := t.objects.Maps[tcpstuckMapAsked].Delete(uint64(id)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			errs = append(errs, fmt.Errorf("forget flow %s: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (t *Tracer) showNews(only bool, asked int) error {
+	err := errors.Join(
+		t.objects.Variables[tcpstuckVarNewsOnly].Set(uint32(truth(only))),
+		t.objects.Variables[tcpstuckVarAskedFor].Set(uint32(asked)),
+	)
+	if err != nil {
+		return fmt.Errorf("say what is to be shown: %w", err)
+	}
+	return nil
+}
+
+// readSockets reads about as many as expected, or any other number.
+func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
+	sockets := make([]flow.Socket, 0, expected)
 	c := now(t.tick)
 	err := t.iterate(tcpstuckProgSnapshot, readingSize, func(raw []byte) error {
 		r, err := decodeReading(raw)

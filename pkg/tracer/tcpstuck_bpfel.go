@@ -69,7 +69,7 @@ type tcpstuckEpisode struct {
 	State       uint8
 	Closed      uint8
 	Ended       uint8
-	Pad         uint8
+	Owned       uint8
 }
 
 type tcpstuckGoneKey struct {
@@ -194,6 +194,7 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	tcpstuckMapAsked                = "asked"
 	tcpstuckMapCounters             = "counters"
 	tcpstuckMapDying                = "dying"
 	tcpstuckMapEpisodes             = "episodes"
@@ -208,6 +209,7 @@ const (
 	tcpstuckProgSetState            = "set_state"
 	tcpstuckProgSnapshot            = "snapshot"
 	tcpstuckProgSweepFiles          = "sweep_files"
+	tcpstuckVarAskedFor             = "asked_for"
 	tcpstuckVarBtfAudited           = "btf_audited"
 	tcpstuckVarBtfCounter           = "btf_counter"
 	tcpstuckVarBtfGoneKey           = "btf_gone_key"
@@ -222,6 +224,7 @@ const (
 	tcpstuckVarLossRecords          = "loss_records"
 	tcpstuckVarLossRecordsPerSecond = "loss_records_per_second"
 	tcpstuckVarLossSecond           = "loss_second"
+	tcpstuckVarNewsOnly             = "news_only"
 	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
 	tcpstuckVarRetransmitHasErr     = "retransmit_has_err"
@@ -284,6 +287,7 @@ type tcpstuckProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckMapSpecs struct {
+	Asked    *ebpf.MapSpec `ebpf:"asked"`
 	Counters *ebpf.MapSpec `ebpf:"counters"`
 	Dying    *ebpf.MapSpec `ebpf:"dying"`
 	Episodes *ebpf.MapSpec `ebpf:"episodes"`
@@ -297,6 +301,7 @@ type tcpstuckMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckVariableSpecs struct {
+	AskedFor             *ebpf.VariableSpec `ebpf:"asked_for"`
 	BtfAudited           *ebpf.VariableSpec `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.VariableSpec `ebpf:"btf_counter"`
 	BtfGoneKey           *ebpf.VariableSpec `ebpf:"btf_gone_key"`
@@ -311,6 +316,7 @@ type tcpstuckVariableSpecs struct {
 	LossRecords          *ebpf.VariableSpec `ebpf:"loss_records"`
 	LossRecordsPerSecond *ebpf.VariableSpec `ebpf:"loss_records_per_second"`
 	LossSecond           *ebpf.VariableSpec `ebpf:"loss_second"`
+	NewsOnly             *ebpf.VariableSpec `ebpf:"news_only"`
 	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
@@ -338,6 +344,7 @@ func (o *tcpstuckObjects) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckMaps struct {
+	Asked    *ebpf.Map `ebpf:"asked"`
 	Counters *ebpf.Map `ebpf:"counters"`
 	Dying    *ebpf.Map `ebpf:"dying"`
 	Episodes *ebpf.Map `ebpf:"episodes"`
@@ -349,6 +356,7 @@ type tcpstuckMaps struct {
 
 func (m *tcpstuckMaps) Close() error {
 	return _TcpstuckClose(
+		m.Asked,
 		m.Counters,
 		m.Dying,
 		m.Episodes,
@@ -363,6 +371,7 @@ func (m *tcpstuckMaps) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckVariables struct {
+	AskedFor             *ebpf.Variable `ebpf:"asked_for"`
 	BtfAudited           *ebpf.Variable `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.Variable `ebpf:"btf_counter"`
 	BtfGoneKey           *ebpf.Variable `ebpf:"btf_gone_key"`
@@ -377,6 +386,7 @@ type tcpstuckVariables struct {
 	LossRecords          *ebpf.Variable `ebpf:"loss_records"`
 	LossRecordsPerSecond *ebpf.Variable `ebpf:"loss_records_per_second"`
 	LossSecond           *ebpf.Variable `ebpf:"loss_second"`
+	NewsOnly             *ebpf.Variable `ebpf:"news_only"`
 	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.Variable `ebpf:"retransmit_has_err"`

@@ -72,8 +72,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Tracer holds the attached programs. Run, Counters and the pair Snapshot and
-// Sweep may be called from one goroutine each.
+// Tracer holds the attached programs. Run, Counters, Lost and the three
+// Snapshot, News and Sweep may be called from one goroutine each.
 type Tracer struct {
 	objects *ebpf.Collection
 	// links keeps every attachment alive: a link that the garbage collector
@@ -83,6 +83,7 @@ type Tracer struct {
 	records chan Record
 	tick    time.Duration
 	sweeps  uint32
+	shown   int // by the last Snapshot
 	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger
 
