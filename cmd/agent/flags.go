@@ -35,6 +35,7 @@ type config struct {
 	sweepCPU         float64
 	nodeName         string
 	scope            []uint32
+	ringBytes        uint32 // 0: the tracer's own default
 	log              *slog.Logger
 	// settle gives up the capabilities that a running agent can do without,
 	// as works shows, and returns those that it keeps.
@@ -66,6 +67,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
 	app.Flag("kubeconfig", "Kubeconfig to use instead of the usual ones.").Hidden().StringVar(&c.kubeconfig)
 	app.Flag("scope-netns", "Watch only this network namespace, a path or an inode number; repeatable.").Hidden().StringsVar(&scope)
+	app.Flag("ring-bytes", "Size of the ring buffer: a power of two of at least a page; 0: the default.").Hidden().Uint32Var(&c.ringBytes)
 	cli.Environment(app)
 	if _, err := app.Parse(args); err != nil {
 		return config{}, fmt.Errorf("%w (see --help)", err)

@@ -18,7 +18,7 @@ const (
 	gcPercent   = 50
 	memoryLimit = 75 << 20 // bytes, of the Go runtime alone; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
-	followEvery = 5 * time.Second
+	followEvery = time.Second
 )
 
 // limitMemory applies these unless the environment says otherwise.

@@ -35,7 +35,7 @@ func run(ctx context.Context, c config) error {
 	if err := exporter.CheckFlags(c.web); err != nil {
 		return err
 	}
-	kernel, err := tracer.Open(tracer.Options{Scope: c.scope, Log: c.log})
+	kernel, err := tracer.Open(tracer.Options{Scope: c.scope, RingBytes: c.ringBytes, Log: c.log})
 	if err != nil {
 		return err
 	}
