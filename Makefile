@@ -138,6 +138,11 @@ $(BROKEN_KERNELS): mutants-kernel-%:
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -o .tools/kernels/run ./tools/kernels
 	CGO_ENABLED=0 $(TOOL) ./tools/mutants -run '$(MUTANTS)' -parallel 2 -exec '$(CURDIR)/.tools/kernels/run -cache $(CURDIR)/.tools/kernels -exec $*' mutants/kernels/$*.txt
 
+.PHONY: storm
+storm: bin/tcpstuck-agent bin/tcpstuck ## the agent among 15,000 sockets that stick at once, beside what it is compared with (root); DOC=1 writes docs/performance.md
+	$(GO) build -buildvcs=false -o bin/storm ./tools/storm
+	bin/storm $(if $(DOC),-doc docs/performance.md)
+
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
 	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt
@@ -163,7 +168,7 @@ vulncheck: .tools/govulncheck ## known vulnerabilities in what is called (needs 
 .PHONY: generate
 generate: ## compile the kernel side anew (clang-19, libbpf-dev; installed with apt-get when missing)
 	tools/install-bpf-tools.sh
-	$(GO) generate ./pkg/tracer/...
+	$(GO) generate ./pkg/tracer/... ./tools/storm
 
 .PHONY: generate-check
 generate-check: generate ## fail unless the generated files are committed as they come out

@@ -28,19 +28,19 @@ var impure = []string{"net", "net/http", "os", "os/exec"}
 // its import path. A dependency that is not here is for tests alone.
 var importers = map[string][]string{
 	"github.com/alecthomas/kingpin/":         {"cmd", "internal/cli", "pkg/exporter", "reproducer"}, // the exporter takes exporter-toolkit's flags along
-	"github.com/cilium/ebpf":                 {"pkg/tracer"},
+	"github.com/cilium/ebpf":                 {"pkg/tracer", "tools/storm"},                         // the bench has kernel programs of its own to compare with
 	"github.com/fsnotify/fsnotify":           {"pkg/kube"},
 	"github.com/google/go-cmp":               {"internal"},
-	"github.com/google/nftables":             {"reproducer", "internal"},
+	"github.com/google/nftables":             {"reproducer", "internal", "tools/storm"},
 	"github.com/mdlayher/netlink":            {"pkg/conntrack"},
 	"github.com/prometheus/client_golang":    {"pkg/exporter"},
 	"github.com/prometheus/exporter-toolkit": {"pkg/exporter", "cmd/agent"},
-	"github.com/ti-mo/conntrack":             {"pkg/conntrack"},
+	"github.com/ti-mo/conntrack":             {"pkg/conntrack", "tools/storm"}, // the bench fills a table
 	"github.com/ti-mo/netfilter":             {"pkg/conntrack"},
-	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal"},
+	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal", "tools/storm"},
 	"github.com/vishvananda/netns":           {"reproducer", "internal"},
 	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
-	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "cmd", "reproducer", "internal"}, // diagnosis: names of errnos
+	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos
 	"golang.org/x/time":                      {"pkg"},
 	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
 	"k8s.io/client-go":                       {"pkg/kube"},

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+)
+
+// comparator is what the agent is measured against: a record for each
+// retransmission, and a reader that counts them and does nothing else.
+type comparator struct {
+	objects comparatorObjects
+	links   []link.Link // what the garbage collector takes is detached
+	read    atomic.Uint64
+}
+
+func newComparator() (func([]string) (string, error), error) {
+	c := &comparator{}
+	if err := loadComparatorObjects(&c.objects, nil); err != nil {
+		return nil, fmt.Errorf("load the comparator: %w", err)
+	}
+	for _, p := range []*ebpf.Program{c.objects.RecordEach, c.objects.Empty} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return nil, fmt.Errorf("attach the comparator: %w", err)
+		}
+		c.links = append(c.links, l)
+	}
+	ring, err := ringbuf.NewReader(c.objects.Events)
+	if err != nil {
+		return nil, fmt.Errorf("open the comparator's ring buffer: %w", err)
+	}
+	go c.count(ring)
+	return c.obey, nil
+}
+
+func (c *comparator) count(ring *ringbuf.Reader) {
+	var r ringbuf.Record
+	for {
+		if err := ring.ReadInto(&r); errors.Is(err, os.ErrClosed) {
+			return
+		}
+		c.read.Add(1)
+	}
+}
+
+// obey answers everything with how many records it read and lost.
+func (c *comparator) obey([]string) (string, error) {
+	var lost uint64
+	if err := c.objects.Lost.Get(&lost); err != nil {
+		return "", err
+	}
+	return fmt.Sprint(c.read.Load(), lost), nil
+}
+
+// records asks a comparator how many records it has read and lost.
+func records(c *child) (read, lost int, err error) {
+	answer, err := c.tell("count")
+	if err != nil {
+		return 0, 0, err
+	}
+	first, second, _ := strings.Cut(answer, " ")
+	read, err1 := strconv.Atoi(first)
+	lost, err2 := strconv.Atoi(second)
+	return read, lost, errors.Join(err1, err2)
+}

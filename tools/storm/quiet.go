@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// settle is how long an agent that has just started is left alone.
+const settle = 6 * time.Second
+
+// measureIdle watches the agent while nothing happens.
+func (b *bench) measureIdle(ctx context.Context) error {
+	if err := pause(ctx, min(settle, b.size.idle)); err != nil {
+		return err
+	}
+	used, err := b.cpuDuring(ctx, b.size.idle, b.agent.pid())
+	if err != nil {
+		return err
+	}
+	memory, err := rss(b.agent.pid(), "VmRSS")
+	if err != nil {
+		return err
+	}
+	percent := 100 * used[0].Seconds() / b.size.idle.Seconds()
+	b.report.atMost("idle agent, CPU", percent, 0.1, "% of a core", "")
+	b.report.atMost("idle agent, RSS", memory, 40, "MB", "")
+	return nil
+}
+
+// cpuDuring returns what each process uses in the next time.
+func (b *bench) cpuDuring(ctx context.Context, window time.Duration, pids ...int) ([]time.Duration, error) {
+	used := make([]time.Duration, len(pids))
+	for i, pid := range pids {
+		before, err := cpu(pid)
+		if err != nil {
+			return nil, err
+		}
+		used[i] = -before
+	}
+	if err := pause(ctx, window); err != nil {
+		return nil, err
+	}
+	for i, pid := range pids {
+		now, err := cpu(pid)
+		if err != nil {
+			return nil, err
+		}
+		used[i] += now
+	}
+	return used, nil
+}
+
+// measureStateChanges opens and closes connections.
+func (b *bench) measureStateChanges(context.Context) error {
+	all, err := measure(func() error {
+		_, err := b.connector.tell("churn %d %s:%d", b.size.sockets/2, stormBackend(0).service(), sinkPort)
+		return err
+	}, b.agent.pid())
+	if err != nil {
+		return err
+	}
+	r := all["set_state"]
+	what := fmt.Sprintf("state change of a connection, in kernel (%d runs)", r.count)
+	b.report.atMost(what, r.each(), 100, "ns", "")
+	return nil
+}
+
+const (
+	streams    = 20
+	lossy      = 10 // of 1,000 segments
+	kindsLabel = `kind="%s"`
+)
+
+// measureHealthy loses some of what fast connections send, and measures what
+// their retransmissions cost.
+func (b *bench) measureHealthy(ctx context.Context) (err error) {
+	c, err := newChild(b.net.node, "comparator")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.kill() }()
+	if _, err := c.tell("count"); err != nil {
+		return err
+	}
+	if _, err := b.connector.tell("open bulk %d %s:%d", streams, stormBackend(0).service(), sinkPort); err != nil {
+		return err
+	}
+	if err := b.net.backends.do(func() error { return lose(lossy) }); err != nil {
+		return err
+	}
+	if _, err := b.connector.tell("pour bulk"); err != nil {
+		return err
+	}
+	if err := b.compareHealthy(ctx, c); err != nil {
+		return err
+	}
+	if _, err := b.connector.tell("close bulk"); err != nil {
+		return err
+	}
+	return b.net.backends.do(func() error { return lose(0) })
+}
+
+func (b *bench) compareHealthy(ctx context.Context, c *child) error {
+	before, err := b.agent.scrape(ctx)
+	if err != nil {
+		return err
+	}
+	woken := [2]int{}
+	all, err := measure(func() error {
+		for i, pid := range []int{b.agent.pid(), c.pid()} {
+			n, err := switches(pid)
+			if err != nil {
+				return err
+			}
+			woken[i] = -n
+		}
+		if err := pause(ctx, b.size.window); err != nil {
+			return err
+		}
+		for i, pid := range []int{b.agent.pid(), c.pid()} {
+			n, err := switches(pid)
+			if err != nil {
+				return err
+			}
+			woken[i] += n
+		}
+		return nil
+	}, b.agent.pid(), c.pid())
+	if err != nil {
+		return err
+	}
+	now, err := b.agent.scrape(ctx)
+	if err != nil {
+		return err
+	}
+	kind := func(k string) float64 {
+		label := fmt.Sprintf(kindsLabel, k)
+		return now.sum("tcpstuck_retransmissions_total", label) - before.sum("tcpstuck_retransmissions_total", label)
+	}
+	healthy, timeouts := kind("fast")+kind("tail_loss_probe"), kind("timeout")
+	b.report.tell("healthy retransmissions made", number(healthy), number(timeouts)+" timeouts among them")
+	b.report.share("healthy retransmission, in kernel", all["retransmit"].each(), all["record_each"].each(), third, "ns", "comparator")
+	b.report.tell("a program that does nothing", number(all["empty"].each())+" ns", "")
+	perThousand := func(n int) float64 { return 1000 * float64(n) / max(healthy, 1) }
+	b.report.share("wake-ups of user space for 1,000 of them", perThousand(woken[0]), perThousand(woken[1]), 0.1, "", "comparator")
+	return nil
+}

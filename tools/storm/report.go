@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// row is a line of the table. Budget is empty where a figure is an indication.
+type row struct {
+	what, measured, beside, ratio, budget string
+	missed                                bool
+}
+
+// report collects rows and says which budgets were missed.
+type report struct {
+	rows []row
+	live io.Writer // where each row is told as it comes
+}
+
+func (r *report) add(w row) {
+	r.rows = append(r.rows, w)
+	verdict := ""
+	if w.missed {
+		verdict = "  MISSED"
+	}
+	_, _ = fmt.Fprintf(r.live, "  %s: %s%s%s%s%s\n", w.what, w.measured, after("  beside ", w.beside), after("  ratio ", w.ratio), after("  budget ", w.budget), verdict)
+}
+
+func after(word, s string) string {
+	if s == "" {
+		return ""
+	}
+	return word + s
+}
+
+// tell adds a figure without a budget; beside may be empty.
+func (r *report) tell(what, measured, beside string) {
+	r.add(row{what: what, measured: measured, beside: beside})
+}
+
+// atMost adds a figure that has a limit in its own unit.
+func (r *report) atMost(what string, value, limit float64, unit, beside string) {
+	r.add(row{
+		what: what, measured: number(value) + " " + unit, beside: beside,
+		budget: "≤ " + number(limit) + " " + unit, missed: !(value <= limit),
+	})
+}
+
+// share adds a figure that may be at most a share of what stands beside it.
+func (r *report) share(what string, ours, theirs, limit float64, unit, whose string) {
+	ratio := ours / theirs
+	r.add(row{
+		what: what, measured: number(ours) + " " + unit, beside: whose + ": " + number(theirs) + " " + unit,
+		ratio: fmt.Sprintf("%.2g", ratio), budget: "≤ " + fraction(limit), missed: !(ratio <= limit),
+	})
+}
+
+// exactly adds a count that has to be one number.
+func (r *report) exactly(what string, got, want int, beside string) {
+	r.add(row{what: what, measured: fmt.Sprint(got), beside: beside, budget: fmt.Sprintf("= %d", want), missed: got != want})
+}
+
+// missed names the budgets that were missed.
+func (r *report) missed() []string {
+	var names []string
+	for _, w := range r.rows {
+		if w.missed {
+			names = append(names, fmt.Sprintf("%s: %s, want %s%s", w.what, w.measured, w.budget, after(" of ", w.beside)))
+		}
+	}
+	return names
+}
+
+// print writes the table for a terminal.
+func (r *report) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "WHAT\tMEASURED\tBESIDE\tRATIO\tBUDGET\t")
+	for _, w := range r.rows {
+		verdict := ""
+		if w.missed {
+			verdict = "MISSED"
+		}
+		_, _ = fmt.Fprintln(t, strings.Join([]string{w.what, w.measured, w.beside, w.ratio, w.budget, verdict}, "\t"))
+	}
+	return t.Flush()
+}
+
+// markdown writes the table for a page.
+func (r *report) markdown(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("| what | measured | beside | ratio | budget |\n|---|---|---|---|---|\n")
+	for _, w := range r.rows {
+		budget := w.budget
+		if w.missed {
+			budget += " **missed**"
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{w.what, w.measured, w.beside, w.ratio, budget}, " | "))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// number writes three digits that count.
+func number(x float64) string {
+	switch {
+	case x == float64(int64(x)) || x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}
+
+func fraction(x float64) string {
+	if x == third {
+		return "1/3"
+	}
+	return number(x)
+}
+
+const third = 1.0 / 3
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// apart is the time between two flows that stick alone.
+const apart = 300 * time.Millisecond
+
+// measureSingles has flows stick one by one during the storm, and measures how
+// long each takes from its threshold to its event.
+func (b *bench) measureSingles(ctx context.Context) error {
+	if err := b.measureRemoval(ctx); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		group     string
+		block     int
+		threshold time.Duration // after the first timeout
+		remove    bool          // the backend just after the flow was written to
+		what      string
+	}{
+		{"idle", idleBlock, 0, false, "first timeout of a flow that was at risk, to its event"},
+		{"gone", goneBlock, 0, true, "first timeout, backend known to be deleted, to its event"},
+		{"silent", silentBlock, stuckAfter, false, "deadline of a flow to its event"},
+	} {
+		for n := range b.size.singles {
+			if _, err := b.connector.tell("write %s %d %d", s.group, n, n+1); err != nil {
+				return err
+			}
+			if s.remove {
+				if err := b.remove(backend{s.block, n + 1}); err != nil {
+					return err
+				}
+			}
+			if err := pause(ctx, apart); err != nil {
+				return err
+			}
+		}
+		events, err := b.awaitBlock(ctx, "stuck", s.block)
+		if err != nil {
+			return err
+		}
+		b.report.exactly(s.what+": events", len(events), b.size.singles, "")
+		var late []time.Duration
+		for _, e := range events {
+			late = append(late, e.arrived.Sub(e.Flow.Since.Add(s.threshold)))
+		}
+		b.report.atMost(s.what+", p50", ms(quantile(late, 0.5)), 50, "ms", "")
+		b.report.atMost(s.what+", p99", ms(quantile(late, 0.99)), 50, "ms", "")
+	}
+	return nil
+}
+
+// measureRemoval deletes the backend of idle flows.
+func (b *bench) measureRemoval(ctx context.Context) error {
+	began := time.Now()
+	if err := b.remove(backend{idleBlock, 1}); err != nil {
+		return err
+	}
+	events, err := b.awaitBlock(ctx, "at_risk", idleBlock)
+	if err != nil {
+		return err
+	}
+	b.report.exactly("idle flows listed after their backend's removal", len(events), b.size.singles, "")
+	var last time.Duration
+	for _, e := range events {
+		last = max(last, e.arrived.Sub(began))
+	}
+	b.report.atMost("removal of a backend until its last flow was listed", ms(last), 1000, "ms", "")
+	return nil
+}
+
+func (b *bench) remove(gone backend) error {
+	b.gone[gone] = true
+	return b.cluster.write(b.gone)
+}
+
+// awaitBlock waits for an event of each flow that stuck alone in a block.
+func (b *bench) awaitBlock(ctx context.Context, typ string, block int) ([]told, error) {
+	services := map[string]bool{}
+	for n := range b.size.singles {
+		services[backend{block, n + 1}.service()] = true
+	}
+	ctx, cancel := context.WithTimeout(ctx, stuckAfter+10*time.Second)
+	defer cancel()
+	return b.events.await(ctx, b.size.singles, typ, func(t told) bool { return services[t.Flow.Peer.Address] })
+}

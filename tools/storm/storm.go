@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// stuckAfter is the agent's default.
+const stuckAfter = 10 * time.Second
+
+// patience is how long anything may take until it counts as not happening.
+const patience = 40 * time.Second
+
+// begin cuts the path and has every socket of the storm send something.
+func (b *bench) begin() error {
+	if err := b.net.each(func() error { return lose(everything) }); err != nil {
+		return err
+	}
+	if _, err := b.connector.tell("write storm 0 %d", b.size.sockets/2); err != nil {
+		return err
+	}
+	for n := range b.size.backends {
+		if _, err := b.acceptor.tell("write %s", stormBackend(n).address()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endStorm heals the path and waits until every flow of the agent is over.
+func (b *bench) endStorm(ctx context.Context) error {
+	if err := b.net.each(func() error { return lose(0) }); err != nil {
+		return err
+	}
+	b.tellLosses(ctx, "")
+	if err := b.agent.end(); err != nil {
+		return err
+	}
+	return pause(ctx, 3*time.Second) // every socket retransmits once a second
+}
+
+// found waits until so many flows were told of, and returns the events.
+func (b *bench) found(ctx context.Context, n int) ([]told, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return b.events.await(ctx, n, "stuck", func(t told) bool { return t.Flow.Local.Port == port || t.Flow.Peer.Port == port })
+}
+
+// measureOnset makes all sockets stick at once.
+func (b *bench) measureOnset(ctx context.Context) error {
+	before, err := cpu(b.agent.pid())
+	if err != nil {
+		return err
+	}
+	if err := b.begin(); err != nil {
+		return err
+	}
+	events, err := b.found(ctx, b.size.sockets)
+	if err != nil {
+		return err
+	}
+	after, err := cpu(b.agent.pid())
+	if err != nil {
+		return err
+	}
+	if err := b.tellFound(ctx, "", len(events)); err != nil {
+		return err
+	}
+	var late []time.Duration
+	for _, e := range events {
+		late = append(late, e.arrived.Sub(e.Flow.Since.Add(stuckAfter)))
+	}
+	b.report.tell("all of them due at once: deadline to event, p50", number(ms(quantile(late, 0.5)))+" ms", "p99: "+number(ms(quantile(late, 0.99)))+" ms")
+	b.report.tell("agent CPU from the first timeout until all were told", number((after-before).Seconds())+" s", "")
+	return nil
+}
+
+// tellFound compares how many flows were told of and are listed with how many
+// there are.
+func (b *bench) tellFound(ctx context.Context, with string, events int) error {
+	list, err := b.agent.client.Flows(ctx, everyFlow)
+	if err != nil {
+		return err
+	}
+	ids := map[string]bool{}
+	for _, f := range list.Flows {
+		ids[f.ID.String()] = true
+	}
+	b.report.exactly("flows found and listed"+with, len(ids), b.size.sockets, "")
+	b.report.exactly("flows told by an event"+with, events, b.size.sockets, "")
+	return nil
+}
+
+// tellLosses says what was lost on the way and made good.
+func (b *bench) tellLosses(ctx context.Context, with string) {
+	m, err := b.agent.scrape(ctx)
+	if err != nil {
+		return
+	}
+	lost := m.sum("tcpstuck_records_lost_total") - m.sum("tcpstuck_records_lost_total", `stage="limited"`)
+	b.report.tell("records lost"+with, number(lost), number(m.sum("tcpstuck_resyncs_total"))+" resyncs made them good")
+	b.report.exactly("events dropped"+with, int(m.sum("tcpstuck_events_dropped_total")), 0, "")
+}
+
+// measureStorm compares what the agent and others use while all sockets
+// retransmit once a second.
+func (b *bench) measureStorm(ctx context.Context) error {
+	c, err := newChild(b.net.node, "comparator")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.kill() }()
+	pids := []int{b.agent.pid(), c.pid()}
+	if b.size.bpftrace {
+		p, err := startBpftrace(b.net.node)
+		if err != nil {
+			return fmt.Errorf("start bpftrace: %w", err)
+		}
+		defer func() { _ = p.kill() }()
+		pids = append(pids, p.pid())
+		if err := pause(ctx, 3*time.Second); err != nil { // until it is attached
+			return err
+		}
+	}
+	if err := b.comparePairs(ctx, c, pids); err != nil {
+		return err
+	}
+	for i, name := range []string{"agent", "comparator", "bpftrace"}[:len(pids)] {
+		memory, err := rss(pids[i], "VmRSS")
+		if err != nil {
+			return err
+		}
+		b.report.tell("RSS in the storm, "+name, number(memory)+" MB", "")
+	}
+	all, err := measure(func() error { return pause(ctx, b.size.window) }, pids[:2]...)
+	if err != nil {
+		return err
+	}
+	b.report.tell("retransmission by timeout, in kernel", number(all["retransmit"].each())+" ns", fmt.Sprintf("comparator: %s ns, a program that does nothing: %s ns",
+		number(all["record_each"].each()), number(all["empty"].each())))
+	return nil
+}
+
+func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
+	before, err := b.agent.scrape(ctx)
+	if err != nil {
+		return err
+	}
+	_, lostBefore, err := records(c)
+	if err != nil {
+		return err
+	}
+	used := make([][]time.Duration, len(pids))
+	for range b.size.pairs {
+		window, err := b.cpuDuring(ctx, b.size.window, pids...)
+		if err != nil {
+			return err
+		}
+		for i := range pids {
+			used[i] = append(used[i], window[i])
+		}
+	}
+	read, lost, err := records(c)
+	if err != nil {
+		return err
+	}
+	now, err := b.agent.scrape(ctx)
+	if err != nil {
+		return err
+	}
+	seen := now.sum("tcpstuck_retransmissions_total") - before.sum("tcpstuck_retransmissions_total")
+	seconds := b.size.window.Seconds() * float64(b.size.pairs)
+	b.report.tell("retransmissions in the storm", number(seen/seconds)+" a second", fmt.Sprintf("comparator: read %d, lost %d", read, lost-lostBefore))
+	of := fmt.Sprintf("CPU in %g s of the storm, median of %d", b.size.window.Seconds(), b.size.pairs)
+	if len(pids) > 2 {
+		b.report.tell(of+", bpftrace", number(ms(quantile(used[2], 0.5)))+" ms", "")
+	}
+	b.report.share(of+", agent", ms(quantile(used[0], 0.5)), ms(quantile(used[1], 0.5)), third, "ms", "comparator")
+	return nil
+}
+
+// measureSmallRing does it all again with an agent whose ring buffer has one
+// page.
+func (b *bench) measureSmallRing(ctx context.Context) error {
+	const with = ", ring buffer of one page"
+	if err := b.startAgentWith(ctx, "--ring-bytes=4096"); err != nil {
+		return err
+	}
+	if err := b.begin(); err != nil {
+		return err
+	}
+	events, err := b.found(ctx, b.size.sockets)
+	if err != nil {
+		return err
+	}
+	b.tellLosses(ctx, with)
+	return b.tellFound(ctx, with, len(events))
+}

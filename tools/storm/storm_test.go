@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
+)
+
+// TestMain plays the roles of the bench's own processes.
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := playRole(role); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitError)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestSmallStorm makes a storm of 200 sockets and runs every measurement;
+// what a busy machine can spoil is not judged.
+func TestSmallStorm(t *testing.T) {
+	privtest.Require(t)
+	bin := t.TempDir()
+	for program, source := range map[string]string{"tcpstuck-agent": "cmd/agent", "tcpstuck": "cmd/tcpstuck"} {
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/"+program, "./"+source)
+		build.Dir = "../.."
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	small := size{sockets: 200, backends: 4, entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second}
+	b := &bench{size: small, bin: bin, dir: t.TempDir(), report: report{live: t.Output()}}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	if err := b.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]row{}
+	for _, r := range b.report.rows {
+		rows[r.what] = r
+	}
+	for what, want := range map[string]string{
+		"flows found and listed":                          "200",
+		"flows told by an event":                          "200",
+		"events dropped":                                  "0",
+		"idle flows listed after their backend's removal": "5",
+		"first timeout, backend known to be deleted, to its event: events": "5",
+		"deadline of a flow to its event: events":                          "5",
+		"flows found and listed, ring buffer of one page":                  "200",
+		"flows told by an event, ring buffer of one page":                  "200",
+	} {
+		if got := rows[what].measured; got != want {
+			t.Errorf("%s: %q, want %s", what, got, want)
+		}
+	}
+	if lost := rows["records lost, ring buffer of one page"].measured; lost == "0" || lost == "" {
+		t.Errorf("a ring buffer of one page lost %q records: too many fit into it", lost)
+	}
+	for _, r := range b.report.rows {
+		if strings.Contains(r.measured, "NaN") || strings.Contains(r.ratio, "NaN") {
+			t.Errorf("%s: %s, ratio %s", r.what, r.measured, r.ratio)
+		}
+	}
+}
