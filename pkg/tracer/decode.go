@@ -10,8 +10,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// errShort is a record that is shorter than the kernel side writes it.
-var errShort = errors.New("short record")
+var (
+	// errShort is a record that is shorter than the kernel side writes it.
+	errShort = errors.New("short record")
+	// errNobody is a record about a socket that does not say which.
+	errNobody = errors.New("record of no socket")
+)
 
 const (
 	readingSize  = int(unsafe.Sizeof(tcpstuckReading{}))
@@ -60,6 +64,9 @@ func decodeRecord(raw []byte, c clock) (Record, error) {
 		return Record{}, err
 	}
 	if r.Kind == uint8(tcpstuckReadingKindREADING_ANSWERED) {
+		if r.Cookie == 0 {
+			return Record{}, errNobody
+		}
 		return Record{answered: flow.ID(r.Cookie)}, nil
 	}
 	if r.Kind == uint8(tcpstuckReadingKindREADING_ENDED) {

@@ -207,14 +207,25 @@ func FuzzDecodeRecord(f *testing.F) {
 	ended := stuck()
 	ended.Kind = uint8(tcpstuckReadingKindREADING_ENDED)
 	f.Add(raw(ended))
+	answered := stuck()
+	answered.Kind = uint8(tcpstuckReadingKindREADING_ANSWERED)
+	f.Add(raw(answered))
+	answered.Cookie = 0
+	f.Add(raw(answered))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := decodeRecord(b, hz250)
 		if err != nil {
 			return
 		}
-		if (r.Suspect == nil) == (r.End == nil) {
-			t.Error("a record is a suspect or an end")
+		kinds := 0
+		for _, is := range []bool{r.Suspect != nil, r.End != nil, r.answered != 0} {
+			if is {
+				kinds++
+			}
+		}
+		if kinds != 1 {
+			t.Errorf("a record is a suspect, an end or an answer: %+v", r)
 		}
 	})
 }
