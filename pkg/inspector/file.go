@@ -39,6 +39,7 @@ func (f file) finding(node, bootID string, now time.Time) flow.Finding {
 	} else {
 		e.Now, e.Ended = f.endedAt, true
 	}
+	e.Socket.Since = anchor(e.Socket.Since, e.Now)
 	v := diagnosis.Judge(e)
 	finding := f.facts(node, bootID, now)
 	finding.GivesUp = e.GivesUp
@@ -56,7 +57,7 @@ func (f file) facts(node, bootID string, now time.Time) flow.Finding {
 	finding := flow.Finding{
 		ID: s.ID, BootID: bootID, Node: node, NetNS: s.NetNS, Role: e.Role, State: s.State, Family: family(s),
 		Local: e.Local, Peer: e.Peer, Symptom: f.decision.Symptom, Cause: f.decision.Cause, Mute: f.decision.Mute, Orphan: s.Orphan,
-		At: at, Since: s.Since, Timeouts: s.Timeouts, RTO: s.RTO,
+		At: at, Since: anchor(s.Since, at), Timeouts: s.Timeouts, RTO: s.RTO,
 		Unacknowledged: s.Unacknowledged, Unsent: s.Unsent, ZeroWindow: s.SendWindow == 0 && s.State != flow.SynSent,
 		UserTimeout: s.UserTimeout, Keepalive: s.Keepalive,
 		Outcome: f.outcome, Err: f.err, EndedAt: f.endedAt,
@@ -68,6 +69,15 @@ func (f file) facts(node, bootID string, now time.Time) flow.Finding {
 	backend.Addr = e.Target()
 	finding.Backend = &backend
 	return finding
+}
+
+// anchor tells a time by the wall clock that now was read from: an earlier one
+// may have been set since, which moves no age.
+func anchor(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return now.Add(-now.Sub(t))
 }
 
 // story returns the flow's history with what the sources date, in time order.

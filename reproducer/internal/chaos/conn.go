@@ -85,7 +85,11 @@ func newConn() (*conn, error) {
 		return nil, fmt.Errorf("make socket: %w", err)
 	}
 	c := &conn{fd: fd}
-	if c.id, err = cookie(fd); err != nil {
+	c.id, err = cookie(fd)
+	if err == nil {
+		err = c.giveUpAfter(time.Hour) // or the kernel does, in the middle of a run
+	}
+	if err != nil {
 		c.close()
 		return nil, err
 	}
@@ -106,6 +110,14 @@ func (c *conn) await(events int16) error {
 			return nil
 		}
 	}
+}
+
+// giveUpAfter sets how long the kernel tries; 0: as its namespace is set.
+func (c *conn) giveUpAfter(d time.Duration) error {
+	if err := unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds())); err != nil {
+		return fmt.Errorf("set user timeout: %w", err)
+	}
+	return nil
 }
 
 // cookie returns what the agent calls a flow's id.

@@ -29,6 +29,11 @@ func goneNamespace() Fault {
 			// Its owner is killed: the kernel keeps what is not acknowledged.
 			l.truth.risk(conns...)
 			l.drop(conns)
+			for _, c := range conns {
+				if err := c.giveUpAfter(0); err != nil {
+					return err
+				}
+			}
 			closeAll(conns)
 			if err := l.doomed.Echo.Kill(); err != nil {
 				return err

@@ -34,6 +34,8 @@ type Lab struct {
 	storms  int
 	began   time.Time // before the first connection hung
 
+	calmDump time.Duration // what `tcpstuck dump` takes without trouble
+
 	agent  *agent // the one that is there all along
 	agents []*agent
 	ports  map[string]int
@@ -64,7 +66,11 @@ func open(ctx context.Context, o Options) (*Lab, error) {
 	if _, err := l.storm(ctx, o.Storm); err != nil {
 		return l, err
 	}
-	return l, l.found(ctx, l.agent)
+	if err := l.found(ctx, l.agent); err != nil {
+		return l, err
+	}
+	l.calmDump, err = l.dump(ctx)
+	return l, err
 }
 
 func (l *Lab) startPods(ctx context.Context) error {
@@ -121,24 +127,33 @@ func (l *Lab) storm(ctx context.Context, n int) ([]*conn, error) {
 
 // calm opens connections whose server is gone, and writes nothing on them yet.
 func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int) ([]*conn, error) {
+	conns, server, err := l.connect(ctx, from, n)
+	if err != nil {
+		return nil, err
+	}
+	_, err = l.cluster.ForceDelete(server)
+	return conns, err
+}
+
+// connect opens connections to a Service with one server.
+func (l *Lab) connect(ctx context.Context, from *namespace.Namespace, n int) ([]*conn, *cluster.Pod, error) {
 	l.storms++
 	name := fmt.Sprintf("victim-%d", l.storms)
 	service, err := l.cluster.AddService(name, name, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	server, err := l.startServer(ctx, name, "node-b")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conns, err := dial(from, netip.AddrPortFrom(service.ClusterIP, cluster.Port), n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l.held = append(l.held, conns...)
 	l.truth.risk(conns...)
-	_, err = l.cluster.ForceDelete(server)
-	return conns, err
+	return conns, server, nil
 }
 
 func (l *Lab) hang(conns []*conn) error {

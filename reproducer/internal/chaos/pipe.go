@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,14 +17,17 @@ import (
 func deafPipe() Fault {
 	return Fault{
 		Name:  "deaf-pipe",
-		Story: "the event file is a pipe: first nobody opens it, then somebody does and never reads",
-		play: func(ctx context.Context, l *Lab, o *Outcome) (err error) {
+		Story: "the event file is a pipe: nobody opens it; somebody does and never reads; and leaves",
+		play: func(ctx context.Context, l *Lab, o *Outcome) error {
 			path := filepath.Join(l.dir.Path, "pipe")
 			if err := unix.Mkfifo(path, 0o600); err != nil {
 				return fmt.Errorf("make pipe: %w", err)
 			}
-			for _, reader := range []bool{false, true} {
-				if err := l.playPipe(ctx, o, path, reader); err != nil {
+			if err := l.unopenedPipe(o, path); err != nil {
+				return err
+			}
+			for _, leaves := range []bool{false, true} {
+				if err := l.unreadPipe(ctx, o, path, leaves); err != nil {
 					return err
 				}
 			}
@@ -31,24 +36,51 @@ func deafPipe() Fault {
 	}
 }
 
-func (l *Lab) playPipe(ctx context.Context, o *Outcome, path string, reader bool) (err error) {
-	said := "nobody opens it"
-	if reader {
-		said = "nobody reads"
-		file, openErr := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-		if openErr != nil {
-			return openErr
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-	}
-	a, err := l.startReady(ctx, agentSpec{name: "pipe", events: path})
+// unopenedPipe: an agent that could tell nobody says so, and does not start.
+func (l *Lab) unopenedPipe(o *Outcome, path string) error {
+	a, err := l.start(agentSpec{name: "pipe", events: path})
 	if err != nil {
-		o.lose("%v", err)
-		return nil
+		return err
 	}
 	o.inject(1)
+	select {
+	case <-a.Done():
+	case <-time.After(grace):
+		o.lose("an agent waits for somebody to open its pipe")
+		return a.Kill()
+	}
+	if said := a.tail(); !strings.Contains(said, "a pipe that nobody reads") {
+		o.lose("on a pipe that nobody opens it ended with %v: %s", a.Err(), said)
+		return nil
+	}
+	o.see("nobody opens it: the agent ends and says so")
+	return nil
+}
+
+func (l *Lab) unreadPipe(ctx context.Context, o *Outcome, path string, leaves bool) (err error) {
+	reader, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("open pipe: %w", err)
+	}
+	defer func() {
+		if closed := reader.Close(); !errors.Is(closed, os.ErrClosed) {
+			err = errors.Join(err, closed)
+		}
+	}()
+	a, err := l.startReady(ctx, agentSpec{name: "pipe", events: path})
+	if err != nil {
+		return err
+	}
+	o.inject(1)
+	said := "nobody reads"
+	if leaves {
+		said = "its reader leaves"
+		if err := reader.Close(); err != nil {
+			return err
+		}
+	}
 	if err := l.found(ctx, a); err != nil {
-		o.lose("%v", err)
+		o.lose("%s: %v", said, err)
 	}
 	dropped, err := a.dropped(ctx)
 	if err != nil {

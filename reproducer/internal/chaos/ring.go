@@ -8,16 +8,19 @@ import (
 
 // ring: an agent that does not read loses hints, and no flow.
 func ring() Fault {
-	const fresh = 4000 // more records than the ring buffer has room for
+	const fresh = 4500 // more records than the ring buffer has room for
 	return Fault{
 		Name:  "ring",
-		Story: "the agent is stopped (SIGSTOP) while 4,000 more connections begin to hang, then goes on",
+		Story: "the agent is stopped (SIGSTOP) while 4,500 more connections begin to hang, then goes on",
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			more, err := l.calm(ctx, l.client.NS, fresh)
+			more, server, err := l.connect(ctx, l.client.NS, fresh)
 			if err != nil {
 				return err
 			}
 			if err := l.agent.Signal(syscall.SIGSTOP); err != nil {
+				return err
+			}
+			if _, err := l.cluster.ForceDelete(server); err != nil {
 				return err
 			}
 			o.inject(1)
