@@ -224,21 +224,19 @@ func TestContainerRefusesAFileThatInsists(t *testing.T) {
 type contained struct {
 	cmd  *exec.Cmd
 	cli  string
-	dir  string // the one that it may write to
-	done chan error
+	dir  string        // the one that it may write to
+	done chan struct{} // closed at its end
 }
 
 // contain puts a copy of the agent into a folder that a container may write
 // to, and returns the command that runs it.
 func contain(t *testing.T, c *privtest.Container, file string, args ...string) (*exec.Cmd, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "tcpstuck-container-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for path, mode := range map[string]os.FileMode{filepath.Dir(dir): 0o755, dir: 0o777} {
+		if err := os.Chmod(path, mode); err != nil { // the agent is somebody else
+			t.Fatal(err)
+		}
 	}
 	agent := filepath.Join(dir, "tcpstuck-agent")
 	copyFile(t, agent, program(t, "tcpstuck-agent"))
@@ -277,8 +275,8 @@ func start(t *testing.T, c privtest.Container, cmd *exec.Cmd, dir string) *conta
 	if err := c.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	a := &contained{cmd: cmd, cli: program(t, "tcpstuck"), dir: dir, done: make(chan error, 1)}
-	go func() { a.done <- cmd.Wait() }()
+	a := &contained{cmd: cmd, cli: program(t, "tcpstuck"), dir: dir, done: make(chan struct{})}
+	go func() { _ = cmd.Wait(); close(a.done) }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return a
 }
