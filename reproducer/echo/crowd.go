@@ -217,7 +217,7 @@ func (c *crowd) obey(ctx context.Context, signals <-chan os.Signal) {
 		case s := <-signals:
 			switch s {
 			case syscall.SIGUSR1:
-				c.pause()
+				c.pause(ctx)
 			case syscall.SIGUSR2:
 				c.mu.Lock()
 				close(c.resume)
@@ -235,12 +235,12 @@ func (c *crowd) obey(ctx context.Context, signals <-chan os.Signal) {
 
 // pause stops requests, and says so when those on their way were answered, or
 // do not seem to be.
-func (c *crowd) pause() {
+func (c *crowd) pause(ctx context.Context) {
 	const patience = time.Second
 	c.mu.Lock()
 	c.resume = make(chan struct{})
 	c.mu.Unlock()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); sleep(ctx, 5*time.Millisecond) {
 		waiting := false
 		for _, m := range c.members() {
 			m.look()

@@ -35,8 +35,6 @@ type lab struct {
 	scenes []*scene
 	agent  *scenario.Agent
 	up     []Window
-	mutes  []Window
-	starts []time.Time // of agents that know nothing of what went before
 	told   func(string, ...any)
 	books  string
 }
