@@ -41,7 +41,9 @@ type kernel struct {
 	lost      uint64
 	err       error
 	swept     bool
-	unowned   bool // a socket's owner shows only once a sweep has seen it
+	unowned   bool   // a socket's owner shows only once a sweep has seen it
+	reading   func() // what happens during the next reading; nil: nothing
+	asked     func() // what happens when it is next asked for its losses; nil: nothing
 }
 
 func newKernel() *kernel {
@@ -53,6 +55,7 @@ func (k *kernel) Records() <-chan tracer.Record { return k.records }
 func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	happens(&k.reading)
 	var all []flow.Socket
 	for _, s := range k.sockets {
 		s.At = time.Now()
@@ -67,6 +70,14 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 // News shows more than is new, which the contract allows.
 func (k *kernel) News([]flow.ID) ([]flow.Socket, error) { return k.Snapshot() }
 
+// happens has something happen, once.
+func happens(what *func()) {
+	if f := *what; f != nil {
+		*what = nil
+		f()
+	}
+}
+
 func (k *kernel) Sweep() ([]flow.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -77,6 +88,7 @@ func (k *kernel) Sweep() ([]flow.Listener, error) {
 func (k *kernel) Lost() (uint64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	happens(&k.asked)
 	return k.lost, nil
 }
 

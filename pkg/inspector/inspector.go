@@ -117,21 +117,30 @@ const minDeadline = time.Millisecond
 // take handles a record and those that wait behind it.
 func (i *Inspector) take(ctx context.Context, r tracer.Record) {
 	var suspects []flow.ID
-	for range batch {
-		if r.End != nil {
-			i.end(ctx, *r.End, &suspects)
-		}
-		if r.Suspect != nil {
-			i.apply(ctx, i.monitor.Observe(*r.Suspect), &suspects)
-		}
-		select {
-		case r = <-i.o.Kernel.Records():
-			continue
-		default:
-		}
-		break
-	}
+	i.record(ctx, r, &suspects)
+	i.drain(ctx, &suspects)
 	i.examine(ctx, suspects)
+}
+
+// drain handles the records that wait, a batch at most.
+func (i *Inspector) drain(ctx context.Context, suspects *[]flow.ID) {
+	for range batch {
+		select {
+		case r := <-i.o.Kernel.Records():
+			i.record(ctx, r, suspects)
+		default:
+			return
+		}
+	}
+}
+
+func (i *Inspector) record(ctx context.Context, r tracer.Record, suspects *[]flow.ID) {
+	if r.End != nil {
+		i.end(ctx, *r.End, suspects)
+	}
+	if r.Suspect != nil {
+		i.apply(ctx, i.monitor.Observe(*r.Suspect), suspects)
+	}
 }
 
 // apply carries the monitor's changes into the files; new suspects are
@@ -263,14 +272,17 @@ func (i *Inspector) sweep() {
 }
 
 // snapshot reads all suspects and returns those that were not known. A read
-// that failed is no snapshot: what it lacks means nothing.
+// that failed is no snapshot: what it lacks means nothing. The records that
+// wait come first: a busy machine may take seconds between two looks at them,
+// and an end that is known is no absence.
 func (i *Inspector) snapshot(ctx context.Context) []flow.ID {
+	var suspects []flow.ID
+	i.drain(ctx, &suspects)
 	began := time.Now()
 	sockets, err := i.o.Kernel.Snapshot()
 	took := time.Since(began)
 	i.o.Meter.Sweep("snapshot", took)
 	i.sawKernel(err)
-	var suspects []flow.ID
 	if err != nil {
 		for _, s := range sockets {
 			i.apply(ctx, i.monitor.Observe(s), &suspects)
@@ -291,10 +303,11 @@ func (i *Inspector) lookAt(ctx context.Context, ids []flow.ID) []flow.ID {
 	if len(ids) > fewNamed {
 		return i.snapshot(ctx)
 	}
+	var suspects []flow.ID
+	i.drain(ctx, &suspects)
 	began := time.Now()
 	sockets, err := i.o.Kernel.News(ids)
 	i.sawKernel(err)
-	var suspects []flow.ID
 	if err != nil {
 		ids = nil // what it lacks means nothing
 	}

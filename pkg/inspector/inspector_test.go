@@ -296,3 +296,24 @@ func TestRecordsOutOfDate(t *testing.T) {
 		t.Error(verdict(e))
 	}
 }
+
+// TestAnEndThatWaitsIsNoAbsence: on a busy machine two readings may follow each
+// other, seconds apart, before anybody looks at the records between them.
+func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
+	n := start(t, nil)
+	s := hung()
+	n.kernel.retransmits(s)
+	n.await(flow.EventStuck)
+	n.kernel.change(func() {
+		delete(n.kernel.sockets, s.ID)
+		n.kernel.reading = func() {
+			time.Sleep(2500 * time.Millisecond) // the next round follows at once
+			n.kernel.asked = func() {
+				n.kernel.records <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT), Unacknowledged: 6}}
+			}
+		}
+	})
+	if e := n.await(flow.EventEnded); e.Flow.Outcome != flow.TimedOut {
+		t.Errorf("its end is %q", e.Flow.Outcome)
+	}
+}
