@@ -42,7 +42,6 @@ type kernel struct {
 	err       error
 	swept     bool
 	unowned   bool   // a socket's owner shows only once a sweep has seen it
-	reading   func() // what happens during the next reading; nil: nothing
 	asked     func() // what happens when it is next asked for its losses; nil: nothing
 }
 
@@ -55,7 +54,6 @@ func (k *kernel) Records() <-chan tracer.Record { return k.records }
 func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	happens(&k.reading)
 	var all []flow.Socket
 	for _, s := range k.sockets {
 		s.At = time.Now()

@@ -306,9 +306,9 @@ func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 	n.await(flow.EventStuck)
 	n.kernel.change(func() {
 		delete(n.kernel.sockets, s.ID)
-		n.kernel.reading = func() {
-			time.Sleep(2500 * time.Millisecond) // the next round follows at once
-			n.kernel.asked = func() {
+		n.kernel.asked = func() { // in the round whose reading lacks it first
+			n.kernel.asked = func() { // in the next one, which is held up
+				time.Sleep(2500 * time.Millisecond)
 				n.kernel.records <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT), Unacknowledged: 6}}
 			}
 		}
