@@ -40,13 +40,18 @@ func Health() []flow.Health {
 }
 
 // Each implements flow.Reader.
-func (r *Reader) Each(live, ended bool) iter.Seq[flow.Finding] {
+func (r *Reader) Each(q flow.Selection) iter.Seq[flow.Finding] {
 	var all []flow.Finding
-	if live {
+	if q.Live {
 		all = append(all, r.Live...)
 	}
-	if ended {
+	if q.Ended {
 		all = append(all, r.Past...)
+	}
+	for i := range all {
+		if !q.Words {
+			all[i].Sentence, all[i].Advice, all[i].Evidence, all[i].History = "", nil, nil, nil
+		}
 	}
 	return slices.Values(all)
 }

@@ -34,7 +34,7 @@ func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial, ReadBufferSize: bufferBytes}}}
 }
 
 // Close closes idle connections.
@@ -56,6 +56,7 @@ func (q Query) values() url.Values {
 	}
 	values.Set("muted", strconv.FormatBool(q.Muted))
 	values.Set("brief", strconv.FormatBool(q.Brief))
+	values.Set("rows", strconv.FormatBool(q.Rows))
 	if !q.EndedAfter.IsZero() {
 		values.Set("ended_after", q.EndedAfter.UTC().Format(time.RFC3339Nano))
 	}

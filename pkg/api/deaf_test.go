@@ -24,7 +24,7 @@ type endless struct {
 	composed atomic.Int64
 }
 
-func (r *endless) Each(bool, bool) iter.Seq[flow.Finding] {
+func (r *endless) Each(flow.Selection) iter.Seq[flow.Finding] {
 	return func(yield func(flow.Finding) bool) {
 		for yield(flowtest.Calico()) {
 			r.composed.Add(1)

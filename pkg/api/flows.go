@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ type Query struct {
 	State State
 	Muted bool // with those that are counted only
 	Brief bool // without evidence, history and advice
+	Rows  bool // only what a row of a table shows: without the sentence, too
 	// EndedAfter leaves out those that ended before it; zero: none.
 	EndedAfter time.Time
 }
@@ -69,6 +71,9 @@ func parseQuery(r *http.Request) (Query, error) {
 	if q.Brief, err = boolean(values, "brief"); err != nil {
 		return Query{}, err
 	}
+	if q.Rows, err = boolean(values, "rows"); err != nil {
+		return Query{}, err
+	}
 	if after := values.Get("ended_after"); after != "" {
 		if q.EndedAfter, err = time.Parse(time.RFC3339Nano, after); err != nil {
 			return Query{}, fmt.Errorf("ended_after is %q, not a time as 2006-01-02T15:04:05Z", after)
@@ -92,7 +97,7 @@ func boolean(values url.Values, name string) (bool, error) {
 // selectFlows goes through the flows that a query selects.
 func (s *server) selectFlows(q Query) iter.Seq[flow.Finding] {
 	return func(yield func(flow.Finding) bool) {
-		for f := range s.Reader.Each(q.State != Ended, q.State != Live) {
+		for f := range s.Reader.Each(flow.Selection{Live: q.State != Ended, Ended: q.State != Live, Words: !q.Rows}) {
 			if f.Mute != "" && !q.Muted || f.Ended() && f.EndedAt.Before(q.EndedAfter) {
 				continue
 			}
@@ -127,10 +132,15 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// bufferBytes is how much is written and read at once: thousands of flows are
+// tens of megabytes.
+const bufferBytes = 64 << 10
+
 // writeFlowList writes a FlowList flow by flow: in a storm the whole of it
 // would be the largest thing in the agent's memory, once for every reader
 // that does not read.
-func writeFlowList(w io.Writer, about About, fs iter.Seq[flow.Finding], sources []flow.Health) error {
+func writeFlowList(to io.Writer, about About, fs iter.Seq[flow.Finding], sources []flow.Health) error {
+	w := bufio.NewWriterSize(to, bufferBytes)
 	head, err := json.Marshal(about)
 	if err != nil {
 		return fmt.Errorf("encode the list: %w", err)
@@ -153,8 +163,10 @@ func writeFlowList(w io.Writer, about About, fs iter.Seq[flow.Finding], sources 
 	if err != nil {
 		return fmt.Errorf("encode sources: %w", err)
 	}
-	_, err = fmt.Fprintf(w, "],\"sources\":%s}\n", b)
-	return err
+	if _, err = fmt.Fprintf(w, "],\"sources\":%s}\n", b); err != nil {
+		return err
+	}
+	return w.Flush()
 }
 
 // How the answer begins about a flow that the agent does not have, or an id

@@ -62,7 +62,7 @@ func TestSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	about := api.About{APIVersion: "tcpstuck/v1", Node: "node-a", Suspects: 2, Counted: map[flow.Mute]int{flow.MuteExternalClient: 100, flow.MuteClosing: 1, flow.MuteAtRisk: 0}}
-	want := api.FlowList{About: about, Flows: slices.Collect(reader.Each(true, true)), Sources: reader.Health()}
+	want := api.FlowList{About: about, Flows: slices.Collect(reader.Each(flow.Selection{Live: true, Ended: true, Words: true})), Sources: reader.Health()}
 	if diff := cmp.Diff(want, list, cmpopts.EquateComparable(netip.AddrPort{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

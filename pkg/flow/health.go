@@ -88,15 +88,23 @@ type Program struct {
 	RecursionMisses *uint64
 }
 
+// Selection says which findings are wanted, and how much of them.
+type Selection struct {
+	Live, Ended bool
+	// Words asks for sentence, advice, evidence and history, which are most of
+	// the work.
+	Words bool
+}
+
 // Reader is what the store of findings offers to everything right of it. It
 // may be called from any goroutine.
 type Reader interface {
-	// Each returns the live findings, muted ones included, oldest first, or
-	// those that ended recently, latest first, or one after the other. Each is
+	// Each returns the selected findings: the live ones, muted ones included,
+	// oldest first, then those that ended recently, latest first. Each is
 	// composed when it is reached, so that whoever takes few, or takes his
 	// time, costs little: a live one that has ended by then is shown as such
-	// with ended, and left out without.
-	Each(live, ended bool) iter.Seq[Finding]
+	// with ended ones, and left out without.
+	Each(Selection) iter.Seq[Finding]
 	// Facts returns the live findings without words (sentence, advice,
 	// evidence, history, the kernel's deadline), in no order. It costs a tenth.
 	Facts() []Finding

@@ -315,9 +315,13 @@ func (n *node) quiet() {
 	}
 }
 
-func (n *node) findings() []flow.Finding { return slices.Collect(n.store.Each(true, false)) }
+func (n *node) findings() []flow.Finding {
+	return slices.Collect(n.store.Each(flow.Selection{Live: true, Words: true}))
+}
 
-func (n *node) ended() []flow.Finding { return slices.Collect(n.store.Each(false, true)) }
+func (n *node) ended() []flow.Finding {
+	return slices.Collect(n.store.Each(flow.Selection{Ended: true, Words: true}))
+}
 
 func verdict(e flow.Event) string { return string(e.Flow.Symptom) + " · " + string(e.Flow.Cause) }
 

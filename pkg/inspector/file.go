@@ -32,6 +32,11 @@ func (f *file) note(at time.Time, format string, args ...any) {
 
 // finding composes what users see, true at a time.
 func (f file) finding(node, bootID string, now time.Time) flow.Finding {
+	return f.compose(true, node, bootID, now)
+}
+
+// compose leaves the words out where nobody asks for them.
+func (f file) compose(words bool, node, bootID string, now time.Time) flow.Finding {
 	e := f.evidence
 	if f.endedAt.IsZero() {
 		e.Now = now
@@ -39,10 +44,13 @@ func (f file) finding(node, bootID string, now time.Time) flow.Finding {
 	} else {
 		e.Now, e.Ended = f.endedAt, true
 	}
-	e.Socket.Since = anchor(e.Socket.Since, e.Now)
-	v := diagnosis.Judge(e)
 	finding := f.facts(node, bootID, now)
 	finding.GivesUp = e.GivesUp
+	if !words {
+		return finding
+	}
+	e.Socket.Since = anchor(e.Socket.Since, e.Now)
+	v := diagnosis.Judge(e)
 	finding.Sentence, finding.Advice, finding.Evidence, finding.History = v.Sentence, v.Advice, v.Evidence, f.story()
 	return finding
 }

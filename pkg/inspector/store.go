@@ -31,13 +31,13 @@ func NewStore(node, bootID string, keepEnded int) *Store {
 
 // Each implements flow.Reader. Until a finding is reached it keeps no more of
 // it than its id.
-func (s *Store) Each(live, ended bool) iter.Seq[flow.Finding] {
+func (s *Store) Each(q flow.Selection) iter.Seq[flow.Finding] {
 	var ids []flow.ID
 	var past []*file
-	if live {
+	if q.Live {
 		ids = s.oldestFirst()
 	}
-	if ended {
+	if q.Ended {
 		s.mu.RLock()
 		past = slices.Clone(s.ended)
 		s.mu.RUnlock()
@@ -45,15 +45,15 @@ func (s *Store) Each(live, ended bool) iter.Seq[flow.Finding] {
 	return func(yield func(flow.Finding) bool) {
 		for _, id := range ids {
 			f, ok := s.file(id)
-			if !ok || !ended && !f.endedAt.IsZero() {
+			if !ok || !q.Ended && !f.endedAt.IsZero() {
 				continue
 			}
-			if !yield(f.finding(s.node, s.bootID, time.Now())) {
+			if !yield(f.compose(q.Words, s.node, s.bootID, time.Now())) {
 				return
 			}
 		}
 		for _, f := range slices.Backward(past) {
-			if !yield(f.finding(s.node, s.bootID, time.Now())) {
+			if !yield(f.compose(q.Words, s.node, s.bootID, time.Now())) {
 				return
 			}
 		}

@@ -13,7 +13,7 @@ func TestAFindingIsComposedWhenItIsReached(t *testing.T) {
 	n := start(t, nil)
 	n.kernel.retransmits(hung())
 	n.await(flow.EventStuck)
-	live, all := n.store.Each(true, false), n.store.Each(true, true)
+	live, all := n.store.Each(flow.Selection{Live: true, Words: true}), n.store.Each(flow.Selection{Live: true, Ended: true, Words: true})
 	moved := hung()
 	moved.Live = false
 	n.kernel.retransmits(moved)
