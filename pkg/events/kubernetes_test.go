@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,9 +22,11 @@ import (
 // observer stands for a cluster: what it was told, with the times.
 type observer struct {
 	began time.Time
+	hang  bool
+
+	mu    sync.Mutex
 	calls []string // since it began, pod or node, reason, times
 	fail  error
-	hang  bool
 }
 
 func newObserver() *observer { return &observer{began: time.Now()} }
@@ -33,6 +36,8 @@ func (o *observer) Observe(ctx context.Context, ev kube.Event, times int) error 
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.fail != nil {
 		return o.fail
 	}
@@ -42,6 +47,12 @@ func (o *observer) Observe(ctx context.Context, ev kube.Event, times int) error 
 	}
 	o.calls = append(o.calls, fmt.Sprintf("%v %s %s %d", time.Since(o.began), whom, ev.Reason, times))
 	return nil
+}
+
+func (o *observer) failWith(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fail = err
 }
 
 // stuck is a flow of a pod that got stuck just now.
@@ -54,6 +65,8 @@ func stuck(pod string) flow.Event {
 func (o *observer) expect(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if diff := cmp.Diff(want, o.calls); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -152,7 +165,7 @@ func TestWhatMayHaveBeenToldIsNotCounted(t *testing.T) {
 func TestAFailingAPICostsTheEventOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newObserver()
-		o.fail = errors.New("forbidden")
+		o.failWith(errors.New("forbidden"))
 		k, cancel := newSink(t, o)
 		defer cancel()
 		f := events.NewFanout(slog.New(slog.DiscardHandler))
@@ -165,7 +178,7 @@ func TestAFailingAPICostsTheEventOnly(t *testing.T) {
 		if n := f.Dropped()["kubernetes"]; n != 5 {
 			t.Errorf("%d dropped, want the 5 that were to be told", n)
 		}
-		o.fail = nil // the sum is told as soon as it can be
+		o.failWith(nil) // the sum is told as soon as it can be
 		time.Sleep(time.Minute)
 		o.expect(t, "1m5s node TCPStuckMore 15")
 		if err := f.Close(t.Context()); err != nil {
