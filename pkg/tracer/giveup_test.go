@@ -21,9 +21,11 @@ func TestGivesUpAsPredicted(t *testing.T) {
 		sysctls map[string]string // below net.ipv4
 		stick   func(t *testing.T)
 	}{
-		{"tcp_retries2", map[string]string{"tcp_retries2": "3"}, func(t *testing.T) { stickInFlight(t) }},
+		// With 3 and more the kernel's bound comes so close to a timeout that a
+		// slow machine's delay decides which one is the last.
+		{"tcp_retries2", map[string]string{"tcp_retries2": "2"}, func(t *testing.T) { stickInFlight(t) }},
 		{"TCP_USER_TIMEOUT", nil, func(t *testing.T) { userTimeout(t, stickInFlight(t), 3*time.Second) }},
-		{"orphan", map[string]string{"tcp_orphan_retries": "3"}, func(t *testing.T) { leave(t, stickInFlight(t)) }},
+		{"orphan", map[string]string{"tcp_orphan_retries": "2"}, func(t *testing.T) { leave(t, stickInFlight(t)) }},
 		{"orphan with TCP_USER_TIMEOUT", map[string]string{"tcp_orphan_retries": "7"}, func(t *testing.T) {
 			client := stickInFlight(t)
 			userTimeout(t, client, 3*time.Second)
