@@ -106,7 +106,7 @@ type Reader interface {
 	// with ended ones, and left out without.
 	Each(Selection) iter.Seq[Finding]
 	// Facts returns the live findings without words (sentence, advice,
-	// evidence, history, the kernel's deadline), in no order. It costs a tenth.
+	// evidence, history), in no order.
 	Facts() []Finding
 	// Finding returns one finding, live or ended.
 	Finding(id ID) (Finding, bool)

@@ -40,12 +40,11 @@ func (f file) compose(words bool, node, bootID string, now time.Time) flow.Findi
 	e := f.evidence
 	if f.endedAt.IsZero() {
 		e.Now = now
-		e.GivesUp = deadline.GivesUp(e.Socket)
 	} else {
 		e.Now, e.Ended = f.endedAt, true
 	}
+	e.GivesUp = f.givesUp()
 	finding := f.facts(node, bootID, now)
-	finding.GivesUp = e.GivesUp
 	if !words {
 		return finding
 	}
@@ -55,7 +54,7 @@ func (f file) compose(words bool, node, bootID string, now time.Time) flow.Findi
 	return finding
 }
 
-// facts are a finding without what takes time to compose.
+// facts are a finding without the words, which take the time to compose.
 func (f file) facts(node, bootID string, now time.Time) flow.Finding {
 	e, at := f.evidence, now
 	if !f.endedAt.IsZero() {
@@ -67,7 +66,7 @@ func (f file) facts(node, bootID string, now time.Time) flow.Finding {
 		Local: e.Local, Peer: e.Peer, Symptom: f.decision.Symptom, Cause: f.decision.Cause, Mute: f.decision.Mute, Orphan: s.Orphan,
 		At: at, Since: anchor(s.Since, at), Timeouts: s.Timeouts, RTO: s.RTO,
 		Unacknowledged: s.Unacknowledged, Unsent: s.Unsent, ZeroWindow: s.SendWindow == 0 && s.State != flow.SynSent,
-		UserTimeout: s.UserTimeout, Keepalive: s.Keepalive,
+		UserTimeout: s.UserTimeout, Keepalive: s.Keepalive, GivesUp: f.givesUp(),
 		Outcome: f.outcome, Err: f.err, EndedAt: f.endedAt,
 	}
 	if s.SendBuffer > 0 {
@@ -77,6 +76,14 @@ func (f file) facts(node, bootID string, now time.Time) flow.Finding {
 	backend.Addr = e.Target()
 	finding.Backend = &backend
 	return finding
+}
+
+// givesUp is the kernel's clock; of a flow that is over, what it was at last.
+func (f file) givesUp() flow.GivesUp {
+	if !f.endedAt.IsZero() {
+		return f.evidence.GivesUp
+	}
+	return deadline.GivesUp(f.evidence.Socket)
 }
 
 // anchor tells a time by the wall clock that now was read from: an earlier one
