@@ -11,7 +11,8 @@ import (
 // of an owner to the next: no address, no time, no number that changes. The
 // second says how to learn more.
 func Note(kind flow.EventType, f flow.Finding) string {
-	what, list := "", "dump --ended"
+	var what string
+	list := "dump --ended"
 	switch kind {
 	case flow.EventRecovered:
 		what = "makes progress again"

@@ -3,6 +3,7 @@ package agents
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -99,7 +100,7 @@ func TestASilentServerIsLeft(t *testing.T) {
 	defer close(ended)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := c.Exec(ctx, Agent{Pod: "p"}, []string{"tcpstuck"}, io.Discard, io.Discard); err != context.DeadlineExceeded {
+	if _, err := c.Exec(ctx, Agent{Pod: "p"}, []string{"tcpstuck"}, io.Discard, io.Discard); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
 }
