@@ -51,13 +51,38 @@ func (c *comparator) count(ring *ringbuf.Reader) {
 	}
 }
 
-// obey answers everything with how many records it read and lost.
-func (c *comparator) obey([]string) (string, error) {
+// obey understands "scope INODE INODE", of the network namespaces whose
+// retransmissions count, and answers with how many records it read and lost.
+func (c *comparator) obey(args []string) (string, error) {
+	if len(args) == 3 && args[0] == "scope" {
+		node, err1 := strconv.ParseUint(args[1], 10, 32)
+		backends, err2 := strconv.ParseUint(args[2], 10, 32)
+		if err := errors.Join(err1, err2, c.objects.NodeNetns.Set(uint32(node)), c.objects.BackendsNetns.Set(uint32(backends))); err != nil {
+			return "", err
+		}
+	}
 	var lost uint64
 	if err := c.objects.Lost.Get(&lost); err != nil {
 		return "", err
 	}
 	return fmt.Sprint(c.read.Load(), lost), nil
+}
+
+// startComparator starts a comparator that watches the network.
+func startComparator(n *network) (*child, error) {
+	node, err1 := n.node.inode()
+	backends, err2 := n.backends.inode()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	c, err := newChild(n.node, "comparator")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.tell("scope %d %d", node, backends); err != nil {
+		return nil, errors.Join(err, c.kill())
+	}
+	return c, nil
 }
 
 // records asks a comparator how many records it has read and lost.

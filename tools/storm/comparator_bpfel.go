@@ -16,10 +16,12 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	comparatorMapEvents      = "events"
-	comparatorProgEmpty      = "empty"
-	comparatorProgRecordEach = "record_each"
-	comparatorVarLost        = "lost"
+	comparatorMapEvents        = "events"
+	comparatorProgEmpty        = "empty"
+	comparatorProgRecordEach   = "record_each"
+	comparatorVarBackendsNetns = "backends_netns"
+	comparatorVarLost          = "lost"
+	comparatorVarNodeNetns     = "node_netns"
 )
 
 // loadComparator returns the embedded CollectionSpec for comparator.
@@ -79,7 +81,9 @@ type comparatorMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type comparatorVariableSpecs struct {
-	Lost *ebpf.VariableSpec `ebpf:"lost"`
+	BackendsNetns *ebpf.VariableSpec `ebpf:"backends_netns"`
+	Lost          *ebpf.VariableSpec `ebpf:"lost"`
+	NodeNetns     *ebpf.VariableSpec `ebpf:"node_netns"`
 }
 
 // comparatorObjects contains all objects after they have been loaded into the kernel.
@@ -115,7 +119,9 @@ func (m *comparatorMaps) Close() error {
 //
 // It can be passed to loadComparatorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type comparatorVariables struct {
-	Lost *ebpf.Variable `ebpf:"lost"`
+	BackendsNetns *ebpf.Variable `ebpf:"backends_netns"`
+	Lost          *ebpf.Variable `ebpf:"lost"`
+	NodeNetns     *ebpf.Variable `ebpf:"node_netns"`
 }
 
 // comparatorPrograms contains all programs after they have been loaded into the kernel.

@@ -75,14 +75,11 @@ const (
 // measureHealthy loses some of what fast connections send, and measures what
 // their retransmissions cost.
 func (b *bench) measureHealthy(ctx context.Context) (err error) {
-	c, err := newChild(b.net.node, "comparator")
+	c, err := startComparator(b.net)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.kill() }()
-	if _, err := c.tell("count"); err != nil {
-		return err
-	}
 	if _, err := b.connector.tell("open bulk %d %s:%d", streams, stormBackend(0).service(), sinkPort); err != nil {
 		return err
 	}

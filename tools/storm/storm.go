@@ -106,7 +106,7 @@ func (b *bench) tellLosses(ctx context.Context, with string) {
 // measureStorm compares what the agent and others use while all sockets
 // retransmit once a second.
 func (b *bench) measureStorm(ctx context.Context) error {
-	c, err := newChild(b.net.node, "comparator")
+	c, err := startComparator(b.net)
 	if err != nil {
 		return err
 	}

@@ -13,19 +13,27 @@ struct {
 
 __u64 lost; /* records that found no room; nearly exact */
 
+/* The network namespaces whose sockets count; the machine has others. */
+__u32 node_netns;
+__u32 backends_netns;
+
 SEC("tp_btf/tcp_retransmit_skb")
 int record_each(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
-	struct reading *r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+	__u32 netns = sk->__sk_common.skc_net.net->ns.inum;
+	struct reading *r;
 
+	if (netns != node_netns && netns != backends_netns)
+		return 0;
+	r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 	if (!r) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->now_ns = bpf_ktime_get_ns();
-	r->netns = sk->__sk_common.skc_net.net->ns.inum;
+	r->netns = netns;
 	r->family = sk->__sk_common.skc_family;
 	r->state = sk->__sk_common.skc_state;
 	r->local_port = sk->__sk_common.skc_num;
