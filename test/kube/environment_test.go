@@ -79,7 +79,7 @@ func start(t testing.TB, args ...string) *environment {
 	})
 	config.QPS = -1
 	e := &environment{admin: kubernetes.NewForConfigOrDie(config), config: config, audit: audit}
-	e.apply(t, "../../deploy/base/rbac.yaml")
+	e.apply(t, "../../deploy/rbac.yaml")
 	return e
 }
 

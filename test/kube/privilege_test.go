@@ -62,7 +62,7 @@ func permissions(rules []rbacv1.PolicyRule) []string {
 
 func TestManifestsGrantWhatIsListed(t *testing.T) {
 	want := must[privileges.List](t)(privileges.Read("../../deploy/privileges.txt"))
-	for _, dir := range []string{"../../deploy", "../../deploy/tls"} {
+	for _, dir := range []string{"../../deploy", "testdata/tls"} {
 		if diff := cmp.Diff(want, granted(t, dir)); diff != "" {
 			t.Errorf("%s: -listed +granted\n%s", dir, diff)
 		}

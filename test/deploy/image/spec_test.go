@@ -16,7 +16,7 @@ import (
 // daemonSet reads the agent's manifest.
 func daemonSet(t *testing.T) corev1.PodSpec {
 	t.Helper()
-	content := must[[]byte](t)(os.ReadFile("../../../deploy/base/daemonset.yaml"))
+	content := must[[]byte](t)(os.ReadFile("../../../deploy/daemonset.yaml"))
 	for document := range strings.SplitSeq(string(content), "\n---\n") {
 		if !strings.Contains(document, "kind: DaemonSet") {
 			continue
