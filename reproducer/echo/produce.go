@@ -93,7 +93,15 @@ func (p *producer) transfer() error {
 	if err := p.wait(conn); err != nil {
 		return err
 	}
-	note(p.records, record.Closed, conn, nil)
+	if unsent, err = queue(conn, unix.SIOCOUTQNSD); err != nil {
+		return err
+	}
+	if p.manner == draining && unsent > 0 {
+		unsent-- // the FIN, which waits behind the bytes
+	}
+	write(p.records, record.Record{
+		Time: time.Now(), Kind: record.Closed, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()), Bytes: int64(n), Unsent: int64(unsent),
+	})
 	p.log.Info("Closing", "manner", p.manner)
 	return conn.Close()
 }

@@ -41,13 +41,9 @@ func truths(records []record.Record, arrived map[netip.AddrPort]int64) map[netip
 		case record.Error:
 			t.Died, t.Lag, t.Errno = r.Time, r.Lag, r.Errno
 		case record.Closed:
-		case record.Wrote: // a transfer's, before its end
-			t.Steady = true
+			t.Steady = t.Steady || r.Heard.IsZero() && r.Bytes > 0 // a transfer's, right before its end
 		default:
 			continue
-		}
-		if earlier, known := all[r.Local]; known && r.Kind == record.Closed && earlier.Steady {
-			continue // a transfer has said it all in Wrote
 		}
 		if read, counted := arrived[r.Local]; counted && r.Bytes > 0 {
 			t.Missing = r.Bytes - read
