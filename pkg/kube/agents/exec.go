@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/remotecommand"
@@ -39,8 +40,15 @@ func (c *Cluster) Exec(ctx context.Context, a Agent, command []string, stdout, s
 		return exit.ExitStatus(), nil
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
+	case late(ctx): // the connection has the same deadline, and may notice first
+		return 0, context.DeadlineExceeded
 	}
 	return 0, fmt.Errorf("exec in pod %s: %s", a.Pod, reason(oneLine(err)))
+}
+
+func late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // reason leaves out how the API server asked a kubelet that it cannot reach.
