@@ -21,7 +21,8 @@ const firstSync = 5 * time.Second
 // error; an API that cannot be reached is not.
 func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) (*kube.API, error) {
 	if c.cluster == "none" {
-		return nil, startNone(c, state)
+		startNone(c, state)
+		return nil, nil
 	}
 	if c.clusterFile != "" {
 		return nil, startFile(ctx, group, c, state)
@@ -29,7 +30,8 @@ func startCluster(ctx context.Context, group *errgroup.Group, c config, state *c
 	access, err := kube.FindAccess(c.kubeconfig)
 	switch {
 	case c.cluster == "auto" && errors.Is(err, kube.ErrNoAccess):
-		return nil, startNone(c, state)
+		startNone(c, state)
+		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("--cluster=%s: %w", c.cluster, err)
 	}
@@ -45,10 +47,9 @@ func startCluster(ctx context.Context, group *errgroup.Group, c config, state *c
 	return api, nil
 }
 
-func startNone(c config, state *cluster.State) error {
+func startNone(c config, state *cluster.State) {
 	c.log.Info("no cluster records are read")
 	state.SetHealth(true, "none: no cluster records are read", time.Now())
-	return nil
 }
 
 func startFile(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {

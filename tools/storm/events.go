@@ -119,7 +119,7 @@ func (e *eventPipe) await(ctx context.Context, n int, typ string, match func(tol
 			return before
 		})
 		if len(found) >= n || pause(ctx, 50*time.Millisecond) != nil {
-			return found, nil
+			return found, nil //nolint:nilerr // too few tell of themselves
 		}
 	}
 }

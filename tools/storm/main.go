@@ -104,7 +104,7 @@ func inside(args []string, out io.Writer) (missed bool, err error) {
 		return false, err
 	}
 	_, _ = fmt.Fprintln(out)
-	if err := b.report.print(out); err != nil {
+	if err := b.report.table(out); err != nil {
 		return false, err
 	}
 	_, _ = fmt.Fprintf(out, "\nin %.0f s\n", time.Since(began).Seconds())

@@ -59,8 +59,8 @@ func (r *report) share(what string, ours, theirs, limit float64, unit, whose str
 }
 
 // exactly adds a count that has to be one number.
-func (r *report) exactly(what string, got, want int, beside string) {
-	r.add(row{what: what, measured: fmt.Sprint(got), beside: beside, budget: fmt.Sprintf("= %d", want), missed: got != want})
+func (r *report) exactly(what string, got, want int) {
+	r.add(row{what: what, measured: fmt.Sprint(got), budget: fmt.Sprintf("= %d", want), missed: got != want})
 }
 
 // missed names the budgets that were missed.
@@ -74,8 +74,8 @@ func (r *report) missed() []string {
 	return names
 }
 
-// print writes the table for a terminal.
-func (r *report) print(w io.Writer) error {
+// table writes the table for a terminal.
+func (r *report) table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "WHAT\tMEASURED\tBESIDE\tRATIO\tBUDGET\t")
 	for _, w := range r.rows {

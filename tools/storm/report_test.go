@@ -17,8 +17,8 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	r.share("cheap", 1, 3, third, "ms", "comparator")
 	r.share("dear", 1.1, 3, third, "ms", "comparator")
 	r.share("beside nothing", 0, 0, third, "ms", "comparator") // no number is no proof
-	r.exactly("all", 7, 7, "")
-	r.exactly("some", 6, 7, "")
+	r.exactly("all", 7, 7)
+	r.exactly("some", 6, 7)
 	want := []string{
 		"slow: 50.1 ms, want ≤ 50 ms",
 		"dear: 1.1 ms, want ≤ 1/3 of comparator: 3 ms",
@@ -29,7 +29,7 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	var table, page strings.Builder
-	if err := r.print(&table); err != nil {
+	if err := r.table(&table); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.markdown(&page); err != nil {

@@ -42,7 +42,7 @@ func (b *bench) measureSingles(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.report.exactly(s.what+": events", len(events), b.size.singles, "")
+		b.report.exactly(s.what+": events", len(events), b.size.singles)
 		var late []time.Duration
 		for _, e := range events {
 			late = append(late, e.arrived.Sub(e.Flow.Since.Add(s.threshold)))
@@ -63,7 +63,7 @@ func (b *bench) measureRemoval(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.report.exactly("idle flows listed after their backend's removal", len(events), b.size.singles, "")
+	b.report.exactly("idle flows listed after their backend's removal", len(events), b.size.singles)
 	var last time.Duration
 	for _, e := range events {
 		last = max(last, e.arrived.Sub(began))

@@ -87,8 +87,8 @@ func (b *bench) tellFound(ctx context.Context, with string, events int) error {
 	for _, f := range list.Flows {
 		ids[f.ID.String()] = true
 	}
-	b.report.exactly("flows found and listed"+with, len(ids), b.size.sockets, "")
-	b.report.exactly("flows told by an event"+with, events, b.size.sockets, "")
+	b.report.exactly("flows found and listed"+with, len(ids), b.size.sockets)
+	b.report.exactly("flows told by an event"+with, events, b.size.sockets)
 	return nil
 }
 
@@ -100,7 +100,7 @@ func (b *bench) tellLosses(ctx context.Context, with string) {
 	}
 	lost := m.sum("tcpstuck_records_lost_total") - m.sum("tcpstuck_records_lost_total", `stage="limited"`)
 	b.report.tell("records lost"+with, number(lost), number(m.sum("tcpstuck_resyncs_total"))+" resyncs made them good")
-	b.report.exactly("events dropped"+with, int(m.sum("tcpstuck_events_dropped_total")), 0, "")
+	b.report.exactly("events dropped"+with, int(m.sum("tcpstuck_events_dropped_total")), 0)
 }
 
 // measureStorm compares what the agent and others use while all sockets

@@ -163,8 +163,10 @@ func (a *agent) terminate() (time.Duration, error) {
 	if err := a.Err(); err != nil {
 		return took, fmt.Errorf("agent %s after SIGTERM: %w\n%s", a.spec.name, err, a.tail())
 	}
-	if _, err := os.Lstat(a.socket); !errors.Is(err, os.ErrNotExist) {
-		return took, fmt.Errorf("agent %s left its socket behind: %v", a.spec.name, err)
+	if _, err := os.Lstat(a.socket); err == nil {
+		return took, fmt.Errorf("agent %s left its socket behind", a.spec.name)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return took, err
 	}
 	return took, nil
 }

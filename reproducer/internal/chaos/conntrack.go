@@ -115,7 +115,7 @@ func (l *Lab) awaitCause(ctx context.Context, a *agent, conns []*conn, cause flo
 	err := awaitEvery(ctx, listInterval, func() (bool, error) {
 		byID, err := findings(ctx, a)
 		if err != nil {
-			return false, nil // the time is up
+			return false, nil //nolint:nilerr // asked again until the time is up
 		}
 		right = 0
 		for _, c := range conns {

@@ -118,8 +118,11 @@ func (l *Lab) dump(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	err := exec.CommandContext(ctx, filepath.Join(l.bin, "tcpstuck"), "dump", "--socket", l.agent.socket).Run()
 	var exit *exec.ExitError
-	if err == nil || !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		return 0, fmt.Errorf("tcpstuck dump ended with %v, not with status 1", err)
+	if err == nil {
+		return 0, errors.New("tcpstuck dump says that nothing is stuck")
+	}
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		return 0, fmt.Errorf("tcpstuck dump: %w", err)
 	}
 	return time.Since(began), nil
 }

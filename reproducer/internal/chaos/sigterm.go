@@ -31,13 +31,13 @@ func phases() []phase {
 			})
 		}},
 		{name: "ready", await: ready},
-		{name: "in the storm", await: func(ctx context.Context, l *Lab, a *agent) error {
+		{name: "in the storm", await: func(ctx context.Context, _ *Lab, a *agent) error {
 			if err := a.awaitReady(ctx); err != nil {
 				return err
 			}
 			return pause(ctx, time.Duration(rand.IntN(6000))*time.Millisecond) // in a sweep or a snapshot at times
 		}},
-		{name: "in a dump that nobody reads", await: func(ctx context.Context, l *Lab, a *agent) error {
+		{name: "in a dump that nobody reads", await: func(ctx context.Context, _ *Lab, a *agent) error {
 			if err := a.awaitReady(ctx); err != nil {
 				return err
 			}

@@ -82,8 +82,8 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 		o.lose("%v", err)
 	}
 	quarter := soakFlows / 4
-	recover, timeOut, reset, closed := clients[:quarter], clients[quarter:2*quarter], clients[2*quarter:3*quarter], clients[3*quarter:]
-	l.truth.risk(recover...)
+	recovering, timeOut, reset, closed := clients[:quarter], clients[quarter:2*quarter], clients[2*quarter:3*quarter], clients[3*quarter:]
+	l.truth.risk(recovering...)
 	l.truth.risk(reset...)
 	for _, c := range timeOut {
 		l.truth.risk(c)
@@ -107,12 +107,12 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 	if err := l.awaitErrors(ctx, reset); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	for _, c := range recover {
+	for _, c := range recovering {
 		if err := c.drained(ctx); err != nil {
 			return fmt.Errorf("recover: %w", err)
 		}
 	}
-	return errors.Join(l.calmDown(recover), l.calmDown(timeOut), l.calmDown(reset))
+	return errors.Join(l.calmDown(recovering), l.calmDown(timeOut), l.calmDown(reset))
 }
 
 // connectTo makes connections whose other ends are held, too.

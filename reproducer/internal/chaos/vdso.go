@@ -132,7 +132,7 @@ func (w *wallClock) outside() (bool, error) {
 		fields := strings.Fields(string(b))
 		pc, err := strconv.ParseInt(strings.TrimPrefix(fields[len(fields)-1], "0x"), 16, 64)
 		if err != nil || pc >= w.at && pc < w.end {
-			return false, nil // it runs still, or it is there
+			return false, nil //nolint:nilerr // it runs still, or it is there
 		}
 	}
 	return true, nil
