@@ -298,10 +298,16 @@ func TestNoLoss(t *testing.T) {
 			if got := losses(t, tr); len(got) != 0 {
 				t.Errorf("losses %v, want none", got)
 			}
-			select {
-			case r := <-tr.Records():
-				t.Errorf("a record was sent: %+v", r.End)
-			default:
+			for { // a busy machine may retransmit
+				select {
+				case r := <-tr.Records():
+					if r.End != nil {
+						t.Errorf("an end was told: %+v", r.End)
+					}
+					continue
+				default:
+				}
+				break
 			}
 		})
 	}

@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// apart is the time between two flows that stick alone.
-const apart = 300 * time.Millisecond
+// apart is the time between two flows that stick alone; apartIdle between two
+// whose backend is gone, which all have to be written to before the agent
+// calls them stuck by themselves, 5 s after it went.
+const (
+	apart     = 300 * time.Millisecond
+	apartIdle = 100 * time.Millisecond
+)
 
 // measureSingles has flows stick one by one during the storm, and measures how
 // long each takes from its threshold to its event.
@@ -17,13 +22,14 @@ func (b *bench) measureSingles(ctx context.Context) error {
 	for _, s := range []struct {
 		group     string
 		block     int
+		apart     time.Duration
 		threshold time.Duration // after the first timeout
 		remove    bool          // the backend just after the flow was written to
 		what      string
 	}{
-		{"idle", idleBlock, 0, false, "first timeout of a flow that was at risk, to its event"},
-		{"gone", goneBlock, 0, true, "first timeout, backend known to be deleted, to its event"},
-		{"silent", silentBlock, stuckAfter, false, "deadline of a flow to its event"},
+		{"idle", idleBlock, apartIdle, 0, false, "first timeout of a flow that was at risk, to its event"},
+		{"gone", goneBlock, apart, 0, true, "first timeout, backend known to be deleted, to its event"},
+		{"silent", silentBlock, apart, stuckAfter, false, "deadline of a flow to its event"},
 	} {
 		for n := range b.size.singles {
 			if _, err := b.connector.tell("write %s %d %d", s.group, n, n+1); err != nil {
@@ -34,7 +40,7 @@ func (b *bench) measureSingles(ctx context.Context) error {
 					return err
 				}
 			}
-			if err := pause(ctx, apart); err != nil {
+			if err := pause(ctx, s.apart); err != nil {
 				return err
 			}
 		}

@@ -176,6 +176,12 @@ func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
 	if len(pids) > 2 {
 		b.report.tell(of+", bpftrace", number(ms(quantile(used[2], 0.5)))+" ms", "")
 	}
+	for _, kind := range []string{"sockets", "snapshot"} {
+		label := fmt.Sprintf(kindsLabel, kind)
+		n := now.sum("tcpstuck_sweep_seconds_count", label) - before.sum("tcpstuck_sweep_seconds_count", label)
+		took := now.sum("tcpstuck_sweep_seconds_sum", label) - before.sum("tcpstuck_sweep_seconds_sum", label)
+		b.report.tell("passes of the agent in all windows, "+kind, number(n), number(1000*took)+" ms in all")
+	}
 	b.report.share(of+", agent", ms(quantile(used[0], 0.5)), ms(quantile(used[1], 0.5)), third, "ms", "comparator")
 	return nil
 }
