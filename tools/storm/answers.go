@@ -37,7 +37,7 @@ func (b *bench) measureAnswers(ctx context.Context) error {
 			}
 			took = append(took, d)
 		}
-		b.report.atMost(q.what+" in the storm, slowest", ms(slices.Max(took)), 2000, "ms", "")
+		b.report.atMost(q.what+" in the storm, slowest", ms(slices.Max(took)), 2000, "ms")
 	}
 	return b.compareListing(ctx)
 }

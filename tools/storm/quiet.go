@@ -23,8 +23,8 @@ func (b *bench) measureIdle(ctx context.Context) error {
 		return err
 	}
 	percent := 100 * used[0].Seconds() / b.size.idle.Seconds()
-	b.report.atMost("idle agent, CPU", percent, 0.1, "% of a core", "")
-	b.report.atMost("idle agent, RSS", memory, 40, "MB", "")
+	b.report.atMost("idle agent, CPU", percent, 0.1, "% of a core")
+	b.report.atMost("idle agent, RSS", memory, 40, "MB")
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (b *bench) measureStateChanges(context.Context) error {
 	}
 	r := all["set_state"]
 	what := fmt.Sprintf("state change of a connection, in kernel (%d runs)", r.count)
-	b.report.atMost(what, r.each(), 100, "ns", "")
+	b.report.atMost(what, r.each(), 100, "ns")
 	return nil
 }
 

@@ -42,9 +42,9 @@ func (r *report) tell(what, measured, beside string) {
 }
 
 // atMost adds a figure that has a limit in its own unit.
-func (r *report) atMost(what string, value, limit float64, unit, beside string) {
+func (r *report) atMost(what string, value, limit float64, unit string) {
 	r.add(row{
-		what: what, measured: number(value) + " " + unit, beside: beside,
+		what: what, measured: number(value) + " " + unit,
 		budget: "≤ " + number(limit) + " " + unit, missed: !(value <= limit),
 	})
 }

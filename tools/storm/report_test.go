@@ -12,8 +12,8 @@ import (
 func TestMissedBudgetsAreNamed(t *testing.T) {
 	r := report{live: io.Discard}
 	r.tell("an indication", "5 s", "")
-	r.atMost("held", 50, 50, "ms", "")
-	r.atMost("slow", 50.1, 50, "ms", "")
+	r.atMost("held", 50, 50, "ms")
+	r.atMost("slow", 50.1, 50, "ms")
 	r.share("cheap", 1, 3, third, "ms", "comparator")
 	r.share("dear", 1.1, 3, third, "ms", "comparator")
 	r.share("beside nothing", 0, 0, third, "ms", "comparator") // no number is no proof

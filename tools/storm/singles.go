@@ -53,8 +53,8 @@ func (b *bench) measureSingles(ctx context.Context) error {
 		for _, e := range events {
 			late = append(late, e.arrived.Sub(e.Flow.Since.Add(s.threshold)))
 		}
-		b.report.atMost(s.what+", p50", ms(quantile(late, 0.5)), 50, "ms", "")
-		b.report.atMost(s.what+", p99", ms(quantile(late, 0.99)), 50, "ms", "")
+		b.report.atMost(s.what+", p50", ms(quantile(late, 0.5)), 50, "ms")
+		b.report.atMost(s.what+", p99", ms(quantile(late, 0.99)), 50, "ms")
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (b *bench) measureRemoval(ctx context.Context) error {
 	for _, e := range events {
 		last = max(last, e.arrived.Sub(began))
 	}
-	b.report.atMost("removal of a backend until its last flow was listed", ms(last), 1000, "ms", "")
+	b.report.atMost("removal of a backend until its last flow was listed", ms(last), 1000, "ms")
 	return nil
 }
 
