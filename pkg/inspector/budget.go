@@ -6,16 +6,20 @@ import "time"
 // share of a core over time, and still lets a finding have its owner at once:
 // what was saved up may be spent in a burst.
 type budget struct {
-	share  float64 // of a core
+	share  float64       // of a core
+	most   time.Duration // that can be saved up
 	saved  time.Duration
 	filled time.Time
 }
 
-// burst is the most that can be saved up.
-const burst = 500 * time.Millisecond
+const (
+	savesUp = 50 * time.Second // worth of its share is the most that a budget saves up
+	burst   = 500 * time.Millisecond
+)
 
 func newBudget(share float64, now time.Time) *budget {
-	return &budget{share: share, saved: burst, filled: now}
+	most := min(burst, time.Duration(float64(savesUp)*share))
+	return &budget{share: share, most: most, saved: most, filled: now}
 }
 
 // allows reports whether a pass may run now.
@@ -32,7 +36,7 @@ func (b *budget) spend(took time.Duration, now time.Time) {
 
 func (b *budget) fill(now time.Time) {
 	if now.After(b.filled) {
-		b.saved = min(burst, b.saved+time.Duration(float64(now.Sub(b.filled))*b.share))
+		b.saved = min(b.most, b.saved+time.Duration(float64(now.Sub(b.filled))*b.share))
 	}
 	b.filled = now
 }

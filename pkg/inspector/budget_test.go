@@ -22,6 +22,10 @@ func TestBudget(t *testing.T) {
 	if b.saved != 500*time.Millisecond {
 		t.Errorf("an hour saves up %v, want no more than the burst", b.saved)
 	}
+	small, large := newBudget(0.001, start), newBudget(0.5, start)
+	if small.saved != 50*time.Millisecond || large.saved != 500*time.Millisecond {
+		t.Errorf("at the start %v of a thousandth and %v of a half, want 50 ms and 500 ms", small.saved, large.saved)
+	}
 	b.fill(start) // the clock went back
 	if b.saved != 500*time.Millisecond {
 		t.Errorf("a step back in time changes what is saved to %v", b.saved)

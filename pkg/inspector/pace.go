@@ -4,6 +4,7 @@ import "time"
 
 const (
 	oftenest = 5 * time.Second  // between two regular passes over all sockets
+	sparing  = 12 * time.Second // up to which they get rarer to take a tenth of their share
 	slow     = 15 * time.Second // from which on it is told that they had to become rarer
 )
 
@@ -17,7 +18,8 @@ type pace struct {
 // took takes what the last pass took. It returns the new interval and true
 // when that has become slow and nobody was told yet.
 func (p *pace) took(d time.Duration, share float64) (time.Duration, bool) {
-	p.every = max(oftenest, time.Duration(float64(d)/share))
+	atFull := time.Duration(float64(d) / share)
+	p.every = max(oftenest, min(sparing, 10*atFull), atFull)
 	if p.every < slow {
 		p.told = false
 		return p.every, false

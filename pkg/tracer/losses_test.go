@@ -298,10 +298,10 @@ func TestNoLoss(t *testing.T) {
 			if got := losses(t, tr); len(got) != 0 {
 				t.Errorf("losses %v, want none", got)
 			}
-			for { // a busy machine may retransmit
+			for { // on a busy machine a timer may have run out meanwhile
 				select {
 				case r := <-tr.Records():
-					if r.End != nil {
+					if r.End != nil && (r.End.Loss != "" || r.End.Timeouts == 0) {
 						t.Errorf("an end was told: %+v", r.End)
 					}
 					continue
