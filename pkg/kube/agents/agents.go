@@ -73,8 +73,9 @@ func Open(o Options) (*Cluster, error) {
 	return &Cluster{config: config, client: client, namespace: o.Namespace}, nil
 }
 
-// Agents returns the agents, one for each node, ordered by node. That there
-// is none is an error.
+// Agents returns the agents, one for each node, ordered by node; a node that
+// has no pod of an agent, not even a pending one, is not among them. That
+// there is none is an error.
 func (c *Cluster) Agents(ctx context.Context) ([]Agent, error) {
 	pods := new(corev1.PodList)
 	err := c.client.Get().Namespace(c.namespace).Resource("pods").Param("labelSelector", selector).Do(ctx).Into(pods)
@@ -96,7 +97,7 @@ func (c *Cluster) Agents(ctx context.Context) ([]Agent, error) {
 }
 
 func agent(pod *corev1.Pod) Agent {
-	a := Agent{Node: pod.Spec.NodeName, Pod: pod.Name, Container: container}
+	a := Agent{Node: nodeOf(pod), Pod: pod.Name, Container: container}
 	named := func(c corev1.Container) bool { return c.Name == container }
 	if all := pod.Spec.Containers; len(all) > 0 && !slices.ContainsFunc(all, named) {
 		a.Container = all[0].Name

@@ -50,6 +50,18 @@ func pod(name, node string, phase corev1.PodPhase, containers ...string) corev1.
 	return p
 }
 
+// waiting is a pod that no node has room for, as a DaemonSet makes it for one.
+func waiting(name, node string) corev1.Pod {
+	p := pod(name, "", corev1.PodPending, "agent")
+	p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+			MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "kubernetes.io/os", Operator: corev1.NodeSelectorOpIn, Values: []string{"linux"}}},
+			MatchFields:      []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node}}},
+		}},
+	}}}
+	return p
+}
+
 func TestAgents(t *testing.T) {
 	old := pod("old", "node-a", corev1.PodRunning, "agent")
 	old.DeletionTimestamp = &metav1.Time{Time: time.Now()}
@@ -60,13 +72,15 @@ func TestAgents(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: []corev1.Pod{
 			pod("pending", "node-c", corev1.PodPending, "agent"), old, pod("new", "node-a", corev1.PodRunning, "proxy", "agent"),
-			pod("own", "node-b", corev1.PodRunning, "tcpstuck"), pod("unscheduled", "", corev1.PodPending, "agent"),
+			pod("own", "node-b", corev1.PodRunning, "tcpstuck"), pod("for-any-node", "", corev1.PodPending, "agent"),
+			waiting("unscheduled", "node-d"), waiting("next", "node-b"),
 		}})
 	})
 	got, err := c.Agents(t.Context())
 	want := []Agent{
 		{Node: "node-a", Pod: "new", Container: "agent"}, {Node: "node-b", Pod: "own", Container: "tcpstuck"},
 		{Node: "node-c", Pod: "pending", Container: "agent", Problem: "its agent, pod pending, is Pending"},
+		{Node: "node-d", Pod: "unscheduled", Container: "agent", Problem: "its agent, pod unscheduled, is Pending"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got\n%s", err, diff)
