@@ -53,7 +53,7 @@ func (w *plugin) dump(d dumpFlags) int {
 			views = append(views, v)
 		}
 	}
-	if len(views) > 0 {
+	if len(views) > 0 || w.output == "json" { // which also says why nobody answered
 		if err := w.showNodes(list, views, d, now); err != nil {
 			return w.fail(err)
 		}

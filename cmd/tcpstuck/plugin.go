@@ -53,8 +53,8 @@ func (p *program) runPlugin(args []string, open func(agents.Options) (fleet, err
 	if err != nil {
 		return p.fail(err)
 	}
-	for _, list := range nodes {
-		w.nodes = append(w.nodes, strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })...)
+	if w.nodes, err = nodeNames(nodes); err != nil {
+		return p.fail(err)
 	}
 	if w.fleet, err = open(o); err != nil {
 		return p.fail(err)
@@ -66,6 +66,20 @@ func (p *program) runPlugin(args []string, open func(agents.Options) (fleet, err
 		return w.audit()
 	}
 	return w.dump(c.flags)
+}
+
+// nodeNames takes lists of nodes apart. A list without a name, which a
+// variable that is not set makes, is an error: it must not mean every node.
+func nodeNames(lists []string) ([]string, error) {
+	var names []string
+	for _, list := range lists {
+		named := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+		if len(named) == 0 {
+			return nil, fmt.Errorf("--nodes names no node: %q; leave it out to ask every node", list)
+		}
+		names = append(names, named...)
+	}
+	return names, nil
 }
 
 // command is what is run in an agent's pod for dump with these flags.
