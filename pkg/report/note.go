@@ -43,13 +43,15 @@ func noteOwner(l flow.Local) string {
 
 func notePeer(f flow.Finding) string {
 	name := noteName(f)
-	if f.Role == flow.Server {
+	switch {
+	case f.Role == flow.Server:
 		return fmt.Sprintf("from %s to its port %d", name, f.Local.Addr.Port())
-	}
-	if f.Peer.Service != "" {
+	case f.Peer.Service != "":
 		return "to " + name
+	case f.Role == flow.Client:
+		return fmt.Sprintf("to %s, port %d,", name, f.Peer.Addr.Port())
 	}
-	return fmt.Sprintf("to %s, port %d,", name, f.Peer.Addr.Port())
+	return "with " + name // either port may be the ephemeral one
 }
 
 func noteName(f flow.Finding) string {

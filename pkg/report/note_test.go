@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ func TestNotes(t *testing.T) {
 	loopback.Peer.Class, loopback.Local.Comm = flow.PeerSelf, ""
 	perhaps := flowtest.Ended()
 	perhaps.Unsent = 0
+	either := flowtest.Accepted()
+	either.Role = ""
 	var b strings.Builder
 	for _, c := range []struct {
 		kind flow.EventType
@@ -28,6 +31,7 @@ func TestNotes(t *testing.T) {
 		{flow.EventStuck, flowtest.Accepted()},
 		{flow.EventStuck, flowtest.Muted(1)[0]},
 		{flow.EventStuck, loopback},
+		{flow.EventStuck, either},
 		{flow.EventRecovered, flowtest.Egress()},
 		{flow.EventDataLost, flowtest.Truncated()},
 		{flow.EventEnded, flowtest.Ended()},
@@ -38,6 +42,19 @@ func TestNotes(t *testing.T) {
 	golden.Check(t, "testdata/notes.golden", []byte(b.String()))
 	if address := regexp.MustCompile(`\d+\.\d+\.\d+|[0-9a-f]*::`).FindString(b.String()); address != "" {
 		t.Errorf("there is an address, %s", address)
+	}
+}
+
+// TestNotesOfAnUnknownRoleHaveNoPort: each of the two may be the ephemeral
+// one.
+func TestNotesOfAnUnknownRoleHaveNoPort(t *testing.T) {
+	a := flowtest.Accepted()
+	a.Role = ""
+	b := a
+	b.Peer.Addr = netip.AddrPortFrom(a.Peer.Addr.Addr(), a.Peer.Addr.Port()+1)
+	b.Local.Addr = netip.AddrPortFrom(a.Local.Addr.Addr(), a.Local.Addr.Port()+1)
+	if x, y := report.Note(flow.EventStuck, a), report.Note(flow.EventStuck, b); x != y {
+		t.Errorf("%s\n%s", x, y)
 	}
 }
 
