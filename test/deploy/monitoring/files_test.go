@@ -166,6 +166,36 @@ func TestDashboardParses(t *testing.T) {
 	promtool(t, "check", "rules", path)
 }
 
+// TestDashboardShowsAFirstLoss: a series that is born with its final value has
+// no increase.
+func TestDashboardShowsAFirstLoss(t *testing.T) {
+	i := slices.IndexFunc(queries(t), func(q query) bool { return q.panel == "Bytes never sent, by owner" })
+	if i < 0 {
+		t.Fatal("no such panel")
+	}
+	expr := strings.NewReplacer("$__rate_interval", "1m", "$node", ".*").Replace(queries(t)[i].expr)
+	const series = `tcpstuck_flows_lost_bytes_total{instance="node-a",certainty="unsent",local_namespace="default",local_workload="client"}`
+	type m = map[string]any
+	type list = []any
+	sample := func(bytes int) list {
+		return list{m{"labels": `{local_namespace="default",local_workload="client"}`, "value": bytes}}
+	}
+	file := must[[]byte](t)(json.Marshal(m{"tests": list{m{
+		"interval":     "15s",
+		"input_series": list{m{"series": series, "values": "_x10 700x40"}},
+		"promql_expr_test": list{
+			m{"expr": expr, "eval_time": "2m"},
+			m{"expr": expr, "eval_time": "3m", "exp_samples": sample(700)},
+			m{"expr": expr, "eval_time": "6m", "exp_samples": sample(0)},
+		},
+	}}}))
+	path := filepath.Join(t.TempDir(), "test.yaml")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "test", "rules", path)
+}
+
 // TestMetricsExist compares every name in rules and dashboard with the
 // reference that is generated from the agent.
 func TestMetricsExist(t *testing.T) {
@@ -200,7 +230,7 @@ func TestMetricsExist(t *testing.T) {
 var (
 	name     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`)
 	inText   = regexp.MustCompile(`tcpstuck_\w+`)
-	notNames = regexp.MustCompile(`"[^"]*"|\[[^\]]*\]|\{[^}]*\}|(?:by|without|on) \([^)]*\)`)
+	notNames = regexp.MustCompile(`"[^"]*"|\$\w+|\[[^\]]*\]|\{[^}]*\}|(?:by|without|on) \([^)]*\)`)
 )
 
 // selectors returns the names of metrics in an expression: those that look
