@@ -55,8 +55,12 @@ type clock struct {
 
 func clockOf(s flow.Socket) clock { return clock{read: s.At, jiffies: s.Jiffies, tick: s.Tick} }
 
-func (c clock) time(jiffies uint64) time.Time {
-	return c.read.Add(time.Duration(int64(jiffies-c.jiffies)) * c.tick)
+func (c clock) time(jiffies uint64) time.Time { return c.read.Add(c.after(jiffies)) }
+
+// after is a time relative to the reading: a simulation takes a thousand steps
+// where the RTO is held small, and times are dear.
+func (c clock) after(jiffies uint64) time.Duration {
+	return time.Duration(int64(jiffies-c.jiffies)) * c.tick
 }
 
 // ticks rounds up, as msecs_to_jiffies does.

@@ -40,8 +40,9 @@ type timer struct {
 	userTimeout, rtoMax time.Duration
 	rto                 time.Duration
 	retransmits         int
-	began               time.Time // the first retransmission, or SYN; zero: none yet
-	expires, fires      uint64    // jiffies: what it is armed for, and when it fires
+	begun               bool          // retransmitting, or connecting
+	began               time.Duration // the first retransmission, or SYN, after the reading
+	expires, fires      uint64        // jiffies: what it is armed for, and when it fires
 }
 
 // newTimer starts at the timer that is armed. A socket that was read inside
@@ -50,7 +51,10 @@ type timer struct {
 func newTimer(s flow.Socket, double bool) *timer {
 	t := &timer{
 		clock: clockOf(s), userTimeout: s.UserTimeout, rtoMax: s.RTOMax,
-		rto: s.RTO, retransmits: s.Retransmits, began: s.RetransStamp,
+		rto: s.RTO, retransmits: s.Retransmits,
+	}
+	if !s.RetransStamp.IsZero() {
+		t.begun, t.began = true, s.RetransStamp.Sub(s.At)
 	}
 	switch s.Pending {
 	case flow.TimerRetransmit:
@@ -64,7 +68,7 @@ func newTimer(s flow.Socket, double bool) *timer {
 }
 
 // elapsed returns how long it has been retransmitting when it fires.
-func (t *timer) elapsed() time.Duration { return t.time(t.fires).Sub(t.began) }
+func (t *timer) elapsed() time.Duration { return t.after(t.fires) - t.began }
 
 // retransmit is what a firing does to a socket that lives on.
 func (t *timer) retransmit(double bool) {
@@ -73,8 +77,8 @@ func (t *timer) retransmit(double bool) {
 }
 
 func (t *timer) rearm(now uint64, double bool) {
-	if t.began.IsZero() {
-		t.began = t.time(now) // the stamp is set after the tracepoint of RTO #1
+	if !t.begun {
+		t.begun, t.began = true, t.after(now) // the stamp is set after the tracepoint of RTO #1
 	}
 	if double {
 		t.rto = min(2*t.rto, t.rtoMax)
@@ -86,8 +90,8 @@ func (t *timer) rearm(now uint64, double bool) {
 // (tcp_clamp_rto_to_user_timeout).
 func (t *timer) arm(now uint64) {
 	wait := t.rto
-	if t.userTimeout > 0 && !t.began.IsZero() {
-		wait = min(wait, max(t.userTimeout-t.time(now).Sub(t.began), t.tick))
+	if t.userTimeout > 0 && t.begun {
+		wait = min(wait, max(t.userTimeout-(t.after(now)-t.began), t.tick))
 	}
 	t.expires = now + t.ticks(wait)
 	t.fires = Wheel(now, t.expires)

@@ -22,5 +22,5 @@ func Wheel(now, expires uint64) uint64 {
 // fires.
 func bucket(expires uint64, level int) uint64 {
 	granularity := uint64(1) << (3 * level)
-	return (expires + granularity) / granularity * granularity
+	return (expires + granularity) &^ (granularity - 1)
 }

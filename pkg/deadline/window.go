@@ -18,11 +18,11 @@ func windowClosed(s flow.Socket) flow.GivesUp {
 	}
 	t := newTimer(s, true)
 	for range maxTimeouts {
-		if s.UserTimeout > 0 && !t.began.IsZero() && t.elapsed() > s.UserTimeout {
+		if s.UserTimeout > 0 && t.begun && t.elapsed() > s.UserTimeout {
 			return flow.GivesUp{At: t.time(t.fires)}
 		}
 		heard := t.time(t.expires).Sub(s.LastAck)
-		if !answered && !t.began.IsZero() && heard > silence && t.elapsed() > silence {
+		if !answered && t.begun && heard > silence && t.elapsed() > silence {
 			return flow.GivesUp{At: t.time(t.fires)}
 		}
 		t.retransmit(true)

@@ -43,8 +43,8 @@ func (f file) compose(words bool, node, bootID string, now time.Time) flow.Findi
 	} else {
 		e.Now, e.Ended = f.endedAt, true
 	}
-	e.GivesUp = f.givesUp()
 	finding := f.facts(node, bootID, now)
+	e.GivesUp = finding.GivesUp
 	if !words {
 		return finding
 	}
