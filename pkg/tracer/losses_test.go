@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -352,96 +351,6 @@ func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
 	case r := <-tr.Records():
 		t.Errorf("a record was sent: %+v", r.End)
 	case <-time.After(3 * answerTime):
-	}
-}
-
-func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
-	inum := nettest.Loopback(t)
-	const closes, perSecond = 300, 5
-	tr := open(t, Options{Scope: []uint32{inum}, LossRecords: perSecond})
-	clients := unread(t, closes)
-	began := time.Now()
-	var group sync.WaitGroup
-	for _, c := range clients { // on every CPU at once
-		group.Go(func() { _ = c.Close() })
-	}
-	group.Wait()
-	seconds := uint64(time.Since(began)/time.Second) + 2
-	c, err := tr.Counters()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What the kernel passed over it has counted: after 6.18 a program may be
-	// preempted, and whatever else fires it on that CPU then is lost.
-	missed := misses(c, tcpstuckProgSetState)
-	got := c.Losses[flow.LostClosedUnread]
-	if got.Closes > closes || got.Closes+missed < closes || got.Unacknowledged != got.Closes {
-		t.Errorf("counted %+v with %d misses, want all of %d and a byte of each", got, missed, closes)
-	}
-	// Two CPUs may both take the last place of a second.
-	if n, err := tr.Lost(); err != nil || n != 0 {
-		t.Errorf("%d records lost (%v): those that were held back need no snapshot", n, err)
-	}
-	if held := c.Lost[flow.StageLimited]; held+missed < closes-seconds*(perSecond+1) || held > closes-perSecond {
-		t.Errorf("%d records were held back, %d missed, want nearly all of %d", held, missed, closes)
-	}
-}
-
-// misses returns how often the kernel passed over a program because it was
-// running on that CPU already.
-func misses(c flow.KernelCounters, program string) uint64 {
-	for _, p := range c.Programs {
-		if p.Name == program && p.RecursionMisses != nil {
-			return *p.RecursionMisses
-		}
-	}
-	return 0
-}
-
-// unread returns connections with a ping to read and a byte that does not get
-// through.
-func unread(t *testing.T, n int) []*net.TCPConn {
-	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	clients := make([]*net.TCPConn, n)
-	for i := range clients {
-		client, err := net.Dial("tcp4", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		server, err := listener.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Close() })
-		clients[i] = client.(*net.TCPConn)
-		ping(t, clients[i], server.(*net.TCPConn))
-	}
-	nettest.NewWall(t).Drop(listener.Addr().(*net.TCPAddr).Port)
-	for _, c := range clients {
-		if _, err := c.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return clients
-}
-
-func TestLossesOutsideTheScopeAreNotCounted(t *testing.T) {
-	inum := nettest.Loopback(t)
-	outside, inside := watch(t, inum+1), watch(t, inum)
-	producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
-	brim(t, producer)
-	ping(t, producer, consumer)
-	shut(t, producer)
-	if got := losses(t, outside); len(got) != 0 {
-		t.Errorf("outside its scope it counted %v", got)
-	}
-	if got := losses(t, inside); len(got) != 1 {
-		t.Errorf("inside its scope it counted %v, want one reason", got)
 	}
 }
 
