@@ -59,6 +59,15 @@ func (r *Reader) Each(q flow.Selection) iter.Seq[flow.Finding] {
 // Facts implements flow.Reader.
 func (r *Reader) Facts() []flow.Finding { return r.Live }
 
+// Count implements flow.Reader.
+func (r *Reader) Count() map[flow.Mute]int {
+	count := map[flow.Mute]int{}
+	for _, f := range r.Live {
+		count[f.Mute]++
+	}
+	return count
+}
+
 // Suspects implements flow.Reader.
 func (r *Reader) Suspects() int { return r.SuspectCount }
 

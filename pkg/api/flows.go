@@ -117,11 +117,11 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	var live []flow.Finding
+	var count map[flow.Mute]int
 	if q.State != Ended {
-		live = s.Reader.Facts()
+		count = s.Reader.Count()
 	}
-	about := About{APIVersion: flow.APIVersion, Node: s.Node, Suspects: s.Reader.Suspects(), Counted: count(live)}
+	about := About{APIVersion: flow.APIVersion, Node: s.Node, Suspects: s.Reader.Suspects(), Counted: counted(count)}
 	if !s.Started.IsZero() {
 		started := s.Started.UTC().Round(time.Millisecond)
 		about.Started = &started

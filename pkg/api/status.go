@@ -28,22 +28,18 @@ func (s *server) newStatus() Status {
 		APIVersion: flow.APIVersion, Version: s.Version, Node: s.Node, BootID: s.BootID,
 		Suspects: s.Reader.Suspects(), Sources: s.Reader.Health(),
 	}
-	live := s.Reader.Facts()
-	status.Counted = count(live)
-	for _, f := range live {
-		if f.Mute == "" {
-			status.Stuck++
-		}
-	}
+	count := s.Reader.Count()
+	status.Stuck, status.Counted = count[""], counted(count)
 	return status
 }
 
-// count returns how many are muted, by reason.
-func count(fs []flow.Finding) map[flow.Mute]int {
+// counted names every reason for which findings are muted, also one of which
+// there is none.
+func counted(count map[flow.Mute]int) map[flow.Mute]int {
 	counted := map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0, flow.MuteAtRisk: 0}
-	for _, f := range fs {
-		if f.Mute != "" {
-			counted[f.Mute]++
+	for mute, n := range count {
+		if mute != "" {
+			counted[mute] = n
 		}
 	}
 	return counted

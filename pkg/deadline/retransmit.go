@@ -16,6 +16,7 @@ func retransmitting(s flow.Socket) flow.GivesUp {
 			return flow.GivesUp{At: t.time(t.fires)}
 		}
 		t.retransmit(true)
+		t.skip(limit(s, t.rto))
 	}
 	return flow.GivesUp{}
 }
@@ -74,6 +75,25 @@ func (t *timer) elapsed() time.Duration { return t.after(t.fires) - t.began }
 func (t *timer) retransmit(double bool) {
 	t.retransmits++
 	t.rearm(t.fires, double)
+}
+
+// skip passes over the firings that change nothing but the time: once the RTO
+// is at its maximum they come at one distance, for each starts on the wheel
+// where the one before ended. It stops where less than that is left, for a
+// user timeout clamps the last. Where the maximum is small that saves a
+// thousand steps.
+func (t *timer) skip(limit time.Duration) {
+	if t.rto < t.rtoMax {
+		return
+	}
+	step := Wheel(t.fires, t.fires+t.ticks(t.rtoMax)) - t.fires
+	n := (limit - t.elapsed()) / (time.Duration(step) * t.tick)
+	if n <= 0 {
+		return
+	}
+	t.retransmits += int(n)
+	t.expires += uint64(n) * step
+	t.fires += uint64(n) * step
 }
 
 func (t *timer) rearm(now uint64, double bool) {

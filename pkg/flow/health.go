@@ -108,6 +108,9 @@ type Reader interface {
 	// Facts returns the live findings without words (sentence, advice,
 	// evidence, history), in no order.
 	Facts() []Finding
+	// Count returns how many live findings there are by why they are muted; ""
+	// stands for those that are not.
+	Count() map[Mute]int
 	// Finding returns one finding, live or ended.
 	Finding(id ID) (Finding, bool)
 	// Suspects returns how many flows are under suspicion and not reported.

@@ -6,14 +6,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
-
-// patience is how long one lookup may take.
-const patience = 200 * time.Millisecond
 
 // gather asks every cheap source about a flow. Its conntrack answer is taken
 // over from before where that is younger than maxAge.
@@ -23,39 +19,12 @@ func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.
 	e.Now, e.StuckAfter, e.Socket = now, i.o.StuckAfter, s
 	e.Host, e.Translates = s.NetNS == i.o.HostNetNS, i.translates
 	if e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge {
-		zones := e.Conntrack.Missing && e.Conntrack.Zones
-		e.Conntrack = i.askConntrack(ctx, s, now)
-		e.Conntrack.Zones = e.Conntrack.Missing && zones
+		e.Conntrack = i.renewConntrack(ctx, s, before.Conntrack, now)
 	}
 	e.Role = i.role(s, e.Conntrack, before.Role)
 	i.askCluster(&e)
 	i.askOwner(&e)
 	return e
-}
-
-func (i *Inspector) askConntrack(ctx context.Context, s flow.Socket, now time.Time) diagnosis.Conntrack {
-	if i.o.Conntrack == nil {
-		return diagnosis.Conntrack{At: now, Err: errors.New(i.o.ConntrackDown)}
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	began := time.Now()
-	t, err := i.o.Conntrack.Lookup(ctx, s.Tuple())
-	if errors.Is(err, conntrack.ErrNotFound) {
-		i.o.Meter.Lookup(flow.SourceConntrack, time.Since(began), nil)
-		i.conntrackErr = nil
-		return diagnosis.Conntrack{At: now, Missing: true}
-	}
-	i.o.Meter.Lookup(flow.SourceConntrack, time.Since(began), err)
-	i.conntrackErr = err
-	if err != nil {
-		return diagnosis.Conntrack{At: now, Err: err}
-	}
-	i.conntrackAt = now
-	if t.Translated() && !t.Accepted() && i.o.Cluster.Class(s.Remote) == flow.PeerService {
-		i.translates = true
-	}
-	return diagnosis.Conntrack{At: now, Entry: &t}
 }
 
 // role tells an accepted socket from one that connected: by the kernel's own

@@ -49,6 +49,7 @@ type Inspector struct {
 
 	lost, refused uint64
 
+	unanswered   map[flow.ID]bool // flows of which conntrack could not be asked
 	conntrackErr error
 	conntrackAt  time.Time
 	kernelErr    error
@@ -66,7 +67,7 @@ func New(o Options) *Inspector {
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
 		searches: newBudget(searchShare, now), judging: newBudget(judgeShare, now), owners: map[uint32]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}},
-		up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
+		unanswered: map[flow.ID]bool{}, up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}
 }
 
@@ -355,6 +356,7 @@ func (i *Inspector) tick(ctx context.Context) {
 		i.examine(ctx, i.readAgain(ctx))
 	}
 	i.searchAgain(ctx)
+	i.askUnanswered(ctx)
 	i.seekIdle(ctx)
 	if n := i.monitor.Refused(); n > i.refused {
 		i.o.Log.Error("more flows without progress than are held: some are not watched", "held", i.monitor.Len(), "refused", n)

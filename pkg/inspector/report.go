@@ -79,11 +79,11 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)
 		case again == 0 || now.Sub(f.evidence.Now) < tick/2:
 			continue
-		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.lasts(f.evidence.Conntrack):
+		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.o.ConntrackAge && !i.unanswered[id]:
 			left, again = left-1, again-1
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
 			i.askZones(ctx, &f.evidence)
-			if f.evidence.Conntrack.Err != nil {
+			if i.unanswered[id] {
 				left = 0 // while it fails, one question a round is enough
 			}
 		case f.stuck && i.zonesOpen(f.evidence):
@@ -94,32 +94,29 @@ func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
 			again--
 			f.evidence.Now = now
 		}
-		before := f.decision
-		f.decision = diagnosis.Decide(f.evidence)
-		if !f.stuck {
-			if reportAtOnce(f.decision) {
-				gone = append(gone, id)
-			}
-			continue
+		if i.judgeAgain(ctx, f) {
+			gone = append(gone, id)
 		}
-		if f.decision.Healthy {
-			f.decision = before
-			i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: now})
-			i.monitor.Forget(id)
-			continue
-		}
-		i.revise(f, before)
 	}
 	i.confirm(ctx, gone)
 }
 
-// lasts returns how long an answer of conntrack is taken for current: one
-// that failed not even for a round.
-func (i *Inspector) lasts(c diagnosis.Conntrack) time.Duration {
-	if c.Err != nil {
-		return 0
+// judgeAgain decides a flow on the evidence in its file. It reports whether
+// the flow was not told of yet and must be now.
+func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
+	before := f.decision
+	f.decision = diagnosis.Decide(f.evidence)
+	if !f.stuck {
+		return reportAtOnce(f.decision)
 	}
-	return i.o.ConntrackAge
+	if f.decision.Healthy {
+		f.decision = before
+		i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: f.evidence.Now})
+		i.monitor.Forget(f.evidence.Socket.ID)
+		return false
+	}
+	i.revise(f, before)
+	return false
 }
 
 // revise publishes a verdict that has turned: once for each turn.

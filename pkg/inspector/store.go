@@ -92,6 +92,17 @@ func (s *Store) Facts() []flow.Finding {
 	return facts
 }
 
+// Count implements flow.Reader.
+func (s *Store) Count() map[flow.Mute]int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	count := map[flow.Mute]int{}
+	for _, f := range s.live {
+		count[f.decision.Mute]++
+	}
+	return count
+}
+
 // Finding returns one finding, live or ended.
 func (s *Store) Finding(id flow.ID) (flow.Finding, bool) {
 	f, ok := s.file(id)
