@@ -17,7 +17,7 @@ const (
 	readShare   = 0.001            // of a core that reading flows again may take
 	rereads     = 500              // flows that are read again at once: the loop must not wait long
 	judgeShare  = 0.0005           // of a core that judging again may take
-	judgments   = 300             // flows that are judged again at once
+	judgments   = 300              // flows that are judged again at once
 	seekShare   = 0.0005           // of a core that looking for a translation may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take
 	healthyFor  = 10 * time.Second // until an idle flow that is not stuck is looked at again
