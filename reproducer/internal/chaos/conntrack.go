@@ -103,9 +103,9 @@ func (l *Lab) conntrackUp(ctx context.Context, a *agent, want bool) (time.Durati
 	return time.Since(began), nil
 }
 
-// causeTime is how long a verdict may wait for evidence that came back: an
-// entry is asked for again after 30 s, a hundred of them a second.
-const causeTime = 60 * time.Second
+// causeTime is how long a verdict may wait for evidence that came back: what
+// could not be asked is asked again as soon as conntrack answers.
+const causeTime = 20 * time.Second
 
 // awaitCause waits until an agent gives connections this cause.
 func (l *Lab) awaitCause(ctx context.Context, a *agent, conns []*conn, cause flow.Cause) (time.Duration, error) {
