@@ -43,7 +43,7 @@ int set_state(__u64 *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	measure(&l, sk, tp, oldstate);
+	measure(&l, sk, tp, oldstate, sk->sk_err);
 	late = perhaps_late_data(sk, &l, oldstate);
 	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
 	if (!e || !e->known) {

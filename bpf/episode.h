@@ -34,7 +34,7 @@ struct episode {
 	__u8 idle; /* nothing timed out: it points at a peer that is gone */
 	__u32 rcv_nxt;
 	__s32 err;   /* sk_err when it went to CLOSE: its owner's next call takes it away */
-	__u8 state;  /* that it left */
+	__u8 state;  /* that it left; until then, the last one seen */
 	__u8 closed;
 	__u8 ended; /* and that was told */
 	__u8 owned; /* its owner was told */

@@ -61,10 +61,8 @@ static __always_inline __u32 unread(const struct tcp_sock *tp, int oldstate)
  * owner asked for (linger 0, connect to AF_UNSPEC) or an administrator
  * (ECONNABORTED) is no loss.
  */
-static __always_inline enum loss reason_of(const struct sock *sk, int oldstate, __u32 unread)
+static __always_inline enum loss reason_of(const struct sock *sk, int oldstate, int err, __u32 unread)
 {
-	int err = sk->sk_err;
-
 	if (err == ECONNRESET || (err == EPIPE && oldstate == TCP_CLOSE_WAIT))
 		return LOSS_RESET_BY_PEER;
 	if (err == ECONNREFUSED && oldstate == TCP_SYN_SENT)
@@ -88,8 +86,8 @@ static __always_inline void lose(enum loss reason, const struct loss_of *l, __s6
 	total->unacknowledged += n * (__s64)l->unacknowledged;
 }
 
-/* measure counts what dies with sk. */
-static __always_inline void measure(struct loss_of *l, const struct sock *sk, const struct tcp_sock *tp, int oldstate)
+/* measure counts what dies with sk, of an error. */
+static __always_inline void measure(struct loss_of *l, const struct sock *sk, const struct tcp_sock *tp, int oldstate, int err)
 {
 	if (tp->write_seq == tp->snd_una || !in_scope(sk))
 		return;
@@ -99,7 +97,7 @@ static __always_inline void measure(struct loss_of *l, const struct sock *sk, co
 	if (!l->unsent && !l->unacknowledged)
 		return;
 	l->unread = unread(tp, oldstate);
-	l->reason = reason_of(sk, oldstate, l->unread);
+	l->reason = reason_of(sk, oldstate, err, l->unread);
 	if (l->reason != LOSS_NONE)
 		lose(l->reason, l, 1);
 }

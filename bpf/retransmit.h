@@ -75,6 +75,7 @@ int retransmit(__u64 *ctx)
 		begin(e, tp, icsk->icsk_retransmits > 1 ? 0 : now, 0);
 	e->timeouts++;
 	e->send_err = err;
+	e->state = sk->__sk_common.skc_state;
 	if (e->told || (e->told_ns && now - e->told_ns < record_interval_ns))
 		return 0;
 	e->told_ns = now;

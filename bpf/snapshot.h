@@ -4,6 +4,7 @@
  * holds them. Nothing is deleted here: that would make the walk skip others.
  */
 #include "idle.h"
+#include "unseen.h"
 
 /* A read may be of what is new alone: who knows 15,000 suspects need not be
  * told each second that they are where they were. These are shown all the same.
@@ -51,7 +52,9 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!tp)
 		return 0;
 	if (sk->__sk_common.skc_state == TCP_CLOSE) {
-		if (!e->known || !e->closed || e->ended)
+		if (!e->known || e->ended)
+			return 0;
+		if (!e->closed && !make_up(&r, sk, tp, e))
 			return 0;
 		kind = READING_ENDED;
 		news = true;
@@ -59,6 +62,7 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	} else if ((e->timeouts && e->snd_una == tp->snd_una && stalled(tp)) || still_idle(sk, tp, e)) {
 		kind = READING_SUSPECT;
 		news = !e->told || owner_is_news(e);
+		e->state = sk->__sk_common.skc_state;
 		e->known = 1;
 		e->told = 1;
 	} else {

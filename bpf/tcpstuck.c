@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The kernel side of tcpstuck: two tracepoints, two optional ones, and three
+/* The kernel side of tcpstuck: two tracepoints, three optional ones, and three
  * iterators. Each file below is one of them and reads on one screen.
  */
 #include "retransmit.h"

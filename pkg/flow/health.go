@@ -63,11 +63,14 @@ const (
 	// told, because there were too many in that second. No resync makes good
 	// for them, and none is needed.
 	StageLimited LossStage = "limited"
+	// StageUnseen counts the ends that the kernel did not show when they came.
+	// They are found by what the socket leaves, a second later at most.
+	StageUnseen LossStage = "unseen"
 )
 
 // LossStages returns every stage.
 func LossStages() []LossStage {
-	return []LossStage{StageRing, StageStorage, StageQueue, StageDecode, StageLimited}
+	return []LossStage{StageRing, StageStorage, StageQueue, StageDecode, StageLimited, StageUnseen}
 }
 
 // KernelCounters is what the kernel side has counted since it was loaded.

@@ -48,6 +48,10 @@ func (t *Tracer) Counters() (flow.KernelCounters, error) {
 	if err != nil {
 		return flow.KernelCounters{}, err
 	}
+	unseen, err := t.counter(tcpstuckCounterCOUNT_UNSEEN)
+	if err != nil {
+		return flow.KernelCounters{}, err
+	}
 	losses, err := t.losses()
 	if err != nil {
 		return flow.KernelCounters{}, err
@@ -57,7 +61,7 @@ func (t *Tracer) Counters() (flow.KernelCounters, error) {
 		Lost: map[flow.LossStage]uint64{
 			flow.StageRing: ring, flow.StageStorage: storage,
 			flow.StageQueue: t.queueLost.Load(), flow.StageDecode: t.decodeLost.Load(),
-			flow.StageLimited: limited,
+			flow.StageLimited: limited, flow.StageUnseen: unseen,
 		},
 		Programs: t.programs(),
 	}, nil

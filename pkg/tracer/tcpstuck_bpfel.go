@@ -31,8 +31,9 @@ const (
 	tcpstuckCounterCOUNT_LOST_RING       tcpstuckCounter = 5
 	tcpstuckCounterCOUNT_LOST_STORAGE    tcpstuckCounter = 6
 	tcpstuckCounterCOUNT_LIMITED         tcpstuckCounter = 7
-	tcpstuckCounterCOUNT_MPTCP           tcpstuckCounter = 8
-	tcpstuckCounterCOUNTERS              tcpstuckCounter = 9
+	tcpstuckCounterCOUNT_UNSEEN          tcpstuckCounter = 8
+	tcpstuckCounterCOUNT_MPTCP           tcpstuckCounter = 9
+	tcpstuckCounterCOUNTERS              tcpstuckCounter = 10
 )
 
 type tcpstuckDying struct {
@@ -203,6 +204,7 @@ const (
 	tcpstuckMapRecords              = "records"
 	tcpstuckMapScope                = "scope"
 	tcpstuckProgAuditFiles          = "audit_files"
+	tcpstuckProgDestroySock         = "destroy_sock"
 	tcpstuckProgReceiveReset        = "receive_reset"
 	tcpstuckProgRetransmit          = "retransmit"
 	tcpstuckProgSendReset           = "send_reset"
@@ -275,6 +277,7 @@ type tcpstuckSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckProgramSpecs struct {
 	AuditFiles   *ebpf.ProgramSpec `ebpf:"audit_files"`
+	DestroySock  *ebpf.ProgramSpec `ebpf:"destroy_sock"`
 	ReceiveReset *ebpf.ProgramSpec `ebpf:"receive_reset"`
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
 	SendReset    *ebpf.ProgramSpec `ebpf:"send_reset"`
@@ -399,6 +402,7 @@ type tcpstuckVariables struct {
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckPrograms struct {
 	AuditFiles   *ebpf.Program `ebpf:"audit_files"`
+	DestroySock  *ebpf.Program `ebpf:"destroy_sock"`
 	ReceiveReset *ebpf.Program `ebpf:"receive_reset"`
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
 	SendReset    *ebpf.Program `ebpf:"send_reset"`
@@ -410,6 +414,7 @@ type tcpstuckPrograms struct {
 func (p *tcpstuckPrograms) Close() error {
 	return _TcpstuckClose(
 		p.AuditFiles,
+		p.DestroySock,
 		p.ReceiveReset,
 		p.Retransmit,
 		p.SendReset,

@@ -1,0 +1,172 @@
+package tracer
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/internal/nettest"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// blind takes the program away that sees connections end.
+func blind(t *testing.T, tr *Tracer) {
+	t.Helper()
+	if err := tr.links[tcpstuckProgSetState].Close(); err != nil {
+		t.Fatal(err)
+	}
+	delete(tr.links, tcpstuckProgSetState)
+}
+
+// fails waits until the kernel tells the owner of a connection that it is over.
+func fails(t *testing.T, c *net.TCPConn, want syscall.Errno) {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, want) {
+		t.Fatalf("its owner read %v, want %v", err, want)
+	}
+}
+
+func unseen(t *testing.T, tr *Tracer) uint64 {
+	t.Helper()
+	c, err := tr.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Lost[flow.StageUnseen]
+}
+
+func TestAnEndThatTheKernelDidNotShow(t *testing.T) {
+	reset := func(t *testing.T, server *net.TCPConn) {
+		if err := server.SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+		_ = server.Close()
+	}
+	timedOut := flow.End{From: flow.Established, Err: int(syscall.ETIMEDOUT), Unacknowledged: 7}
+	wasReset := flow.End{From: flow.Established, Err: int(syscall.ECONNRESET), Unacknowledged: 7, ResetReceived: true}
+	for _, c := range []struct {
+		name string
+		kill func(*testing.T, *net.TCPConn) // nil: the kernel gives up
+		held bool                           // its owner does not look
+		want flow.End
+	}{
+		{name: "timed out, its owner knows and has closed it", want: timedOut},
+		{name: "timed out, its owner holds it", held: true, want: timedOut},
+		{name: "reset, its owner knows and has closed it", kill: reset, want: wasReset},
+		{name: "reset, its owner holds it", kill: reset, held: true, want: wasReset},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := watch(t, nettest.Loopback(t))
+			client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+			hang(t, client, server, "request")
+			id := next(t, tr).Suspect.ID
+			blind(t, tr)
+			if c.kill != nil {
+				c.kill(t, server)
+			} else {
+				userTimeout(t, client, 800*time.Millisecond)
+			}
+			if !c.held {
+				fails(t, client, syscall.Errno(c.want.Err))
+				_ = client.Close()
+			}
+			end := awaitEnd(t, tr, c.held)
+			got := flow.End{From: end.From, Err: end.Err, Unacknowledged: end.Unacknowledged, Unsent: end.Unsent, ResetReceived: end.ResetReceived}
+			if end.ID != id || got != c.want {
+				t.Errorf("%s ended as %+v, want %s as %+v", end.ID, got, id, c.want)
+			}
+			if n := unseen(t, tr); n != 1 {
+				t.Errorf("%d ends were counted as unseen", n)
+			}
+			if reason := diedOf(t, tr); reason != c.want.Err {
+				t.Errorf("what died with it was counted as of errno %d", reason)
+			}
+		})
+	}
+}
+
+// awaitEnd waits for an end, looking meanwhile where it is wanted.
+func awaitEnd(t *testing.T, tr *Tracer, look bool) *flow.End {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if look {
+			if _, err := tr.Snapshot(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case r := <-tr.Records():
+			if r.End != nil {
+				return r.End
+			}
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Fatal("nothing told of its end")
+	return nil
+}
+
+// diedOf returns the errno of the reason for which bytes were counted.
+func diedOf(t *testing.T, tr *Tracer) int {
+	t.Helper()
+	c, err := tr.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case c.Losses[flow.LostTimedOut].Unacknowledged == 7:
+		return int(syscall.ETIMEDOUT)
+	case c.Losses[flow.LostResetByPeer].Unacknowledged == 7:
+		return int(syscall.ECONNRESET)
+	}
+	return 0
+}
+
+// TestAnEndThatNobodyKnows: its owner threw it away, and nothing on it says so.
+// It is counted, and no cause of death is made up.
+func TestAnEndThatNobodyKnows(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	hang(t, client, server, "request")
+	next(t, tr)
+	blind(t, tr)
+	if err := client.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
+	for deadline := time.Now().Add(patience); unseen(t, tr) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was not counted")
+		}
+	}
+	select {
+	case r := <-tr.Records():
+		t.Errorf("an end was made up: %+v", r.End)
+	default:
+	}
+}
+
+// TestAnEndThatWasShownIsNotUnseen: the last look finds nothing to make up for.
+func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	hang(t, client, server, "request")
+	next(t, tr)
+	userTimeout(t, client, 800*time.Millisecond)
+	fails(t, client, syscall.ETIMEDOUT)
+	_ = client.Close()
+	if next(t, tr).End == nil {
+		t.Fatal("no end")
+	}
+	if _, err := tr.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	if n := unseen(t, tr); n != 0 || len(tr.Records()) != 0 {
+		t.Errorf("%d ends were counted as unseen, %d were told again", n, len(tr.Records()))
+	}
+}
