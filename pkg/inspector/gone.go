@@ -33,8 +33,11 @@ type gonePeer struct {
 }
 
 // noteGone takes up which of the changed addresses are gone, given to another
-// pod, or back.
+// pod, or back. Records that are out of date tell nothing of the kind.
 func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{}) {
+	if i.outOfDate {
+		return
+	}
 	now := time.Now()
 	for addr := range changed {
 		b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)

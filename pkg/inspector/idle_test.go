@@ -192,6 +192,47 @@ func TestAnEntryThatLeadsElsewhereIsNotStale(t *testing.T) {
 	}
 }
 
+// TestWhoCannotAskIsToldOfNoRecovery: an idle flow whose peer was deleted
+// hangs on while the records are out of date.
+func TestWhoCannotAskIsToldOfNoRecovery(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.kernel.idle = []flow.Socket{quietSocket()}
+		n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
+		n.replace(objects())
+		n.cluster.TakeChanged()
+	})
+	n.replace(without())
+	n.await(flow.EventAtRisk)
+	select {
+	case <-n.events:
+	case <-time.After(8 * time.Second):
+		t.Fatal("it is never called stuck")
+	}
+	n.cluster.SetHealth(false, "cannot be read", time.Now())
+	n.await(flow.EventDegraded)
+	if e := n.await(flow.EventRevised); verdict(e) != "HalfOpen · Unknown" {
+		t.Errorf("%s, want that only the cause is not known any more", verdict(e))
+	}
+	n.replace(without())
+	n.await(flow.EventRestored)
+	if e := n.await(flow.EventRevised); verdict(e) != "HalfOpen · StaleConntrack" {
+		t.Errorf("%s once the records can be read again", verdict(e))
+	}
+}
+
+// TestARiskThatCameTrueIsTold: the kernel gives it up before it is called
+// stuck.
+func TestARiskThatCameTrueIsTold(t *testing.T) {
+	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+	n.replace(without())
+	id := n.await(flow.EventAtRisk).Flow.ID
+	n.kernel.change(func() { clear(n.kernel.sockets); n.kernel.idle = nil })
+	n.kernel.records <- tracer.Record{End: &flow.End{ID: id, At: time.Now(), From: flow.Established, Err: int(syscall.ETIMEDOUT)}}
+	if e := n.await(flow.EventEnded); verdict(e) != "HalfOpen · StaleConntrack" || e.Flow.Outcome != flow.TimedOut {
+		t.Errorf("%s, ended as %q", verdict(e), e.Flow.Outcome)
+	}
+}
+
 func TestAFlowAtRiskIsStuckAtItsFirstTimeout(t *testing.T) {
 	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
 	n.replace(without())

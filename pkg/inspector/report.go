@@ -109,6 +109,10 @@ func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
 	if !f.stuck {
 		return reportAtOnce(f.decision)
 	}
+	if f.decision.Healthy && i.outOfDate {
+		// Nobody says that its peer is back: only why is not known any more.
+		f.decision.Healthy, f.decision.Mute = false, before.Mute
+	}
 	if f.decision.Healthy {
 		f.decision = before
 		i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: f.evidence.Now})
@@ -150,6 +154,9 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	}
 	if !f.stuck && !i.diedUnreported(ctx, f, c.End) {
 		return
+	}
+	if f.decision.Mute == flow.MuteAtRisk && f.outcome == flow.TimedOut {
+		f.decision.Mute = "" // who was told of the risk is told that it came true
 	}
 	f.evidence.GivesUp = deadline.GivesUp(f.evidence.Socket)
 	if c.End != nil {
