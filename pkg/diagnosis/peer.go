@@ -14,13 +14,26 @@ func whyAddressReused(e Evidence) string {
 		f.Namespace, f.Pod, at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
 }
 
-// addressTaken: the clocks do not tell which of two pods it is.
+// addressTaken: the clocks do not tell which of two pods it is; or the pod that
+// has the address is younger than the connection, and whose it was before, an
+// agent that came later cannot know.
 func addressTaken(e Evidence, _ flow.Symptom) bool {
-	return e.Backend.Former != nil && !e.heard().IsZero() && e.Backend.CreatedAt.After(e.heard())
+	b, heard := e.Backend, e.heard()
+	if heard.IsZero() {
+		return false
+	}
+	if b.Former != nil {
+		return b.CreatedAt.After(heard)
+	}
+	return b.Pod != "" && b.State != flow.BackendDeleted && !b.HostNetwork && b.CreatedAt.After(heard.Add(clockSkew))
 }
 
 func whyAddressTaken(e Evidence) string {
 	f := e.Backend.Former
+	if f == nil {
+		return fmt.Sprintf("the address %s now belongs to %s, which was created after the peer was last heard; whose it was before is not known",
+			e.Target().Addr(), podName(e.Backend))
+	}
 	return fmt.Sprintf("the address %s belonged to the pod %s/%s, which is gone, and now belongs to %s/%s; which of them the connection was opened to is not certain",
 		e.Target().Addr(), f.Namespace, f.Pod, e.Backend.Namespace, e.Backend.Pod)
 }

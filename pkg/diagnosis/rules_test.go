@@ -211,6 +211,12 @@ func TestVerdicts(t *testing.T) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-3), after(-1)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
 		}, flow.Unknown, false, "which of them the connection was opened to is not certain"},
+		{"its pod is younger than the connection, and nobody knows whose the address was", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, e.Socket.LastAck.Add(time.Minute)
+		}, flow.Unknown, false, "which was created after the peer was last heard; whose it was before is not known"},
+		{"its pod was created when the connection was", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, e.Socket.LastAck.Add(time.Second)
+		}, flow.PeerUnreachable, false, ""},
 		{"given to another pod, and seen here before it was last heard", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-1), after(-5)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-6)}
