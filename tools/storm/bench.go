@@ -46,6 +46,7 @@ type bench struct {
 	net                 *network
 	cluster             *cluster
 	connector, acceptor *child
+	first               *child // on the tracepoint
 	events              *eventPipe
 	agent               *agent
 	gone                map[backend]bool
@@ -97,7 +98,13 @@ func (b *bench) build() (err error) {
 	if _, err = b.acceptor.tell("count 10.244.1.1"); err != nil { // it listens now
 		return err
 	}
-	b.connector, err = newChild(b.net.node, "connector")
+	if b.connector, err = newChild(b.net.node, "connector"); err != nil {
+		return err
+	}
+	if b.first, err = newChild(b.net.node, "first"); err != nil {
+		return err
+	}
+	_, err = b.first.tell("ready") // it is attached now
 	return err
 }
 
@@ -108,7 +115,7 @@ func (b *bench) tearDown() error {
 	if b.agent != nil {
 		errs = append(errs, b.agent.end())
 	}
-	for _, c := range []*child{b.connector, b.acceptor} {
+	for _, c := range []*child{b.connector, b.acceptor, b.first} {
 		if c != nil {
 			_ = c.commands.Close()
 			errs = append(errs, c.kill())
