@@ -1,6 +1,7 @@
 #!/bin/sh
 # Lists, one a line, what tcpstuck's programs could leave behind on this
-# machine: network namespaces, BPF objects, processes, sockets and run folders.
+# machine: network namespaces, BPF objects, processes, run folders, and sockets
+# that nobody owns and that keep the namespace of a test alive.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,3 +19,5 @@ for dir in /proc/[0-9]*; do
 		echo "bpf $pid $name"
 	fi
 done
+orphans=$(awk '$1 == "TCP:" { print $5 }' /proc/net/sockstat) # of all namespaces
+[ "$orphans" -lt 100 ] || echo "sockets without an owner: $orphans"

@@ -89,6 +89,9 @@ func newConn() (*conn, error) {
 	if err == nil {
 		err = c.giveUpAfter(time.Hour) // or the kernel does, in the middle of a run
 	}
+	if err == nil {
+		err = vanish(fd, true)
+	}
 	if err != nil {
 		c.close()
 		return nil, err
@@ -154,12 +157,16 @@ func (c *conn) write() error {
 	return nil
 }
 
-// reset ends a connection at once: nothing of it stays in the kernel.
-func (c *conn) reset() error {
-	err := unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	c.close()
-	if err != nil {
-		return fmt.Errorf("reset: %w", err)
+// vanish has a socket, and those that it will accept, end with a reset when it
+// is closed, also by its process's death: otherwise the kernel would go on to
+// retransmit for the hour that the connection may take.
+func vanish(fd int, yes bool) error {
+	linger := unix.Linger{}
+	if yes {
+		linger.Onoff = 1
+	}
+	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger); err != nil {
+		return fmt.Errorf("set linger: %w", err)
 	}
 	return nil
 }
@@ -170,14 +177,4 @@ func closeAll(conns []*conn) {
 	for _, c := range conns {
 		c.close()
 	}
-}
-
-func resetAll(conns []*conn) error {
-	var err error
-	for _, c := range conns {
-		if failed := c.reset(); failed != nil {
-			err = failed
-		}
-	}
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -12,23 +13,48 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// fillTable adds entries to the conntrack table of the calling thread's
-// namespace until the kernel has no room for more, and returns how many.
-func fillTable(ctx context.Context) (int, error) {
+// filling is a conntrack table that is being filled.
+type filling struct{ entries, refused int }
+
+// refusals is how many entries in a row find no room in a table that is full:
+// for each the kernel looks for one to throw out, in a few places.
+const refusals = 50
+
+// fill adds entries to the conntrack table of the calling thread's namespace
+// until the kernel has no room for more.
+func (f *filling) fill(ctx context.Context) error {
 	const perAddress = 60_000
-	for n := 0; ; n++ {
+	for inARow := 0; inARow < refusals; {
 		if err := ctx.Err(); err != nil {
-			return n, err
+			return err
 		}
+		n := f.entries + f.refused
 		client, server := []byte{100, 64, 0, byte(1 + n/perAddress)}, []byte{100, 65, 0, 1}
 		err := addEntry(client, server, uint16(1024+n%perAddress), cluster.Port)
-		if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENFILE) {
-			return n, nil
-		}
-		if err != nil {
-			return n, fmt.Errorf("add conntrack entry %d: %w", n, err)
+		switch {
+		case err == nil:
+			f.entries++
+			inARow = 0
+		case errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENFILE):
+			f.refused++
+			inARow++
+		default:
+			return fmt.Errorf("add conntrack entry %d: %w", n, err)
 		}
 	}
+	return nil
+}
+
+// keep fills the table again and again, for its entries expire, until the
+// context ends.
+func (f *filling) keep(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := f.fill(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		_ = pause(ctx, 20*time.Millisecond)
+	}
+	return nil
 }
 
 // addEntry adds an established connection that has been seen in both

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -15,7 +16,7 @@ func tableFull() Fault {
 	return Fault{
 		Name:  "conntrack-full",
 		Story: "node-a's conntrack table has no room left; 20 more clients connect",
-		play: func(ctx context.Context, l *Lab, o *Outcome) error {
+		play: func(ctx context.Context, l *Lab, o *Outcome) (err error) {
 			service, err := l.cluster.AddService("late", "late", false)
 			if err != nil {
 				return err
@@ -23,11 +24,16 @@ func tableFull() Fault {
 			if _, err := l.startServer(ctx, "late", "node-b"); err != nil {
 				return err
 			}
-			entries := 0
-			if err := l.cluster.Nodes[0].NS.Do(func() error { entries, err = fillTable(ctx); return err }); err != nil {
+			table := filling{}
+			if err := l.cluster.Nodes[0].NS.Do(func() error { return table.fill(ctx) }); err != nil {
 				return err
 			}
 			o.inject(1)
+			entries := table.entries
+			filling, enough := context.WithCancel(ctx)
+			kept := make(chan error, 1)
+			go func() { kept <- l.cluster.Nodes[0].NS.Do(func() error { return table.keep(filling) }) }()
+			defer func() { enough(); err = errors.Join(err, <-kept) }()
 			conns, err := l.connectInVain(netip.AddrPortFrom(service.ClusterIP, cluster.Port), attempts)
 			if err != nil {
 				return err
@@ -55,7 +61,8 @@ func tableFull() Fault {
 			}
 			o.see("%d entries: %d of %d that cannot connect are listed after %.1f s, and all others still; dump answers in %.2f s",
 				entries, connecting, attempts, time.Since(began).Seconds(), took.Seconds())
-			return l.calmDown(conns)
+			l.calmDown(conns)
+			return nil
 		},
 	}
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ func goneNamespace() Fault {
 			l.truth.risk(conns...)
 			l.drop(conns)
 			for _, c := range conns {
-				if err := c.giveUpAfter(0); err != nil {
+				if err := errors.Join(c.giveUpAfter(0), vanish(c.fd, false)); err != nil {
 					return err
 				}
 			}

@@ -62,5 +62,7 @@ func (h *healthy) stop() error {
 	for _, c := range h.idle {
 		err = errors.Join(err, c.ask())
 	}
-	return errors.Join(err, resetAll(h.busy), resetAll(h.idle))
+	closeAll(h.busy)
+	closeAll(h.idle)
+	return err
 }

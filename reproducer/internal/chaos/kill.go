@@ -36,7 +36,8 @@ func kill() Fault {
 					return err
 				}
 			}
-			return l.calmDown(more)
+			l.calmDown(more)
+			return nil
 		},
 	}
 }

@@ -167,10 +167,10 @@ func (l *Lab) hang(conns []*conn) error {
 }
 
 // calmDown ends connections that hang.
-func (l *Lab) calmDown(conns []*conn) error {
+func (l *Lab) calmDown(conns []*conn) {
 	l.truth.over(conns...)
 	l.drop(conns)
-	return resetAll(conns)
+	closeAll(conns)
 }
 
 // drop leaves it to the caller to close connections.
@@ -263,7 +263,7 @@ func (l *Lab) close() error {
 	if l.healthy != nil {
 		err = errors.Join(err, l.healthy.stop())
 	}
-	err = errors.Join(err, resetAll(l.held))
+	closeAll(l.held)
 	if l.cluster != nil {
 		err = errors.Join(err, l.cluster.Close())
 	}

@@ -28,7 +28,7 @@ func JoinCrowd(ctx context.Context, n int, ids io.Writer, begin <-chan os.Signal
 	}
 	defer file.Close()
 	server := int(file.Fd())
-	if err := unix.SetNonblock(server, false); err != nil {
+	if err := errors.Join(unix.SetNonblock(server, false), vanish(server, true)); err != nil {
 		return fmt.Errorf("join the crowd: %w", err)
 	}
 	var stuck []*conn

@@ -110,7 +110,8 @@ func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
 		o.lose("%d new flows were all listed after %.1f s only", fresh, found.Seconds())
 	}
 	o.see("dump answers in %.2f s (%.2f s without the load); %d new flows are listed within %.1f s", took.Seconds(), l.calmDump.Seconds(), fresh, found.Seconds())
-	return l.calmDown(conns)
+	l.calmDown(conns)
+	return nil
 }
 
 // dump runs the command against the agent that is there all along.
