@@ -133,9 +133,9 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 		go func() { broken <- c.talkTo(ctx, m, heard) }()
 	}
 	err, at := <-broken, time.Now()
-	if errors.Is(err, io.EOF) && c.stream > 0 {
+	if (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && c.stream > 0 {
 		// The kernel tells an error once: where a write took it, a read sees
-		// the end.
+		// the end, and where a read took it, a write sees a broken pipe.
 		select {
 		case other := <-broken:
 			if errnoName(other) != "" && !errors.Is(other, syscall.EPIPE) {
