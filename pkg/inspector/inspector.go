@@ -15,7 +15,7 @@ import (
 const (
 	tick        = time.Second
 	readShare   = 0.001            // of a core that reading flows again may take
-	rereads     = 500              // flows that are read again at once: the loop must not wait long
+	rereads     = 300              // flows that are read again at once: the loop must not wait long
 	judgeShare  = 0.0005           // of a core that judging again may take
 	judgments   = 300              // flows that are judged again at once
 	seekShare   = 0.0005           // of a core that looking for a translation may take
@@ -85,6 +85,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	defer ticker.Stop()
 	deadline := time.NewTimer(time.Hour)
 	defer deadline.Stop()
+	var round round
 	for {
 		deadline.Reset(i.untilDue())
 		select {
@@ -97,7 +98,10 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		case <-deadline.C:
 			i.due(ctx)
 		case <-ticker.C:
-			i.tick(ctx)
+			round.finish(ctx)
+			round = i.round()
+		case <-round.spare(i.o.Kernel.Records()):
+			round.step(ctx)
 		}
 		i.store.setSuspects(i.monitor.Suspects())
 	}
@@ -331,57 +335,6 @@ func (i *Inspector) sawKernel(err error) {
 	if err == nil {
 		i.kernelAt = time.Now()
 	}
-}
-
-// tick is the regular round: resync after a loss, a look at the flows
-// under suspicion, the slow sweep, verdicts that time turns, and health.
-func (i *Inspector) tick(ctx context.Context) {
-	now := time.Now()
-	clear(i.entryless)
-	lost := i.lostRecords()
-	if lost {
-		i.o.Meter.Resync()
-	}
-	swept := false
-	if now.Sub(i.sweptAt) >= i.pace.every && i.sweeps.allows(now) {
-		i.sweep()
-		i.seekTranslation(ctx)
-		i.checkStale(ctx)
-		swept = true
-	}
-	switch {
-	case lost:
-		i.examine(ctx, i.snapshot(ctx))
-	case (swept || i.monitor.Len() > 0) && i.readings.allows(now):
-		i.examine(ctx, i.readAgain(ctx))
-	}
-	i.searchAgain(ctx)
-	i.askUnanswered(ctx)
-	i.seekIdle(ctx)
-	if n := i.monitor.Refused(); n > i.refused {
-		i.o.Log.Error("more flows without progress than are held: some are not watched", "held", i.monitor.Len(), "refused", n)
-		i.refused = n
-	}
-	turned := i.checkHealth()
-	if turned || i.judging.allows(now) {
-		began := time.Now()
-		i.rejudge(ctx, func(*file) bool { return turned })
-		i.judging.spend(time.Since(began), time.Now())
-	}
-	i.due(ctx)
-}
-
-// lostRecords reports whether the kernel side lost anything since the last
-// round.
-func (i *Inspector) lostRecords() bool {
-	n, err := i.o.Kernel.Lost()
-	if err != nil {
-		i.sawKernel(err)
-		return false
-	}
-	lost := n > i.lost
-	i.lost = n
-	return lost
 }
 
 func split(namespacedName string) (namespace, name string) {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	staleLookups = 500 // entries looked at in one slow round
+	staleLookups = 250 // entries looked at in one slow round
 	staleKept    = 500 // entries shown
 )
 

@@ -1,0 +1,112 @@
+package inspector
+
+import (
+	"context"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// round is the regular work of one tick, in steps between which what is new
+// has its turn: each takes some ten milliseconds where many flows are stuck.
+type round struct{ steps []func(context.Context) }
+
+// spare is ready when there is a step to be done and no record waits.
+func (r *round) spare(records <-chan tracer.Record) <-chan struct{} {
+	if len(r.steps) == 0 || len(records) > 0 {
+		return nil
+	}
+	ready := make(chan struct{})
+	close(ready)
+	return ready
+}
+
+func (r *round) step(ctx context.Context) {
+	next := r.steps[0]
+	r.steps = r.steps[1:]
+	next(ctx)
+}
+
+// finish does what news kept waiting until the next tick.
+func (r *round) finish(ctx context.Context) {
+	for len(r.steps) > 0 && ctx.Err() == nil {
+		r.step(ctx)
+	}
+}
+
+// round returns the regular round: resync after a loss, a look at the flows
+// under suspicion, the slow sweep, verdicts that time turns, and health.
+func (i *Inspector) round() round {
+	clear(i.entryless)
+	lost := i.lostRecords()
+	if lost {
+		i.o.Meter.Resync()
+	}
+	swept := false
+	return round{[]func(context.Context){
+		func(ctx context.Context) { swept = i.sweepRegularly() },
+		func(ctx context.Context) {
+			if swept {
+				i.seekTranslation(ctx)
+				i.checkStale(ctx)
+			}
+		},
+		func(ctx context.Context) { i.look(ctx, lost, swept) },
+		i.searchAgain,
+		i.askUnanswered,
+		i.seekIdle,
+		i.judgeRegularly,
+		i.due,
+	}}
+}
+
+// lostRecords reports whether the kernel side lost anything since the last
+// round.
+func (i *Inspector) lostRecords() bool {
+	n, err := i.o.Kernel.Lost()
+	if err != nil {
+		i.sawKernel(err)
+		return false
+	}
+	lost := n > i.lost
+	i.lost = n
+	return lost
+}
+
+// sweepRegularly makes the slow sweep when it is time, and reports whether it
+// was.
+func (i *Inspector) sweepRegularly() bool {
+	now := time.Now()
+	if now.Sub(i.sweptAt) < i.pace.every || !i.sweeps.allows(now) {
+		return false
+	}
+	i.sweep()
+	return true
+}
+
+// look reads everything after a loss, otherwise what is new and some of what
+// is known.
+func (i *Inspector) look(ctx context.Context, lost, swept bool) {
+	switch {
+	case lost:
+		i.examine(ctx, i.snapshot(ctx))
+	case (swept || i.monitor.Len() > 0) && i.readings.allows(time.Now()):
+		i.examine(ctx, i.readAgain(ctx))
+	}
+	if n := i.monitor.Refused(); n > i.refused {
+		i.o.Log.Error("more flows without progress than are held: some are not watched", "held", i.monitor.Len(), "refused", n)
+		i.refused = n
+	}
+}
+
+// judgeRegularly has verdicts turn with time, and all of them when the
+// cluster's records became trusted, or ceased to be.
+func (i *Inspector) judgeRegularly(ctx context.Context) {
+	turned := i.checkHealth()
+	if !turned && !i.judging.allows(time.Now()) {
+		return
+	}
+	began := time.Now()
+	i.rejudge(ctx, func(*file) bool { return turned })
+	i.judging.spend(time.Since(began), time.Now())
+}
