@@ -14,14 +14,14 @@ import (
 
 const (
 	tick        = time.Second
-	readShare   = 0.001            // of a core that reading flows again may take
+	readShare   = 0.0006           // of a core that reading flows again may take
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
-	judgeShare  = 0.0005           // of a core that judging again may take
+	judgeShare  = 0.0003           // of a core that judging again may take
 	judgments   = 300              // flows that are judged again at once
 	seekShare   = 0.0005           // of a core that looking for a translation may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take
 	healthyFor  = 10 * time.Second // until an idle flow that is not stuck is looked at again
-	refreshes   = 100              // conntrack entries asked for again in one tick
+	refreshes   = 50               // conntrack entries asked for again in one tick
 	batch       = 4096             // records taken at once
 )
 
@@ -95,6 +95,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 			i.take(ctx, r)
 		case <-i.o.Cluster.Changed():
 			i.clusterChanged(ctx, i.o.Cluster.TakeChanged())
+			round.first(i.seekIdle)
 		case <-deadline.C:
 			i.due(ctx)
 		case <-ticker.C:

@@ -48,11 +48,11 @@ func (i *Inspector) publish(e flow.Event) {
 }
 
 // clusterChanged re-judges at once the flows that point at a changed address.
+// Who is idle there is looked for as soon as nothing else waits.
 func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) {
 	turned := i.checkHealth()
 	i.noteGone(ctx, changed)
-	i.seekIdle(ctx)
-	i.rejudge(ctx, func(f *file) bool {
+	i.rejudge(ctx, 0, func(f *file) bool {
 		if turned {
 			return true
 		}
@@ -68,10 +68,10 @@ func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]s
 // rejudge decides flows anew: with fresh cluster evidence where moved says
 // so, with the conntrack entry asked for again where it has aged, and
 // otherwise with what the last reading and the clock turn. Of the latter it
-// takes some at a time.
-func (i *Inspector) rejudge(ctx context.Context, moved func(*file) bool) {
+// takes again at most.
+func (i *Inspector) rejudge(ctx context.Context, again int, moved func(*file) bool) {
 	now := time.Now()
-	left, again := refreshes, judgments
+	left := refreshes
 	var gone []flow.ID
 	for id, f := range i.files {
 		switch {

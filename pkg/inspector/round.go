@@ -27,6 +27,11 @@ func (r *round) step(ctx context.Context) {
 	next(ctx)
 }
 
+// first puts a step before all others.
+func (r *round) first(step func(context.Context)) {
+	r.steps = append([]func(context.Context){step}, r.steps...)
+}
+
 // finish does what news kept waiting until the next tick.
 func (r *round) finish(ctx context.Context) {
 	for len(r.steps) > 0 && ctx.Err() == nil {
@@ -107,6 +112,6 @@ func (i *Inspector) judgeRegularly(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	i.rejudge(ctx, func(*file) bool { return turned })
+	i.rejudge(ctx, judgments, func(*file) bool { return turned })
 	i.judging.spend(time.Since(began), time.Now())
 }

@@ -4,7 +4,6 @@
 package monitor
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -162,12 +161,23 @@ func (m *Monitor) miss(changes []Change, e *entry, at time.Time) []Change {
 // Stalest returns the n flows whose last reading is the oldest, or all of
 // fewer.
 func (m *Monitor) Stalest(n int) []flow.ID {
-	ids := slices.Collect(maps.Keys(m.flows))
-	if len(ids) <= n {
-		return ids
+	type reading struct {
+		id flow.ID
+		at time.Time
 	}
-	slices.SortFunc(ids, func(a, b flow.ID) int { return m.flows[a].socket.At.Compare(m.flows[b].socket.At) })
-	return ids[:n]
+	readings := make([]reading, 0, len(m.flows))
+	for id, e := range m.flows {
+		readings = append(readings, reading{id, e.socket.At})
+	}
+	if len(readings) > n {
+		slices.SortFunc(readings, func(a, b reading) int { return a.at.Compare(b.at) })
+		readings = readings[:n]
+	}
+	ids := make([]flow.ID, len(readings))
+	for i, r := range readings {
+		ids[i] = r.id
+	}
+	return ids
 }
 
 // End takes the end of a socket.
