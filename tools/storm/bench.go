@@ -24,7 +24,7 @@ type size struct {
 }
 
 var full = size{
-	sockets: 15_000, backends: 15, entries: 200_000, singles: 30,
+	sockets: 15_000, backends: 15, entries: 200_000, singles: 120,
 	pairs: 5, window: 4 * time.Second, idle: 15 * time.Second, bpftrace: true,
 }
 

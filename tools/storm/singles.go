@@ -10,7 +10,7 @@ import (
 // calls them stuck by themselves, 5 s after it went.
 const (
 	apart     = 300 * time.Millisecond
-	apartIdle = 100 * time.Millisecond
+	apartIdle = 25 * time.Millisecond
 )
 
 // measureSingles has flows stick one by one during the storm, and measures how
