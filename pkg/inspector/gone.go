@@ -2,6 +2,7 @@ package inspector
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -19,7 +20,8 @@ const (
 // kernel side is told of them, and its sweep finds them.
 type gonePeers struct {
 	peers   map[netip.Addr]gonePeer
-	pending bool // something changed that the kernel side was not told
+	pending bool                    // something changed that the kernel side was not told
+	unsure  map[netip.Addr]struct{} // addresses that changed while the records were out of date
 }
 
 // gonePeer is one address whose pod was deleted.
@@ -33,11 +35,18 @@ type gonePeer struct {
 }
 
 // noteGone takes up which of the changed addresses are gone, given to another
-// pod, or back. Records that are out of date tell nothing of the kind.
+// pod, or back. Records that are out of date tell nothing of the kind: what
+// changes meanwhile, also while they are being read anew, waits until they are
+// trusted.
 func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{}) {
 	if i.outOfDate {
+		maps.Copy(i.gone.unsure, changed)
 		return
 	}
+	for addr := range i.gone.unsure {
+		changed[addr] = struct{}{}
+	}
+	clear(i.gone.unsure)
 	now := time.Now()
 	for addr := range changed {
 		b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)

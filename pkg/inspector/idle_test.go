@@ -220,6 +220,27 @@ func TestWhoCannotAskIsToldOfNoRecovery(t *testing.T) {
 	}
 }
 
+// TestWhoWentDuringAnOutageIsMissedAfterIt: the records are read anew before
+// they are trusted again.
+func TestWhoWentDuringAnOutageIsMissedAfterIt(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.kernel.idle = []flow.Socket{quietSocket()}
+		n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
+		n.replace(objects())
+		n.cluster.TakeChanged()
+	})
+	n.cluster.SetHealth(false, "cannot be read", time.Now())
+	n.await(flow.EventDegraded)
+	time.Sleep(2 * time.Second) // longer than they are trusted
+	n.cluster.Replace(without(), time.Now())
+	n.settle()
+	n.cluster.SetHealth(true, "test", time.Now())
+	n.await(flow.EventRestored)
+	if e := n.await(flow.EventAtRisk); verdict(e) != "HalfOpen · StaleConntrack" {
+		t.Error(verdict(e))
+	}
+}
+
 // TestARiskThatCameTrueIsTold: the kernel gives it up before it is called
 // stuck.
 func TestARiskThatCameTrueIsTold(t *testing.T) {

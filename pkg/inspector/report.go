@@ -109,7 +109,7 @@ func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
 	if !f.stuck {
 		return reportAtOnce(f.decision)
 	}
-	if f.decision.Healthy && i.outOfDate {
+	if f.decision.Healthy && i.o.Cluster.OutOfDate(f.evidence.Now) {
 		// Nobody says that its peer is back: only why is not known any more.
 		f.decision.Healthy, f.decision.Mute = false, before.Mute
 	}
@@ -139,6 +139,7 @@ func (i *Inspector) revise(f *file, before diagnosis.Decision) {
 
 // finish closes a flow's file.
 func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
+	defer delete(i.unanswered, c.Socket.ID)
 	f := i.files[c.Socket.ID]
 	delete(i.files, c.Socket.ID)
 	if f == nil {
@@ -152,11 +153,11 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	case monitor.Ended:
 		f.outcome, f.err = diagnosis.Outcome(*c.End), diagnosis.Errno(c.End.Err)
 	}
-	if !f.stuck && !i.diedUnreported(ctx, f, c.End) {
-		return
-	}
 	if f.decision.Mute == flow.MuteAtRisk && f.outcome == flow.TimedOut {
 		f.decision.Mute = "" // who was told of the risk is told that it came true
+	}
+	if !f.stuck && !i.diedUnreported(ctx, f, c.End) {
+		return
 	}
 	f.evidence.GivesUp = deadline.GivesUp(f.evidence.Socket)
 	if c.End != nil {
