@@ -46,6 +46,11 @@ int set_state(__u64 *ctx)
 	measure(&l, sk, tp, oldstate, sk->sk_err);
 	late = perhaps_late_data(sk, &l, oldstate);
 	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+	if (e) {
+		e->closed = 1;
+		e->state = oldstate;
+		e->err = sk->sk_err;
+	}
 	if (!e || !e->known) {
 		if (!late && !notable(&l))
 			return 0;
@@ -57,9 +62,6 @@ int set_state(__u64 *ctx)
 		return 0;
 	if (!e)
 		e = &none;
-	e->closed = 1;
-	e->state = oldstate;
-	e->err = sk->sk_err;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_LOST_RING);

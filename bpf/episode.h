@@ -33,6 +33,7 @@ struct episode {
 	__u8 reset;
 	__u8 idle; /* nothing timed out: it points at a peer that is gone */
 	__u32 rcv_nxt;
+	__u32 segs_in; /* at its latest timeout, or when it was found idle */
 	__s32 err;   /* sk_err when it went to CLOSE: its owner's next call takes it away */
 	__u8 state;  /* that it left; until then, the last one seen */
 	__u8 closed;
@@ -111,6 +112,7 @@ static __always_inline void begin(struct episode *e, const struct tcp_sock *tp, 
 	e->began_ns = began_ns;
 	e->recovered_ns = 0;
 	e->snd_una = tp->snd_una;
+	e->segs_in = tp->segs_in;
 	e->timeouts = timeouts;
 	e->send_err = 0;
 	e->told = 0;

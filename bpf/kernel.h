@@ -172,6 +172,7 @@ struct inet_connection_sock___rto_max {
 };
 
 struct tcp_sock {
+	__u32 segs_in;
 	__u32 snd_wnd;
 	__u32 sacked_out;
 	__u32 retrans_out;

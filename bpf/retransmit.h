@@ -74,6 +74,7 @@ int retransmit(__u64 *ctx)
 	if (!e->timeouts || e->snd_una != tp->snd_una)
 		begin(e, tp, icsk->icsk_retransmits > 1 ? 0 : now, 0);
 	e->timeouts++;
+	e->segs_in = tp->segs_in;
 	e->send_err = err;
 	e->state = sk->__sk_common.skc_state;
 	if (e->told || (e->told_ns && now - e->told_ns < record_interval_ns))

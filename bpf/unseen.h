@@ -11,17 +11,17 @@
 
 #include "loss.h"
 
-/* The kernel gave it up: since its last timeout nothing moved, or since its
- * peer was gone only probes went out, and the timer that was armed then has run
- * out. A dead socket's timer keeps the time that it was armed for; what dies of
- * a reset dies before.
+/* The kernel gave it up: since its last timeout no segment came in, not even a
+ * reset, or since its peer was gone only probes went out, and the timer that was
+ * armed then has run out. A dead socket's timer keeps the time that it was armed
+ * for.
  */
 static __always_inline bool gave_up(struct reading *r, const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
 {
 	const struct inet_connection_sock *icsk = (const void *)tp;
 	__u64 now = bpf_jiffies64();
 
-	if (e->reset || e->snd_una != tp->snd_una)
+	if (e->reset || e->snd_una != tp->snd_una || e->segs_in != tp->segs_in)
 		return false;
 	read_timers(r, sk, tp);
 	if (e->timeouts)

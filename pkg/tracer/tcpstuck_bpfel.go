@@ -66,11 +66,13 @@ type tcpstuckEpisode struct {
 	Reset       uint8
 	Idle        uint8
 	RcvNxt      uint32
+	SegsIn      uint32
 	Err         int32
 	State       uint8
 	Closed      uint8
 	Ended       uint8
 	Owned       uint8
+	_           [4]byte
 }
 
 type tcpstuckGoneKey struct {

@@ -151,6 +151,43 @@ func TestAnEndThatNobodyKnows(t *testing.T) {
 	}
 }
 
+// TestAResetThatNobodySawIsNoTimeOut: its owner took the error and holds the
+// socket until the timer would have run out.
+func TestAResetThatNobodySawIsNoTimeOut(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	hang(t, client, server, "request")
+	rto := next(t, tr).Suspect.RTO
+	blind(t, tr)
+	if l := tr.links[tcpstuckProgReceiveReset]; l != nil {
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		delete(tr.links, tcpstuckProgReceiveReset)
+	}
+	if err := server.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Close()
+	fails(t, client, syscall.ECONNRESET)
+	for deadline := time.Now().Add(4 * rto); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if _, err := tr.Snapshot(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = client.Close()
+	for deadline := time.Now().Add(patience); unseen(t, tr) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was not counted")
+		}
+	}
+	select {
+	case r := <-tr.Records():
+		t.Errorf("an end was made up: %+v", r.End)
+	default:
+	}
+}
+
 // TestAnEndThatWasShownIsNotUnseen: the last look finds nothing to make up for.
 func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
