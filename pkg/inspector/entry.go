@@ -13,7 +13,7 @@ import (
 const (
 	patience = 200 * time.Millisecond // for one lookup
 	stands   = 2                      // ages for which an answer stands while conntrack fails
-	madeGood = 500                   // unanswered questions that are asked again in one tick
+	madeGood = 500                    // unanswered questions that are asked again in one tick
 )
 
 // renewConntrack asks for a flow's entry. While conntrack fails, what it said

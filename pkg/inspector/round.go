@@ -49,7 +49,7 @@ func (i *Inspector) round() round {
 	}
 	swept := false
 	return round{[]func(context.Context){
-		func(ctx context.Context) { swept = i.sweepRegularly() },
+		func(context.Context) { swept = i.sweepRegularly() },
 		func(ctx context.Context) {
 			if swept {
 				i.seekTranslation(ctx)
