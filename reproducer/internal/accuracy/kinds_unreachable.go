@@ -76,7 +76,13 @@ func playNodeBack(s *scene) error {
 			return s.truth(at, flow.Retransmitting, flow.PeerUnreachable, ends(flow.Recovered))
 		})
 	})
-	s.at(8*time.Second, "the server's node is back", func() error { return s.c.Restore(server.Node.Machine) })
+	s.at(8*time.Second, "the server's node is back", func() error {
+		lifted := time.Now()
+		if err := s.c.Restore(server.Node.Machine); err != nil {
+			return err
+		}
+		return s.add(func(l *Label) { l.Lifted = lifted })
+	})
 	return err
 }
 

@@ -26,6 +26,8 @@ type Label struct {
 	Withheld []Window `json:"withheld,omitempty"`
 	// Ends is how the flow ends, where it does.
 	Ends flow.Outcome `json:"ends,omitempty"`
+	// Lifted is when the fault was taken away, where the flow recovers then.
+	Lifted time.Time `json:"lifted,omitzero"`
 	// Never says that the kernel never gives it up.
 	Never bool `json:"never,omitempty"`
 	// Shaken says that the injected fault itself moves the kernel's clock

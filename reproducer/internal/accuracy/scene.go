@@ -276,6 +276,17 @@ func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
 	return s.lab.writeLabels(s)
 }
 
+// add says more of what is true of all connections.
+func (s *scene) add(more func(*Label)) error {
+	for _, p := range s.clients() {
+		more(&p.now)
+		for _, l := range p.labels {
+			more(l)
+		}
+	}
+	return s.lab.writeLabels(s)
+}
+
 // onlyLater has the truth hold for connections that are made from now on, and
 // none for those that are there.
 func (s *scene) onlyLater(v Verdict, more ...func(*Label)) error {

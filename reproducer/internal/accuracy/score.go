@@ -184,7 +184,7 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 		s.fault(NotNever, true, "said at first: %s", clock(reports[0].Flow.GivesUp.At))
 	}
 	if c.Label.Ends == flow.Recovered && (ended == nil || ended.Flow.Outcome != flow.Recovered) {
-		s.fault(WrongEnd, true, "it recovered, and that was not said")
+		s.fault(WrongEnd, c.sawRecovery(), "it recovered, and that was not said")
 	}
 	t := c.Truth
 	switch {
@@ -214,6 +214,14 @@ func (c Case) watched(died time.Time) bool {
 		}
 	}
 	return false
+}
+
+// sawRecovery reports whether an agent was there all the time in which a flow
+// recovered: one that comes later finds nothing stuck.
+func (c Case) sawRecovery() bool {
+	const recovers = 5 * time.Second
+	lifted := c.Label.Lifted
+	return lifted.IsZero() || c.watched(lifted) && c.watched(lifted.Add(recovers))
 }
 
 func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {

@@ -48,6 +48,10 @@ func then(seconds float64, symptom flow.Symptom, cause flow.Cause) func(*Label) 
 	}
 }
 
+func lifted(seconds float64) func(*Label) {
+	return func(l *Label) { l.Lifted = after(seconds) }
+}
+
 // up: the agent was there all the time.
 var up = []Window{{From: after(-60)}}
 
@@ -90,13 +94,16 @@ func TestJudge(t *testing.T) {
 		"revised to right":                            {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{right, said(revised, 2, retransmitting, unreachable)}}, map[Fault]bool{WrongFirst: false}},
 		"revised to right, of the deleted": {Case{Label: label(retransmitting, stale), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 2, retransmitting, stale)}},
 			map[Fault]bool{WrongFirst: true}},
-		"turned in time":      {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(revised, 6, retransmitting, stale)}}, nil},
-		"turned not":          {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{Wrong: true}},
-		"first, but too late": {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 6, retransmitting, unreachable), said(revised, 7, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
-		"recovered":           {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(flow.EventRecovered, 9, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
-		"recovered, untold":   {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
-		"dead":                {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead, Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
-		"dead, untold":        {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead, Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
+		"turned in time":                   {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(revised, 6, retransmitting, stale)}}, nil},
+		"turned not":                       {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{Wrong: true}},
+		"first, but too late":              {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 6, retransmitting, unreachable), said(revised, 7, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
+		"recovered":                        {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(flow.EventRecovered, 9, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
+		"recovered, untold":                {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
+		"recovered, untold by who watched": {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), lifted(8)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
+		"recovered while nobody watched": {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), lifted(8)), Up: []Window{{From: after(-60), To: after(7)}, {From: after(10)}},
+			Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: false}},
+		"dead":         {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead, Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"dead, untold": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead, Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
 		"dead of another error": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: truth(func(t *Truth) { t.Errno = "EHOSTUNREACH" }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}},
 			map[Fault]bool{WrongEnd: true}},
 		"it did not die":    {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: &Truth{Alive: true, Missing: -1}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
