@@ -118,7 +118,9 @@ func TestJudge(t *testing.T) {
 		"never":             {Case{Label: label(zeroWindow, flow.SlowReader, never), Events: []flow.Event{said(stuck, 3, zeroWindow, flow.SlowReader)}}, map[Fault]bool{NotNever: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.c.Up = up
+			if tc.c.Up == nil {
+				tc.c.Up = up
+			}
 			s := Judge(tc.c)
 			got := map[Fault]bool{}
 			for f := range s.Faults {
