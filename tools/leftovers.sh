@@ -19,5 +19,5 @@ for dir in /proc/[0-9]*; do
 		echo "bpf $pid $name"
 	fi
 done
-orphans=$(awk '$1 == "TCP:" { print $5 }' /proc/net/sockstat) # of all namespaces
-[ "$orphans" -lt 100 ] || echo "sockets without an owner: $orphans"
+orphans=$(awk '$1 == "TCP:" { print $5 }' /proc/net/sockstat) # of all namespaces; a cluster that was just taken down leaves some for a minute
+[ "$orphans" -lt 1000 ] || echo "sockets without an owner: $orphans"
