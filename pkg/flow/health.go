@@ -64,7 +64,7 @@ const (
 	// for them, and none is needed.
 	StageLimited LossStage = "limited"
 	// StageUnseen counts the ends that the kernel did not show when they came.
-	// They are found by what the socket leaves, a second later at most.
+	// Most are found by what the socket leaves: in a snapshot, or when it goes.
 	StageUnseen LossStage = "unseen"
 )
 

@@ -242,6 +242,14 @@ func (n *node) replace(o cluster.Objects) {
 	n.cluster.SetHealth(true, "test", now)
 }
 
+// soonOutOfDate gives the node records that are trusted for a second after
+// they were last read.
+func (n *node) soonOutOfDate() {
+	n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
+	n.replace(objects())
+	n.cluster.TakeChanged()
+}
+
 // start runs an inspector; prepare may set the stage before it looks.
 func start(t *testing.T, prepare func(*node)) *node {
 	t.Helper()

@@ -197,9 +197,7 @@ func TestAnEntryThatLeadsElsewhereIsNotStale(t *testing.T) {
 func TestWhoCannotAskIsToldOfNoRecovery(t *testing.T) {
 	n := start(t, func(n *node) {
 		n.kernel.idle = []flow.Socket{quietSocket()}
-		n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
-		n.replace(objects())
-		n.cluster.TakeChanged()
+		n.soonOutOfDate()
 	})
 	n.replace(without())
 	n.await(flow.EventAtRisk)
@@ -225,9 +223,7 @@ func TestWhoCannotAskIsToldOfNoRecovery(t *testing.T) {
 func TestWhoWentDuringAnOutageIsMissedAfterIt(t *testing.T) {
 	n := start(t, func(n *node) {
 		n.kernel.idle = []flow.Socket{quietSocket()}
-		n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
-		n.replace(objects())
-		n.cluster.TakeChanged()
+		n.soonOutOfDate()
 	})
 	n.cluster.SetHealth(false, "cannot be read", time.Now())
 	n.await(flow.EventDegraded)

@@ -277,9 +277,7 @@ func TestAStaleSourceIsTold(t *testing.T) {
 func TestRecordsOutOfDate(t *testing.T) {
 	n := start(t, func(n *node) {
 		n.lasts = time.Hour // nothing but the records may turn it
-		n.cluster = cluster.New(cluster.Options{MaxStaleness: time.Second, Node: "node-a"})
-		n.replace(objects())
-		n.cluster.TakeChanged()
+		n.soonOutOfDate()
 	})
 	n.kernel.retransmits(hung())
 	if e := n.await(flow.EventStuck); verdict(e) != "Retransmitting · PeerUnreachable" {

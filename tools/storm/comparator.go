@@ -23,11 +23,8 @@ type comparator struct {
 }
 
 func newComparator() (func([]string) (string, error), error) {
-	c := &comparator{}
-	if err := loadComparatorObjects(&c.objects, nil); err != nil {
-		return nil, fmt.Errorf("load the comparator: %w", err)
-	}
-	if err := c.attach(c.objects.RecordEach, c.objects.Empty); err != nil {
+	c, err := attachComparator(func(o *comparatorObjects) []*ebpf.Program { return []*ebpf.Program{o.RecordEach, o.Empty} })
+	if err != nil {
 		return nil, err
 	}
 	ring, err := ringbuf.NewReader(c.objects.Events)
@@ -42,25 +39,26 @@ func newComparator() (func([]string) (string, error), error) {
 // Whatever is first on the tracepoint finds everything cold, and pays for those
 // behind it some 35 ns in which it has done nothing.
 func newFirst() (func([]string) (string, error), error) {
-	c := &comparator{}
-	if err := loadComparatorObjects(&c.objects, nil); err != nil {
-		return nil, fmt.Errorf("load the comparator: %w", err)
-	}
-	if err := c.attach(c.objects.Empty); err != nil {
+	c, err := attachComparator(func(o *comparatorObjects) []*ebpf.Program { return []*ebpf.Program{o.Empty} })
+	if err != nil {
 		return nil, err
 	}
 	return func([]string) (string, error) { runtime.KeepAlive(c); return "", nil }, nil
 }
 
-func (c *comparator) attach(programs ...*ebpf.Program) error {
-	for _, p := range programs {
+func attachComparator(pick func(*comparatorObjects) []*ebpf.Program) (*comparator, error) {
+	c := &comparator{}
+	if err := loadComparatorObjects(&c.objects, nil); err != nil {
+		return nil, fmt.Errorf("load the comparator: %w", err)
+	}
+	for _, p := range pick(&c.objects) {
 		l, err := link.AttachTracing(link.TracingOptions{Program: p})
 		if err != nil {
-			return fmt.Errorf("attach the comparator: %w", err)
+			return nil, fmt.Errorf("attach the comparator: %w", err)
 		}
 		c.links = append(c.links, l)
 	}
-	return nil
+	return c, nil
 }
 
 func (c *comparator) count(ring *ringbuf.Reader) {

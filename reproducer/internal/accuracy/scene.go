@@ -262,16 +262,12 @@ func (s *scene) truth(since time.Time, symptom flow.Symptom, cause flow.Cause, m
 
 func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
 	for _, p := range some {
-		p.now.Verdicts = append(slices.Clone(p.now.Verdicts), v)
-		for _, change := range more {
-			change(&p.now)
-		}
-		for _, l := range p.labels {
+		p.relabel(func(l *Label) {
 			l.Verdicts = append(slices.Clone(l.Verdicts), v)
 			for _, change := range more {
 				change(l)
 			}
-		}
+		})
 	}
 	return s.lab.writeLabels(s)
 }
@@ -279,12 +275,18 @@ func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
 // add says more of what is true of all connections.
 func (s *scene) add(more func(*Label)) error {
 	for _, p := range s.clients() {
-		more(&p.now)
-		for _, l := range p.labels {
-			more(l)
-		}
+		p.relabel(more)
 	}
 	return s.lab.writeLabels(s)
+}
+
+// relabel changes the labels of the connections that are there and of those to
+// come.
+func (p *party) relabel(change func(*Label)) {
+	change(&p.now)
+	for _, l := range p.labels {
+		change(l)
+	}
 }
 
 // onlyLater has the truth hold for connections that are made from now on, and
