@@ -264,6 +264,10 @@ func start(t *testing.T, prepare func(*node)) *node {
 	if prepare != nil {
 		prepare(n)
 	}
+	select {
+	case <-n.cluster.Changed(): // of what it was made of, which would count as news
+	default:
+	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
 		Owners: n.owners, ConntrackAge: n.lasts,
