@@ -46,7 +46,7 @@ type bench struct {
 	net                 *network
 	cluster             *cluster
 	connector, acceptor *child
-	first               *child // on the tracepoint
+	witness             *child // first on the tracepoint
 	events              *eventPipe
 	agent               *agent
 	gone                map[backend]bool
@@ -101,10 +101,7 @@ func (b *bench) build() (err error) {
 	if b.connector, err = newChild(b.net.node, "connector"); err != nil {
 		return err
 	}
-	if b.first, err = newChild(b.net.node, "first"); err != nil {
-		return err
-	}
-	_, err = b.first.tell("ready") // it is attached now
+	b.witness, err = startWitness(b.net.node)
 	return err
 }
 
@@ -115,7 +112,7 @@ func (b *bench) tearDown() error {
 	if b.agent != nil {
 		errs = append(errs, b.agent.end())
 	}
-	for _, c := range []*child{b.connector, b.acceptor, b.first} {
+	for _, c := range []*child{b.connector, b.acceptor, b.witness} {
 		if c != nil {
 			_ = c.commands.Close()
 			errs = append(errs, c.kill())

@@ -27,7 +27,7 @@ var roles = map[string]func() (obey func(args []string) (string, error), err err
 	"connector":  newConnector,
 	"acceptor":   newAcceptor,
 	"comparator": newComparator,
-	"first":      newFirst,
+	"witness":    newWitness,
 }
 
 const roleVariable = "TCPSTUCK_STORM_ROLE"

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -33,17 +32,6 @@ func newComparator() (func([]string) (string, error), error) {
 	}
 	go c.count(ring)
 	return c.obey, nil
-}
-
-// newFirst attaches a program that does nothing before the agent comes.
-// Whatever is first on the tracepoint finds everything cold, and pays for those
-// behind it some 35 ns in which it has done nothing.
-func newFirst() (func([]string) (string, error), error) {
-	c, err := attachComparator(func(o *comparatorObjects) []*ebpf.Program { return []*ebpf.Program{o.Empty} })
-	if err != nil {
-		return nil, err
-	}
-	return func([]string) (string, error) { runtime.KeepAlive(c); return "", nil }, nil
 }
 
 func attachComparator(pick func(*comparatorObjects) []*ebpf.Program) (*comparator, error) {

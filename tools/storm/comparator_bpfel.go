@@ -8,20 +8,30 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"structs"
 
 	"github.com/cilium/ebpf"
 )
+
+type comparatorConnection struct {
+	_       structs.HostLayout
+	Address uint32
+	Port    uint32
+}
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	comparatorMapEvents        = "events"
+	comparatorMapFirstTimeouts = "first_timeouts"
 	comparatorProgEmpty        = "empty"
 	comparatorProgRecordEach   = "record_each"
+	comparatorProgWitness      = "witness"
 	comparatorVarBackendsNetns = "backends_netns"
 	comparatorVarLost          = "lost"
 	comparatorVarNodeNetns     = "node_netns"
+	comparatorVarTimeoutsShown = "timeouts_shown"
 )
 
 // loadComparator returns the embedded CollectionSpec for comparator.
@@ -68,13 +78,15 @@ type comparatorSpecs struct {
 type comparatorProgramSpecs struct {
 	Empty      *ebpf.ProgramSpec `ebpf:"empty"`
 	RecordEach *ebpf.ProgramSpec `ebpf:"record_each"`
+	Witness    *ebpf.ProgramSpec `ebpf:"witness"`
 }
 
 // comparatorMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type comparatorMapSpecs struct {
-	Events *ebpf.MapSpec `ebpf:"events"`
+	Events        *ebpf.MapSpec `ebpf:"events"`
+	FirstTimeouts *ebpf.MapSpec `ebpf:"first_timeouts"`
 }
 
 // comparatorVariableSpecs contains global variables before they are loaded into the kernel.
@@ -84,6 +96,7 @@ type comparatorVariableSpecs struct {
 	BackendsNetns *ebpf.VariableSpec `ebpf:"backends_netns"`
 	Lost          *ebpf.VariableSpec `ebpf:"lost"`
 	NodeNetns     *ebpf.VariableSpec `ebpf:"node_netns"`
+	TimeoutsShown *ebpf.VariableSpec `ebpf:"timeouts_shown"`
 }
 
 // comparatorObjects contains all objects after they have been loaded into the kernel.
@@ -106,12 +119,14 @@ func (o *comparatorObjects) Close() error {
 //
 // It can be passed to loadComparatorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type comparatorMaps struct {
-	Events *ebpf.Map `ebpf:"events"`
+	Events        *ebpf.Map `ebpf:"events"`
+	FirstTimeouts *ebpf.Map `ebpf:"first_timeouts"`
 }
 
 func (m *comparatorMaps) Close() error {
 	return _ComparatorClose(
 		m.Events,
+		m.FirstTimeouts,
 	)
 }
 
@@ -122,6 +137,7 @@ type comparatorVariables struct {
 	BackendsNetns *ebpf.Variable `ebpf:"backends_netns"`
 	Lost          *ebpf.Variable `ebpf:"lost"`
 	NodeNetns     *ebpf.Variable `ebpf:"node_netns"`
+	TimeoutsShown *ebpf.Variable `ebpf:"timeouts_shown"`
 }
 
 // comparatorPrograms contains all programs after they have been loaded into the kernel.
@@ -130,12 +146,14 @@ type comparatorVariables struct {
 type comparatorPrograms struct {
 	Empty      *ebpf.Program `ebpf:"empty"`
 	RecordEach *ebpf.Program `ebpf:"record_each"`
+	Witness    *ebpf.Program `ebpf:"witness"`
 }
 
 func (p *comparatorPrograms) Close() error {
 	return _ComparatorClose(
 		p.Empty,
 		p.RecordEach,
+		p.Witness,
 	)
 }
 

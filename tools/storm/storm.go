@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -172,6 +173,7 @@ func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
 	seen := now.sum("tcpstuck_retransmissions_total") - before.sum("tcpstuck_retransmissions_total")
 	seconds := b.size.window.Seconds() * float64(b.size.pairs)
 	b.report.tell("retransmissions in the storm", number(seen/seconds)+" a second", fmt.Sprintf("comparator: read %d, lost %d", read, lost-lostBefore))
+	b.report.tell("CPU of the agent in each window", each(used[0]), "comparator: "+each(used[1]))
 	of := fmt.Sprintf("CPU in %g s of the storm, median of %d", b.size.window.Seconds(), b.size.pairs)
 	if len(pids) > 2 {
 		b.report.tell(of+", bpftrace", number(ms(quantile(used[2], 0.5)))+" ms", "")
@@ -184,6 +186,15 @@ func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
 	}
 	b.report.share(of+", agent", ms(quantile(used[0], 0.5)), ms(quantile(used[1], 0.5)), third, "ms", "comparator")
 	return nil
+}
+
+// each writes windows in their order, in milliseconds.
+func each(windows []time.Duration) string {
+	var all []string
+	for _, w := range windows {
+		all = append(all, number(ms(w)))
+	}
+	return strings.Join(all, ", ") + " ms"
 }
 
 // measureSmallRing does it all again with an agent whose ring buffer has one

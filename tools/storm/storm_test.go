@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,9 @@ func TestSmallStorm(t *testing.T) {
 	}
 	if lost := rows["records lost, ring buffer of one page"].measured; lost == "0" || lost == "" {
 		t.Errorf("a ring buffer of one page lost %q records: too many fit into it", lost)
+	}
+	if beside := rows["timeouts on the node meanwhile"].beside; !regexp.MustCompile(`^[1-9]\d* of them shown`).MatchString(beside) {
+		t.Errorf("the witness was shown %q timeouts", beside)
 	}
 	for _, r := range b.report.rows {
 		if strings.Contains(r.measured, "NaN") || strings.Contains(r.ratio, "NaN") {

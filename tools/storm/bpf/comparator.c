@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What the agent is compared with: a program that hands every retransmission
  * to user space, in a record as long as the agent's, with the ring buffer's
- * default wake-up; and one that does nothing, for the cost of being called.
+ * default wake-up; one that does nothing, for the cost of being called; and a
+ * witness of what any program is shown.
  */
 #include "kernel.h"
 #include "records.h"
@@ -10,6 +11,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
+
+#define STORM_BLOCK 1 /* stormBlock of bench.go: the Services that stick all at once */
 
 __u64 lost; /* records that found no room; nearly exact */
 
@@ -47,6 +50,43 @@ int record_each(__u64 *ctx)
 SEC("tp_btf/tcp_retransmit_skb")
 int empty(__u64 *ctx)
 {
+	return 0;
+}
+
+struct connection {
+	__u32 address; /* the peer's, in network order */
+	__u32 port;    /* the local one */
+};
+
+/* Of each flow that sticks alone, the first timeout that was shown: 1, unless
+ * no program ran when that one came.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct connection);
+	__type(value, __u32);
+} first_timeouts SEC(".maps");
+
+__u64 timeouts_shown;
+
+SEC("tp_btf/tcp_retransmit_skb")
+int witness(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	const struct inet_connection_sock *icsk = (void *)bpf_skc_to_tcp_sock(sk);
+	struct connection c = {};
+	__u32 timeouts;
+
+	if (!icsk || !icsk->icsk_retransmits || sk->__sk_common.skc_net.net->ns.inum != node_netns)
+		return 0;
+	__sync_fetch_and_add(&timeouts_shown, 1);
+	c.address = sk->__sk_common.skc_daddr;
+	c.port = sk->__sk_common.skc_num;
+	if (((__u8 *)&c.address)[2] == STORM_BLOCK)
+		return 0;
+	timeouts = icsk->icsk_retransmits;
+	bpf_map_update_elem(&first_timeouts, &c, &timeouts, BPF_NOEXIST);
 	return 0;
 }
 
