@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,24 @@ type filling struct{ entries, refused int }
 // refusals is how many entries in a row find no room in a table that is full:
 // for each the kernel looks for one to throw out, in a few places.
 const refusals = 50
+
+// restless matches entries that the kernel throws out for others, or lets
+// expire soon: all but those of connections that stand.
+type restless struct{}
+
+func (restless) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
+	tcp, ok := f.ProtoInfo.(*netlink.ProtoInfoTCP)
+	return !ok || tcp.State != established
+}
+
+// forgetRestless deletes what would give room again in the conntrack table of
+// the calling thread's namespace once that is full.
+func forgetRestless() error {
+	if _, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, restless{}); err != nil {
+		return fmt.Errorf("forget conntrack entries: %w", err)
+	}
+	return nil
+}
 
 // fill adds entries to the conntrack table of the calling thread's namespace
 // until the kernel has no room for more.
@@ -57,17 +76,18 @@ func (f *filling) keep(ctx context.Context) error {
 	return nil
 }
 
+const established = 3 // TCP_CONNTRACK_ESTABLISHED
+
 // addEntry adds an established connection that has been seen in both
 // directions: the kernel throws out others to make room.
 func addEntry(client, server []byte, clientPort, serverPort uint16) error {
 	const (
-		ctNew       = 0 // IPCTNL_MSG_CT_NEW
-		ctStatus    = 3 // CTA_STATUS
-		established = 3 // TCP_CONNTRACK_ESTABLISHED
-		seenReply   = 1 << 1
-		assured     = 1 << 2
-		confirmed   = 1 << 3
-		seconds     = 600
+		ctNew     = 0 // IPCTNL_MSG_CT_NEW
+		ctStatus  = 3 // CTA_STATUS
+		seenReply = 1 << 1
+		assured   = 1 << 2
+		confirmed = 1 << 3
+		seconds   = 600
 	)
 	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_CTNETLINK<<8|ctNew, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_INET, Version: nl.NFNETLINK_V0})

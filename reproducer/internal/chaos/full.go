@@ -25,7 +25,7 @@ func tableFull() Fault {
 				return err
 			}
 			table := filling{}
-			if err := l.cluster.Nodes[0].NS.Do(func() error { return table.fill(ctx) }); err != nil {
+			if err := l.cluster.Nodes[0].NS.Do(func() error { return errors.Join(forgetRestless(), table.fill(ctx)) }); err != nil {
 				return err
 			}
 			o.inject(1)
