@@ -118,6 +118,8 @@ static __always_inline void begin(struct episode *e, const struct tcp_sock *tp, 
 	e->told = 0;
 	e->idle = 0;
 	e->reset = 0;
+	e->closed = 0; /* a socket may connect again */
+	e->ended = 0;
 }
 
 /* TIMER_ARRAYSHIFT and LVL_BITS of kernel/time/timer.c. */

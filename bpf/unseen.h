@@ -59,7 +59,7 @@ int destroy_sock(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	struct tcp_sock *tp;
-	struct reading *r;
+	struct reading r;
 	struct episode *e;
 
 	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
@@ -68,20 +68,17 @@ int destroy_sock(__u64 *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
-	if (!r) {
+	if (!make_up(&r, sk, tp, e)) {
+		count(COUNT_UNSEEN);
+		return 0;
+	}
+	read_socket(&r, sk, tp, e, READING_ENDED);
+	r.state = e->state;
+	r.err = e->err;
+	if (bpf_ringbuf_output(&records, &r, sizeof(r), 0)) {
 		count(COUNT_LOST_RING);
 		return 0;
 	}
-	if (!make_up(r, sk, tp, e)) {
-		count(COUNT_UNSEEN);
-		bpf_ringbuf_discard(r, 0);
-		return 0;
-	}
-	read_socket(r, sk, tp, e, READING_ENDED);
-	r->state = e->state;
-	r->err = e->err;
-	bpf_ringbuf_submit(r, 0);
 	e->ended = 1;
 	return 0;
 }

@@ -6,6 +6,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/nettest"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -204,5 +207,64 @@ func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
 	}
 	if n := unseen(t, tr); n != 0 || len(tr.Records()) != 0 {
 		t.Errorf("%d ends were counted as unseen, %d were told again", n, len(tr.Records()))
+	}
+}
+
+// connectAgain has the socket of a connection that is over open another one.
+func connectAgain(t *testing.T, c *net.TCPConn) (server *net.TCPConn) {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		unspecified := unix.RawSockaddr{Family: unix.AF_UNSPEC} // dissolves what was
+		if _, _, errno := unix.Syscall(unix.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&unspecified)), unsafe.Sizeof(unspecified)); errno != 0 {
+			err = errno
+			return
+		}
+		to := listener.Addr().(*net.TCPAddr).AddrPort()
+		err = unix.Connect(int(fd), &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
+		t.Fatal(err)
+	}
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = accepted.Close() })
+	return accepted.(*net.TCPConn)
+}
+
+// TestTheSecondLifeOfASocket: that its first one was seen to end says nothing
+// of the second.
+func TestTheSecondLifeOfASocket(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	hang(t, client, server, "request")
+	next(t, tr)
+	userTimeout(t, client, 800*time.Millisecond)
+	fails(t, client, syscall.ETIMEDOUT)
+	if next(t, tr).End == nil {
+		t.Fatal("no end of the first")
+	}
+	userTimeout(t, client, 3*time.Second)
+	hang(t, client, connectAgain(t, client), "another")
+	if next(t, tr).Suspect == nil {
+		t.Fatal("the second was not suspected")
+	}
+	blind(t, tr)
+	fails(t, client, syscall.ETIMEDOUT)
+	_ = client.Close()
+	if end := awaitEnd(t, tr, false); end.Err != int(syscall.ETIMEDOUT) || int(end.Unacknowledged) != len("another") {
+		t.Errorf("the second ended as %+v", end)
 	}
 }
