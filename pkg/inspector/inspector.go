@@ -14,7 +14,7 @@ import (
 
 const (
 	tick        = time.Second
-	readShare   = 0.0006           // of a core that reading flows again may take
+	readShare   = 0.0004           // of a core that reading flows again may take
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
 	judgeShare  = 0.0003           // of a core that judging again may take
 	judgments   = 300              // flows that are judged again at once

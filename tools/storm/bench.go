@@ -25,7 +25,7 @@ type size struct {
 
 var full = size{
 	sockets: 15_000, backends: 15, entries: 200_000, singles: 120,
-	pairs: 5, window: 4 * time.Second, idle: 15 * time.Second, bpftrace: true,
+	pairs: 7, window: 4 * time.Second, idle: 15 * time.Second, bpftrace: true,
 }
 
 // The blocks of Services: those of the storm, and of flows that stick alone.
