@@ -25,7 +25,7 @@ type size struct {
 
 var full = size{
 	sockets: 15_000, backends: 15, entries: 200_000, singles: 120,
-	pairs: 7, window: 4 * time.Second, idle: 15 * time.Second, bpftrace: true,
+	pairs: 5, window: 8 * time.Second, idle: 15 * time.Second, bpftrace: true,
 }
 
 // The blocks of Services: those of the storm, and of flows that stick alone.
@@ -62,7 +62,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, b.tearDown()) }()
 	for _, part := range []func(context.Context) error{
 		b.startAgent, b.measureIdle, b.measureStateChanges, b.open, b.measureHealthy,
-		b.measureOnset, b.measureStorm, b.measureAnswers, b.measureSingles, b.endStorm, b.measureSmallRing,
+		b.measureOnset, b.measureStorm, b.measureAnswers, b.measureSingles, b.endStorm, b.measureAlone, b.measureSmallRing,
 	} {
 		if err := part(ctx); err != nil {
 			return err

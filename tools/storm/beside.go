@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -11,11 +13,20 @@ import (
 // oneLiner prints every retransmission.
 const oneLiner = `tracepoint:tcp:tcp_retransmit_skb { printf("%s %d %s %d\n", ntop(args->saddr), args->sport, ntop(args->daddr), args->dport); }`
 
+// lineCount counts the lines that a program prints.
+type lineCount struct{ n atomic.Uint64 }
+
+func (l *lineCount) Write(b []byte) (int, error) {
+	l.n.Add(uint64(bytes.Count(b, []byte("\n"))))
+	return len(b), nil
+}
+
 // startBpftrace starts bpftrace where tracefs is mounted: in a mount namespace
 // of its own, for the host may have none.
-func startBpftrace(ns *namespace) (*process, error) {
+func startBpftrace(ns *namespace, out *lineCount) (*process, error) {
 	cmd := exec.Command("sh", "-c",
 		`mount -t tracefs tracefs /sys/kernel/tracing && mount -t debugfs debugfs /sys/kernel/debug && exec bpftrace -e "$0" 2>/dev/null`, oneLiner)
+	cmd.Stdout = out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	return start(ns, cmd)
 }

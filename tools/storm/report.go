@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -58,9 +59,28 @@ func (r *report) share(what string, ours, theirs, limit float64, unit, whose str
 	})
 }
 
+// delays adds how late something came, of which there has to be some.
+func (r *report) delays(what string, late []time.Duration) {
+	for _, q := range []struct {
+		name  string
+		share float64
+	}{{"p50", 0.5}, {"p99", 0.99}} {
+		value := math.Inf(1)
+		if len(late) > 0 {
+			value = ms(quantile(late, q.share))
+		}
+		r.atMost(what+", "+q.name, value, 50, "ms")
+	}
+}
+
 // exactly adds a count that has to be one number.
 func (r *report) exactly(what string, got, want int) {
 	r.add(row{what: what, measured: fmt.Sprint(got), budget: fmt.Sprintf("= %d", want), missed: got != want})
+}
+
+// atLeast adds a count that has to be so large.
+func (r *report) atLeast(what string, got, want int) {
+	r.add(row{what: what, measured: fmt.Sprint(got), budget: fmt.Sprintf("≥ %d", want), missed: got < want})
 }
 
 // missed names the budgets that were missed.

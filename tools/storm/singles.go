@@ -68,8 +68,7 @@ func (b *bench) measureSingles(ctx context.Context) error {
 			}
 			late = append(late, by)
 		}
-		b.report.atMost(s.what+", p50", ms(quantile(late, 0.5)), 50, "ms")
-		b.report.atMost(s.what+", p99", ms(quantile(late, 0.99)), 50, "ms")
+		b.report.delays(s.what, late)
 	}
 	return b.tellUnseen(before, unseen)
 }

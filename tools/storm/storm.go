@@ -10,6 +10,10 @@ import (
 // stuckAfter is the agent's default.
 const stuckAfter = 10 * time.Second
 
+// stormMemory is what the agent may take, in MB: what docs/operations.md says
+// of the DaemonSet's limit is made of it.
+const stormMemory = 200
+
 // patience is how long anything may take until it counts as not happening.
 const patience = 40 * time.Second
 
@@ -29,13 +33,18 @@ func (b *bench) begin() error {
 	return nil
 }
 
-// endStorm heals the path and waits until every flow of the agent is over.
+// endStorm heals the path and ends the agent.
 func (b *bench) endStorm(ctx context.Context) error {
-	if err := b.net.each(func() error { return lose(0) }); err != nil {
-		return err
-	}
 	b.tellLosses(ctx, "")
 	if err := b.agent.end(); err != nil {
+		return err
+	}
+	return b.heal(ctx)
+}
+
+// heal opens the path and waits until every socket has got through.
+func (b *bench) heal(ctx context.Context) error {
+	if err := b.net.each(func() error { return lose(0) }); err != nil {
 		return err
 	}
 	return pause(ctx, 3*time.Second) // every socket retransmits once a second
@@ -113,8 +122,9 @@ func (b *bench) measureStorm(ctx context.Context) error {
 	}
 	defer func() { _ = c.kill() }()
 	pids := []int{b.agent.pid(), c.pid()}
+	var printed lineCount
 	if b.size.bpftrace {
-		p, err := startBpftrace(b.net.node)
+		p, err := startBpftrace(b.net.node, &printed)
 		if err != nil {
 			return fmt.Errorf("start bpftrace: %w", err)
 		}
@@ -127,6 +137,9 @@ func (b *bench) measureStorm(ctx context.Context) error {
 	if err := b.comparePairs(ctx, c, pids); err != nil {
 		return err
 	}
+	if b.size.bpftrace {
+		b.report.atLeast("retransmissions that bpftrace printed", int(printed.n.Load()), 1)
+	}
 	for i, name := range []string{"agent", "comparator", "bpftrace"}[:len(pids)] {
 		memory, err := rss(pids[i], "VmRSS")
 		if err != nil {
@@ -134,6 +147,11 @@ func (b *bench) measureStorm(ctx context.Context) error {
 		}
 		b.report.tell("RSS in the storm, "+name, number(memory)+" MB", "")
 	}
+	most, err := rss(b.agent.pid(), "VmHWM")
+	if err != nil {
+		return err
+	}
+	b.report.atMost("RSS of the agent so far, at its peak", most, stormMemory, "MB")
 	all, err := measure(func() error { return pause(ctx, b.size.window) }, pids[:2]...)
 	if err != nil {
 		return err
@@ -184,8 +202,16 @@ func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
 		took := now.sum("tcpstuck_sweep_seconds_sum", label) - before.sum("tcpstuck_sweep_seconds_sum", label)
 		b.report.tell("passes of the agent in all windows, "+kind, number(n), number(1000*took)+" ms in all")
 	}
+	b.report.tell("CPU in all windows, agent", number(ms(sum(used[0])))+" ms", "comparator: "+number(ms(sum(used[1])))+" ms")
 	b.report.share(of+", agent", ms(quantile(used[0], 0.5)), ms(quantile(used[1], 0.5)), third, "ms", "comparator")
 	return nil
+}
+
+func sum(windows []time.Duration) (all time.Duration) {
+	for _, w := range windows {
+		all += w
+	}
+	return all
 }
 
 // each writes windows in their order, in milliseconds.
