@@ -91,7 +91,7 @@ type Options struct {
 	// ConntrackAge is how old a stuck flow's conntrack entry may be before it
 	// is asked for again; 30 s by default.
 	ConntrackAge time.Duration
-	MaxFlows     int // how many flows are held; 100,000 by default
+	MaxFlows     int // how many flows are held; 25,000 by default, some 10 kB each
 	Log          *slog.Logger
 }
 
@@ -106,7 +106,7 @@ func (o Options) withDefaults() Options {
 		o.ConntrackAge = 30 * time.Second
 	}
 	if o.MaxFlows == 0 {
-		o.MaxFlows = 100_000
+		o.MaxFlows = 25_000
 	}
 	if o.Meter == nil {
 		o.Meter = noMeter{}

@@ -87,7 +87,7 @@ func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.
 
 // honestCounters demands that a restarted agent has counted what it found,
 // and no end.
-func (l *Lab) honestCounters(ctx context.Context, most int) (string, error) {
+func (l *Lab) honestCounters(ctx context.Context, held int) (string, error) {
 	m, err := l.agent.metrics(ctx)
 	if err != nil {
 		return "", err
@@ -96,8 +96,8 @@ func (l *Lab) honestCounters(ctx context.Context, most int) (string, error) {
 	ended, _ := m.Sum("tcpstuck_flows_ended_total")
 	lost, _ := m.Sum("tcpstuck_lossy_closes_total")
 	said := fmt.Sprintf("counted: %.0f found, %.0f ended, %.0f lossy closes", found, ended, lost)
-	if ended != 0 || lost != 0 || int(found) > most {
-		return said, fmt.Errorf("counters of a restarted agent that holds %d flows: %s", most, said)
+	if ended != 0 || lost != 0 || int(found) != held {
+		return said, fmt.Errorf("counters of a restarted agent that holds %d flows: %s", held, said)
 	}
 	return said, nil
 }

@@ -54,6 +54,11 @@ func records() Fault {
 			if err != nil {
 				return err
 			}
+			list, err := l.agent.flows(ctx)
+			if err != nil {
+				return err
+			}
+			before := knownGone(list)
 			for _, d := range damages() {
 				for range each {
 					if err := d.do(path, good); err != nil {
@@ -65,7 +70,7 @@ func records() Fault {
 					}
 				}
 				// What is torn for long is seen torn.
-				if err := l.stillTrue(ctx, o, d.name); err != nil {
+				if err := l.stillTrue(ctx, o, d.name, before); err != nil {
 					return err
 				}
 			}
@@ -78,8 +83,8 @@ func records() Fault {
 }
 
 // stillTrue demands that an agent lists no healthy connection, and every
-// other.
-func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string) error {
+// other, and has forgotten nothing that the last good records said.
+func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int) error {
 	list, err := l.agent.flows(ctx)
 	if err != nil {
 		return err
@@ -87,14 +92,23 @@ func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string) error {
 	if d := l.truth.compare(list); !d.none() {
 		o.lose("while the file was %s: %v", when, d)
 	}
-	gone := 0
-	for _, f := range list {
-		if f.Backend != nil && f.Backend.State == flow.BackendDeleted {
-			gone++
-		}
+	gone := knownGone(list)
+	if gone < before {
+		o.lose("while the file was %s: %d flows to a backend that is known to be gone, %d before", when, gone, before)
 	}
 	o.see("%s: %d flows listed, %d of them to a backend that is known to be gone", when, len(list), gone)
 	return nil
+}
+
+// knownGone counts the flows whose backend an agent knows to be deleted.
+func knownGone(list []flow.Finding) int {
+	n := 0
+	for _, f := range list {
+		if f.Backend != nil && f.Backend.State == flow.BackendDeleted {
+			n++
+		}
+	}
+	return n
 }
 
 // recordsTrusted waits until the agent trusts its records again.
