@@ -28,7 +28,8 @@ const (
 
 // File is the cluster's state in a file, in the form that Decode reads. A
 // reading that fails leaves what was known, and says so in the state's
-// health. A file that does not change is not out of date.
+// health. A file that does not change is not out of date. Text that does not
+// prove its end is believed once it has stayed the same for restTime.
 type File struct {
 	path    string
 	state   *cluster.State
@@ -40,10 +41,13 @@ type File struct {
 	info   os.FileInfo // nil: it could not be read
 	at     time.Time
 	broken bool
+
+	unproven unproven // text that was not believed yet
 }
 
-// OpenFile reads the file into state and watches its folder. Run follows its
-// changes; Close, or the end of Run, releases the watch.
+// OpenFile reads the file into state and watches its folder; text that does
+// not prove its end it leaves to Run. Run follows the file's changes; Close, or
+// the end of Run, releases the watch.
 func OpenFile(path string, state *cluster.State, log *slog.Logger) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -64,7 +68,10 @@ func (f *File) open() error {
 	if err := f.watch(); err != nil { // first, so that no change is missed
 		return err
 	}
-	return f.read()
+	if err := f.read(); !errors.Is(err, errUnproven) {
+		return err
+	}
+	return nil // Run reads it again
 }
 
 // Close releases the watch of a File that is not run.
@@ -75,6 +82,7 @@ func (f *File) Run(ctx context.Context) error {
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
 	var due <-chan time.Time // a reading is due then
+	again := f.unproven.again()
 	for {
 		changed := false
 		select {
@@ -96,6 +104,9 @@ func (f *File) Run(ctx context.Context) error {
 		case <-due:
 			due = nil
 			f.follow()
+			again = f.unproven.again()
+		case <-again:
+			again, changed = nil, true
 		}
 		if changed && due == nil {
 			due = time.After(max(settle, time.Until(f.at.Add(readInterval))))
@@ -103,9 +114,18 @@ func (f *File) Run(ctx context.Context) error {
 	}
 }
 
-// follow reads the file again, and tells once of each turn.
+// follow reads the file again.
 func (f *File) follow() {
-	err := f.read()
+	if err := f.read(); !errors.Is(err, errUnproven) || f.at.Sub(f.unproven.first) > restless {
+		f.tell(err)
+	}
+	if err := f.watch(); err != nil && !f.broken {
+		f.log.Debug("watch cluster state", "file", f.path, "err", err)
+	}
+}
+
+// tell says how the reading ended, and logs each turn once.
+func (f *File) tell(err error) {
 	switch {
 	case err == nil && f.broken:
 		f.log.Info("cluster state is readable again", "file", f.path)
@@ -116,46 +136,6 @@ func (f *File) follow() {
 		}
 	}
 	f.broken = err != nil
-	if err := f.watch(); err != nil && !f.broken {
-		f.log.Debug("watch cluster state", "file", f.path, "err", err)
-	}
-}
-
-// read brings one reading into the state.
-func (f *File) read() error {
-	f.at, f.info = time.Now(), nil
-	info, err := os.Stat(f.path) // before the content: what changes meanwhile is read again
-	if err != nil {
-		return fmt.Errorf("read cluster state: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("read cluster state: %s is not a regular file", f.path) // a pipe would block, a device might never end
-	}
-	data, err := os.ReadFile(f.path)
-	if err != nil {
-		return fmt.Errorf("read cluster state: %w", err)
-	}
-	f.info = info
-	objs, err := Decode(data)
-	if err != nil {
-		return fmt.Errorf("read cluster state: file %s: %w", f.path, err)
-	}
-	f.state.Replace(objs, f.at)
-	f.state.SetHealth(true, "file "+f.path, f.at)
-	f.log.Debug("read cluster state", "file", f.path, "services", len(objs.Services), "slices", len(objs.Slices),
-		"pods", len(objs.Pods), "nodes", len(objs.Nodes))
-	return nil
-}
-
-// moved reports whether the path leads to something else than was read: a
-// symbolic link on the way was swapped, as in a mounted ConfigMap, or an
-// event was missed.
-func (f *File) moved() bool {
-	info, err := os.Stat(f.path)
-	if err != nil || f.info == nil {
-		return true
-	}
-	return !os.SameFile(info, f.info) || info.Size() != f.info.Size() || !info.ModTime().Equal(f.info.ModTime())
 }
 
 // watch watches the folder of the path, and that of the file where symbolic

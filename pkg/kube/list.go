@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +24,8 @@ type list struct {
 // Decode reads a List of services, endpointslices, pods and nodes, in YAML or
 // JSON, as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints
 // it. Items of other kinds are skipped; one item of these kinds that cannot
-// be read makes the reading an error.
+// be read makes the reading an error. YAML whose kind comes before the items
+// may have been cut behind any of them: File waits until it rests.
 //
 // A list shows no kind that it has no items of. Without any pod or any node
 // the reading does not speak of those; without a service or a slice there are
@@ -49,7 +49,7 @@ func Decode(data []byte) (cluster.Objects, error) {
 
 func decodeList(data []byte) (list, error) {
 	var l list
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+	if !isJSON(data) {
 		converted, err := yaml.YAMLToJSON(data)
 		if err != nil {
 			return l, fmt.Errorf("read YAML: %w", err)

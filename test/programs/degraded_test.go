@@ -93,7 +93,7 @@ func TestRecordsBreakLater(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const good = "apiVersion: v1\nkind: List\nitems: []\n"
+	const good = "apiVersion: v1\nitems: []\nkind: List\n"
 	put(good)
 	a := startContained(t, container, "=p", fmt.Sprint("--scope-netns=", inum), "--log-level=warn", "--cluster=file", "--cluster-state="+state)
 	says := func(what string) func() error {

@@ -1,0 +1,81 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+)
+
+// maxFileBytes is the largest file that is read: a reading takes a multiple
+// of it in memory. Who has more records asks the API.
+const maxFileBytes = 64 << 20
+
+// read brings one reading into the state.
+func (f *File) read() error {
+	f.at, f.info = time.Now(), nil
+	objs, err := f.decode()
+	if err != nil {
+		err = fmt.Errorf("read cluster state: %w", err)
+	}
+	if errors.Is(err, errUnproven) {
+		return err
+	}
+	f.unproven = unproven{}
+	if err != nil {
+		return err
+	}
+	f.state.Replace(objs, f.at)
+	f.state.SetHealth(true, "file "+f.path, f.at)
+	f.log.Debug("read cluster state", "file", f.path, "services", len(objs.Services), "slices", len(objs.Slices),
+		"pods", len(objs.Pods), "nodes", len(objs.Nodes))
+	return nil
+}
+
+// decode returns what the file says, if it can be believed.
+func (f *File) decode() (cluster.Objects, error) {
+	data, err := f.content()
+	if err != nil {
+		return cluster.Objects{}, err
+	}
+	objs, err := Decode(data)
+	if err != nil {
+		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, err)
+	}
+	if !whole(data) && !f.unproven.rested(data, f.at) {
+		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, errUnproven)
+	}
+	return objs, nil
+}
+
+func (f *File) content() ([]byte, error) {
+	info, err := os.Stat(f.path) // before the content: what changes meanwhile is read again
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", f.path) // a pipe would block, a device might never end
+	}
+	if info.Size() > maxFileBytes {
+		return nil, fmt.Errorf("%s is larger than the %d MiB that are read", f.path, maxFileBytes>>20)
+	}
+	data, err := os.ReadFile(f.path)
+	if err != nil {
+		return nil, err
+	}
+	f.info = info
+	return data, nil
+}
+
+// moved reports whether the path leads to something else than was read: a
+// symbolic link on the way was swapped, as in a mounted ConfigMap, or an
+// event was missed.
+func (f *File) moved() bool {
+	info, err := os.Stat(f.path)
+	if err != nil || f.info == nil {
+		return true
+	}
+	return !os.SameFile(info, f.info) || info.Size() != f.info.Size() || !info.ModTime().Equal(f.info.ModTime())
+}
