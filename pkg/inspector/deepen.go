@@ -43,7 +43,7 @@ func (i *Inspector) askZones(ctx context.Context, e *diagnosis.Evidence) {
 	if !i.searches.allows(e.Now) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	ctx, cancel := lookup(ctx, searchPatience)
 	defer cancel()
 	began := time.Now()
 	translates, err := i.o.Conntrack.Translates(ctx, service)
@@ -113,14 +113,14 @@ func (i *Inspector) seekTranslation(ctx context.Context) {
 	}
 	i.soughtAt = now
 	defer func() { i.seeking.took(time.Since(now), seekShare) }()
-	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	search, cancel := lookup(ctx, searchPatience)
 	defer cancel()
 	for _, ip := range i.o.Cluster.ClusterIPs(probedServices) {
-		if !i.searches.allows(time.Now()) {
+		if ctx.Err() != nil || !i.searches.allows(time.Now()) {
 			return
 		}
 		began := time.Now()
-		found, err := i.o.Conntrack.Translates(ctx, ip)
+		found, err := i.o.Conntrack.Translates(search, ip)
 		i.searches.spend(time.Since(began), time.Now())
 		if err != nil {
 			return

@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	patience = 200 * time.Millisecond // for one lookup
-	stands   = 2                      // ages for which an answer stands while conntrack fails
-	madeGood = 500                    // unanswered questions that are asked again in one tick
+	stands   = 2   // ages for which an answer stands while conntrack fails
+	madeGood = 500 // unanswered questions that are asked again in one tick
 )
 
 // renewConntrack asks for a flow's entry. While conntrack fails, what it said
@@ -37,7 +36,7 @@ func (i *Inspector) renewConntrack(ctx context.Context, s flow.Socket, before di
 }
 
 func (i *Inspector) askConntrack(ctx context.Context, s flow.Socket, now time.Time) diagnosis.Conntrack {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := lookup(ctx, patience)
 	defer cancel()
 	began := time.Now()
 	t, err := i.o.Conntrack.Lookup(ctx, s.Tuple())
@@ -64,6 +63,9 @@ func (i *Inspector) askUnanswered(ctx context.Context) {
 	var gone []flow.ID
 	left := madeGood
 	for id := range i.unanswered {
+		if ctx.Err() != nil {
+			return
+		}
 		f := i.files[id]
 		if f == nil {
 			delete(i.unanswered, id)

@@ -129,9 +129,22 @@ type table struct {
 	mu       sync.Mutex
 	err      error // of lookups
 	entries  map[flow.Tuple]flow.Translation
+	asked    func() // what happens at every question; nil: nothing
 }
 
-func (t *table) Lookup(_ context.Context, tuple flow.Tuple) (flow.Translation, error) {
+// begin takes a question up. Like the kernel's table, it has no answer for who
+// asks with a context that has ended.
+func (t *table) begin(ctx context.Context) error {
+	if t.asked != nil {
+		t.asked()
+	}
+	return ctx.Err()
+}
+
+func (t *table) Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error) {
+	if err := t.begin(ctx); err != nil {
+		return flow.Translation{}, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
@@ -158,7 +171,10 @@ func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 	return []flow.Translation{entry}, err
 }
 
-func (t *table) ByReplySource(_ context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
+func (t *table) ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.failures > 0 {
@@ -175,7 +191,10 @@ func (t *table) ByReplySource(_ context.Context, addr netip.Addr, fn func(flow.T
 	return nil
 }
 
-func (t *table) Translates(_ context.Context, addr netip.Addr) (bool, error) {
+func (t *table) Translates(ctx context.Context, addr netip.Addr) (bool, error) {
+	if err := t.begin(ctx); err != nil {
+		return false, err
+	}
 	time.Sleep(t.slow)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -210,7 +229,10 @@ type node struct {
 	store   *inspector.Store
 	events  sink
 	owners  inspector.Owners
+	routes  inspector.Routes
 	lasts   time.Duration // how long a conntrack entry is taken for current
+	stop    func()        // has the inspector end
+	done    chan struct{} // closed once it has
 }
 
 func objects() cluster.Objects {
@@ -254,8 +276,9 @@ func (n *node) soonOutOfDate() {
 func start(t *testing.T, prepare func(*node)) *node {
 	t.Helper()
 	ours := flow.Tuple{Src: local, Dst: service}
+	ctx, cancel := context.WithCancel(context.Background())
 	n := &node{
-		t: t, kernel: newKernel(), cluster: cluster.New(cluster.Options{MaxStaleness: time.Minute, Node: "node-a"}), events: make(sink, 1000),
+		t: t, stop: cancel, done: make(chan struct{}), kernel: newKernel(), cluster: cluster.New(cluster.Options{MaxStaleness: time.Minute, Node: "node-a"}), events: make(sink, 1000),
 		table: &table{entries: map[flow.Tuple]flow.Translation{ours: {Orig: ours, Reply: flow.Tuple{Src: server, Dst: local}, State: "ESTABLISHED"}}},
 		store: inspector.NewStore("node-a", "boot", 10), lasts: time.Second,
 	}
@@ -270,19 +293,24 @@ func start(t *testing.T, prepare func(*node)) *node {
 	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
-		Owners: n.owners, ConntrackAge: n.lasts,
+		Owners: n.owners, Routes: n.routes, ConntrackAge: n.lasts,
 	})
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- i.Run(ctx, func() { close(ready) }) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
+	ready := make(chan struct{})
+	go func() {
+		defer close(n.done)
+		if err := i.Run(ctx, func() { close(ready) }); err != nil {
 			t.Error(err)
 		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-n.done
 		goleak.VerifyNone(t)
 	})
-	<-ready
+	select {
+	case <-ready:
+	case <-n.done: // told to end in its first look
+	}
 	return n
 }
 

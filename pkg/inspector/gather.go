@@ -151,7 +151,7 @@ func (i *Inspector) askRoute(ctx context.Context, e *diagnosis.Evidence) {
 	dst := e.Target().Addr()
 	r, ok := i.routes[dst]
 	if !ok || e.Now.Sub(r.at) > routeAge {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := lookup(ctx, patience)
 		defer cancel()
 		began := time.Now()
 		route, err := i.o.Routes.Lookup(ctx, dst, netip.Addr{})

@@ -10,10 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-const (
-	sweepPatience = 2 * time.Second // for one search of the whole conntrack table
-	maxGone       = 10_000          // peers that are gone and still watched for
-)
+const maxGone = 10_000 // peers that are gone and still watched for
 
 // gonePeers are the backends that were deleted, with the connections that led
 // to each. Idle sockets that point at one would never be seen otherwise: the
@@ -49,6 +46,9 @@ func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{
 	clear(i.gone.unsure)
 	now := time.Now()
 	for addr := range changed {
+		if ctx.Err() != nil {
+			return
+		}
 		b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
 		gone := b.State == flow.BackendDeleted && !b.HostNetwork
 		peer, known := i.gone.peers[addr]
@@ -107,7 +107,7 @@ func (i *Inspector) search(ctx context.Context, addr netip.Addr, peer gonePeer) 
 		peer.searched = true
 		return peer
 	}
-	ctx, cancel := context.WithTimeout(ctx, sweepPatience)
+	ctx, cancel := lookup(ctx, searchPatience)
 	defer cancel()
 	began := time.Now()
 	err := i.o.Conntrack.ByReplySource(ctx, addr, func(t flow.Translation) error {

@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,7 +11,11 @@ import (
 // checkHealth refreshes the health of the sources, publishes what changed, and
 // reports whether the cluster's trustworthiness turned: its source went or
 // came back, or was gone for so long that nothing follows from the records.
-func (i *Inspector) checkHealth() bool {
+// That sources go because the agent ends is no news.
+func (i *Inspector) checkHealth(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
 	now := time.Now()
 	all := []flow.Health{i.kernelHealth(), i.conntrackHealth(), i.o.Cluster.Health(now)}
 	outOfDate := i.o.Cluster.OutOfDate(now)

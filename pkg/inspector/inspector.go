@@ -72,13 +72,17 @@ func New(o Options) *Inspector {
 }
 
 // Run works until the context ends. It first looks for what was stuck before
-// it came; ready is called once that is done.
+// it came; ready is called once that is done. When the context ends, a pass
+// over many flows stops before its next flow, and nothing more is told.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.sweep()
 	i.seekTranslation(ctx)
 	i.examine(ctx, i.snapshot(ctx))
 	i.due(ctx)
-	i.checkHealth()
+	i.checkHealth(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	i.store.setSuspects(i.monitor.Suspects())
 	ready()
 	ticker := time.NewTicker(tick)
@@ -86,11 +90,10 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	deadline := time.NewTimer(time.Hour)
 	defer deadline.Stop()
 	var round round
-	for {
+	for ctx.Err() == nil {
 		deadline.Reset(i.untilDue())
 		select {
 		case <-ctx.Done():
-			return nil
 		case r := <-i.o.Kernel.Records():
 			i.take(ctx, r)
 		case <-i.o.Cluster.Changed():
@@ -106,6 +109,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		}
 		i.store.setSuspects(i.monitor.Suspects())
 	}
+	return nil
 }
 
 func (i *Inspector) untilDue() time.Duration {
@@ -131,6 +135,9 @@ func (i *Inspector) take(ctx context.Context, r tracer.Record) {
 // drain handles the records that wait, a batch at most.
 func (i *Inspector) drain(ctx context.Context, suspects *[]flow.ID) {
 	for range batch {
+		if ctx.Err() != nil {
+			return
+		}
 		select {
 		case r := <-i.o.Kernel.Records():
 			i.record(ctx, r, suspects)
@@ -153,6 +160,9 @@ func (i *Inspector) record(ctx context.Context, r tracer.Record, suspects *[]flo
 // collected.
 func (i *Inspector) apply(ctx context.Context, changes []monitor.Change, suspects *[]flow.ID) {
 	for _, c := range changes {
+		if ctx.Err() != nil {
+			return
+		}
 		switch c.Kind {
 		case monitor.Suspected:
 			i.files[c.Socket.ID] = &file{evidence: diagnosis.Evidence{Socket: c.Socket}}
@@ -201,6 +211,9 @@ func (i *Inspector) spoke(ctx context.Context, id flow.ID, suspects *[]flow.ID) 
 func (i *Inspector) examine(ctx context.Context, suspects []flow.ID) {
 	var gone []flow.ID
 	for _, id := range suspects {
+		if ctx.Err() != nil {
+			return
+		}
 		f := i.files[id]
 		if f == nil {
 			continue
@@ -233,7 +246,7 @@ func (i *Inspector) due(ctx context.Context) {
 // confirm looks at the sockets once more, with their owners, and reports those
 // that are still stuck.
 func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
-	if len(ids) == 0 {
+	if len(ids) == 0 || ctx.Err() != nil {
 		return
 	}
 	if i.sweeps.allows(time.Now()) {
@@ -241,6 +254,9 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 	}
 	found := i.lookAt(ctx, ids)
 	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
 		s, stuck, ok := i.monitor.Socket(id)
 		if !ok || stuck {
 			continue
@@ -248,6 +264,9 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 		f := i.files[id]
 		f.evidence = i.gather(ctx, s, f.evidence, tick)
 		i.deepen(ctx, &f.evidence)
+		if ctx.Err() != nil {
+			return // not everything was asked
+		}
 		f.decision = diagnosis.Decide(f.evidence)
 		switch {
 		case f.decision.Healthy:

@@ -50,7 +50,7 @@ func (i *Inspector) publish(e flow.Event) {
 // clusterChanged re-judges at once the flows that point at a changed address.
 // Who is idle there is looked for as soon as nothing else waits.
 func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) {
-	turned := i.checkHealth()
+	turned := i.checkHealth(ctx)
 	i.noteGone(ctx, changed)
 	i.rejudge(ctx, 0, func(f *file) bool {
 		if turned {
@@ -74,6 +74,9 @@ func (i *Inspector) rejudge(ctx context.Context, again int, moved func(*file) bo
 	left := refreshes
 	var gone []flow.ID
 	for id, f := range i.files {
+		if ctx.Err() != nil {
+			return
+		}
 		switch {
 		case moved(f):
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)

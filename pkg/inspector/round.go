@@ -107,7 +107,7 @@ func (i *Inspector) look(ctx context.Context, lost, swept bool) {
 // judgeRegularly has verdicts turn with time, and all of them when the
 // cluster's records became trusted, or ceased to be.
 func (i *Inspector) judgeRegularly(ctx context.Context) {
-	turned := i.checkHealth()
+	turned := i.checkHealth(ctx)
 	if !turned && !i.judging.allows(time.Now()) {
 		return
 	}

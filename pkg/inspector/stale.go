@@ -30,6 +30,9 @@ func (i *Inspector) checkStale(ctx context.Context) {
 	for addr, peer := range i.gone.peers {
 		var left []flow.Tuple
 		for _, t := range peer.tuples {
+			if ctx.Err() != nil {
+				return
+			}
 			if held[t] || lookups >= staleLookups {
 				left = append(left, t)
 				continue
@@ -51,7 +54,7 @@ func (i *Inspector) checkStale(ctx context.Context) {
 }
 
 func (i *Inspector) leadsTo(ctx context.Context, t flow.Tuple, addr netip.Addr) (flow.Translation, bool) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := lookup(ctx, patience)
 	defer cancel()
 	entry, err := i.o.Conntrack.Lookup(ctx, t)
 	return entry, err == nil && entry.Backend().Addr() == addr
