@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube/agents"
 )
 
@@ -73,10 +74,27 @@ func askOne[T any](w *plugin, a agents.Agent, command []string) (value T, err er
 	case code != exitOK && code != exitStuck:
 		return value, failure(code, stderr.String())
 	}
-	if err := json.Unmarshal(stdout.Bytes(), &value); err != nil {
+	if err := read(stdout.Bytes(), &value); err != nil {
 		return value, fmt.Errorf("its answer cannot be read: %w", err)
 	}
 	return value, nil
+}
+
+// read reads an answer of this version.
+func read(answer []byte, into any) error {
+	if err := json.Unmarshal(answer, into); err != nil {
+		return err
+	}
+	var is struct {
+		APIVersion string `json:"apiVersion"`
+	}
+	if err := json.Unmarshal(answer, &is); err != nil {
+		return err
+	}
+	if is.APIVersion != flow.APIVersion {
+		return fmt.Errorf("apiVersion is %q, this program reads %q", is.APIVersion, flow.APIVersion)
+	}
+	return nil
 }
 
 // failure is what a command said as it failed.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/internal/golden"
+	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube/agents"
 )
@@ -194,6 +196,17 @@ func TestWhatIsAskedInThePods(t *testing.T) {
 	c.run("dump", "-o", "json", "--nodes=node-c")
 	c.run("explain", "1f3a", "--nodes=node-c")
 	golden.Check(t, "testdata/nodes-asked.golden", []byte(strings.Join(c.seen, "\n")+"\n"))
+}
+
+// What answers with nothing is not taken for an agent that has nothing to tell.
+func TestAnswersOfAnotherVersion(t *testing.T) {
+	for _, answer := range []string{`{}`, `{"apiVersion":"tcpstuck/v9"}`, `null`} {
+		for name, into := range map[string]any{"dump": &api.FlowList{}, "audit": &audit.Report{}, "stale": &api.StaleList{}, "explain": &flow.Finding{}} {
+			if err := read([]byte(answer), into); err == nil || !strings.Contains(err.Error(), "this program reads") {
+				t.Errorf("%s is answered %s: %v", name, answer, err)
+			}
+		}
+	}
 }
 
 func TestNoAgents(t *testing.T) {

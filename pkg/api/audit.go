@@ -31,6 +31,6 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) {
 // Audit returns which connections would hang if their peer vanished now.
 func (c *Client) Audit(ctx context.Context) (audit.Report, error) {
 	var r audit.Report
-	err := c.get(ctx, "/v1/audit", &r)
+	err := c.get(ctx, "/v1/audit", &r, &r.APIVersion)
 	return r, err
 }

@@ -69,19 +69,32 @@ func (c *Client) Flow(ctx context.Context, id string) (flow.Finding, error) {
 	if id == "" {
 		return f, errors.New("the id of the flow is empty")
 	}
-	err := c.get(ctx, "/v1/flows/"+url.PathEscape(id), &f)
+	err := c.read(ctx, "/v1/flows/"+url.PathEscape(id), func(r io.Reader) error { return json.NewDecoder(r).Decode(&f) })
 	return f, err
 }
 
 // Status returns what the agent says of itself.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	err := c.get(ctx, "/v1/status", &s)
+	err := c.get(ctx, "/v1/status", &s, &s.APIVersion)
 	return s, err
 }
 
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	return c.read(ctx, path, func(r io.Reader) error { return json.NewDecoder(r).Decode(into) })
+// get reads an answer whose apiVersion is then at version.
+func (c *Client) get(ctx context.Context, path string, into any, version *string) error {
+	return c.read(ctx, path, func(r io.Reader) error {
+		if err := json.NewDecoder(r).Decode(into); err != nil {
+			return err
+		}
+		return checkVersion(*version)
+	})
+}
+
+func checkVersion(got string) error {
+	if got != flow.APIVersion {
+		return fmt.Errorf("apiVersion is %q, this program reads %q", got, flow.APIVersion)
+	}
+	return nil
 }
 
 func (c *Client) read(ctx context.Context, path string, decode func(io.Reader) error) error {

@@ -57,8 +57,8 @@ func (l *RawFlowList) decode(r io.Reader) error {
 	if err := l.decodeAbout(about); err != nil {
 		return err
 	}
-	if l.APIVersion != flow.APIVersion {
-		return fmt.Errorf("apiVersion is %q, this program reads %q", l.APIVersion, flow.APIVersion)
+	if err := checkVersion(l.APIVersion); err != nil {
+		return err
 	}
 	return skip(d, json.Delim('}'))
 }

@@ -24,6 +24,6 @@ func (s *server) stale(w http.ResponseWriter, _ *http.Request) {
 // Stale returns the conntrack entries that outlived their flows.
 func (c *Client) Stale(ctx context.Context) (StaleList, error) {
 	var list StaleList
-	err := c.get(ctx, "/v1/stale", &list)
+	err := c.get(ctx, "/v1/stale", &list, &list.APIVersion)
 	return list, err
 }
