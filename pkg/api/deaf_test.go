@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,40 @@ func TestWhoDoesNotReadCostsWhatHisSocketHolds(t *testing.T) {
 	}
 	if err := conn.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// timed is a connection that sees whether each write is bounded in time.
+type timed struct {
+	*httptest.ResponseRecorder
+	left      time.Duration // until the deadline of the next write; zero: it may take for ever
+	unbounded int
+}
+
+func (w *timed) SetWriteDeadline(at time.Time) error {
+	w.left = time.Until(at)
+	return nil
+}
+
+func (w *timed) Write(b []byte) (int, error) {
+	if w.left <= 0 || w.left > 10*time.Second {
+		w.unbounded++
+	}
+	w.left = 0
+	return w.ResponseRecorder.Write(b)
+}
+
+func TestEachWriteOfAnAnswerIsBounded(t *testing.T) {
+	h := api.Handler(api.Options{
+		Reader: &flowtest.Reader{Live: flowtest.Crowd(200, 10)}, Log: slog.New(slog.DiscardHandler), Now: flowtest.Now,
+		Audit: func() (audit.Report, error) { return flowtest.Audit(), nil },
+	})
+	for _, target := range []string{"/", "/v1/flows", "/v1/flows/1", "/v1/status", "/v1/stale", "/v1/audit", "/nowhere"} {
+		w := &timed{ResponseRecorder: httptest.NewRecorder()}
+		h.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		if w.unbounded > 0 || w.Body.Len() == 0 {
+			t.Errorf("%s: %d writes may wait for ever, of %d bytes", target, w.unbounded, w.Body.Len())
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,7 @@ const (
 // ListenUnix listens on a unix socket that only its owner may open. A socket
 // on which nobody answers any more is replaced, a live one is ErrInUse, and
 // anything else at the path is left alone. The socket file goes when the
-// listener is closed.
+// listener is closed, unless another has taken its path.
 func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := checkSocketPath(path); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
@@ -69,7 +70,32 @@ func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
-	return l, nil
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on socket: %w", err), l.Close())
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false) // by its path alone
+	}
+	return &socket{Listener: l, path: path, info: info}, nil
+}
+
+// socket is a listener that takes its own file away.
+type socket struct {
+	net.Listener
+	path   string
+	info   os.FileInfo // of the file, whose inode is nobody else's while this listens
+	remove sync.Once
+}
+
+// Close removes the file and closes the listener.
+func (s *socket) Close() error {
+	s.remove.Do(func() {
+		if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.info) {
+			_ = os.Remove(s.path) // what cannot be removed is stale for the next agent
+		}
+	})
+	return s.Listener.Close()
 }
 
 func removeStale(ctx context.Context, path string) error {
