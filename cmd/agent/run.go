@@ -47,7 +47,12 @@ func run(ctx context.Context, c config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	if err = start(ctx, group, c, kernel, sinks); err != nil {
+	open, err := listen(ctx, c)
+	if err == nil {
+		defer open.close()
+		err = start(ctx, group, c, kernel, sinks, open)
+	}
+	if err != nil {
 		cancel()
 	}
 	err = errors.Join(err, group.Wait())
@@ -60,7 +65,7 @@ func run(ctx context.Context, c config) error {
 }
 
 // start opens the sources and starts everything that runs.
-func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.Tracer, sinks *events.Fanout) error {
+func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.Tracer, sinks *events.Fanout, open listeners) error {
 	state := cluster.New(cluster.Options{MaxStaleness: c.maxStaleness, Names: c.names, Node: c.nodeName})
 	source, err := startCluster(ctx, group, c, state)
 	if err != nil {
@@ -84,11 +89,9 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		}
 		return nil
 	}
-	if err := serveFlows(ctx, group, c, api.Options{
+	serveFlows(ctx, group, open, api.Options{
 		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Started: time.Now(), Audit: auditor.Audit, Ready: ready, Log: c.log,
-	}); err != nil {
-		return err
-	}
+	})
 	metrics := exporter.New(exporter.Options{
 		Reader: store, Kernel: kernel, Dropped: sinks.Dropped, MaxSeries: c.maxSeries,
 		Features: features(kernel, c), Version: version, Log: c.log,
@@ -111,7 +114,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
-		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
+		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Listeners: open.metrics, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
 	})
 	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "capabilities", kept, "version", version)
 	return nil
@@ -135,26 +138,6 @@ func openSinks(c config) (*events.Fanout, error) {
 	}
 	sinks.Add("file", file, eventQueue)
 	return sinks, nil
-}
-
-// serveFlows serves single flows where only this host can ask: on the unix
-// socket and on loopback.
-func serveFlows(ctx context.Context, group *errgroup.Group, c config, o api.Options) error {
-	handler := api.Handler(o)
-	socket, err := api.ListenUnix(ctx, c.socket)
-	if err != nil {
-		return fmt.Errorf("--socket: %w", err)
-	}
-	group.Go(func() error { return api.Serve(ctx, socket, handler, c.log) })
-	if c.pageAddress == "" {
-		return nil
-	}
-	page, err := api.ListenPage(ctx, c.pageAddress)
-	if err != nil {
-		return fmt.Errorf("--page-address: %w", err)
-	}
-	group.Go(func() error { return api.Serve(ctx, page, api.LoopbackOnly(handler), c.log) })
-	return nil
 }
 
 func readBootID() string {

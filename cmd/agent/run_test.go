@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -79,6 +81,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	}
 	for _, c := range []struct{ name, flag, says string }{
 		{"metrics port in use", "--web.listen-address=" + busy.Addr().String(), "address already in use"},
+		{"metrics without an address", "--web.listen-address=", "want HOST:PORT"},
 		{"page port in use", "--page-address=" + busy.Addr().String(), "address already in use"},
 		{"page for everybody", "--page-address=0.0.0.0:0", "loopback"},
 		{"broken cluster state", "--cluster-state=" + broken, "--cluster-state"},
@@ -91,6 +94,8 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
 			args := agent(t, c.flag)
+			var said bytes.Buffer
+			args.log = slog.New(slog.NewTextHandler(&said, nil))
 			ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 			defer stop()
 			err := run(ctx, args)
@@ -99,6 +104,9 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 			}
 			if err != nil && strings.Contains(err.Error(), "\n") {
 				t.Errorf("more than a line: %v", err)
+			}
+			if said.Len() > 0 {
+				t.Errorf("it logs beside its error: %s", &said)
 			}
 			if _, err := os.Stat(args.socket); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the socket is left behind: %v", err)

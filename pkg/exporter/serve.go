@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -19,22 +20,28 @@ import (
 const shutdownTimeout = 3 * time.Second
 
 // Flags adds --web.listen-address and --web.config.file to the program. Their
-// values are what Serve takes.
+// values are what Listen and Serve take.
 func Flags(app *kingpin.Application, listenAddress string) *web.FlagConfig {
 	return kingpinflag.AddFlags(app, listenAddress)
 }
 
 // ServeOptions is what the TCP port shows. All fields are required.
 type ServeOptions struct {
-	Web     *web.FlagConfig
-	Metrics http.Handler
-	Ready   func() error // nil once the agent can be trusted, else why not yet
-	Log     *slog.Logger
+	Web       *web.FlagConfig
+	Listeners []net.Listener // as Listen returns them; Serve closes them
+	Metrics   http.Handler
+	Ready     func() error // nil once the agent can be trusted, else why not yet
+	Log       *slog.Logger
 }
 
 // CheckFlags says what is wrong with the flags before anything is served: the
 // error names the flag.
 func CheckFlags(c *web.FlagConfig) error {
+	for _, address := range *c.WebListenAddresses {
+		if err := checkAddress(address); err != nil {
+			return err
+		}
+	}
 	path := *c.WebConfigFile
 	if path == "" {
 		return nil
@@ -64,11 +71,11 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
-	go func() { served <- web.ListenAndServe(server, opts.Web, opts.Log) }()
+	go func() { served <- web.ServeMultiple(opts.Listeners, server, opts.Web, opts.Log) }()
 
 	select {
 	case err := <-served:
-		return fmt.Errorf("--web.listen-address: serve metrics: %w", err)
+		return fmt.Errorf("serve metrics: %w", err)
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)

@@ -18,26 +18,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
 
-// addressLog is a log that hands over the address on which the server says
-// that it listens.
-type addressLog struct{ addresses chan string }
-
-func (addressLog) Enabled(context.Context, slog.Level) bool { return true }
-func (l addressLog) WithAttrs([]slog.Attr) slog.Handler     { return l }
-func (l addressLog) WithGroup(string) slog.Handler          { return l }
-func (l addressLog) Handle(_ context.Context, r slog.Record) error {
-	if r.Message != "Listening on" {
-		return nil
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		l.addresses <- a.Value.String()
-		return false
-	})
-	return nil
-}
-
-func flags(address string) *web.FlagConfig {
-	addresses, systemd, file := []string{address}, false, ""
+func flags(addresses ...string) *web.FlagConfig {
+	systemd, file := false, ""
 	return &web.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &systemd, WebConfigFile: &file}
 }
 
@@ -58,13 +40,16 @@ func get(t *testing.T, url string) (int, string) {
 
 func TestServe(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	log := addressLog{addresses: make(chan string, 1)}
+	listeners, err := exporter.Listen(t.Context(), flags("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var ready atomic.Bool
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() {
 		served <- exporter.Serve(ctx, exporter.ServeOptions{
-			Web:     flags("127.0.0.1:0"),
+			Web: flags("127.0.0.1:0"), Listeners: listeners,
 			Metrics: exporter.New(options(flowtest.NewReader(), busyKernel())).Handler(),
 			Ready: func() error {
 				if ready.Load() {
@@ -72,10 +57,10 @@ func TestServe(t *testing.T) {
 				}
 				return errors.New("the first sweep has not ended")
 			},
-			Log: slog.New(log),
+			Log: slog.New(slog.DiscardHandler),
 		})
 	}()
-	base := "http://" + <-log.addresses
+	base := "http://" + listeners[0].Addr().String()
 
 	for _, c := range []struct {
 		path string
@@ -106,17 +91,42 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func TestServeOnABusyPort(t *testing.T) {
-	defer goleak.VerifyNone(t)
+func TestListenOnABusyPort(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	err = exporter.Serve(context.Background(), exporter.ServeOptions{
-		Web: flags(l.Addr().String()), Metrics: http.NotFoundHandler(), Ready: func() error { return nil }, Log: slog.New(slog.DiscardHandler),
-	})
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := free.Addr().String()
+	_ = free.Close()
+	_, err = exporter.Listen(t.Context(), flags(first, l.Addr().String()))
 	if err == nil || !strings.Contains(err.Error(), l.Addr().String()) || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v, want one clear error", err)
+	}
+	if again, err := net.Listen("tcp", first); err != nil {
+		t.Errorf("the other address is held: %v", err)
+	} else {
+		_ = again.Close()
+	}
+}
+
+func TestAddressesWithoutAPortAreRefused(t *testing.T) {
+	for address, says := range map[string]string{
+		"":              "--web.listen-address=: want HOST:PORT",
+		":":             "--web.listen-address=:: want HOST:PORT",
+		"localhost":     "want HOST:PORT",
+		"127.0.0.1:":    "want HOST:PORT",
+		":9797":         "",
+		"[::1]:9797":    "",
+		"vsock://:9797": "",
+	} {
+		err := exporter.CheckFlags(flags(":9797", address))
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: got %v, want %q", address, err, says)
+		}
 	}
 }

@@ -53,6 +53,7 @@ func TestAgentCannotStart(t *testing.T) {
 
 		{"a busy port of the metrics", fmt.Sprint("--web.listen-address=127.0.0.1:", port), nil},
 		{"no port", "--web.listen-address=localhost", nil},
+		{"no address of the metrics", "--web.listen-address=", nil},
 		{"an address of another host", "--web.listen-address=192.0.2.1:9797", nil},
 		{"a busy port of the page", fmt.Sprint("--page-address=127.0.0.1:", port), nil},
 		{"a page for everybody", "--page-address=0.0.0.0:9798", nil},
@@ -86,7 +87,7 @@ func TestAgentCannotStart(t *testing.T) {
 		{"events into a pipe that nobody reads", "--events-file=DIR/pipe", nil},
 	} {
 		env := append([]string{
-			"HOME=" + dir, "TCPSTUCK_CLUSTER=none", "TCPSTUCK_SCOPE_NETNS=1", "TCPSTUCK_LOG_LEVEL=error",
+			"HOME=" + dir, "TCPSTUCK_CLUSTER=none", "TCPSTUCK_SCOPE_NETNS=1",
 			"TCPSTUCK_WEB_LISTEN_ADDRESS=127.0.0.1:0", "TCPSTUCK_PAGE_ADDRESS=127.0.0.1:0", "TCPSTUCK_SOCKET=DIR/agent.sock",
 		}, c.env...)
 		var args []string
@@ -94,6 +95,9 @@ func TestAgentCannotStart(t *testing.T) {
 			args = strings.Split(strings.ReplaceAll(c.args, "DIR", dir), " ")
 		}
 		said := run(t, dir, env, "tcpstuck-agent", args...)
+		if lines := strings.Count(said, "\n"); lines != 1 {
+			t.Errorf("%s: %d lines, want one", c.what, lines)
+		}
 		fmt.Fprintf(&out, "# %s\n%s\n\n", c.what, strings.ReplaceAll(said, fmt.Sprint(port), "PORT"))
 	}
 	golden.Check(t, "testdata/agent.golden", out.Bytes())

@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,16 +17,18 @@ import (
 type toldEvent struct {
 	Type flow.EventType `json:"type"`
 	Flow *struct {
-		ID   string `json:"id"`
-		Peer struct {
+		ID    string     `json:"id"`
+		Cause flow.Cause `json:"cause"`
+		Peer  struct {
 			Address netip.Addr `json:"address"`
 			Port    uint16     `json:"port"`
 		} `json:"peer"`
 	} `json:"flow"`
 }
 
-// honest reads what an agent wrote into its event file: every line is an
-// event, and none is about a connection that never hung.
+// honest reads what an agent wrote into its event file, also one that was told
+// to end: every line is an event, none is about a connection that never hung,
+// none gives a wrong cause, and none is made of what was broken off.
 func (l *Lab) honest(a *agent) error {
 	info, err := os.Stat(a.events)
 	if errors.Is(err, os.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -50,6 +54,9 @@ func (l *Lab) honestLine(line []byte) error {
 	if err := json.Unmarshal(line, &e); err != nil {
 		return fmt.Errorf("%q: %w", line[:min(len(line), 100)], err)
 	}
+	if bytes.Contains(line, []byte(context.Canceled.Error())) {
+		return fmt.Errorf("it is made of a question that was broken off: %.500s", line)
+	}
 	if e.Flow == nil {
 		return nil
 	}
@@ -59,6 +66,12 @@ func (l *Lab) honestLine(line []byte) error {
 	}
 	if !l.truth.hung(id, netip.AddrPortFrom(e.Flow.Peer.Address, e.Flow.Peer.Port)) {
 		return fmt.Errorf("it is about %s, which never hung: %.500s", id, line)
+	}
+	// An agent that came after the backend had gone, or cannot ask, says that
+	// it does not know.
+	cause := l.truth.hangsBecause(id)
+	if e.Type == flow.EventStuck && cause != "" && e.Flow.Cause != cause && e.Flow.Cause != flow.Unknown {
+		return fmt.Errorf("it says that %s hangs because of %s, it is %s: %.500s", id, e.Flow.Cause, cause, line)
 	}
 	return nil
 }

@@ -131,6 +131,7 @@ func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int) ([]*co
 	if err != nil {
 		return nil, err
 	}
+	l.truth.because(flow.StaleConntrack, conns...)
 	_, err = l.cluster.ForceDelete(server)
 	return conns, err
 }

@@ -16,11 +16,12 @@ type truth struct {
 	stuck map[flow.ID]bool        // they hang: an agent must list them
 	risky map[flow.ID]bool        // they are idle, or on the move: it may list them
 	ever  map[flow.ID]bool        // they were one or the other once
+	cause map[flow.ID]flow.Cause  // why they hang, or would, where that was made so
 	deaf  map[netip.AddrPort]bool // local addresses of clients that do not read what an agent sends
 }
 
 func newTruth() *truth {
-	return &truth{stuck: map[flow.ID]bool{}, risky: map[flow.ID]bool{}, ever: map[flow.ID]bool{}, deaf: map[netip.AddrPort]bool{}}
+	return &truth{stuck: map[flow.ID]bool{}, risky: map[flow.ID]bool{}, ever: map[flow.ID]bool{}, cause: map[flow.ID]flow.Cause{}, deaf: map[netip.AddrPort]bool{}}
 }
 
 // hang records connections that hang from now on.
@@ -31,6 +32,22 @@ func (t *truth) hang(conns ...*conn) {
 		t.stuck[c.id], t.ever[c.id] = true, true
 		delete(t.risky, c.id)
 	}
+}
+
+// because records why connections hang, or would if somebody wrote.
+func (t *truth) because(cause flow.Cause, conns ...*conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range conns {
+		t.cause[c.id] = cause
+	}
+}
+
+// hangsBecause returns why a connection hangs; empty: that was not recorded.
+func (t *truth) hangsBecause(id flow.ID) flow.Cause {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cause[id]
 }
 
 // risk records connections that would hang if somebody wrote, or that are

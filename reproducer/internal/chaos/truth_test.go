@@ -49,10 +49,17 @@ func TestCompare(t *testing.T) {
 
 func TestHonestLine(t *testing.T) {
 	l := &Lab{truth: newTruth()}
-	l.truth.hang(&conn{id: 0x1f})
+	l.truth.hang(&conn{id: 0x1f}, &conn{id: 0x3f})
+	l.truth.because(flow.StaleConntrack, &conn{id: 0x1f})
 	l.truth.over(&conn{id: 0x1f})
 	for line, says := range map[string]string{
-		`{"type":"stuck","flow":{"id":"1f"}}`: "",
+		`{"type":"stuck","flow":{"id":"1f","cause":"StaleConntrack"}}`:                                     "",
+		`{"type":"stuck","flow":{"id":"1f","cause":"Unknown"}}`:                                            "",
+		`{"type":"stuck","flow":{"id":"1f","cause":"PathDrop"}}`:                                           "because of PathDrop, it is StaleConntrack",
+		`{"type":"ended","flow":{"id":"1f","cause":"PathDrop"}}`:                                           "",
+		`{"type":"stuck","flow":{"id":"3f","cause":"PathDrop"}}`:                                           "",
+		`{"type":"stuck","flow":{"id":"1f","cause":"Unknown","evidence":["no answer: context canceled"]}}`: "broken off",
+		`{"type":"degraded","reason":"look up: context canceled"}`:                                         "broken off",
 		`{"type":"degraded"}`:                 "",
 		`{"type":"stuck","flow":{"id":"2f"}}`: "never hung",
 		`{"type":"stu`:                        "unexpected end",
