@@ -47,10 +47,10 @@ func Handler(opts Options) http.Handler {
 	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/flows", s.flows)
-	mux.HandleFunc("/v1/flows/{id}", s.flow)
-	mux.HandleFunc("/v1/status", s.status)
-	mux.HandleFunc("/v1/stale", s.stale)
-	mux.HandleFunc("/v1/audit", s.audit)
+	mux.HandleFunc("/v1/flows/{id}", s.bare(s.flow))
+	mux.HandleFunc("/v1/status", s.bare(s.status))
+	mux.HandleFunc("/v1/stale", s.bare(s.stale))
+	mux.HandleFunc("/v1/audit", s.bare(s.audit))
 	mux.HandleFunc("/healthz", s.healthy)
 	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/{$}", s.index)
@@ -76,6 +76,17 @@ func (s *server) readOnly(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// bare refuses a query where none is read.
+func (s *server) bare(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if _, err := parameters(r); err != nil {
+			s.fail(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		next(w, r)
+	}
 }
 
 type failure struct {

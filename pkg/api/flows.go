@@ -9,9 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,46 +50,6 @@ type About struct {
 	Started    *time.Time        `json:"agent_started_at"` // flows that ended before are not known
 	Suspects   int               `json:"suspects"`         // without progress, not reported yet
 	Counted    map[flow.Mute]int `json:"counted"`          // counted only, by reason
-}
-
-func parseQuery(r *http.Request) (Query, error) {
-	values := r.URL.Query()
-	q := Query{State: State(values.Get("state"))}
-	switch q.State {
-	case "":
-		q.State = Live
-	case Live, Ended, All:
-	default:
-		return Query{}, fmt.Errorf("state is %q, not live, ended or all", q.State)
-	}
-	var err error
-	if q.Muted, err = boolean(values, "muted"); err != nil {
-		return Query{}, err
-	}
-	if q.Brief, err = boolean(values, "brief"); err != nil {
-		return Query{}, err
-	}
-	if q.Rows, err = boolean(values, "rows"); err != nil {
-		return Query{}, err
-	}
-	if after := values.Get("ended_after"); after != "" {
-		if q.EndedAfter, err = time.Parse(time.RFC3339Nano, after); err != nil {
-			return Query{}, fmt.Errorf("ended_after is %q, not a time as 2006-01-02T15:04:05Z", after)
-		}
-	}
-	return q, nil
-}
-
-func boolean(values url.Values, name string) (bool, error) {
-	s := values.Get(name)
-	if s == "" {
-		return false, nil
-	}
-	b, err := strconv.ParseBool(s)
-	if err != nil {
-		return false, fmt.Errorf("%s is %q, not true or false", name, s)
-	}
-	return b, nil
 }
 
 // selectFlows goes through the flows that a query selects.
