@@ -97,7 +97,7 @@ KUBE_TEST = KUBEBUILDER_ASSETS=$(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.tools/kube)
 
 .PHONY: test-kube
 test-kube: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## tests against a real Kubernetes API, started for them (root for the scenarios)
-	$(KUBE_TEST) -race -timeout 20m ./...
+	$(KUBE_TEST) -timeout 20m ./...
 
 .PHONY: bench-cluster
 bench-cluster: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## the whole agent against an API with 10,000 and 100,000 endpoints (root): memory, time to sync, CPU
