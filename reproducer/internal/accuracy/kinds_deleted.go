@@ -17,7 +17,7 @@ func deletedKinds() []Kind {
 		{Name: "headless", play: playHeadless},
 		{Name: "user-timeout", play: playUserTimeout},
 		{Name: "silent-sender", play: playSilentSender},
-		{Name: "address-reuse", play: playAddressReuse},
+		{Name: "address-reuse", Later: true, play: playAddressReuse},
 		{Name: "same-node-no-endpoints", play: playNoEndpoints},
 		{Name: "idle-half-open", play: playIdleHalfOpen},
 		{Name: "keepalive", play: playKeepalive},

@@ -31,7 +31,7 @@ type Label struct {
 	// Never says that the kernel never gives it up.
 	Never bool `json:"never,omitempty"`
 	// Shaken says that the injected fault itself moves the kernel's clock
-	// while it runs: the last prediction is compared and not demanded.
+	// while it runs: the predictions are compared and not demanded.
 	Shaken bool `json:"shaken,omitempty"`
 }
 

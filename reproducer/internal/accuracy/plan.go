@@ -95,7 +95,7 @@ func newRound(seed uint64, number int, kinds []Kind) Round {
 			continue
 		}
 		a := Act{
-			Number: i + 1, Name: fmt.Sprintf("%s-%d", k.Name, i+1), Kind: k.Name, At: r.when(rng),
+			Number: i + 1, Name: fmt.Sprintf("%s-%d", k.Name, i+1), Kind: k.Name, At: r.when(rng, k),
 			Flows: leastFlows + rng.IntN(mostFlows-leastFlows+1), Clients: 1 + rng.IntN(2), Seed: rng.Uint64(),
 		}
 		if k.Most > 0 {
@@ -116,11 +116,11 @@ func nthKind(seed uint64, n int, kinds []Kind) Kind {
 
 // when draws a time for an act: before the turn with time to be reported, or
 // after it; in an outage, when nobody believes the records any more.
-func (r Round) when(rng *rand.Rand) time.Duration {
+func (r Round) when(rng *rand.Rand, k Kind) time.Duration {
 	some := func(from, to time.Duration) time.Duration {
 		return from + time.Duration(rng.Int64N(int64(to-from))).Truncate(10*time.Millisecond)
 	}
-	first := rng.IntN(2) == 0
+	first := rng.IntN(2) == 0 && !(k.Later && r.Turn == Outage)
 	switch {
 	case r.Turn == Steady:
 		return some(time.Second, 7*time.Second)

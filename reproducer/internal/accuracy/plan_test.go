@@ -64,3 +64,29 @@ func TestPlanLeavesNothingOut(t *testing.T) {
 		t.Errorf("%d flows in five seeds", total)
 	}
 }
+
+// TestNobodyIsReplacedWhileTheRecordsAreBelieved: in an outage, an act whose
+// peer changes once more begins when nobody believes the records any more.
+func TestNobodyIsReplacedWhileTheRecordsAreBelieved(t *testing.T) {
+	later := map[string]bool{}
+	for _, k := range Kinds() {
+		later[k.Name] = k.Later
+	}
+	seen := 0
+	for seed := range uint64(20) {
+		for _, r := range NewPlan(seed, 2000, Kinds()).Rounds {
+			for _, a := range r.Acts {
+				if r.Turn != Outage || !later[a.Kind] {
+					continue
+				}
+				seen++
+				if a.At < mutedBy {
+					t.Errorf("seed %d, round %d: %s begins at %v, the records are believed until %v", seed, r.Number, a.Name, a.At, mutedBy)
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no such act in any outage")
+	}
+}

@@ -257,7 +257,7 @@ func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event)
 	s.Predicted = true
 	s.First, s.Last = within(died, c.Truth.Lag, first.GivesUp.At), within(died, c.Truth.Lag, last.GivesUp.At)
 	if s.First.Abs() > max(firstTolerance, died.Sub(first.Since)/100) {
-		s.fault(FirstLate, true, "by %s", s.First)
+		s.fault(FirstLate, !c.Label.Shaken, "by %s", s.First)
 	}
 	if s.Last.Abs() > lastTolerance {
 		s.fault(LastLate, !c.Label.Shaken, "by %s: said %s, it died at %s (noticed at most %s late)", s.Last, clock(last.GivesUp.At), clock(died), c.Truth.Lag)
