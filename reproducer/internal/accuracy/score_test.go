@@ -109,6 +109,7 @@ func TestJudge(t *testing.T) {
 		"it did not die":    {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: &Truth{Alive: true, Missing: -1}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
 		"it was heard":      {Case{Label: label(retransmitting, stale), Truth: &Truth{Alive: true, Missing: -1, Heard: after(9)}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
 		"another unsent":    {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Unsent = 8 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongUnsent: true}},
+		"sent after a look": {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Unsent = 11 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{}},
 		"more is missing":   {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Missing = 13 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongLost: true}},
 		"less is missing":   {Case{Label: label(retransmitting, stale), Truth: truth(func(t *Truth) { t.Missing = 6 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongLost: true}},
 		"predicted late":    {Case{Label: label(retransmitting, stale), Truth: dead, Events: []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{At: after(16.1)})), said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{FirstLate: true}},
