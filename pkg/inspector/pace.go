@@ -4,8 +4,8 @@ import "time"
 
 const (
 	oftenest = 5 * time.Second  // between two regular passes over all sockets
-	sparing  = 20 * time.Second // up to which they get rarer to take a twentieth of their share
-	slow     = 25 * time.Second // from which on it is told that they had to become rarer
+	sparing  = 12 * time.Second // up to which they get rarer to take a tenth of their share
+	slow     = 15 * time.Second // from which on it is told that they had to become rarer
 )
 
 // pace is how often the regular passes over all sockets may come, so that
@@ -19,7 +19,7 @@ type pace struct {
 // when that has become slow and nobody was told yet.
 func (p *pace) took(d time.Duration, share float64) (time.Duration, bool) {
 	atFull := time.Duration(float64(d) / share)
-	p.every = max(oftenest, min(sparing, 20*atFull), atFull)
+	p.every = max(oftenest, min(sparing, 10*atFull), atFull)
 	if p.every < slow {
 		p.told = false
 		return p.every, false

@@ -14,12 +14,12 @@ func TestPaceHoldsTheShare(t *testing.T) {
 		tell  bool
 	}{
 		{2 * time.Millisecond, 0.01, 5 * time.Second, false},
-		{4 * time.Millisecond, 0.01, 8 * time.Second, false},    // a twentieth of the share
-		{100 * time.Millisecond, 0.01, 20 * time.Second, false}, // more than a twentieth
-		{220 * time.Millisecond, 0.01, 22 * time.Second, false}, // all of it
+		{8 * time.Millisecond, 0.01, 8 * time.Second, false},    // a tenth of the share
+		{100 * time.Millisecond, 0.01, 12 * time.Second, false}, // more than a tenth
+		{130 * time.Millisecond, 0.01, 13 * time.Second, false}, // all of it
 		{300 * time.Millisecond, 0.01, 30 * time.Second, true},
 		{300 * time.Millisecond, 0.01, 30 * time.Second, false}, // told once
-		{300 * time.Millisecond, 0.1, 20 * time.Second, false},
+		{300 * time.Millisecond, 0.1, 12 * time.Second, false},
 		{3 * time.Second, 0.1, 30 * time.Second, true}, // and anew after it was well
 	} {
 		every, tell := p.took(c.took, c.share)
