@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,12 +61,16 @@ func (c *connector) obey(args []string) (string, error) {
 	return "", fmt.Errorf("what is %q?", args)
 }
 
+// silent makes connections without keepalive: what waits for its turn outlives
+// a path that is cut for minutes.
+var silent = net.Dialer{KeepAlive: -1}
+
 const dialers = 32 // connections that are opened at the same time
 
 func (c *connector) open(group string, n int, address string) error {
 	conns := make([]net.Conn, n)
 	err := concurrently(n, func(i int) (err error) {
-		conns[i], err = net.Dial("tcp4", address)
+		conns[i], err = silent.Dial("tcp4", address)
 		return err
 	})
 	if err != nil {
@@ -132,7 +137,7 @@ type acceptor struct {
 func newAcceptor() (func([]string) (string, error), error) {
 	a := &acceptor{held: map[netip.Addr][]net.Conn{}}
 	for p, take := range map[int]func(net.Conn){port: a.hold, sinkPort: drain} {
-		l, err := net.Listen("tcp4", ":"+strconv.Itoa(p))
+		l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp4", ":"+strconv.Itoa(p))
 		if err != nil {
 			return nil, err
 		}
