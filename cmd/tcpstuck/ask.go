@@ -91,10 +91,7 @@ func read(answer []byte, into any) error {
 	if err := json.Unmarshal(answer, &is); err != nil {
 		return err
 	}
-	if is.APIVersion != flow.APIVersion {
-		return fmt.Errorf("apiVersion is %q, this program reads %q", is.APIVersion, flow.APIVersion)
-	}
-	return nil
+	return flow.CheckAPIVersion(is.APIVersion)
 }
 
 // failure is what a command said as it failed.

@@ -37,6 +37,7 @@ var importers = map[string][]string{
 	"github.com/prometheus/exporter-toolkit": {"pkg/exporter", "cmd/agent"},
 	"github.com/coreos/go-systemd":           {"pkg/exporter"}, // as exporter-toolkit, whose flags offer both, does
 	"github.com/mdlayher/vsock":              {"pkg/exporter"},
+	"github.com/prometheus/procfs":           {"tools/storm"},                  // the kernel's own count of timeouts
 	"github.com/ti-mo/conntrack":             {"pkg/conntrack", "tools/storm"}, // the bench fills a table
 	"github.com/ti-mo/netfilter":             {"pkg/conntrack"},
 	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal", "tools/storm"},

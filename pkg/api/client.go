@@ -86,15 +86,8 @@ func (c *Client) get(ctx context.Context, path string, into any, version *string
 		if err := json.NewDecoder(r).Decode(into); err != nil {
 			return err
 		}
-		return checkVersion(*version)
+		return flow.CheckAPIVersion(*version)
 	})
-}
-
-func checkVersion(got string) error {
-	if got != flow.APIVersion {
-		return fmt.Errorf("apiVersion is %q, this program reads %q", got, flow.APIVersion)
-	}
-	return nil
 }
 
 func (c *Client) read(ctx context.Context, path string, decode func(io.Reader) error) error {

@@ -57,7 +57,7 @@ func (l *RawFlowList) decode(r io.Reader) error {
 	if err := l.decodeAbout(about); err != nil {
 		return err
 	}
-	if err := checkVersion(l.APIVersion); err != nil {
+	if err := flow.CheckAPIVersion(l.APIVersion); err != nil {
 		return err
 	}
 	return skip(d, json.Delim('}'))

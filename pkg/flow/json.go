@@ -10,6 +10,15 @@ import (
 // APIVersion is the version of the JSON form of a Finding.
 const APIVersion = "tcpstuck/v1"
 
+// CheckAPIVersion returns an error unless an answer is of APIVersion; one
+// without a version is no answer.
+func CheckAPIVersion(got string) error {
+	if got != APIVersion {
+		return fmt.Errorf("apiVersion is %q, this program reads %q", got, APIVersion)
+	}
+	return nil
+}
+
 // wire is a Finding as users see it: absent knowledge is null.
 type wire struct {
 	APIVersion string       `json:"apiVersion"`
@@ -128,8 +137,8 @@ func (f *Finding) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
-	if w.APIVersion != APIVersion {
-		return fmt.Errorf("apiVersion is %q, this program reads %q", w.APIVersion, APIVersion)
+	if err := CheckAPIVersion(w.APIVersion); err != nil {
+		return err
 	}
 	id, err := ParseID(w.ID)
 	if err != nil {

@@ -190,18 +190,25 @@ func TestAResetThatNobodySawIsNoTimeOut(t *testing.T) {
 	countedOnly(t, tr)
 }
 
-// TestAnEndThatWasShownIsNotUnseen: the last look finds nothing to make up for.
-func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
-	tr := watch(t, nettest.Loopback(t))
+// timedOut returns a connection that was suspected and seen to time out, and
+// that its owner holds.
+func timedOut(t *testing.T, tr *Tracer) *net.TCPConn {
+	t.Helper()
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "request")
 	next(t, tr)
 	userTimeout(t, client, 800*time.Millisecond)
 	fails(t, client, syscall.ETIMEDOUT)
-	_ = client.Close()
 	if next(t, tr).End == nil {
-		t.Fatal("no end")
+		t.Fatal("its end was not seen")
 	}
+	return client
+}
+
+// TestAnEndThatWasShownIsNotUnseen: the last look finds nothing to make up for.
+func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	_ = timedOut(t, tr).Close()
 	if _, err := tr.Snapshot(); err != nil {
 		t.Fatal(err)
 	}
@@ -248,14 +255,7 @@ func connectAgain(t *testing.T, c *net.TCPConn) (server *net.TCPConn) {
 // of the second.
 func TestTheSecondLifeOfASocket(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
-	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
-	hang(t, client, server, "request")
-	next(t, tr)
-	userTimeout(t, client, 800*time.Millisecond)
-	fails(t, client, syscall.ETIMEDOUT)
-	if next(t, tr).End == nil {
-		t.Fatal("no end of the first")
-	}
+	client := timedOut(t, tr)
 	userTimeout(t, client, 3*time.Second)
 	hang(t, client, connectAgain(t, client), "another")
 	if next(t, tr).Suspect == nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -93,6 +94,15 @@ func (c *child) tell(format string, args ...any) (string, error) {
 		return "", fmt.Errorf("%s: %s", command, why)
 	}
 	return answer, nil
+}
+
+// ask returns the number that a child answers.
+func (c *child) ask(format string, args ...any) (int, error) {
+	answer, err := c.tell(format, args...)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(answer)
 }
 
 // process is a program that dies with this one.

@@ -25,6 +25,7 @@ func (b *bench) measureSingles(ctx context.Context) error {
 		return err
 	}
 	var unseen []time.Duration
+	all := 0
 	for _, s := range []struct {
 		group     string
 		block     int
@@ -55,6 +56,7 @@ func (b *bench) measureSingles(ctx context.Context) error {
 			return err
 		}
 		b.report.exactly(s.what+": events", len(events), b.size.singles)
+		all += len(events)
 		var late []time.Duration
 		for _, e := range events {
 			first, err := b.witness.ask("first %s %d", e.Flow.Peer.Address, e.Flow.Local.Port)
@@ -70,7 +72,8 @@ func (b *bench) measureSingles(ctx context.Context) error {
 		}
 		b.report.delays(s.what, late)
 	}
-	return b.tellUnseen(before, unseen)
+	b.tellUnseen(unseen, all)
+	return b.tellTimeouts("timeouts on the node meanwhile", before)
 }
 
 // measureRemoval deletes the backend of idle flows.

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 )
 
 // newWitness attaches a program that remembers what the kernel shows to any
@@ -81,15 +81,6 @@ func startWitness(ns *namespace) (*child, error) {
 	return c, nil
 }
 
-// ask returns the number that a child answers.
-func (c *child) ask(format string, args ...any) (int, error) {
-	answer, err := c.tell(format, args...)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(answer)
-}
-
 // testimony is how many timeouts of a namespace the kernel counted, and how
 // many of them were shown to a program.
 type testimony struct{ counted, shown int }
@@ -99,25 +90,40 @@ func (b *bench) testimony() (t testimony, err error) {
 		return t, err
 	}
 	err = b.net.node.do(func() error {
-		t.counted, err = extended("TCPTimeouts")
-		return err
+		self, err := procfs.NewProc(unix.Gettid()) // this thread is in the namespace
+		if err != nil {
+			return err
+		}
+		all, err := self.Netstat()
+		if err != nil {
+			return fmt.Errorf("read the kernel's counters: %w", err)
+		}
+		if all.TCPTimeouts == nil {
+			return errors.New("the kernel does not count timeouts")
+		}
+		t.counted = int(*all.TCPTimeouts)
+		return nil
 	})
 	return t, err
 }
 
-// tellUnseen says what no program was shown while flows stuck alone.
-func (b *bench) tellUnseen(before testimony, unseen []time.Duration) error {
+// tellTimeouts says how many of the timeouts since then were shown.
+func (b *bench) tellTimeouts(what string, before testimony) error {
 	now, err := b.testimony()
 	if err != nil {
 		return err
 	}
-	b.report.tell("timeouts on the node meanwhile", fmt.Sprint(now.counted-before.counted), fmt.Sprintf("%d of them shown to a program", now.shown-before.shown))
-	of := float64(3 * b.size.singles)
-	b.report.atMost("flows whose first timeout no program was shown", 100*float64(len(unseen))/of, 2, "% of them")
+	b.report.tell(what, fmt.Sprint(now.counted-before.counted), fmt.Sprintf("%d of them shown to a program", now.shown-before.shown))
+	return nil
+}
+
+// tellUnseen says how late flows were told of whose first timeout no program
+// was shown, of so many in all.
+func (b *bench) tellUnseen(unseen []time.Duration, of int) {
+	b.report.atMost("flows whose first timeout no program was shown", 100*float64(len(unseen))/float64(of), 2, "% of them")
 	if len(unseen) > 0 {
 		b.report.atMost("from that timeout to the event, slowest", ms(slices.Max(unseen)), 1000, "ms")
 	}
-	return nil
 }
 
 // measureAlone makes the storm without an agent, and asks the witness.
@@ -135,27 +141,8 @@ func (b *bench) measureAlone(ctx context.Context) error {
 	if err := pause(ctx, b.size.window); err != nil {
 		return err
 	}
-	now, err := b.testimony()
-	if err != nil {
+	if err := b.tellTimeouts("timeouts on the node without an agent", before); err != nil {
 		return err
 	}
-	b.report.tell("timeouts on the node without an agent", fmt.Sprint(now.counted-before.counted), fmt.Sprintf("%d of them shown to a program", now.shown-before.shown))
 	return b.heal(ctx)
-}
-
-// extended reads a counter of the calling thread's namespace, as nstat does.
-func extended(name string) (int, error) {
-	text, err := os.ReadFile("/proc/thread-self/net/netstat")
-	if err != nil {
-		return 0, fmt.Errorf("read the kernel's counters: %w", err)
-	}
-	names, rest, _ := strings.Cut(string(text), "\n")
-	values, _, _ := strings.Cut(rest, "\n")
-	all := strings.Fields(values)
-	for i, field := range strings.Fields(names) {
-		if field == name && i < len(all) {
-			return strconv.Atoi(all[i])
-		}
-	}
-	return 0, fmt.Errorf("the kernel has no counter %s", name)
 }
