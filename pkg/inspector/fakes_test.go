@@ -40,6 +40,7 @@ type kernel struct {
 	listeners []flow.Listener
 	lost      uint64
 	err       error
+	readings  int // how often its suspects were read
 	swept     bool
 	unowned   bool   // a socket's owner shows only once a sweep has seen it
 	asked     func() // what happens when it is next asked for its losses; nil: nothing
@@ -54,6 +55,7 @@ func (k *kernel) Records() <-chan tracer.Record { return k.records }
 func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.readings++
 	var all []flow.Socket
 	for _, s := range k.sockets {
 		s.At = time.Now()
@@ -102,6 +104,22 @@ func (k *kernel) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
 		}
 	}
 	return nil
+}
+
+// awaitReadings waits until the suspects were read n times more.
+func (k *kernel) awaitReadings(t *testing.T, n int) {
+	t.Helper()
+	made := func() int {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.readings
+	}
+	want := made() + n
+	for deadline := time.Now().Add(4 * patience); made() < want; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d readings, want %d", made(), want)
+		}
+	}
 }
 
 // set puts a socket where snapshots find it.

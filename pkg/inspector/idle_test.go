@@ -160,7 +160,7 @@ func TestAnIdleFlowStaysWatchedWhenItsAddressIsGivenAnew(t *testing.T) {
 	n.await(flow.EventAtRisk)
 	n.replace(reusedBy())
 	n.settle()
-	time.Sleep(2500 * time.Millisecond) // two rounds that would each count as an absence
+	n.kernel.awaitReadings(t, 4) // a second apart: an absence counts after two seconds
 	if got := n.findings(); len(got) != 2 {
 		t.Errorf("findings %+v, want both", got)
 	}

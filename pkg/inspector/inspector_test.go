@@ -207,7 +207,7 @@ func TestAFailedSnapshotEndsNothing(t *testing.T) {
 	if e.Source != string(flow.SourceKernel) {
 		t.Errorf("degraded: %s", e.Source)
 	}
-	time.Sleep(2500 * time.Millisecond) // two rounds that would each count as an absence
+	n.kernel.awaitReadings(t, 4) // a second apart: an absence counts after two seconds
 	n.kernel.set(hung())
 	n.kernel.change(func() { n.kernel.err = nil })
 	n.await(flow.EventRestored)
