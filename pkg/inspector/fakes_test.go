@@ -148,6 +148,7 @@ type table struct {
 	err      error // of lookups
 	entries  map[flow.Tuple]flow.Translation
 	asked    func() // what happens at every question; nil: nothing
+	searched func() // what happens at every search for the connections to a backend; nil: nothing
 }
 
 // begin takes a question up. Like the kernel's table, it has no answer for who
@@ -192,6 +193,9 @@ func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 func (t *table) ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
 	if err := t.begin(ctx); err != nil {
 		return err
+	}
+	if t.searched != nil {
+		t.searched()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -32,13 +32,13 @@ type gonePeer struct {
 }
 
 // noteGone takes up which of the changed addresses are gone, given to another
-// pod, or back. Records that are out of date tell nothing of the kind: what
-// changes meanwhile, also while they are being read anew, waits until they are
-// trusted.
-func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{}) {
+// pod, or back, and returns those whose connections conntrack is to be searched
+// for. Records that are out of date tell nothing of the kind: what changes
+// meanwhile, also while they are being read anew, waits until they are trusted.
+func (i *Inspector) noteGone(changed map[netip.Addr]struct{}) (gone []netip.Addr) {
 	if i.outOfDate {
 		maps.Copy(i.gone.unsure, changed)
-		return
+		return nil
 	}
 	for addr := range i.gone.unsure {
 		changed[addr] = struct{}{}
@@ -46,17 +46,15 @@ func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{
 	clear(i.gone.unsure)
 	now := time.Now()
 	for addr := range changed {
-		if ctx.Err() != nil {
-			return
-		}
 		b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
-		gone := b.State == flow.BackendDeleted && !b.HostNetwork
+		dead := b.State == flow.BackendDeleted && !b.HostNetwork
 		peer, known := i.gone.peers[addr]
 		switch {
-		case gone && (!known || peer.reused || !peer.since.Equal(b.Since)):
+		case dead && (!known || peer.reused || !peer.since.Equal(b.Since)):
 			i.gone.makeRoom()
-			i.gone.set(addr, i.search(ctx, addr, gonePeer{since: b.Since, tuples: peer.tuples}))
-		case gone || !known:
+			i.gone.set(addr, gonePeer{since: b.Since, tuples: peer.tuples})
+			gone = append(gone, addr)
+		case dead || !known:
 		case b.Former == nil:
 			delete(i.gone.peers, addr)
 			i.gone.pending = true
@@ -66,6 +64,7 @@ func (i *Inspector) noteGone(ctx context.Context, changed map[netip.Addr]struct{
 			i.gone.set(addr, peer)
 		}
 	}
+	return gone
 }
 
 func (g *gonePeers) set(addr netip.Addr, p gonePeer) {
@@ -156,12 +155,36 @@ func (i *Inspector) tellGone() {
 	}
 }
 
-// seekIdle has the kernel side look for the idle sockets of gone peers. A
-// removal may spend a pass over all sockets at once; where the budget for such
-// passes is used up, the next regular round makes up for it.
-func (i *Inspector) seekIdle(ctx context.Context) {
-	if i.gone.pending && i.sweeps.allows(time.Now()) {
-		i.sweep()
-		i.examine(ctx, i.lookAt(ctx, nil))
+// seekGone returns the steps in which the connections to peers that have just
+// gone are looked for: a search of conntrack for each, then those that are idle.
+func (i *Inspector) seekGone(gone []netip.Addr) []step {
+	steps := make([]step, 0, len(gone)+2)
+	for _, addr := range gone {
+		steps = append(steps, func(ctx context.Context) {
+			if peer, ok := i.gone.peers[addr]; ok && !peer.searched {
+				i.gone.set(addr, i.search(ctx, addr, peer))
+			}
+		})
+	}
+	return append(steps, i.seekIdle()...)
+}
+
+// seekIdle returns the steps in which the kernel side looks for the idle
+// sockets of gone peers. A removal may spend a pass over all sockets at once;
+// where the budget for such passes is used up, the next regular round makes up
+// for it.
+func (i *Inspector) seekIdle() []step {
+	swept := false
+	return []step{
+		func(context.Context) {
+			if swept = i.gone.pending && i.sweeps.allows(time.Now()); swept {
+				i.sweep()
+			}
+		},
+		func(ctx context.Context) {
+			if swept {
+				i.examine(ctx, i.lookAt(ctx, nil))
+			}
+		},
 	}
 }

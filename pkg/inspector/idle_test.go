@@ -169,6 +169,43 @@ func TestAnIdleFlowStaysWatchedWhenItsAddressIsGivenAnew(t *testing.T) {
 	}
 }
 
+// TestARecordDoesNotWaitForASecondSearch: where several backends are gone at
+// once, each search of conntrack takes its time, and who begins to hang
+// meanwhile goes before the next one.
+func TestARecordDoesNotWaitForASecondSearch(t *testing.T) {
+	searches := 0
+	n := start(t, func(n *node) {
+		n.replace(withAnother())
+		n.table.searched = func() {
+			switch searches++; searches {
+			case 1:
+				n.kernel.retransmits(hung())
+			case 2:
+				if n.store.Suspects()+len(n.findings()) == 0 {
+					t.Error("the second search is made before the record is taken up")
+				}
+			}
+		}
+	})
+	n.replace(without())
+	n.await(flow.EventStuck)
+	n.stop()
+	<-n.done
+	if searches != 2 {
+		t.Errorf("%d searches for two backends", searches)
+	}
+}
+
+// withAnother is a cluster with a second server.
+func withAnother() cluster.Objects {
+	o := objects()
+	o.Slices[0].Endpoints = append(o.Slices[0].Endpoints, cluster.Endpoint{Addr: another, Node: "node-b", Pod: "server-2", PodUID: "uid-9", Ready: true})
+	o.Pods = append(o.Pods, cluster.Pod{Namespace: "default", Name: "server-2", UID: "uid-9", Node: "node-b", IPs: []netip.Addr{another}})
+	return o
+}
+
+var another = netip.MustParseAddr("192.168.136.3")
+
 func TestASearchThatFailsIsMadeAgain(t *testing.T) {
 	n := start(t, func(n *node) {
 		n.kernel.idle = []flow.Socket{quietSocket()}

@@ -97,8 +97,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		case r := <-i.o.Kernel.Records():
 			i.take(ctx, r)
 		case <-i.o.Cluster.Changed():
-			i.clusterChanged(ctx, i.o.Cluster.TakeChanged())
-			round.first(i.seekIdle)
+			round.first(i.clusterChanged(ctx, i.o.Cluster.TakeChanged()))
 		case <-deadline.C:
 			i.due(ctx)
 		case <-ticker.C:

@@ -48,10 +48,11 @@ func (i *Inspector) publish(e flow.Event) {
 }
 
 // clusterChanged re-judges at once the flows that point at a changed address.
-// Who is idle there is looked for as soon as nothing else waits.
-func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) {
+// It returns the steps in which who is idle there is looked for, as soon as
+// nothing else waits.
+func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) []step {
 	turned := i.checkHealth(ctx)
-	i.noteGone(ctx, changed)
+	gone := i.noteGone(changed)
 	i.rejudge(ctx, 0, func(f *file) bool {
 		if turned {
 			return true
@@ -63,6 +64,7 @@ func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]s
 		}
 		return false
 	})
+	return i.seekGone(gone)
 }
 
 // rejudge decides flows anew: with fresh cluster evidence where moved says

@@ -7,9 +7,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
+// step is a part of the work that can wait: it takes some ten milliseconds
+// where many flows are stuck.
+type step func(context.Context)
+
 // round is the regular work of one tick, in steps between which what is new
-// has its turn: each takes some ten milliseconds where many flows are stuck.
-type round struct{ steps []func(context.Context) }
+// has its turn.
+type round struct{ steps []step }
 
 // spare is ready when there is a step to be done and no record waits.
 func (r *round) spare(records <-chan tracer.Record) <-chan struct{} {
@@ -27,10 +31,8 @@ func (r *round) step(ctx context.Context) {
 	next(ctx)
 }
 
-// first puts a step before all others.
-func (r *round) first(step func(context.Context)) {
-	r.steps = append([]func(context.Context){step}, r.steps...)
-}
+// first puts steps before all others.
+func (r *round) first(steps []step) { r.steps = append(steps, r.steps...) }
 
 // finish does what news kept waiting until the next tick.
 func (r *round) finish(ctx context.Context) {
@@ -48,7 +50,7 @@ func (i *Inspector) round() round {
 		i.o.Meter.Resync()
 	}
 	swept := false
-	return round{[]func(context.Context){
+	steps := []step{
 		func(context.Context) { swept = i.sweepRegularly() },
 		func(ctx context.Context) {
 			if swept {
@@ -59,10 +61,8 @@ func (i *Inspector) round() round {
 		func(ctx context.Context) { i.look(ctx, lost, swept) },
 		i.searchAgain,
 		i.askUnanswered,
-		i.seekIdle,
-		i.judgeRegularly,
-		i.due,
-	}}
+	}
+	return round{append(append(steps, i.seekIdle()...), i.judgeRegularly, i.due)}
 }
 
 // lostRecords reports whether the kernel side lost anything since the last

@@ -11,8 +11,8 @@ import (
 // waits, and all of it before the next round.
 func TestNewsGoBeforeTheNextStep(t *testing.T) {
 	done := 0
-	step := func(context.Context) { done++ }
-	r := round{steps: []func(context.Context){step, step, step}}
+	next := func(context.Context) { done++ }
+	r := round{steps: []step{next, next, next}}
 	records := make(chan tracer.Record, 1)
 	select {
 	case <-r.spare(records):
