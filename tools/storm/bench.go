@@ -18,14 +18,14 @@ type size struct {
 	entries  int // of the conntrack table that is asked
 	singles  int // flows that stick one by one during the storm, of each kind
 	pairs    int // of windows in which CPU is compared
-	window   time.Duration
+	window   time.Duration // each; as long as the agent takes between two passes over all sockets in a storm
 	idle     time.Duration
 	bpftrace bool
 }
 
 var full = size{
 	sockets: 15_000, backends: 15, entries: 200_000, singles: 120,
-	pairs: 5, window: 8 * time.Second, idle: 15 * time.Second, bpftrace: true,
+	pairs: 5, window: 12 * time.Second, idle: 15 * time.Second, bpftrace: true,
 }
 
 // The blocks of Services: those of the storm, and of flows that stick alone.
