@@ -13,11 +13,11 @@ import (
 
 // size is how large a run is.
 type size struct {
-	sockets  int // that stick; half of them connected, half accepted
-	backends int // that they lead to
-	entries  int // of the conntrack table that is asked
-	singles  int // flows that stick one by one during the storm, of each kind
-	pairs    int // of windows in which CPU is compared
+	sockets  int           // that stick; half of them connected, half accepted
+	backends int           // that they lead to
+	entries  int           // of the conntrack table that is asked
+	singles  int           // flows that stick one by one during the storm, of each kind
+	pairs    int           // of windows in which CPU is compared
 	window   time.Duration // each; as long as the agent takes between two passes over all sockets in a storm
 	idle     time.Duration
 	bpftrace bool
