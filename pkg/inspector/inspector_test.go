@@ -297,21 +297,3 @@ func TestRecordsOutOfDate(t *testing.T) {
 
 // TestAnEndThatWaitsIsNoAbsence: on a busy machine two readings may follow each
 // other, seconds apart, before anybody looks at the records between them.
-func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
-	n := start(t, nil)
-	s := hung()
-	n.kernel.retransmits(s)
-	n.await(flow.EventStuck)
-	n.kernel.change(func() {
-		delete(n.kernel.sockets, s.ID)
-		n.kernel.asked = func() { // in the round whose reading lacks it first
-			n.kernel.asked = func() { // in the next one, which is held up
-				time.Sleep(2500 * time.Millisecond)
-				n.kernel.records <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT), Unacknowledged: 6}}
-			}
-		}
-	})
-	if e := n.await(flow.EventEnded); e.Flow.Outcome != flow.TimedOut {
-		t.Errorf("its end is %q", e.Flow.Outcome)
-	}
-}

@@ -1,0 +1,57 @@
+package inspector
+
+import (
+	"context"
+	"net/netip"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// emptied is a kernel side that has no socket any more; what became of them
+// waits among its records.
+type emptied chan tracer.Record
+
+func (e emptied) Records() <-chan tracer.Record          { return e }
+func (emptied) Snapshot() ([]flow.Socket, error)         { return nil, nil }
+func (emptied) News([]flow.ID) ([]flow.Socket, error)    { return nil, nil }
+func (emptied) Sweep() ([]flow.Listener, error)          { return nil, nil }
+func (emptied) Lost() (uint64, error)                    { return 0, nil }
+func (emptied) SetGone([]flow.Tuple, []netip.Addr) error { return nil }
+
+type told []flow.Event
+
+func (t *told) Publish(e flow.Event) { *t = append(*t, e) }
+
+// TestAnEndThatWaitsIsNoAbsence: a busy machine may take seconds between two
+// looks at the records, and two readings that lack a flow would make it one
+// whose end nobody saw.
+func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
+	for name, read := range map[string]func(*Inspector, context.Context, flow.ID){
+		"all":  func(i *Inspector, ctx context.Context, _ flow.ID) { i.snapshot(ctx) },
+		"some": func(i *Inspector, ctx context.Context, id flow.ID) { i.lookAt(ctx, []flow.ID{id}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				kernel, events, ctx := make(emptied, 1), &told{}, t.Context()
+				i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}})
+				s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: time.Now(), Since: time.Now(), Timeouts: 1}
+				i.take(ctx, tracer.Record{Suspect: &s})
+				i.report(i.files[s.ID])
+				time.Sleep(time.Second)
+				read(i, ctx, s.ID)
+				time.Sleep(time.Minute)
+				kernel <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT)}}
+				read(i, ctx, s.ID)
+				if all := *events; len(all) != 2 || all[1].Type != flow.EventEnded || all[1].Flow.Outcome != flow.TimedOut {
+					t.Errorf("events %+v, want one of its end by a time-out", all)
+				}
+			})
+		})
+	}
+}
