@@ -24,6 +24,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	only := flags.String("only", "", "play the round of this flow alone, and tell its story")
 	parallel := flags.Int("parallel", 3, "rounds at once")
 	report := flags.String("report", "", "replace what this `file` has below its mark by the report")
+	keep := flags.String("keep", "", "`folder` for everything that each round was judged by, a file each")
 	bin := flags.String("bin", "", "directory of the programs (default: where this one is)")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -40,7 +41,7 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	for _, s := range seeds {
 		plan := accuracy.NewPlan(s, *flows, accuracy.Kinds())
 		fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", s, plan.Flows(), len(plan.Rounds))
-		one, err := accuracy.Run(ctx, accuracy.Options{Bin: opts.Bin, Base: opts.Base, Parallel: *parallel, Out: out, Only: *only}, plan)
+		one, err := accuracy.Run(ctx, accuracy.Options{Bin: opts.Bin, Base: opts.Base, Parallel: *parallel, Out: out, Only: *only, Keep: *keep}, plan)
 		if err != nil {
 			return fmt.Errorf("seed %d: %w", s, err)
 		}

@@ -29,6 +29,7 @@ type Options struct {
 	// Only is a flow, an act or a round of the plan ("3", "3/calico-1",
 	// "3/calico-1/1.7"): its round is played alone, and its story is told.
 	Only string
+	Keep string // folder that is given each round's book; "": none
 }
 
 // Run plays a plan and judges all that the agent said.
@@ -53,7 +54,7 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			one, err := playRound(ctx, opts, r)
+			one, err := playRound(ctx, opts, plan.Seed, r)
 			if err != nil {
 				return fmt.Errorf("round %d: %w", r.Number, err)
 			}
@@ -83,7 +84,7 @@ func turned(t Turn) string {
 
 // playRound plays a round, and judges it when its labels are written and its
 // agent has ended.
-func playRound(ctx context.Context, opts Options, r Round) (result Result, err error) {
+func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result Result, err error) {
 	told := func(string, ...any) {}
 	if opts.Only != "" {
 		told = func(what string, a ...any) { fmt.Fprintf(opts.Out, what+"\n", a...) }
@@ -96,8 +97,8 @@ func playRound(ctx context.Context, opts Options, r Round) (result Result, err e
 	if err := l.play(ctx); err != nil {
 		return result, err
 	}
-	known, err := l.account(ctx)
-	if err != nil {
+	book := Book{Seed: seed, Round: r.Number, Over: time.Now()}
+	if book.Truths, err = l.account(ctx); err != nil {
 		return result, err
 	}
 	select {
@@ -112,20 +113,24 @@ func playRound(ctx context.Context, opts Options, r Round) (result Result, err e
 	if err := l.agent.Stop(5 * time.Second); err != nil {
 		return result, err
 	}
-	labels, err := ReadLabels(l.books)
-	if err != nil {
+	book.Up = l.up
+	if book.Labels, err = ReadLabels(l.books); err != nil {
 		return result, err
 	}
-	events, err := readEvents(l.agent.Events())
-	if err != nil {
+	if book.Events, err = readEvents(l.agent.Events()); err != nil {
 		return result, err
 	}
-	result = judgeAll(labels, known, events, l.up)
+	if opts.Keep != "" {
+		if err := book.keep(opts.Keep); err != nil {
+			return result, err
+		}
+	}
+	result = book.Judge()
 	if !result.OK() {
 		result.Admitted = losses(admits)
 	}
 	if opts.Only != "" {
-		tellStory(opts, labels, known, result)
+		tellStory(opts, book, result)
 	}
 	return result, nil
 }
@@ -143,12 +148,17 @@ func losses(m scenario.Metrics) (all []string) {
 	return all
 }
 
-// judgeAll brings labels, books and events together.
-func judgeAll(labels []Label, known map[string]*Truth, events map[pair][]flow.Event, up []Window) Result {
+// Judge brings labels, books and events together.
+func (b Book) Judge() Result {
+	events := map[pair][]flow.Event{}
+	for _, e := range b.Events {
+		end := pair{e.Flow.Local.Addr, e.Flow.Peer.Addr}
+		events[end] = append(events[end], e)
+	}
 	var r Result
-	for _, label := range labels {
+	for _, label := range b.Labels {
 		end := pair{label.Local, label.Remote}
-		r.Scores = append(r.Scores, Judge(Case{Label: label, Truth: known[label.Flow], Events: events[end], Up: up}))
+		r.Scores = append(r.Scores, Judge(Case{Label: label, Truth: b.Truths[label.Flow], Events: events[end], Up: b.Up, Over: b.Over}))
 		delete(events, end)
 	}
 	for end, about := range events {
@@ -162,14 +172,14 @@ func judgeAll(labels []Label, known map[string]*Truth, events map[pair][]flow.Ev
 	return r
 }
 
-// readEvents reads what the agent said, by connection.
-func readEvents(path string) (map[pair][]flow.Event, error) {
+// readEvents reads what the agent said of connections.
+func readEvents(path string) ([]flow.Event, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	defer file.Close()
-	all := map[pair][]flow.Event{}
+	var all []flow.Event
 	for in := bufio.NewReader(file); ; {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -183,15 +193,14 @@ func readEvents(path string) (map[pair][]flow.Event, error) {
 			return nil, fmt.Errorf("read event %q: %w", line, err)
 		}
 		if e.Flow != nil {
-			end := pair{e.Flow.Local.Addr, e.Flow.Peer.Addr}
-			all[end] = append(all[end], e)
+			all = append(all, e)
 		}
 	}
 }
 
 // tellStory prints what was said of the flows that were asked for.
-func tellStory(opts Options, labels []Label, known map[string]*Truth, r Result) {
-	for i, l := range labels {
+func tellStory(opts Options, b Book, r Result) {
+	for i, l := range b.Labels {
 		failed := len(r.Scores[i].gated()) > 0
 		if l.Flow != opts.Only && !failed {
 			continue
@@ -203,7 +212,7 @@ func tellStory(opts Options, labels []Label, known map[string]*Truth, r Result) 
 		for _, w := range l.Withheld {
 			fmt.Fprintf(opts.Out, "  withheld %s to %s: %s\n", clock(w.From), clock(w.To), w.Why)
 		}
-		if t := known[l.Flow]; t != nil {
+		if t := b.Truths[l.Flow]; t != nil {
 			fmt.Fprintf(opts.Out, "  its application: %+v\n", *t)
 		}
 		for _, e := range r.Scores[i].events {

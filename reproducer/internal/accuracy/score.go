@@ -13,7 +13,8 @@ type Case struct {
 	Label  Label
 	Truth  *Truth // nil: nobody kept books on it
 	Events []flow.Event
-	Up     []Window // when the agent was there
+	Up     []Window  // when the agent was there
+	Over   time.Time // when nothing was watched any more
 }
 
 // How far a prediction may be from the kernel's real end: at the first

@@ -150,11 +150,11 @@ func TestWithin(t *testing.T) {
 
 // TestStranger: a report about a connection that nobody labelled fails a run.
 func TestStranger(t *testing.T) {
-	silent := judgeAll([]Label{{Flow: "1/a-1/1.1"}}, nil, map[pair][]flow.Event{{}: nil}, up)
+	silent := Book{Labels: []Label{{Flow: "1/a-1/1.1"}}, Up: up}.Judge()
 	if !silent.OK() {
 		t.Errorf("a silent control fails: %+v", silent)
 	}
-	r := judgeAll(nil, nil, map[pair][]flow.Event{{}: {said(flow.EventStuck, 1, flow.Retransmitting, flow.StaleConntrack)}}, up)
+	r := Book{Events: []flow.Event{said(flow.EventStuck, 1, flow.Retransmitting, flow.StaleConntrack)}, Up: up}.Judge()
 	r.Scores = silent.Scores
 	if len(r.Strangers) != 1 || r.OK() {
 		t.Errorf("a stranger passes: %+v", r)

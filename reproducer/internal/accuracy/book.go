@@ -1,0 +1,48 @@
+package accuracy
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Book is everything that a round is judged by: what was labelled, what the
+// applications know, and what the agent said.
+type Book struct {
+	Seed   uint64            `json:"seed"`
+	Round  int               `json:"round"`
+	Up     []Window          `json:"up"`   // when the agent was there
+	Over   time.Time         `json:"over"` // when nothing was watched any more
+	Labels []Label           `json:"labels"`
+	Truths map[string]*Truth `json:"truths"` // by the label's flow
+	Events []flow.Event      `json:"events"`
+}
+
+// keep writes the book into a folder, as a file of its own.
+func (b Book) keep(folder string) error {
+	raw, err := json.MarshalIndent(b, "", " ")
+	if err != nil {
+		return fmt.Errorf("keep a round's book: %w", err)
+	}
+	path := filepath.Join(folder, fmt.Sprintf("%d-%d.json", b.Seed, b.Round))
+	if err := os.WriteFile(path, raw, 0o644); err != nil {
+		return fmt.Errorf("keep a round's book: %w", err)
+	}
+	return nil
+}
+
+// ReadBook reads a book that was kept.
+func ReadBook(path string) (b Book, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return b, fmt.Errorf("read a round's book: %w", err)
+	}
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return b, fmt.Errorf("read a round's book %s: %w", path, err)
+	}
+	return b, nil
+}
