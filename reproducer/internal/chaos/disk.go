@@ -1,7 +1,9 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
 )
 
@@ -49,13 +52,14 @@ func diskFull() Fault {
 			if err := os.Truncate(events+".1", 0); err != nil {
 				return err
 			}
-			if err := l.eventsAgain(ctx, o, a, fresh); err != nil {
+			written, err := l.eventsAgain(ctx, o, a, fresh)
+			if err != nil {
 				return err
 			}
 			if err := l.honest(a); err != nil {
 				o.lose("%v", err)
 			}
-			o.see("%d flows listed, %.0f events dropped and counted; %d are written once there is room, no line is torn", l.truth.len(), dropped, fresh)
+			o.see("%d flows listed, %.0f events dropped and counted; %d of %d are written once there is room", l.truth.len(), dropped, written, fresh)
 			if _, err := a.terminate(); err != nil {
 				o.lose("%v", err)
 			}
@@ -64,15 +68,15 @@ func diskFull() Fault {
 	}
 }
 
-// eventsAgain has more connections hang, and waits until the event file tells
-// of them.
-func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) error {
+// eventsAgain has more connections hang, waits until the event file tells of
+// each of them, and returns of how many it does.
+func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (written int, err error) {
 	conns, err := l.calm(ctx, l.client.NS, n)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := l.hang(conns); err != nil {
-		return err
+		return 0, err
 	}
 	if err := l.found(ctx, a); err != nil {
 		o.lose("%v", err)
@@ -80,14 +84,40 @@ func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) erro
 	waiting, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	err = await(waiting, func() (bool, error) {
-		info, err := os.Stat(a.events)
-		return err == nil && info.Size() > 0, nil
+		written, err = toldStuck(a.events, conns)
+		return written == n, err
 	})
 	if err != nil {
-		o.lose("no event is written though there is room again")
+		o.lose("%d of %d events are written though there is room again: %v", written, n, err)
 	}
 	l.calmDown(conns)
-	return nil
+	return written, nil
+}
+
+// toldStuck counts those of the connections of which an event file says that
+// they are stuck. A line that is still being written tells of none.
+func toldStuck(path string, conns []*conn) (int, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil // it was moved away, and comes with the next event
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read events: %w", err)
+	}
+	told := map[string]bool{}
+	for line := range bytes.Lines(content) {
+		var e toldEvent
+		if json.Unmarshal(line, &e) == nil && e.Flow != nil && e.Type == flow.EventStuck {
+			told[e.Flow.ID] = true
+		}
+	}
+	n := 0
+	for _, c := range conns {
+		if told[c.id.String()] {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // dropped returns how many events the agent says that a sink did not take.

@@ -18,7 +18,7 @@ func readers() Fault {
 	)
 	return Fault{
 		Name:  "deaf-readers",
-		Story: "200 clients on the unix socket and 200 on the page ask for flows, the page or an audit and never read the answer",
+		Story: "200 clients each on the unix socket, the page and the metrics port ask for flows, the page, an audit or metrics and never read the answer",
 		play: func(ctx context.Context, l *Lab, o *Outcome) (err error) {
 			var deaf []net.Conn
 			defer func() {
@@ -31,9 +31,8 @@ func readers() Fault {
 				return err
 			}
 			for n := range each {
-				path := deafPaths()[n%len(deafPaths())]
-				for network, address := range map[string]string{"unix": l.agent.socket, "tcp": l.agent.page} {
-					c, err := l.askAndLeave(ctx, network, address, path)
+				for _, d := range l.agent.doors() {
+					c, err := l.askAndLeave(ctx, d.network, d.address, d.paths[n%len(d.paths)])
 					if err != nil {
 						return err
 					}
@@ -60,8 +59,16 @@ func readers() Fault {
 // deafMemory is what any number of clients that never read may cost.
 const deafMemory = 64 << 20 // bytes
 
-// deafPaths are what they ask for.
-func deafPaths() []string { return []string{"/v1/flows?state=all&muted=true", "/", "/v1/audit"} }
+// door is where an agent answers, and what it can be asked there.
+type door struct {
+	network, address string
+	paths            []string
+}
+
+func (a *agent) doors() []door {
+	api := []string{"/v1/flows?state=all&muted=true", "/", "/v1/audit"}
+	return []door{{"unix", a.socket, api}, {"tcp", a.page, api}, {"tcp", a.address, []string{"/metrics"}}}
+}
 
 func (l *Lab) askAndLeave(ctx context.Context, network, address, path string) (net.Conn, error) {
 	conn, err := l.agent.ns.Dial(ctx, network, address)

@@ -140,3 +140,8 @@ func (t *truth) compare(findings []flow.Finding) difference {
 	slices.Sort(d.missing)
 	return d
 }
+
+// listed counts the connections that hang and are in a list.
+func (t *truth) listed(findings []flow.Finding) int {
+	return t.len() - len(t.compare(findings).missing)
+}

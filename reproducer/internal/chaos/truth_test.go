@@ -40,6 +40,9 @@ func TestCompare(t *testing.T) {
 			if diff := cmp.Diff([][]flow.ID{c.missing, c.extra}, [][]flow.ID{d.missing, extra}); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
+			if n, want := truth.listed(c.listed), 2-len(c.missing); n != want {
+				t.Errorf("%d of 2 are listed, want %d", n, want)
+			}
 			if d.none() != (len(c.missing)+len(c.extra) == 0) {
 				t.Errorf("none is %v", d.none())
 			}

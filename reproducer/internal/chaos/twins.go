@@ -17,10 +17,16 @@ func twins() Fault {
 				return err
 			}
 			o.inject(1)
-			if err := l.found(ctx, second); err != nil {
-				o.lose("%v", err)
+			for _, a := range []*agent{l.agent, second} {
+				if err := l.found(ctx, a); err != nil {
+					o.lose("%v", err)
+				}
+				list, err := a.flows(ctx)
+				if err != nil {
+					return err
+				}
+				o.see("agent %s lists %d of %d flows", a.spec.name, l.truth.listed(list), l.truth.len())
 			}
-			o.see("both list all %d flows", l.truth.len())
 			if err := l.usurp(o); err != nil {
 				return err
 			}
