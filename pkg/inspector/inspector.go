@@ -101,7 +101,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		case <-deadline.C:
 			i.due(ctx)
 		case <-ticker.C:
-			round.finish(ctx)
+			round.finish(ctx, i.news)
 			round = i.round()
 		case <-round.spare(i.o.Kernel.Records()):
 			round.step(ctx)
@@ -122,6 +122,23 @@ func (i *Inspector) untilDue() time.Duration {
 // minDeadline keeps a flow that is due and cannot be confirmed (no snapshot
 // showed it yet) from turning the loop into a spin.
 const minDeadline = time.Millisecond
+
+// news takes the records that wait, and the flows that are due, if there are
+// any: it does not wait for them.
+func (i *Inspector) news(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	select {
+	case r := <-i.o.Kernel.Records():
+		i.take(ctx, r)
+	default:
+	}
+	if i.untilDue() == minDeadline {
+		i.due(ctx)
+	}
+	i.store.setSuspects(i.monitor.Suspects())
+}
 
 // take handles a record and those that wait behind it.
 func (i *Inspector) take(ctx context.Context, r tracer.Record) {

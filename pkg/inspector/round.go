@@ -34,10 +34,12 @@ func (r *round) step(ctx context.Context) {
 // first puts steps before all others.
 func (r *round) first(steps []step) { r.steps = append(steps, r.steps...) }
 
-// finish does what news kept waiting until the next tick.
-func (r *round) finish(ctx context.Context) {
+// finish does what news kept waiting until the next tick. A step may be slow,
+// so that what is new has its turn before the next one here too.
+func (r *round) finish(ctx context.Context, news step) {
 	for len(r.steps) > 0 && ctx.Err() == nil {
 		r.step(ctx)
+		news(ctx)
 	}
 }
 
