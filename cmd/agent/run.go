@@ -85,7 +85,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	var looked atomic.Bool
 	ready := func() error {
 		if !looked.Load() {
-			return errors.New("the first look at all sockets is not done")
+			return errors.New("the first look at all sockets is not done yet")
 		}
 		return nil
 	}

@@ -69,6 +69,45 @@ func TestRunAndStop(t *testing.T) {
 	}
 }
 
+// While the first look is not done, the agent does not say that nothing hangs.
+func TestNoFlowIsToldOfBeforeTheFirstLook(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	c := agent(t)
+	look := make(chan struct{})
+	c.settle = func(func() error) ([]string, error) { <-look; return nil, nil } // the last step before it
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, c) }()
+	client := api.NewClient(c.socket)
+	defer client.Close()
+	awaitSocket(t, c.socket)
+	list, err := client.Flows(ctx, api.Query{})
+	if !errors.Is(err, api.ErrNotReady) || !strings.HasSuffix(err.Error(), "the first look at all sockets is not done yet") {
+		t.Errorf("before: %+v, %v", list, err)
+	}
+	close(look)
+	if _, err := client.Flows(ctx, api.Query{}); err != nil {
+		t.Errorf("after: %v", err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// awaitSocket waits until an agent listens; it may not serve yet.
+func awaitSocket(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no agent listens")
+		}
+	}
+}
+
 func TestWhatCannotStartSaysWhy(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

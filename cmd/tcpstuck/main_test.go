@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,6 +34,12 @@ func agent(t *testing.T, r flow.Reader) string {
 
 func agentOn(t *testing.T, node string, r flow.Reader) string {
 	t.Helper()
+	return serve(t, api.Options{Reader: r, Node: node})
+}
+
+// serve serves an agent of which o tells what matters, and returns its socket.
+func serve(t *testing.T, o api.Options) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "agent.sock")
 	l, err := api.ListenUnix(t.Context(), path)
 	if err != nil {
@@ -38,9 +47,10 @@ func agentOn(t *testing.T, node string, r flow.Reader) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	log := slog.New(slog.DiscardHandler)
-	h := api.Handler(api.Options{Reader: r, Version: "v0.1.0", Node: node, Started: flowtest.Now().Add(-26 * time.Hour), Now: flowtest.Now, Log: log, Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }})
-	go func() { served <- api.Serve(ctx, l, h, log) }()
+	o.Version, o.Started, o.Now, o.Log = "v0.1.0", flowtest.Now().Add(-26*time.Hour), flowtest.Now, slog.New(slog.DiscardHandler)
+	o.Audit = func() (audit.Report, error) { return flowtest.Audit(), nil }
+	h := api.Handler(o)
+	go func() { served <- api.Serve(ctx, l, h, o.Log) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
@@ -115,6 +125,37 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("an error writes to stdout: %q", stdout)
 			}
 		})
+	}
+}
+
+// That nothing is known yet is not told as if nothing hung.
+func TestAnAgentThatHasNotLookedYet(t *testing.T) {
+	const says = "tcpstuck: not ready: it looks\n"
+	socket := serve(t, api.Options{Reader: &flowtest.Reader{}, Ready: func() error { return errors.New("it looks") }})
+	var all sync.WaitGroup
+	for _, args := range []string{"dump", "dump -o json", "dump -o jsonl", "dump --ended", "dump --stale", "explain 1f3a"} {
+		all.Go(func() { // each is patient for a while
+			if code, stdout, stderr := run(append(strings.Fields(args), "--socket", socket)...); code != exitError || stdout != "" || stderr != says {
+				t.Errorf("%s: %d, stdout %q, stderr %q", args, code, stdout, stderr)
+			}
+		})
+	}
+	all.Wait()
+	if code, _, stderr := run("audit", "--socket", socket); code != exitOK {
+		t.Errorf("an audit looks for itself: %d, %s", code, stderr)
+	}
+}
+
+func TestAnAgentThatHasLookedInAMoment(t *testing.T) {
+	var asked atomic.Int32
+	socket := serve(t, api.Options{Reader: flowtest.NewReader(), Ready: func() error {
+		if asked.Add(1) < 3 {
+			return errors.New("it looks")
+		}
+		return nil
+	}})
+	if code, _, stderr := run("dump", "--socket", socket); code != exitStuck || stderr != "" {
+		t.Errorf("%d %s", code, stderr)
 	}
 }
 

@@ -91,6 +91,16 @@ func (c *cluster) run(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// A node whose agent has not looked yet did not answer, whatever the others say.
+func TestANodeThatHasNotLookedYet(t *testing.T) {
+	c := newCluster(t)
+	c.sockets["node-c"] = serve(t, api.Options{Reader: &flowtest.Reader{}, Ready: func() error { return errors.New("it looks") }})
+	code, stdout, stderr := c.run("dump", "--nodes=node-a,node-c")
+	if code != exitError || !strings.Contains(stdout, "1f3a") || !strings.Contains(stderr, "1 of 2 nodes did not answer: node-c: not ready: it looks\n") {
+		t.Errorf("%d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
 func TestNodesExitCodes(t *testing.T) {
 	c := newCluster(t)
 	const some, quiet, gone = "--nodes=node-a,node-b,node-c", "--nodes=node-c", "--nodes=node-e"

@@ -26,8 +26,8 @@ type Options struct {
 	// Audit makes an audit of every connection; nil: the agent makes none. It
 	// is called from any goroutine.
 	Audit func() (audit.Report, error)
-	// Ready is nil once the agent can be trusted, else it says why not yet; a
-	// nil function: at once.
+	// Ready is nil once the agent can be trusted, else it says why not yet, and
+	// no flow is told of; a nil function: at once.
 	Ready func() error
 	Log   *slog.Logger
 }
@@ -46,15 +46,15 @@ func Handler(opts Options) http.Handler {
 	}
 	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/v1/flows", s.flows)
-	mux.HandleFunc("/v1/flows/{id}", s.bare(s.flow))
-	mux.HandleFunc("/v1/status", s.bare(s.status))
-	mux.HandleFunc("/v1/stale", s.bare(s.stale))
-	mux.HandleFunc("/v1/audit", s.bare(s.audit))
+	mux.HandleFunc("/v1/flows", s.trusted(s.flows))
+	mux.HandleFunc("/v1/flows/{id}", s.trusted(s.bare(s.flow)))
+	mux.HandleFunc("/v1/status", s.trusted(s.bare(s.status)))
+	mux.HandleFunc("/v1/stale", s.trusted(s.bare(s.stale)))
+	mux.HandleFunc("/v1/audit", s.bare(s.audit)) // it looks for itself
 	mux.HandleFunc("/healthz", s.healthy)
 	mux.HandleFunc("/readyz", s.ready)
-	mux.HandleFunc("/{$}", s.index)
-	mux.HandleFunc("/flows/{id}", s.story)
+	mux.HandleFunc("/{$}", s.trusted(s.index))
+	mux.HandleFunc("/flows/{id}", s.trusted(s.story))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

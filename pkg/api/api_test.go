@@ -15,6 +15,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -236,5 +237,28 @@ func TestProbes(t *testing.T) {
 	}
 	if w := ask(handler(flowtest.NewReader()), "GET", "/readyz"); w.Code != 200 {
 		t.Errorf("without a function: %d", w.Code)
+	}
+}
+
+// Nothing is told of flows by an agent that has not looked yet: neither that
+// there are none, nor that one is not among them.
+func TestNoFlowIsToldOfBeforeTheAgentIsReady(t *testing.T) {
+	for target, want := range map[string]int{
+		"/v1/flows": 503, "/v1/flows?state=ended": 503, "/v1/flows/1f3a": 503, "/v1/flows/77": 503, "/v1/stale": 503, "/v1/status": 503,
+		"/": 503, "/flows/1f3a": 503, "/v1/audit": 200, "/healthz": 200, "/debug/pprof/cmdline": 200,
+	} {
+		notYet := errors.New("it looks")
+		h := api.Handler(api.Options{
+			Reader: flowtest.NewReader(), Ready: func() error { return notYet }, Log: slog.New(slog.DiscardHandler),
+			Audit: func() (audit.Report, error) { return flowtest.Audit(), nil },
+		})
+		w := ask(h, "GET", target)
+		if w.Code != want || want == 503 && w.Body.String() != `{"error":"not ready: it looks"}`+"\n" {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+		notYet = nil
+		if w := ask(h, "GET", target); w.Code == 503 {
+			t.Errorf("%s of an agent that is ready: %d %s", target, w.Code, w.Body)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -90,7 +91,31 @@ func (c *Client) get(ctx context.Context, path string, into any, version *string
 	})
 }
 
+// How long, and how often, an agent that has just started is asked again.
+const (
+	readyPatience = 2 * time.Second
+	readyPause    = 50 * time.Millisecond
+)
+
+// read asks, and asks again for a short time while the agent is not ready.
 func (c *Client) read(ctx context.Context, path string, decode func(io.Reader) error) error {
+	enough := time.After(readyPatience)
+	for {
+		err := c.readOnce(ctx, path, decode)
+		if !errors.Is(err, ErrNotReady) {
+			return err
+		}
+		select {
+		case <-time.After(readyPause):
+		case <-enough:
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (c *Client) readOnce(ctx context.Context, path string, decode func(io.Reader) error) error {
 	if err := checkSocketPath(c.socket); err != nil {
 		return fmt.Errorf("ask the agent: %w", err)
 	}
@@ -104,11 +129,7 @@ func (c *Client) read(ctx context.Context, path string, decode func(io.Reader) e
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		var f failure
-		if json.NewDecoder(resp.Body).Decode(&f) == nil && f.Error != "" {
-			return errors.New(f.Error)
-		}
-		return fmt.Errorf("the agent on %s answers %s", c.socket, resp.Status)
+		return c.refusal(resp)
 	}
 	if err := decode(resp.Body); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -117,6 +138,18 @@ func (c *Client) read(ctx context.Context, path string, decode func(io.Reader) e
 		return fmt.Errorf("read the agent's answer: %w", err)
 	}
 	return nil
+}
+
+// refusal is why the agent does not answer what was asked.
+func (c *Client) refusal(resp *http.Response) error {
+	var f failure
+	if json.NewDecoder(resp.Body).Decode(&f) != nil || f.Error == "" {
+		return fmt.Errorf("the agent on %s answers %s", c.socket, resp.Status)
+	}
+	if why, ok := strings.CutPrefix(f.Error, ErrNotReady.Error()+": "); ok {
+		return fmt.Errorf("%w: %s", ErrNotReady, why)
+	}
+	return errors.New(f.Error)
 }
 
 // explain says which of the usual reasons an answer is missing for.

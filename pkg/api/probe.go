@@ -1,9 +1,13 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 )
+
+// ErrNotReady is why an agent tells nothing of flows just after its start.
+var ErrNotReady = errors.New("not ready")
 
 // healthy answers while the agent runs.
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
@@ -13,11 +17,31 @@ func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
 // ready answers as /readyz on the port of the metrics does, to a kubelet that
 // has no password for that port.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.Ready != nil {
-		if err := s.Ready(); err != nil {
-			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
-			return
-		}
+	if err := s.notReady(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
 	}
 	_, _ = fmt.Fprintln(w, "ok")
+}
+
+// trusted refuses to tell of flows until the agent is ready: that nothing is
+// known yet would be taken for that nothing hangs.
+func (s *server) trusted(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := s.notReady(); err != nil {
+			s.fail(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (s *server) notReady() error {
+	if s.Ready == nil {
+		return nil
+	}
+	if err := s.Ready(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, err)
+	}
+	return nil
 }
