@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -20,6 +21,22 @@ type Book struct {
 	Labels []Label           `json:"labels"`
 	Truths map[string]*Truth `json:"truths"` // by the label's flow
 	Events []flow.Event      `json:"events"`
+}
+
+// whole reports an act of the round that has fewer labels than connections
+// were planned: what is not labelled is not judged.
+func (b Book) whole(r Round) error {
+	labels := map[string]int{}
+	for _, l := range b.Labels {
+		labels[path.Dir(l.Flow)]++
+	}
+	for _, a := range r.Acts {
+		const odd = 1 // the connections of a proxy come in pairs
+		if n := labels[fmt.Sprintf("%d/%s", r.Number, a.Name)]; n < a.Flows-odd {
+			return fmt.Errorf("%s: %d connections are labelled of %d that were planned", a.Name, n, a.Flows)
+		}
+	}
+	return nil
 }
 
 // keep writes the book into a folder, as a file of its own.

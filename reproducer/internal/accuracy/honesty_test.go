@@ -16,12 +16,12 @@ import (
 )
 
 // few is a round that is over soon: some causes and a control.
-func few() Plan {
+func few(turn Turn, at, watch time.Duration) Plan {
 	act := func(number int, kind string) Act {
-		return Act{Number: number, Name: kind + "-1", Kind: kind, Flows: 6, Clients: 1, At: time.Second, Seed: 3}
+		return Act{Number: number, Name: kind + "-1", Kind: kind, Flows: 6, Clients: 1, At: at, Seed: 3}
 	}
 	return Plan{Seed: 1, Rounds: []Round{{
-		Number: 1, Family: cluster.IPv4, Watch: 14 * time.Second,
+		Number: 1, Family: cluster.IPv4, Turn: turn, Watch: watch,
 		Acts: []Act{act(1, "calico"), act(2, "headless"), act(3, "node-down"), act(4, "silent-sender"), act(5, "healthy")},
 	}}}
 }
@@ -34,19 +34,31 @@ type defect struct{ file, old, new string }
 func TestTheRunIsHonest(t *testing.T) {
 	privtest.Require(t)
 	const root = "../../.."
+	plans := map[Turn]Plan{
+		Steady:  few(Steady, time.Second, 14*time.Second),
+		Outage:  few(Outage, mutedBy, 6*time.Second),
+		Restart: few(Restart, 2*time.Second, findsAgain+2*time.Second),
+	}
 	for name, tc := range map[string]struct {
 		broken *defect
 		want   Fault // of some flow
+		turn   Turn
 	}{
 		"as it is": {},
 		"conntrack tells nothing": {
-			&defect{"pkg/diagnosis/peer.go", "return e.redirected() && e.gone()", "return false && e.gone()"}, Wrong,
+			&defect{"pkg/diagnosis/peer.go", "return e.redirected() && e.gone()", "return false && e.gone()"}, Wrong, Steady,
 		},
 		"no event is made": {
-			&defect{"pkg/inspector/report.go", "i.tell(f, flow.EventStuck, \"found stuck: %s · %s\", f.decision.Symptom, f.decision.Cause)\n}", "}"}, Missed,
+			&defect{"pkg/inspector/report.go", "i.tell(f, flow.EventStuck, \"found stuck: %s · %s\", f.decision.Symptom, f.decision.Cause)\n}", "}"}, Missed, Steady,
 		},
 		"the kernel's model is wrong": {
-			&defect{"pkg/deadline/model.go", "return ((2 << n) - 1) * base\n", "return ((2 << n) - 1) * base * 2\n"}, FirstLate,
+			&defect{"pkg/deadline/model.go", "return ((2 << n) - 1) * base\n", "return ((2 << n) - 1) * base * 2\n"}, FirstLate, Steady,
+		},
+		"what was unknown stays so": {
+			&defect{"pkg/inspector/report.go", "\tif d == before && f.backend", "\tif before.Cause == flow.Unknown || d == before && f.backend"}, Wrong, Outage,
+		},
+		"what hung before it came is not told": {
+			&defect{"pkg/inspector/report.go", "\tif !i.monitor.Stick(f.evidence.Socket.ID) {", "\tif !i.monitor.Stick(f.evidence.Socket.ID) || time.Since(f.evidence.Socket.Since) > 10*time.Second {"}, Forgotten, Restart,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +67,7 @@ func TestTheRunIsHonest(t *testing.T) {
 			build(t, root, filepath.Join(bin, "echo"), "./reproducer/echo", nil)
 			build(t, root, filepath.Join(bin, "tcpstuck-agent"), "./cmd/agent", tc.broken)
 			var out bytes.Buffer
-			r, err := Run(t.Context(), Options{Bin: bin, Base: t.TempDir(), Parallel: 1, Out: &out}, few())
+			r, err := Run(t.Context(), Options{Bin: bin, Base: t.TempDir(), Parallel: 1, Out: &out}, plans[tc.turn])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,8 @@ type Kind struct {
 	// begins. In an outage that must not happen while the records are still
 	// believed: nobody can know of it, and what was true before is said.
 	Later bool
+	// Risky says that the pod is deleted under flows that nothing happens to.
+	Risky bool
 	play  func(*scene) error
 }
 

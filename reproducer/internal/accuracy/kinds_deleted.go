@@ -22,7 +22,7 @@ func deletedKinds() []Kind {
 		{Name: "idle-half-open", play: playIdleHalfOpen},
 		{Name: "keepalive", play: playKeepalive},
 		{Name: "half-open-downstream", play: playDownstream},
-		{Name: "syn-stale", Most: 12, play: playSynStale},
+		{Name: "syn-stale", Most: 12, Risky: true, play: playSynStale},
 		{Name: "sidecar", Most: 10, play: playSidecar},
 	}
 }

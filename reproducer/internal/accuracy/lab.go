@@ -69,7 +69,7 @@ func openLab(ctx context.Context, opts Options, r Round, told func(string, ...an
 		kinds[k.Name] = k
 	}
 	for _, a := range r.Acts {
-		s := &scene{act: a, c: l.c, a: l.c.Nodes[0], rng: rand.New(rand.NewPCG(a.Seed, 1)), lab: l}
+		s := &scene{act: a, c: l.c, a: l.c.Nodes[0], rng: rand.New(rand.NewPCG(a.Seed, 1)), lab: l, risky: kinds[a.Kind].Risky}
 		l.scenes = append(l.scenes, s)
 		s.ctx = ready
 		if err := kinds[a.Kind].play(s); err != nil {

@@ -30,6 +30,9 @@ type Label struct {
 	Lifted time.Time `json:"lifted,omitzero"`
 	// Never says that the kernel never gives it up.
 	Never bool `json:"never,omitempty"`
+	// Risky says that its pod is deleted under a control: until its FIN comes,
+	// it may be told to be at risk.
+	Risky bool `json:"risky,omitempty"`
 	// Shaken says that the injected fault itself moves the kernel's clock
 	// while it runs: the predictions are compared and not demanded.
 	Shaken bool `json:"shaken,omitempty"`
@@ -69,9 +72,19 @@ func (l Label) True(symptom flow.Symptom, cause flow.Cause, at time.Time) bool {
 		if i+1 < len(l.Verdicts) && at.After(l.Verdicts[i+1].Since.Add(l.Verdicts[i+1].Slack)) {
 			continue
 		}
-		if v.Cause == cause || cause == flow.Unknown && l.withheldAt(at) {
+		if v.Cause == cause || cause == flow.Unknown && l.excuses(v.Cause, at) {
 			return true
 		}
+	}
+	return false
+}
+
+// excuses reports whether Unknown is right for a cause at a time: only what
+// follows from the cluster's records can be withheld.
+func (l Label) excuses(cause flow.Cause, at time.Time) bool {
+	switch cause {
+	case flow.StaleConntrack, flow.PeerDeleted, flow.AddressReused, flow.PeerUnreachable, flow.PeerTerminating:
+		return l.withheldAt(at)
 	}
 	return false
 }

@@ -16,6 +16,7 @@ func (r Result) Write(w io.Writer) error {
 	r.table(&b)
 	r.matrix(&b)
 	r.timing(&b)
+	r.counted(&b)
 	r.kindTable(&b)
 	r.misses(&b)
 	_, err := io.WriteString(w, b.String())
@@ -73,6 +74,23 @@ func (r Result) timing(b *strings.Builder) {
 			fmt.Sprint(row.Unsent), fmt.Sprint(row.Lost))
 	}
 	b.WriteString("\n### Times and bytes\n\nFrom the first write that had no answer, or from the fault, to the report; by the application's own clock.\n\n")
+	t.write(b)
+}
+
+// counted tells of what is no fault that fails a run: nobody has to take the
+// word of a total that leaves something out.
+func (r Result) counted(b *strings.Builder) {
+	var t table
+	t.add("true", "what is counted and fails nothing", "flows")
+	for _, row := range r.Rows() {
+		for _, what := range slices.Sorted(maps.Keys(row.Counted)) {
+			t.add(row.Expected, what, fmt.Sprint(row.Counted[what]))
+		}
+	}
+	if len(t.rows) == 1 {
+		return
+	}
+	b.WriteString("\n### What was counted\n\n")
 	t.write(b)
 }
 

@@ -23,7 +23,7 @@ func TestReport(t *testing.T) {
 		said(flow.EventEnded, 12, flow.Retransmitting, flow.StaleConntrack, died(flow.TimedOut, "ETIMEDOUT", 7, 5)),
 	}
 	judge := func(c Case) Score {
-		c.Up = up
+		c.Up, c.Over = up, after(30)
 		s := Judge(c)
 		s.Seed = 42
 		return s
@@ -31,8 +31,11 @@ func TestReport(t *testing.T) {
 	good := Result{Seeds: []uint64{42}, Scores: []Score{
 		judge(Case{Label: named(stale, "1/calico-1/1.1", "calico", "4", flow.Client), Truth: dead, Events: right}),
 		judge(Case{Label: named(Label{}, "1/healthy-2/1.1", "healthy", "mapped", flow.Server)}),
-		judge(Case{Label: named(label(flow.Retransmitting, flow.StaleConntrack, withheld(0, 9)), "2/calico-1/1.1", "calico", "6", flow.Client), Events: []flow.Event{
+		judge(Case{Label: named(label(flow.Retransmitting, flow.StaleConntrack, withheld(0, 30)), "2/calico-1/1.1", "calico", "6", flow.Client), Events: []flow.Event{
 			said(flow.EventStuck, 3.2, flow.Retransmitting, flow.Unknown),
+		}}),
+		judge(Case{Label: named(label(flow.Retransmitting, flow.PeerUnreachable), "2/node-down-2/1.1", "node-down", "6", flow.Client), Events: []flow.Event{
+			said(flow.EventStuck, 3.2, flow.Retransmitting, flow.PeerSilent), said(flow.EventRevised, 4, flow.Retransmitting, flow.PeerUnreachable),
 		}}),
 	}}
 	bad := Result{Seeds: []uint64{42}, Scores: []Score{

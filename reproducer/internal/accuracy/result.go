@@ -32,6 +32,7 @@ type Row struct {
 	Unsent    int             // compared
 	Lost      int             // compared
 	WrongMany map[Fault]int
+	Counted   map[string]int // what fails no run, in words
 }
 
 // Add takes another result in.
@@ -48,7 +49,7 @@ func (r Result) Rows() []Row {
 	for _, s := range r.Scores {
 		row := index[s.Expected]
 		if row == nil {
-			row = &Row{Expected: s.Expected, Said: map[string]int{}, WrongMany: map[Fault]int{}}
+			row = &Row{Expected: s.Expected, Said: map[string]int{}, WrongMany: map[Fault]int{}, Counted: map[string]int{}}
 			index[s.Expected] = row
 		}
 		row.add(s)
@@ -84,11 +85,11 @@ func (row *Row) add(s Score) {
 		row.Delays = append(row.Delays, s.Delay)
 	}
 	if s.Predicted {
-		row.FirstOff = append(row.FirstOff, s.First.Abs())
+		row.FirstOff = append(row.FirstOff, s.FirstOff.Abs())
 		if s.Label.Shaken {
-			row.ShakenOff = append(row.ShakenOff, s.Last.Abs())
+			row.ShakenOff = append(row.ShakenOff, s.LastOff.Abs())
 		} else {
-			row.LastOff = append(row.LastOff, s.Last.Abs())
+			row.LastOff = append(row.LastOff, s.LastOff.Abs())
 		}
 	}
 	if s.UnsentChecked {
@@ -99,7 +100,24 @@ func (row *Row) add(s Score) {
 	}
 	for f := range s.Faults {
 		row.WrongMany[f]++
+		if !s.Gated[f] {
+			row.Counted[s.counts(f)]++
+		}
 	}
+	if s.Unwatched {
+		row.Counted["no agent was there when it died, or only just"]++
+	}
+}
+
+// counts says what a fault is that fails nothing.
+func (s Score) counts(f Fault) string {
+	switch f {
+	case WrongFirst:
+		return "said at first: " + s.First
+	case WrongEnd:
+		return "it recovered while no agent was there, or only just"
+	}
+	return string(f)
 }
 
 // Failures returns the scores with a fault that fails a run.
@@ -126,7 +144,7 @@ func (s Score) gated() []Fault {
 
 // faults are all of them, the worst first. It is never written.
 var faults = []Fault{
-	Missed, Wrong, FalseAlarm, WrongFirst, WrongEnd, WrongUnsent, WrongLost, FirstLate, LastLate, NotNever, Untrue,
+	Missed, Wrong, FalseAlarm, WrongFirst, WrongTurn, Forgotten, WrongEnd, WrongUnsent, WrongLost, FirstLate, LastLate, NotNever, Untrue,
 }
 
 // OK reports whether the run passes.

@@ -117,6 +117,9 @@ func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result 
 	if book.Labels, err = ReadLabels(l.books); err != nil {
 		return result, err
 	}
+	if err := book.whole(r); err != nil {
+		return result, err
+	}
 	if book.Events, err = readEvents(l.agent.Events()); err != nil {
 		return result, err
 	}

@@ -27,6 +27,8 @@ type scene struct {
 	rng  *rand.Rand
 	lab  *lab
 	took []*party
+	// risky: the kind's, see there
+	risky bool
 
 	steps []step
 }
@@ -90,6 +92,7 @@ func (s *scene) serverPod(spec cluster.PodSpec) (*cluster.Pod, error) {
 
 func (s *scene) watch(p *party) *party {
 	p.labels = map[pair]*Label{}
+	p.now.Risky = s.risky
 	s.took = append(s.took, p)
 	return p
 }

@@ -1,0 +1,142 @@
+package accuracy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// How far a prediction may be from the kernel's real end: at the first
+// judgement that or a hundredth of the time to wait, at the last one always.
+const (
+	firstTolerance = 4 * time.Second
+	lastTolerance  = 50 * time.Millisecond
+)
+
+// judgeEnd compares the end, the bytes and the predictions.
+func (s *Score) judgeEnd(c Case, reports []flow.Event) {
+	if len(reports) == 0 || s.Faults[Wrong] != "" {
+		return
+	}
+	var ended *flow.Event
+	for _, e := range reports {
+		if e.Flow.Ended() {
+			ended = &e
+			s.judgeFalseEnd(c, e)
+		}
+		if c.Label.Never && !e.Flow.GivesUp.Never {
+			s.fault(NotNever, true, "said at %s: %s", clock(e.Time), clock(e.Flow.GivesUp.At))
+		}
+	}
+	if c.Label.Ends == flow.Recovered && (ended == nil || ended.Flow.Outcome != flow.Recovered) {
+		s.fault(WrongEnd, c.sawRecovery(), "it recovered, and that was not said")
+	}
+	t := c.Truth
+	switch {
+	case t == nil:
+	case c.Label.Ends == "" && !t.Died.IsZero() && t.Missing < 0, t.Died.IsZero():
+		s.judgeBytes(t, ended)
+	case ended == nil && !c.watched(t.Died):
+		s.Unwatched = true
+	case ended == nil:
+		s.fault(WrongEnd, true, "it died at %s with %s, and that was not said", clock(t.Died), t.Errno)
+	default:
+		if ended.Flow.Outcome != flow.TimedOut || ended.Flow.Err != t.Errno {
+			s.fault(WrongEnd, true, "said at %s: %q %q at %s, the application read %s at %s",
+				clock(ended.Time), ended.Flow.Outcome, ended.Flow.Err, clock(ended.Flow.EndedAt), t.Errno, clock(t.Died))
+		}
+		s.judgeBytes(t, ended)
+		s.judgePredictions(c, reports, *ended)
+	}
+}
+
+// judgeFalseEnd: what stands open has not ended, and only what had its fault
+// taken away has recovered.
+func (s *Score) judgeFalseEnd(c Case, e flow.Event) {
+	if e.Flow.Outcome == flow.Recovered && c.Label.Ends != flow.Recovered {
+		s.fault(WrongEnd, true, "said at %s that it recovered", clock(e.Time))
+	}
+	if c.Label.Ends == "" && c.Truth != nil && c.Truth.Alive {
+		s.fault(WrongEnd, true, "said at %s that it ended (%s), and it stands open", clock(e.Time), e.Flow.Outcome)
+	}
+}
+
+// watched reports whether the agent was there when a flow died, and had been
+// for long enough to know it.
+func (c Case) watched(died time.Time) bool {
+	const acquainted = 8 * time.Second
+	for _, w := range c.Up {
+		if died.After(w.From.Add(acquainted)) && (w.To.IsZero() || died.Before(w.To.Add(-time.Second))) {
+			return true
+		}
+	}
+	return false
+}
+
+// sawRecovery reports whether an agent was there all the time in which a flow
+// recovered: one that comes later finds nothing stuck.
+func (c Case) sawRecovery() bool {
+	const recovers = 5 * time.Second
+	lifted := c.Label.Lifted
+	return lifted.IsZero() || c.watched(lifted) && c.watched(lifted.Add(recovers))
+}
+
+func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
+	if ended == nil || ended.Flow.Outcome == flow.Recovered || !t.Steady {
+		return
+	}
+	f := ended.Flow
+	// Its peer read what was unsent when the application looked for the last
+	// time: the kernel sent it after that, and the peer's count is the truth.
+	sentMore := t.Missing >= 0 && t.Missing < t.Unsent
+	s.UnsentChecked = !sentMore
+	if int64(f.Unsent) != t.Unsent && !sentMore {
+		s.fault(WrongUnsent, true, "said: %d, the application's kernel held %d", f.Unsent, t.Unsent)
+	}
+	// What the interval adds is what the kernel held, and nothing more.
+	if int64(f.Unacknowledged) != t.Unacknowledged && !sentMore || int64(f.Unsent)+int64(f.Unacknowledged) > t.Unsent+t.Unacknowledged {
+		s.fault(WrongLost, true, "said: %d unacknowledged, the application's kernel held %d", f.Unacknowledged, t.Unacknowledged)
+	}
+	if t.Missing < 0 {
+		return
+	}
+	s.LostChecked = true
+	if t.Missing < int64(f.Unsent) || t.Missing > int64(f.Unsent)+int64(f.Unacknowledged) {
+		s.fault(WrongLost, true, "said: %d to %d, missing at the peer: %d", f.Unsent, f.Unsent+f.Unacknowledged, t.Missing)
+	}
+}
+
+// judgePredictions holds what was predicted, at the first judgement of how it
+// hangs in the end (whatever its cause was taken for) and at the last one, to
+// when the application saw the end.
+func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event) {
+	symptom := c.Label.Final().Symptom
+	i := slices.IndexFunc(reports, func(e flow.Event) bool { return e.Flow.Symptom == symptom && !e.Flow.Ended() })
+	if i < 0 {
+		return
+	}
+	died, first, last := c.Truth.Died, reports[i].Flow, ended.Flow
+	if first.GivesUp.At.IsZero() || last.GivesUp.At.IsZero() {
+		s.fault(FirstLate, true, "not predicted: at first %+v, at last %+v", first.GivesUp, last.GivesUp)
+		return
+	}
+	s.Predicted = true
+	s.FirstOff, s.LastOff = within(died, c.Truth.Lag, first.GivesUp.At), within(died, c.Truth.Lag, last.GivesUp.At)
+	if s.FirstOff.Abs() > max(firstTolerance, died.Sub(first.Since)/100) {
+		s.fault(FirstLate, !c.Label.Shaken, "by %s", s.FirstOff)
+	}
+	if s.LastOff.Abs() > lastTolerance {
+		s.fault(LastLate, !c.Label.Shaken, "by %s: said %s, it died at %s (noticed at most %s late)", s.LastOff, clock(last.GivesUp.At), clock(died), c.Truth.Lag)
+	}
+}
+
+// within is how far a prediction is from a death that was seen at a time, or
+// up to lag before.
+func within(seen time.Time, lag time.Duration, predicted time.Time) time.Duration {
+	off := seen.Sub(predicted)
+	if off > 0 {
+		return max(0, off-lag)
+	}
+	return off
+}

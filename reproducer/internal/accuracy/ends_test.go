@@ -1,0 +1,88 @@
+package accuracy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// TestJudgeEnds plants every fault of an end, of bytes and of predictions.
+func TestJudgeEnds(t *testing.T) {
+	const (
+		retransmitting, zeroWindow = flow.Retransmitting, flow.ZeroWindow
+		stale, unreachable         = flow.StaleConntrack, flow.PeerUnreachable
+	)
+	stuck, ended := flow.EventStuck, flow.EventEnded
+	right := said(stuck, 1, retransmitting, stale)
+	alive := &Truth{Alive: true, Missing: -1}
+	over := said(ended, 12, retransmitting, stale, end)
+	late := func(seconds float64) []flow.Event { // gives up at 12 s in truth
+		return []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{At: after(12 + seconds)})), over}
+	}
+	hour := func(first, last float64) Case { // gives up after an hour
+		at := func(off float64) func(*flow.Finding) { return givesUp(flow.GivesUp{At: after(3600 + off)}) }
+		return Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Died = after(3600) }), Over: after(4000),
+			Events: []flow.Event{said(stuck, 1, retransmitting, stale, at(first)), said(ended, 3600, retransmitting, stale, end, at(last))}}
+	}
+	planted{
+		"recovered":                        {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(flow.EventRecovered, 9, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
+		"recovered, untold":                {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
+		"recovered, untold by who watched": {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), lifted(8)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
+		"recovered while nobody watched": {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), lifted(8)), Up: []Window{{From: after(-60), To: after(7)}, {From: after(10)}},
+			Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: false}},
+		"dead":         {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"dead, untold": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
+		"dead of another error": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(func(t *Truth) { t.Errno = "EHOSTUNREACH" }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}},
+			map[Fault]bool{WrongEnd: true}},
+		"it did not die":    {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: &Truth{Alive: true, Missing: -1}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
+		"it was heard":      {Case{Label: label(retransmitting, stale), Truth: &Truth{Alive: true, Missing: -1, Heard: after(9)}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
+		"another unsent":    {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Unsent = 8 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongUnsent: true}},
+		"sent after a look": {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Unsent = 11 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{}},
+		"more is missing":   {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Missing = 13 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongLost: true}},
+		"less is missing":   {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Missing = 6 }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{WrongLost: true}},
+		"predicted late":    {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{At: after(16.1)})), said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{FirstLate: true}},
+		"predicted never":   {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{Never: true})), said(ended, 12, retransmitting, stale, end)}}, map[Fault]bool{FirstLate: true}},
+		"predicted at last": {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end, givesUp(flow.GivesUp{At: after(11.9)}))}}, map[Fault]bool{LastLate: true}},
+		"noticed late":      {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Died, t.Lag = after(12.2), 200*time.Millisecond }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"never":             {Case{Label: label(zeroWindow, flow.SlowReader, never), Events: []flow.Event{said(stuck, 3, zeroWindow, flow.SlowReader)}}, map[Fault]bool{NotNever: true}},
+		"it stands open":    {Case{Label: label(retransmitting, stale), Truth: alive, Events: []flow.Event{right, over}}, map[Fault]bool{WrongEnd: true}},
+		"it did not recover": {Case{Label: label(retransmitting, stale), Events: []flow.Event{right, said(flow.EventRecovered, 9, retransmitting, stale, died(flow.Recovered, "", 0, 0))}},
+			map[Fault]bool{WrongEnd: true}},
+		"nobody kept books":     {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Events: []flow.Event{right, over}}, map[Fault]bool{Untrue: true}},
+		"more than was held":    {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, died(flow.TimedOut, "ETIMEDOUT", 7, 5_000_000))}}, map[Fault]bool{WrongLost: true}},
+		"3.9 s late at first":   {Case{Label: label(retransmitting, stale), Truth: dead(), Events: late(3.9)}, nil},
+		"4.1 s early at first":  {Case{Label: label(retransmitting, stale), Truth: dead(), Events: late(-4.1)}, map[Fault]bool{FirstLate: true}},
+		"a hundredth at first":  {hour(35.9, 0), nil},
+		"more than a hundredth": {hour(36.1, 0), map[Fault]bool{FirstLate: true}},
+		"49 ms at last":         {hour(0, 0.049), nil},
+		"51 ms at last":         {hour(0, 0.051), map[Fault]bool{LastLate: true}},
+		"an hour late while its cause was unknown": {Case{Label: label(retransmitting, stale, withheld(0, 5)), Truth: dead(),
+			Events: []flow.Event{said(stuck, 1, retransmitting, flow.Unknown, givesUp(flow.GivesUp{At: after(3600)})), right, over}}, map[Fault]bool{FirstLate: true}},
+		"a date after it was never": {Case{Label: label(zeroWindow, flow.SlowReader, never), Events: []flow.Event{
+			said(stuck, 3, zeroWindow, flow.SlowReader, givesUp(flow.GivesUp{Never: true})), said(flow.EventRevised, 9, zeroWindow, flow.SlowReader)}}, map[Fault]bool{NotNever: true}},
+		"dead and told, just after a start": {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Errno = "EPIPE" }), Up: []Window{{From: after(8)}}, Events: []flow.Event{right, over}},
+			map[Fault]bool{WrongEnd: true}},
+		"dead, untold, just after a start": {Case{Label: label(retransmitting, stale), Truth: dead(), Up: []Window{{From: after(8)}}, Events: []flow.Event{right}}, nil},
+	}.judge(t)
+}
+
+// TestJudgeLives: an agent that is started while a flow hangs has to find it.
+func TestJudgeLives(t *testing.T) {
+	restart := []Window{{From: after(-60), To: after(30)}, {From: after(31)}}
+	stale := func(change ...func(*Label)) Label { return label(flow.Retransmitting, flow.StaleConntrack, change...) }
+	first := said(flow.EventStuck, 1, flow.Retransmitting, flow.StaleConntrack)
+	second := said(flow.EventStuck, 30.5, flow.Retransmitting, flow.StaleConntrack)
+	forgotten := map[Fault]bool{Forgotten: true}
+	planted{
+		"forgotten by the second":         {Case{Label: stale(), Up: restart, Events: []flow.Event{first}}, forgotten},
+		"found by the second alone":       {Case{Label: stale(), Up: restart, Events: []flow.Event{second}}, forgotten},
+		"found by both":                   {Case{Label: stale(), Up: restart, Events: []flow.Event{first, second}}, nil},
+		"it died before it could be told": {Case{Label: stale(), Up: restart, Truth: dead(func(t *Truth) { t.Died, t.Steady = after(45), false }), Events: []flow.Event{first}}, map[Fault]bool{WrongEnd: true}},
+		"its fault was taken away":        {Case{Label: stale(ends(flow.Recovered), lifted(32)), Up: restart, Events: []flow.Event{first}}, map[Fault]bool{WrongEnd: false}},
+		"what is told once": {Case{Label: label(flow.Truncated, flow.ClosedUnread), Up: restart,
+			Events: []flow.Event{said(flow.EventDataLost, 1, flow.Truncated, flow.ClosedUnread)}}, nil},
+		"idle, and who could tell was silent": {Case{Label: label(flow.HalfOpen, flow.StaleConntrack, withheld(30, 60)), Up: restart,
+			Events: []flow.Event{said(flow.EventStuck, 1, flow.HalfOpen, flow.StaleConntrack)}}, nil},
+	}.judge(t)
+}
