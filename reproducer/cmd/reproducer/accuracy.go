@@ -15,35 +15,35 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/accuracy"
 )
 
+// order is what a measurement was asked for.
+type order struct {
+	plans  []accuracy.Plan
+	run    accuracy.Options
+	report string
+}
+
+// mostFlows is far more than anybody waits for, and few enough that all rounds
+// can be asked for by their number.
+const mostFlows = 100_000
+
 // measure runs the labelled mix, once for each seed, and reports how often the
 // agent was right.
 func measure(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("reproducer accuracy", flag.ContinueOnError)
-	seed := flags.String("seed", "0", "what decides everything, or several of them; 0: draw one")
-	flows := flags.Int("flows", 2000, "at least so many connections with each seed")
-	only := flags.String("only", "", "play the round of this flow alone, and tell its story")
-	parallel := flags.Int("parallel", 3, "rounds at once")
-	report := flags.String("report", "", "replace what this `file` has below its mark by the report")
-	keep := flags.String("keep", "", "`folder` for everything that each round was judged by, a file each")
-	bin := flags.String("bin", "", "directory of the programs (default: where this one is)")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	seeds, err := parseSeeds(*seed)
+	o, err := readOrder(args)
 	if err != nil {
 		return err
 	}
-	opts, err := options(*bin, "4", out)
+	opts, err := options(o.run.Bin, "4", out)
 	if err != nil {
 		return err
 	}
+	o.run.Bin, o.run.Base, o.run.Out = opts.Bin, opts.Base, out
 	var result accuracy.Result
-	for _, s := range seeds {
-		plan := accuracy.NewPlan(s, *flows, accuracy.Kinds())
-		fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", s, plan.Flows(), len(plan.Rounds))
-		one, err := accuracy.Run(ctx, accuracy.Options{Bin: opts.Bin, Base: opts.Base, Parallel: *parallel, Out: out, Only: *only, Keep: *keep}, plan)
+	for _, plan := range o.plans {
+		fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", plan.Seed, plan.Flows(), len(plan.Rounds))
+		one, err := accuracy.Run(ctx, o.run, plan)
 		if err != nil {
-			return fmt.Errorf("seed %d: %w", s, err)
+			return fmt.Errorf("seed %d: %w", plan.Seed, err)
 		}
 		result.Add(one)
 	}
@@ -51,10 +51,19 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	if err := result.Write(out); err != nil {
 		return err
 	}
-	if *report != "" {
-		if err := writeReport(*report, result); err != nil {
+	if o.report != "" {
+		if err := writeReport(o.report, result); err != nil {
 			return err
 		}
+	}
+	return verdict(o.run.Only, result)
+}
+
+// verdict fails a run whose agent was wrong, and one that has no flow of the
+// name that was asked for.
+func verdict(only string, result accuracy.Result) error {
+	if !result.Has(only) {
+		return fmt.Errorf("-only %s: its round was played, and has no flow of that name", only)
 	}
 	if !result.OK() {
 		return errUnexpected
@@ -62,7 +71,44 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// parseSeeds reads seeds that blanks part; 0 stands for one that is drawn.
+// readOrder reads the command line and refuses what would be noticed minutes
+// later, or never.
+func readOrder(args []string) (o order, err error) {
+	flags := flag.NewFlagSet("reproducer accuracy", flag.ContinueOnError)
+	seed := flags.String("seed", "0", "what decides everything, or several of them; 0: draw one")
+	flows := flags.Int("flows", 2000, "at least so many connections with each seed")
+	flags.StringVar(&o.run.Only, "only", "", "play the round of this `flow` (3/calico-7/1.5), act (3/calico-7) or round (3) alone, and tell the flow's story; "+
+		"it needs the seed that it was seen with, and no -flows: the two make a round what it is")
+	flags.IntVar(&o.run.Parallel, "parallel", 3, "rounds at once")
+	flags.StringVar(&o.report, "report", "", "replace what this `file` has below its mark by the report")
+	flags.StringVar(&o.run.Keep, "keep", "", "`folder` for everything that each round was judged by, a file each")
+	flags.StringVar(&o.run.Bin, "bin", "", "directory of the programs (default: where this one is)")
+	if err := parseFlags(flags, args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is no flag", flags.Arg(0))
+	}
+	if *flows < 1 || *flows > mostFlows {
+		return o, fmt.Errorf("-flows %d: from 1 to %d", *flows, mostFlows)
+	}
+	if o.run.Parallel < 1 {
+		return o, fmt.Errorf("-parallel %d: at least 1", o.run.Parallel)
+	}
+	seeds, err := parseSeeds(*seed)
+	if err != nil {
+		return o, err
+	}
+	if o.plans, err = plansOf(seeds, *flows, o.run.Only); err != nil {
+		return o, err
+	}
+	if err := checkReport(o.report); err != nil {
+		return o, err
+	}
+	return o, checkFolder(o.run.Keep)
+}
+
+// parseSeeds reads seeds that blanks part.
 func parseSeeds(list string) ([]uint64, error) {
 	var seeds []uint64
 	for _, word := range strings.Fields(list) {
@@ -70,15 +116,68 @@ func parseSeeds(list string) ([]uint64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("seed %q is no number", word)
 		}
-		if s == 0 {
-			s = uint64(rand.Uint32())
-		}
 		seeds = append(seeds, s)
 	}
 	if len(seeds) == 0 {
 		return nil, errors.New("no seed")
 	}
 	return seeds, nil
+}
+
+// plansOf makes a plan for each seed, 0 stands for one that is drawn; or that
+// of one round alone.
+func plansOf(seeds []uint64, flows int, only string) ([]accuracy.Plan, error) {
+	if only != "" {
+		if len(seeds) != 1 || seeds[0] == 0 {
+			return nil, fmt.Errorf("-only %s needs the seed that it was seen with", only)
+		}
+		plan, err := accuracy.Alone(seeds[0], only, accuracy.Kinds())
+		if err != nil {
+			return nil, fmt.Errorf("-only %s: %w", only, err)
+		}
+		return []accuracy.Plan{plan}, nil
+	}
+	var plans []accuracy.Plan
+	for _, s := range seeds {
+		if s == 0 {
+			s = uint64(rand.Uint32())
+		}
+		plans = append(plans, accuracy.NewPlan(s, flows, accuracy.Kinds()))
+	}
+	return plans, nil
+}
+
+// checkReport notices a report that could not be written. It leaves a file as
+// it is, and none where there was none.
+func checkReport(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, err := os.Lstat(path) // a link is somebody's, wherever it leads
+	isNew := errors.Is(err, os.ErrNotExist)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("-report: %w", err)
+	}
+	_ = f.Close() // nothing was written
+	if isNew {
+		_ = os.Remove(path)
+	}
+	return nil
+}
+
+// checkFolder notices a folder that no book could be put into.
+func checkFolder(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(path, "try-*")
+	if err != nil {
+		return fmt.Errorf("-keep: %w", err)
+	}
+	_ = f.Close() // nothing was written
+	_ = os.Remove(f.Name())
+	return nil
 }
 
 // reportMark ends what people wrote in a report's file.

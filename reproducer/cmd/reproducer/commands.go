@@ -23,7 +23,7 @@ const runBase = "/run"
 func list(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("reproducer list", flag.ContinueOnError)
 	format := flags.String("o", "table", "table or json")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return err
 	}
 	all := scenario.All()
@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 func demo(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("reproducer demo", flag.ContinueOnError)
 	bin := flags.String("bin", "", "directory of the programs (default: where this one is)")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return err
 	}
 	opts, err := options(*bin, "4", out)
@@ -118,11 +118,23 @@ func demo(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
+// parseFlags parses flags, and lists them when asked for help. What is wrong
+// with them is said once, by the caller.
+func parseFlags(flags *flag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(os.Stdout)
+		flags.Usage()
+	}
+	return err
+}
+
 // parseWithName parses flags that may stand before and after one name.
 func parseWithName(flags *flag.FlagSet, args []string) (string, error) {
 	var names []string
 	for {
-		if err := flags.Parse(args); err != nil {
+		if err := parseFlags(flags, args); err != nil {
 			return "", err
 		}
 		if flags.NArg() == 0 {

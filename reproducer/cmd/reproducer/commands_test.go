@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,7 +47,6 @@ func TestParseWithName(t *testing.T) {
 		"calico --jason":           {},
 	} {
 		flags := flag.NewFlagSet("", flag.ContinueOnError)
-		flags.SetOutput(&bytes.Buffer{})
 		asJSON := flags.Bool("json", false, "")
 		family := flags.String("family", "4", "")
 		name, err := parseWithName(flags, strings.Fields(line))
@@ -57,5 +59,27 @@ func TestParseWithName(t *testing.T) {
 		if err != nil || name != want.name || *asJSON != want.asJSON || *family != want.family {
 			t.Errorf("%q: got %q %v %q, %v", line, name, *asJSON, *family, err)
 		}
+	}
+}
+
+// TestBadFlagIsSaidOnce: the caller says what is wrong, the flags' package
+// nothing.
+func TestBadFlagIsSaidOnce(t *testing.T) {
+	said, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	usual := os.Stderr
+	defer func() { os.Stderr = usual }()
+	os.Stderr = said
+	for _, line := range []string{"accuracy -flows abc", "accuracy -flos 1", "list -o", "run -family", "demo -family 4"} {
+		err := dispatch(t.Context(), strings.Fields(line), io.Discard, io.Discard)
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: got %v", line, err)
+		}
+	}
+	if b, err := os.ReadFile(said.Name()); err != nil || len(b) > 0 {
+		t.Errorf("said besides: %s, %v", b, err)
 	}
 }

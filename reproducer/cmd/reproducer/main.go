@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,7 +27,7 @@ const usage = `usage:
   reproducer list [-o table|json]
   reproducer run NAME [--json] [--keep] [--full] [--family 4|6|mapped] [--bin DIR]
   reproducer demo [--bin DIR]
-  reproducer accuracy [--seed N] [--flows N] [--only FLOW] [--parallel N] [--report FILE] [--bin DIR]
+  reproducer accuracy [--seed N] [--flows N] [--only FLOW] [--parallel N] [--report FILE] [--keep DIR] [--bin DIR]
 
 Needs root. Everything happens in network namespaces of its own.`
 
@@ -39,6 +40,7 @@ func main() {
 	defer stop()
 	err := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
+	case errors.Is(err, flag.ErrHelp): // it was given
 	case errors.Is(err, errUnexpected):
 		os.Exit(exitUnexpected)
 	case err != nil:

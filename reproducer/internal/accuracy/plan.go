@@ -8,7 +8,10 @@ package accuracy
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
@@ -68,6 +71,7 @@ const (
 	actsPerRound = 11
 	leastFlows   = 6
 	mostFlows    = 22
+	mostRounds   = 10_000 // that can be asked for; no plan has as many
 )
 
 // NewPlan draws rounds until they have so many flows. Every kind comes before
@@ -79,6 +83,28 @@ func NewPlan(seed uint64, flows int, kinds []Kind) Plan {
 		p.Rounds = append(p.Rounds, newRound(seed, len(p.Rounds)+1, kinds))
 	}
 	return p
+}
+
+// flowNumber is how a flow is called in its act: by its client and its number.
+var flowNumber = regexp.MustCompile(`^[1-9][0-9]*\.[1-9][0-9]*$`)
+
+// Alone returns the plan of one round: that of a flow ("3/calico-7/1.5"), an
+// act ("3/calico-7") or a round ("3"), of a plan of any length. Whether there
+// is such a flow is known when the round was played.
+func Alone(seed uint64, what string, kinds []Kind) (Plan, error) {
+	parts := strings.SplitN(what, "/", 3)
+	number, err := strconv.Atoi(parts[0])
+	if err != nil || number < 1 || number > mostRounds || strconv.Itoa(number) != parts[0] {
+		return Plan{}, fmt.Errorf("%q is no round: they count from 1 to %d", parts[0], mostRounds)
+	}
+	r := newRound(seed, number, kinds)
+	if len(parts) > 1 && !slices.ContainsFunc(r.Acts, func(a Act) bool { return a.Name == parts[1] }) {
+		return Plan{}, fmt.Errorf("round %d of seed %d has no act %q; it has %s", number, seed, parts[1], r.names())
+	}
+	if len(parts) > 2 && !flowNumber.MatchString(parts[2]) {
+		return Plan{}, fmt.Errorf("%q is no flow of an act: they are called like 1.5", parts[2])
+	}
+	return Plan{Seed: seed, Rounds: []Round{r}}, nil
 }
 
 // newRound draws the round with a number, which counts from 1.
@@ -104,6 +130,15 @@ func newRound(seed uint64, number int, kinds []Kind) Round {
 		r.Acts = append(r.Acts, a)
 	}
 	return r
+}
+
+// names lists the acts of a round.
+func (r Round) names() string {
+	var all []string
+	for _, a := range r.Acts {
+		all = append(all, a.Name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // nthKind deals the kinds out in hands, each in an order of its own.

@@ -27,6 +27,35 @@ func TestPlanIsTheSeeds(t *testing.T) {
 	}
 }
 
+// TestAlone: a round by itself is that of every plan that reaches it.
+func TestAlone(t *testing.T) {
+	long := NewPlan(7, 2000, Kinds()).Rounds
+	for _, what := range []string{"5", "5/" + long[4].Acts[2].Name, "5/" + long[4].Acts[2].Name + "/1.5"} {
+		p, err := Alone(7, what, Kinds())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(Plan{Seed: 7, Rounds: long[4:5]}, p); diff != "" {
+			t.Errorf("%s:\n%s", what, diff)
+		}
+	}
+	for _, what := range []string{"", "0", "-2/x", "10001", "5/nosuch", "5/" + long[4].Acts[2].Name + "/x"} {
+		if p, err := Alone(7, what, Kinds()); err == nil {
+			t.Errorf("%q was taken: %v", what, p)
+		}
+	}
+}
+
+// TestHas: an act may have fewer connections than somebody asks for.
+func TestHas(t *testing.T) {
+	r := Result{Scores: []Score{{Label: Label{Flow: "5/calico-3/1.5"}}}}
+	for only, want := range map[string]bool{"": true, "5": true, "5/calico-3": true, "5/calico-3/1.5": true, "5/calico-3/1.6": false} {
+		if r.Has(only) != want {
+			t.Errorf("%q: got %v", only, !want)
+		}
+	}
+}
+
 // TestPlanLeavesNothingOut: five seeds have enough of everything.
 func TestPlanLeavesNothingOut(t *testing.T) {
 	const atLeast = 50

@@ -43,7 +43,7 @@ func TestReport(t *testing.T) {
 		judge(Case{Label: named(Label{}, "1/healthy-2/1.2", "healthy", "4", flow.Client), Events: right[:1]}),
 	}}
 	bad.Add(good)
-	bad.Strangers = []string{"10.0.0.1:1 to 10.0.0.2:2, which nobody labelled: Connecting · Unknown: …"}
+	bad.Strangers = []string{stranger(42, 3, "10.0.0.1:1 to 10.0.0.2:2, which nobody labelled: Connecting · Unknown: …")}
 	for path, r := range map[string]Result{"testdata/good.golden": good, "testdata/bad.golden": bad} {
 		var out bytes.Buffer
 		if err := r.Write(&out); err != nil {

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +26,8 @@ type Options struct {
 	Base     string // where the rounds' directories are made, e.g. /run
 	Parallel int    // rounds at once
 	Out      io.Writer
-	// Only is a flow, an act or a round of the plan ("3", "3/calico-1",
-	// "3/calico-1/1.7"): its round is played alone, and its story is told.
+	// Only is what the plan was made for, see Alone: the story of that flow is
+	// told.
 	Only string
 	Keep string // folder that is given each round's book; "": none
 }
@@ -35,14 +35,6 @@ type Options struct {
 // Run plays a plan and judges all that the agent said.
 func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 	result := Result{Seeds: []uint64{plan.Seed}}
-	if opts.Only != "" {
-		number, _, _ := strings.Cut(opts.Only, "/")
-		round, err := strconv.Atoi(number)
-		if err != nil {
-			return result, fmt.Errorf("%q names no flow, act or round", opts.Only)
-		}
-		plan.Rounds = []Round{newRound(plan.Seed, round, Kinds())}
-	}
 	if _, err := rundir.Sweep(opts.Base); err != nil {
 		return result, err
 	}
@@ -62,7 +54,7 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 				one.Scores[i].Seed = plan.Seed
 			}
 			for i, s := range one.Strangers {
-				one.Strangers[i] = fmt.Sprintf("round %d of seed %d: %s", r.Number, plan.Seed, s)
+				one.Strangers[i] = stranger(plan.Seed, r.Number, s)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -73,6 +65,21 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 		})
 	}
 	return result, tracks.Wait()
+}
+
+// stranger says in which round a connection that nobody labelled was reported,
+// and how to see it again.
+func stranger(seed uint64, round int, what string) string {
+	return fmt.Sprintf("round %d of seed %d: %s\n  `make accuracy SEED=%d ONLY=%d`", round, seed, what, seed, round)
+}
+
+// Has reports whether a result has the flow that was asked for, where one was:
+// a plan knows its rounds and acts, and not which connections come of them.
+func (r Result) Has(only string) bool {
+	if strings.Count(only, "/") < 2 {
+		return true
+	}
+	return slices.ContainsFunc(r.Scores, func(s Score) bool { return s.Label.Flow == only })
 }
 
 func turned(t Turn) string {
