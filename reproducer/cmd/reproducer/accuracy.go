@@ -79,7 +79,7 @@ func readOrder(args []string) (o order, err error) {
 	flows := flags.Int("flows", 2000, "at least so many connections with each seed")
 	flags.StringVar(&o.run.Only, "only", "", "play the round of this `flow` (3/calico-7/1.5), act (3/calico-7) or round (3) alone, and tell the flow's story; "+
 		"it needs the seed that it was seen with, and no -flows: the two make a round what it is")
-	flags.IntVar(&o.run.Parallel, "parallel", 3, "rounds at once")
+	flags.IntVar(&o.run.Parallel, "parallel", 4, "rounds at once")
 	flags.StringVar(&o.report, "report", "", "replace what this `file` has below its mark by the report")
 	flags.StringVar(&o.run.Keep, "keep", "", "`folder` for everything that each round was judged by, a file each")
 	flags.StringVar(&o.run.Bin, "bin", "", "directory of the programs (default: where this one is)")
