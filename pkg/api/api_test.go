@@ -104,6 +104,8 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v1/flows?state=dead", 400, `state is "dead", not live, ended or all`},
 		{"GET", "/v1/flows?ended_after=noon", 400, `ended_after is "noon", not a time as 2006-01-02T15:04:05Z`},
 		{"GET", "/v1/flows?muted=perhaps", 400, `muted is "perhaps", not true or false`},
+		{"GET", "/v1/flows?brief=perhaps", 400, `brief is "perhaps", not true or false`},
+		{"GET", "/v1/flows?rows=perhaps", 400, `rows is "perhaps", not true or false`},
 		{"GET", "/v1/flows?state=%zz", 400, `read the query: invalid URL escape "%zz"`},
 		{"GET", "/v1/flows?state=all;muted=true", 400, "read the query: invalid semicolon separator in query"},
 		{"GET", "/v1/flows?state=live&state=all", 400, "state is given 2 times"},

@@ -111,6 +111,27 @@ func TestAListThatProvesItsEndIsBelievedAtOnce(t *testing.T) {
 	}
 }
 
+// What it was seen as before it gave way to a list that proves its end does
+// not count.
+func TestAListThatComesAgainHasToRestAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cluster.yaml")
+	write(t, path, running)
+	s, l := run(t, path)
+	awaitState(t, s, flow.BackendListed)
+	seen, cut := time.Now(), strings.Join(kindFirst[:2], "")
+	rename(t, path, cut)
+	time.Sleep(200 * time.Millisecond) // it is read, and tells nobody
+	rename(t, path, running)
+	eventually(t, "read again", func() bool { return l.count("read cluster state") > 1 })
+	time.Sleep(time.Until(seen.Add(2500 * time.Millisecond)))
+	began := time.Now()
+	rename(t, path, cut)
+	awaitState(t, s, flow.BackendDeleted)
+	if took := time.Since(began); took < 2*time.Second {
+		t.Errorf("believed after %s", took)
+	}
+}
+
 func TestAListThatNeverRests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, running)
