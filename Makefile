@@ -110,12 +110,12 @@ image: ## container images into bin/image, with buildah (root); TAG=dev ARCHES="
 .PHONY: test-image
 test-image: image ## the agent from its image under a container runtime, as the DaemonSet runs it (root)
 	tools/install-packages.sh runc=runc
-	$(GO) -C test/deploy test -buildvcs=false -count=1 ./image
+	$(GO) -C test/deploy test $(RACE) -buildvcs=false -count=1 ./image
 
 .PHONY: test-monitoring
 test-monitoring: build ## the alert rules and the dashboard, with a real Prometheus that scrapes an agent in the Calico hang (root)
 	tools/install-packages.sh prometheus=prometheus conntrack=conntrack
-	$(GO) -C test/deploy test -buildvcs=false -count=1 ./monitoring
+	$(GO) -C test/deploy test $(RACE) -buildvcs=false -count=1 ./monitoring
 
 .PHONY: test-kernels
 test-kernels: build ## the privileged tests and four scenarios on Debian's kernels, emulated; KERNELS="6.1 newest"
