@@ -50,12 +50,14 @@ func newEventPipe(path string) (*eventPipe, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		return nil, fmt.Errorf("make event pipe: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR, 0) // for writing, too: it never ends
+	// For writing, too: it never ends. Not blocking: close ends the reading.
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open event pipe: %w", err)
 	}
-	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETPIPE_SZ, pipeBytes); err != nil {
-		return nil, fmt.Errorf("enlarge event pipe: %w", err)
+	file := os.NewFile(uintptr(fd), path)
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeBytes); err != nil {
+		return nil, errors.Join(fmt.Errorf("enlarge event pipe: %w", err), file.Close())
 	}
 	e := &eventPipe{path: path, file: file}
 	type line struct {

@@ -50,13 +50,23 @@ func (r *report) atMost(what string, value, limit float64, unit string) {
 	})
 }
 
+// ratio adds a figure beside another of its kind, without a budget.
+func (r *report) ratio(what string, ours, theirs float64, unit, whose string) {
+	r.add(beside(what, ours, theirs, unit, whose))
+}
+
 // share adds a figure that may be at most a share of what stands beside it.
 func (r *report) share(what string, ours, theirs, limit float64, unit, whose string) {
-	ratio := ours / theirs
-	r.add(row{
+	w := beside(what, ours, theirs, unit, whose)
+	w.budget, w.missed = "≤ "+fraction(limit), !(ours/theirs <= limit)
+	r.add(w)
+}
+
+func beside(what string, ours, theirs float64, unit, whose string) row {
+	return row{
 		what: what, measured: number(ours) + " " + unit, beside: whose + ": " + number(theirs) + " " + unit,
-		ratio: fmt.Sprintf("%.2g", ratio), budget: "≤ " + fraction(limit), missed: !(ratio <= limit),
-	})
+		ratio: fmt.Sprintf("%.2g", ours/theirs),
+	}
 }
 
 // delays adds how late something came, of which there has to be some.

@@ -12,6 +12,7 @@ import (
 func TestMissedBudgetsAreNamed(t *testing.T) {
 	r := report{live: io.Discard}
 	r.tell("an indication", "5 s", "")
+	r.ratio("dear, and only told", 2, 3, "ms", "comparator")
 	r.atMost("held", 50, 50, "ms")
 	r.atMost("slow", 50.1, 50, "ms")
 	r.share("cheap", 1, 3, third, "ms", "comparator")
@@ -47,7 +48,10 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	if n := strings.Count(table.String(), "MISSED"); n != 9 {
 		t.Errorf("%d rows are marked, want 9:\n%s", n, &table)
 	}
-	if n := strings.Count(page.String(), "**missed**"); n != 9 || strings.Count(page.String(), "\n") != 16 {
+	if want := "| dear, and only told | 2 ms | comparator: 3 ms | 0.67 |  |\n"; !strings.Contains(page.String(), want) {
+		t.Errorf("there is no line %q:\n%s", want, &page)
+	}
+	if n := strings.Count(page.String(), "**missed**"); n != 9 || strings.Count(page.String(), "\n") != 17 {
 		t.Errorf("%d rows of the page are marked, want 9:\n%s", n, &page)
 	}
 }
