@@ -53,7 +53,7 @@ func startNone(c config, state *cluster.State) {
 }
 
 func startFile(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) error {
-	file, err := kube.OpenFile(c.clusterFile, state, c.log)
+	file, err := kube.OpenFile(ctx, c.clusterFile, state, c.log)
 	if err != nil {
 		return fmt.Errorf("--cluster-state: %w", err)
 	}

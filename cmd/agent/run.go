@@ -55,6 +55,9 @@ func run(ctx context.Context, c config) error {
 	if err != nil {
 		cancel()
 	}
+	if errors.Is(err, context.Canceled) {
+		err = nil // it was told to end while it started, or Wait says why
+	}
 	err = errors.Join(err, group.Wait())
 	flush, done := context.WithTimeout(context.Background(), flushEvents)
 	defer done()

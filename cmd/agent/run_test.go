@@ -95,6 +95,28 @@ func TestNoFlowIsToldOfBeforeTheFirstLook(t *testing.T) {
 	}
 }
 
+// A large file of records is read for seconds: nobody waits for its end.
+func TestToldToEndWhileItReadsTheRecords(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.yaml")
+	const pod = "- {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default, uid: u-1}}\n"
+	if err := os.WriteFile(state, []byte("apiVersion: v1\nitems:\n"+strings.Repeat(pod, 20_000)+"kind: List\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := agent(t, "--cluster-state="+state)
+	var said bytes.Buffer
+	c.log = slog.New(slog.NewTextHandler(&said, nil))
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, c) }()
+	awaitSocket(t, c.socket)
+	stop()
+	if err := <-done; err != nil || said.Len() > 0 { // it would say that it watches
+		t.Errorf("%v, it says %s", err, &said)
+	}
+	for goleak.Find() != nil { // until the file is read, for nobody
+	}
+}
+
 // awaitSocket waits until an agent listens; it may not serve yet.
 func awaitSocket(t *testing.T, path string) {
 	t.Helper()

@@ -21,6 +21,10 @@ const (
 	settle = 50 * time.Millisecond
 	// readInterval is the least time between two readings.
 	readInterval = 100 * time.Millisecond
+	// readRest is how many times as long as a reading took the next one stays
+	// away from its beginning: a large file that changes all the time takes a
+	// fifth of a core.
+	readRest = 5
 	// lookInterval is how often the file is looked at without an event:
 	// where its folder was replaced, or on a file system that tells nothing.
 	lookInterval = 2 * time.Second
@@ -40,6 +44,7 @@ type File struct {
 	target string      // path without symbolic links
 	info   os.FileInfo // nil: it could not be read
 	at     time.Time
+	took   time.Duration
 	broken bool
 
 	unproven unproven // text that was not believed yet
@@ -47,8 +52,9 @@ type File struct {
 
 // OpenFile reads the file into state and watches its folder; text that does
 // not prove its end it leaves to Run. Run follows the file's changes; Close, or
-// the end of Run, releases the watch.
-func OpenFile(path string, state *cluster.State, log *slog.Logger) (*File, error) {
+// the end of Run, releases the watch. If ctx ends before the file is read, that
+// is the error.
+func OpenFile(ctx context.Context, path string, state *cluster.State, log *slog.Logger) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find cluster state: %w", err)
@@ -58,17 +64,17 @@ func OpenFile(path string, state *cluster.State, log *slog.Logger) (*File, error
 		return nil, fmt.Errorf("watch cluster state: %w", err)
 	}
 	f := &File{path: path, state: state, log: log, watcher: watcher}
-	if err := f.open(); err != nil {
+	if err := f.open(ctx); err != nil {
 		return nil, errors.Join(err, watcher.Close())
 	}
 	return f, nil
 }
 
-func (f *File) open() error {
+func (f *File) open(ctx context.Context) error {
 	if err := f.watch(); err != nil { // first, so that no change is missed
 		return err
 	}
-	if err := f.read(); !errors.Is(err, errUnproven) {
+	if err := f.read(ctx); !errors.Is(err, errUnproven) {
 		return err
 	}
 	return nil // Run reads it again
@@ -103,20 +109,24 @@ func (f *File) Run(ctx context.Context) error {
 			changed = f.moved()
 		case <-due:
 			due = nil
-			f.follow()
+			f.follow(ctx)
 			again = f.unproven.again()
 		case <-again:
 			again, changed = nil, true
 		}
 		if changed && due == nil {
-			due = time.After(max(settle, time.Until(f.at.Add(readInterval))))
+			due = time.After(max(settle, time.Until(f.at.Add(max(readInterval, readRest*f.took)))))
 		}
 	}
 }
 
 // follow reads the file again.
-func (f *File) follow() {
-	if err := f.read(); !errors.Is(err, errUnproven) || f.at.Sub(f.unproven.first) > restless {
+func (f *File) follow(ctx context.Context) {
+	err := f.read(ctx)
+	if ctx.Err() != nil {
+		return // it says nothing of the file
+	}
+	if !errors.Is(err, errUnproven) || f.at.Sub(f.unproven.first) > restless {
 		f.tell(err)
 	}
 	if err := f.watch(); err != nil && !f.broken {

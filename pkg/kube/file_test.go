@@ -80,7 +80,7 @@ func (l *logged) count(what string) int {
 func run(t *testing.T, path string) (*cluster.State, *logged) {
 	t.Helper()
 	s, l := cluster.New(cluster.Options{MaxStaleness: time.Hour}), &logged{}
-	f, err := kube.OpenFile(path, s, slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	f, err := kube.OpenFile(t.Context(), path, s, slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestOpenFileRefuses(t *testing.T) {
 	write(t, broken, "kind: Pod\n")
 	for _, path := range []string{broken, filepath.Join(dir, "absent.yaml"), filepath.Join(dir, "no", "folder.yaml")} {
 		s := cluster.New(cluster.Options{})
-		if f, err := kube.OpenFile(path, s, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), dir) {
+		if f, err := kube.OpenFile(t.Context(), path, s, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v, %v", path, f, err)
 		}
 	}
@@ -298,7 +298,7 @@ func TestWhatIsNoFile(t *testing.T) {
 	}
 	refused := make(chan error, 1)
 	go func() {
-		_, err := kube.OpenFile(path, cluster.New(cluster.Options{}), slog.New(slog.DiscardHandler))
+		_, err := kube.OpenFile(t.Context(), path, cluster.New(cluster.Options{}), slog.New(slog.DiscardHandler))
 		refused <- err
 	}()
 	select {

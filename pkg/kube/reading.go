@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,10 +14,11 @@ import (
 // of it in memory. Who has more records asks the API.
 const maxFileBytes = 64 << 20
 
-// read brings one reading into the state.
-func (f *File) read() error {
+// read brings one reading into the state, unless ctx ends before.
+func (f *File) read(ctx context.Context) error {
 	f.at, f.info = time.Now(), nil
-	objs, err := f.decode()
+	objs, err := f.decode(ctx)
+	f.took = time.Since(f.at)
 	if err != nil {
 		err = fmt.Errorf("read cluster state: %w", err)
 	}
@@ -35,12 +37,12 @@ func (f *File) read() error {
 }
 
 // decode returns what the file says, if it can be believed.
-func (f *File) decode() (cluster.Objects, error) {
+func (f *File) decode(ctx context.Context) (cluster.Objects, error) {
 	data, err := f.content()
 	if err != nil {
 		return cluster.Objects{}, err
 	}
-	objs, err := Decode(data)
+	objs, err := decodeUntil(ctx, data)
 	if err != nil {
 		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, err)
 	}
@@ -48,6 +50,25 @@ func (f *File) decode() (cluster.Objects, error) {
 		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, errUnproven)
 	}
 	return objs, nil
+}
+
+// decodeUntil returns what Decode does, or the error of a context that ends
+// before. A large file takes seconds, and YAML cannot be told to stop: Decode
+// then comes to its end for nobody.
+func decodeUntil(ctx context.Context, data []byte) (cluster.Objects, error) {
+	var objs cluster.Objects
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		objs, err = Decode(data)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return objs, err
+	case <-ctx.Done():
+		return cluster.Objects{}, ctx.Err()
+	}
 }
 
 func (f *File) content() ([]byte, error) {

@@ -164,7 +164,7 @@ func TestAFileThatIsTooLarge(t *testing.T) {
 	if b := s.Backend(backend, time.Now()); b.State != flow.BackendListed {
 		t.Errorf("what was known is lost: %+v", b)
 	}
-	if _, err := kube.OpenFile(path, cluster.New(cluster.Options{}), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "64 MiB") {
+	if _, err := kube.OpenFile(t.Context(), path, cluster.New(cluster.Options{}), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "64 MiB") {
 		t.Errorf("at the start: %v", err)
 	}
 }
