@@ -56,10 +56,15 @@ func TestWrongValuesNameTheirFlag(t *testing.T) {
 	}{
 		"duration":       {[]string{"--after=soon"}, nil, `--after=soon: time: invalid duration "soon"`},
 		"number":         {[]string{"--share", "much"}, nil, `--share=much: invalid syntax`},
+		"a part":         {[]string{"--count=1.9"}, nil, `--count=1.9: invalid syntax`},
+		"an exponent":    {[]string{"--count=1e3"}, nil, `--count=1e3: invalid syntax`},
+		"not a number":   {[]string{"--count=NaN"}, nil, `--count=NaN: invalid syntax`},
+		"beyond an int":  {[]string{"--count=99999999999999999999"}, nil, `--count=99999999999999999999: value out of range`},
+		"another part":   {[]string{"--bytes=1.9"}, nil, `--bytes=1.9: invalid syntax`},
 		"word":           {[]string{"--level=loud"}, nil, `--level=loud: enum value must be one of info,warn, got 'loud'`},
 		"by environment": {nil, map[string]string{"TCPSTUCK_AFTER": "1"}, `--after=1 (TCPSTUCK_AFTER): time: missing unit in duration "1"`},
 		"a switch":       {nil, map[string]string{"TCPSTUCK_ALL": "maybe"}, `--all=maybe (TCPSTUCK_ALL): invalid syntax`},
-		"none":           {[]string{"--after=1s", "--share=0.5", "--level=warn", "--all", "--list=a", "--list=b"}, nil, ""},
+		"none":           {[]string{"--after=1s", "--share=0.5", "--count=7", "--bytes=8", "--level=warn", "--all", "--list=a", "--list=b"}, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for variable, value := range c.env {
@@ -68,14 +73,15 @@ func TestWrongValuesNameTheirFlag(t *testing.T) {
 			app := cli.New("tcpstuck-x", "v1", "help")
 			app.Flag("after", "").Default("2s").Duration()
 			app.Flag("share", "").Float64()
+			count, bytes := app.Flag("count", "").Default("1").Int(), app.Flag("bytes", "").Uint32()
 			app.Flag("level", "").Default("info").Enum("info", "warn")
 			all := app.Flag("all", "").Bool()
 			list := app.Flag("list", "").Strings()
 			cli.Environment(app)
 			_, err := app.Parse(c.args)
 			if c.want == "" {
-				if err != nil || !*all || len(*list) != 2 {
-					t.Errorf("%v, all %t, list %v", err, *all, *list)
+				if err != nil || !*all || len(*list) != 2 || *count != 7 || *bytes != 8 {
+					t.Errorf("%v, all %t, list %v, count %d, bytes %d", err, *all, *list, *count, *bytes)
 				}
 				return
 			}

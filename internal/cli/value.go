@@ -18,7 +18,7 @@ type named struct {
 }
 
 func (v named) Set(s string) error {
-	err := v.Value.Set(s)
+	err := v.set(s)
 	if err == nil {
 		return nil
 	}
@@ -31,6 +31,19 @@ func (v named) Set(s string) error {
 		source = fmt.Sprintf(" (%s)", Envar(v.flag))
 	}
 	return fmt.Errorf("--%s=%s%s: %w", v.flag, s, source, err)
+}
+
+// set takes whole numbers alone where an int is wanted: kingpin reads those as
+// floating point, and cuts 1.9 to 1.
+func (v named) set(s string) error {
+	if getter, ok := v.Value.(kingpin.Getter); ok {
+		if _, whole := getter.Get().(int); whole {
+			if _, err := strconv.Atoi(s); err != nil {
+				return err
+			}
+		}
+	}
+	return v.Value.Set(s)
 }
 
 // namedSwitch is a named value that kingpin knows for a switch.
