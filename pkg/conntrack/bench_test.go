@@ -47,7 +47,7 @@ func BenchmarkTable(b *testing.B) {
 	var swept int
 	began = time.Now()
 	for i := range rounds {
-		must(b, table.ByReplySource(b.Context(), backend(i*perBackend).Addr(), func(flow.Translation) error { swept++; return nil }))
+		must(b, table.ByReplySource(b.Context(), []netip.Addr{backend(i * perBackend).Addr()}, func(flow.Translation) error { swept++; return nil }))
 	}
 	sweep := time.Since(began) / rounds
 	if swept != rounds*perBackend {

@@ -41,25 +41,49 @@ func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 }
 
 // ByReplySource calls fn for every TCP entry, in any zone, whose packets go to
-// addr: the source of its reply tuple is addr. Nobody asked with a socket's
-// tuple, so Asked is Orig, what the connecting socket sends. Entries outlive
-// their sockets: an entry alone is not a connection. It ends at fn's first
-// error and returns it wrapped. For IPv4 the kernel selects; for IPv6 it cannot,
-// and every IPv6 entry of TCP is read, which costs as much as a dump of them.
-func (t *Table) ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
-	addr = normalAddr(addr)
-	if !addr.IsValid() {
-		return errors.New("sweep conntrack: no address")
+// one of addrs: the source of its reply tuple is that address. Nobody asked
+// with a socket's tuple, so Asked is Orig, what the connecting socket sends.
+// Entries outlive their sockets: an entry alone is not a connection. It ends at
+// fn's first error and returns it wrapped. The kernel selects for one IPv4
+// address at a time, each in a search of its own; for IPv6 it cannot select, and
+// every IPv6 entry of TCP is read, once for all addresses, which costs as much
+// as a dump of them.
+func (t *Table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
+	var six []netip.Addr
+	for _, addr := range addrs {
+		addr = normalAddr(addr)
+		if !addr.IsValid() {
+			return errors.New("sweep conntrack: no address")
+		}
+		if addr.Is6() {
+			six = append(six, addr)
+			continue
+		}
+		if err := t.sweep(ctx, []netip.Addr{addr}, fn); err != nil {
+			return err
+		}
 	}
-	anyPort := netip.AddrPortFrom(addr, 0)
-	isBackend := func(e flow.Translation) bool { return e.Reply.Src.Addr() == addr }
+	if len(six) == 0 {
+		return nil
+	}
+	return t.sweep(ctx, six, fn)
+}
+
+// sweep asks the kernel once: for an IPv4 address or for any number of IPv6.
+func (t *Table) sweep(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
+	wanted := make(map[netip.Addr]bool, len(addrs))
+	for _, addr := range addrs {
+		wanted[addr] = true
+	}
+	anyPort := netip.AddrPortFrom(addrs[0], 0)
+	isBackend := func(e flow.Translation) bool { return wanted[e.Reply.Src.Addr()] }
 	err := t.filter(ctx, attrTupleReply, flow.Tuple{Src: anyPort, Dst: anyPort}, matchSrc|matchProto, isBackend,
 		func(e flow.Translation) error {
 			e.Asked = e.Orig
 			return fn(e)
 		})
 	if err != nil {
-		return fmt.Errorf("sweep conntrack for %s: %w", addr, err)
+		return fmt.Errorf("sweep conntrack for %s: %w", addrs, err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -33,10 +34,17 @@ func TestByReplySource(t *testing.T) {
 	)
 	inZone := established(tuple("192.168.75.3:1", "10.96.0.10:8000"), tuple("192.168.75.3:1", "10.96.0.10:8000"), tuple("192.168.136.2:8080", "192.168.75.3:1"))
 	inZone.Zone = 9
+	other4 := established(other, other, tuple("192.168.136.3:8080", "192.168.75.2:43582"))
+	other6 := tuple("[fd00:75::2]:43582", "[fd00:96::a]:8000")
+	to6 := established(other6, other6, tuple("[fd00:136::3]:8080", "[fd00:75::2]:43582"))
 	for name, tc := range map[string]struct {
-		addr string
-		want []flow.Translation
+		addrs string
+		want  []flow.Translation
 	}{
+		"none":                {"", nil},
+		"two ipv4":            {"192.168.136.2 192.168.136.3", []flow.Translation{established(service4, service4, backend4), other4, inZone}},
+		"two ipv6":            {"fd00:136::2 fd00:136::3", []flow.Translation{established(service6, service6, backend6), to6}},
+		"one ipv6, one ipv4":  {"fd00:136::3 192.168.136.3", []flow.Translation{other4, to6}},
 		"ipv4, in every zone": {"192.168.136.2", []flow.Translation{established(service4, service4, backend4), inZone}},
 		"ipv4-mapped":         {"::ffff:192.168.136.2", []flow.Translation{established(service4, service4, backend4), inZone}},
 		"ipv6":                {"fd00:136::2", []flow.Translation{established(service6, service6, backend6)}},
@@ -45,27 +53,36 @@ func TestByReplySource(t *testing.T) {
 	} {
 		// No subtests: they would run in the host's namespace.
 		var got []flow.Translation
-		err := table.ByReplySource(t.Context(), netip.MustParseAddr(tc.addr), func(e flow.Translation) error {
+		err := table.ByReplySource(t.Context(), addrs(tc.addrs), func(e flow.Translation) error {
 			got = append(got, e)
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		slices.SortFunc(got, func(a, b flow.Translation) int { return cmp.Compare(a.Zone, b.Zone) })
+		slices.SortFunc(got, func(a, b flow.Translation) int {
+			return cmp.Or(cmp.Compare(a.Zone, b.Zone), a.Reply.Src.Addr().Compare(b.Reply.Src.Addr()))
+		})
 		if diff := gocmp.Diff(tc.want, got, compare); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
 	}
 
 	enough, calls := errors.New("enough"), 0
-	err := table.ByReplySource(t.Context(), backend4.Src.Addr(), func(flow.Translation) error { calls++; return enough })
+	err := table.ByReplySource(t.Context(), []netip.Addr{backend4.Src.Addr()}, func(flow.Translation) error { calls++; return enough })
 	if !errors.Is(err, enough) || calls != 1 {
 		t.Errorf("after %d calls: %v, want the caller's error after one", calls, err)
 	}
-	if err := table.ByReplySource(t.Context(), netip.Addr{}, keepNone); err == nil {
+	if err := table.ByReplySource(t.Context(), []netip.Addr{{}}, keepNone); err == nil {
 		t.Error("a sweep for no address was made")
 	}
+}
+
+func addrs(list string) (all []netip.Addr) {
+	for _, addr := range strings.Fields(list) {
+		all = append(all, netip.MustParseAddr(addr))
+	}
+	return all
 }
 
 func TestSearch(t *testing.T) {

@@ -184,7 +184,7 @@ func TestLookupSurvivesTimeout(t *testing.T) {
 	if _, err := table.Lookup(ended, service4); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
 	}
-	if err := table.ByReplySource(ended, backend4.Src.Addr(), keepNone); !errors.Is(err, context.Canceled) {
+	if err := table.ByReplySource(ended, []netip.Addr{backend4.Src.Addr()}, keepNone); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
 	}
 }

@@ -81,7 +81,7 @@ func TestRealTraffic(t *testing.T) {
 			}
 
 			swept := 0
-			err = clientTable.ByReplySource(t.Context(), backend.Addr(), func(e flow.Translation) error {
+			err = clientTable.ByReplySource(t.Context(), []netip.Addr{backend.Addr()}, func(e flow.Translation) error {
 				swept++
 				if e.Orig.Dst != service || e.Reply.Src != backend {
 					t.Errorf("swept %+v", e)

@@ -190,7 +190,7 @@ func (t *table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 	return []flow.Translation{entry}, err
 }
 
-func (t *table) ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error {
+func (t *table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (t *table) ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow
 		return syscall.ENOBUFS
 	}
 	for _, entry := range t.entries {
-		if entry.Reply.Src.Addr() == addr {
+		if slices.Contains(addrs, entry.Reply.Src.Addr()) {
 			if err := fn(entry); err != nil {
 				return err
 			}

@@ -99,42 +99,6 @@ func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
 	return tuples
 }
 
-// search asks conntrack for the connections that it sends to addr. A search
-// that fails is made again in a later round.
-func (i *Inspector) search(ctx context.Context, addr netip.Addr, peer gonePeer) gonePeer {
-	if i.o.Conntrack == nil {
-		peer.searched = true
-		return peer
-	}
-	ctx, cancel := lookup(ctx, searchPatience)
-	defer cancel()
-	began := time.Now()
-	err := i.o.Conntrack.ByReplySource(ctx, addr, func(t flow.Translation) error {
-		if t.Translated() {
-			peer.tuples = append(peer.tuples, t.Orig)
-		}
-		return nil
-	})
-	took := time.Since(began)
-	i.o.Meter.Sweep("conntrack", took)
-	i.o.Meter.Lookup(flow.SourceConntrack, took, err)
-	peer.searched = err == nil
-	if err != nil {
-		i.o.Log.Warn("conntrack could not be searched for the connections to a deleted backend; it is asked again", "backend", addr, "error", err)
-	}
-	return peer
-}
-
-// searchAgain makes up for one search that failed.
-func (i *Inspector) searchAgain(ctx context.Context) {
-	for addr, peer := range i.gone.peers {
-		if !peer.searched && !peer.reused {
-			i.gone.set(addr, i.search(ctx, addr, peer))
-			return
-		}
-	}
-}
-
 // tellGone tells the kernel side which peers are gone; it goes before every
 // sweep.
 func (i *Inspector) tellGone() {
@@ -153,20 +117,6 @@ func (i *Inspector) tellGone() {
 	if err := i.o.Kernel.SetGone(tuples, addrs); err != nil {
 		i.o.Log.Warn("idle connections to deleted backends may be missed", "error", err)
 	}
-}
-
-// seekGone returns the steps in which the connections to peers that have just
-// gone are looked for: a search of conntrack for each, then those that are idle.
-func (i *Inspector) seekGone(gone []netip.Addr) []step {
-	steps := make([]step, 0, len(gone)+2)
-	for _, addr := range gone {
-		steps = append(steps, func(ctx context.Context) {
-			if peer, ok := i.gone.peers[addr]; ok && !peer.searched {
-				i.gone.set(addr, i.search(ctx, addr, peer))
-			}
-		})
-	}
-	return append(steps, i.seekIdle()...)
 }
 
 // seekIdle returns the steps in which the kernel side looks for the idle

@@ -2,6 +2,7 @@ package inspector
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
@@ -61,10 +62,10 @@ func (i *Inspector) round() round {
 			}
 		},
 		func(ctx context.Context) { i.look(ctx, lost, swept) },
-		i.searchAgain,
 		i.askUnanswered,
 	}
-	return round{append(append(steps, i.seekIdle()...), i.judgeRegularly, i.due)}
+	steps = slices.Concat(steps, i.seekAgain(), i.seekIdle())
+	return round{append(steps, i.judgeRegularly, i.due)}
 }
 
 // lostRecords reports whether the kernel side lost anything since the last

@@ -26,11 +26,11 @@ type Kernel interface {
 
 // Conntrack finds the entry that translates a socket's own tuple: Lookup in
 // the default zone and cheaply, Search in every zone. ByReplySource finds the
-// entries that lead to a backend, Translates whether a Service has any.
+// entries that lead to backends, Translates whether a Service has any.
 type Conntrack interface {
 	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
 	Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error)
-	ByReplySource(ctx context.Context, addr netip.Addr, fn func(flow.Translation) error) error
+	ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error
 	Translates(ctx context.Context, addr netip.Addr) (bool, error)
 }
 

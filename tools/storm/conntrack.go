@@ -71,7 +71,7 @@ func (b *bench) measureSweep(ctx context.Context, table *conntrack.Table, dump t
 	for i := range rounds {
 		found := 0
 		took, err := timeOf(func() error {
-			return table.ByReplySource(ctx, backendOf(i*perBackend).Addr(), func(flow.Translation) error { found++; return nil })
+			return table.ByReplySource(ctx, []netip.Addr{backendOf(i * perBackend).Addr()}, func(flow.Translation) error { found++; return nil })
 		})
 		if err != nil {
 			return err
