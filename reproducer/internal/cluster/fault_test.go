@@ -189,3 +189,17 @@ func TestVIPComesBackByItsNode(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoHostsOutside: each listens on an address of its own.
+func TestTwoHostsOutside(t *testing.T) {
+	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6} {
+		t.Run(string(family), func(t *testing.T) {
+			c, ctx := newCluster(t, family)
+			for _, name := range []string{"database", "another"} {
+				if _, err := c.StartHost(ctx, name, []string{"server"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}

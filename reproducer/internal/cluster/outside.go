@@ -33,6 +33,9 @@ func (c *Cluster) StartHost(ctx context.Context, name string, args []string) (*H
 	if err != nil {
 		return nil, fmt.Errorf("add host %s: %w", name, err)
 	}
+	if slices.Contains(args, "server") { // several hosts share the network
+		args = append(slices.Clone(args), "--listen", netip.AddrPortFrom(h.Addr, Port).String())
+	}
 	if slices.Contains(args, "crowd") {
 		args = append(slices.Clone(args), "--source", h.Addr.String())
 	}
