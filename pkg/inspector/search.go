@@ -34,7 +34,7 @@ func (i *Inspector) seekAgain() []step {
 	answered := true
 	for _, addrs := range questions(failed) {
 		steps = append(steps, func(ctx context.Context) {
-			if answered && i.searches.allows(time.Now()) {
+			if answered && i.removals.allows(time.Now()) {
 				answered = i.search(ctx, addrs)
 			}
 		})
@@ -87,8 +87,9 @@ func (i *Inspector) search(ctx context.Context, addrs []netip.Addr) (answered bo
 }
 
 // connectionsTo returns the translated connections to each of the addresses.
-// What it takes is spent although a removal does not wait for the budget: other
-// searches wait instead.
+// What it takes is spent although a removal does not wait for the budget: what
+// has to be asked again waits instead. The budget is the removals' own, so that
+// a hundred of them do not keep a verdict from its search.
 func (i *Inspector) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[netip.Addr][]flow.Tuple, error) {
 	if i.o.Conntrack == nil {
 		return nil, nil
@@ -104,7 +105,7 @@ func (i *Inspector) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[
 		return nil
 	})
 	took := time.Since(began)
-	i.searches.spend(took, time.Now())
+	i.removals.spend(took, time.Now())
 	i.o.Meter.Sweep("conntrack", took)
 	i.o.Meter.Lookup(flow.SourceConntrack, took, err)
 	return found, err

@@ -96,7 +96,7 @@ func TestIPv6IsReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := &searched{}
 		i, _ := missing(table, four1, four2, six1, six2)
-		saved := i.searches.saved
+		saved := i.removals.saved
 		do(t.Context(), i.seekGone([]netip.Addr{six1, four1, six2, four2}))
 		if diff := differ([][]netip.Addr{{four1}, {four2}, {six1, six2}}, table.questions); diff != "" {
 			t.Errorf("questions: -want +got\n%s", diff)
@@ -108,7 +108,7 @@ func TestIPv6IsReadOnce(t *testing.T) {
 		if diff := differ(want, i.connections()); diff != "" {
 			t.Errorf("connections: -want +got\n%s", diff)
 		}
-		if spent := saved - i.searches.saved; spent < 2*searchTakes || spent > 3*searchTakes {
+		if spent := saved - i.removals.saved; spent < 2*searchTakes || spent > 3*searchTakes {
 			t.Errorf("three searches of %v cost the budget %v", searchTakes, spent)
 		}
 	})
@@ -142,7 +142,7 @@ func TestSearchesAreMadeAgainWithinTheirBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := &searched{failures: 1}
 		i, _ := missing(table, four1)
-		i.searches.spend(time.Second, time.Now())
+		i.removals.spend(time.Second, time.Now())
 		do(t.Context(), i.seekGone([]netip.Addr{four1}))
 		do(t.Context(), i.seekAgain())
 		if got := len(table.questions); got != 1 {
