@@ -95,9 +95,14 @@ kube-assets: .tools/kube/kube-apiserver .tools/kube/etcd ## a Kubernetes API ser
 # Where KUBEBUILDER_ASSETS names a folder, its programs are taken.
 KUBE_TEST = KUBEBUILDER_ASSETS=$(or $(KUBEBUILDER_ASSETS),$(CURDIR)/.tools/kube) $(GO) -C test/kube test -buildvcs=false -count=1
 
+# The scenarios run programs alone, beside an API that has to keep their pace:
+# without the race detector.
+KUBE_SCENARIOS = ^Test(Calico|Controls)$$
+
 .PHONY: test-kube
 test-kube: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## tests against a real Kubernetes API, started for them (root for the scenarios)
-	$(KUBE_TEST) -timeout 20m ./...
+	$(KUBE_TEST) $(RACE) -timeout 20m -skip '$(KUBE_SCENARIOS)' ./...
+	$(KUBE_TEST) -timeout 20m -run '$(KUBE_SCENARIOS)' ./...
 
 .PHONY: bench-cluster
 bench-cluster: build $(if $(KUBEBUILDER_ASSETS),,kube-assets) ## the whole agent against an API with 10,000 and 100,000 endpoints (root): memory, time to sync, CPU

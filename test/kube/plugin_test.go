@@ -39,14 +39,15 @@ import (
 // kubeletServer stands for a node's kubelet: it answers exec, in the API's
 // own protocol, with the real program and the socket of an agent.
 type kubeletServer struct {
-	socket string // of the agent; empty: it takes for ever
+	socket string          // of the agent; empty: it takes for ever
+	over   <-chan struct{} // when the test ends
 }
 
 // ExecInContainer runs what is to be run in the agent's container.
 func (k kubeletServer) ExecInContainer(ctx context.Context, _ string, _ types.UID, container string, command []string, _ io.Reader, stdout, stderr io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize, _ time.Duration) error {
 	if k.socket == "" {
-		<-ctx.Done()
-		return ctx.Err()
+		<-k.over // the request's context does not end: its connection is a stream by now
+		return context.Canceled
 	}
 	if container != "agent" || command[0] != "tcpstuck" {
 		return fmt.Errorf("exec: %q: executable file not found in $PATH", command[0])
@@ -98,7 +99,7 @@ func (e *environment) worker(t *testing.T, name, kubelet string) {
 // kubeletOf runs a kubelet until the test ends, and returns its address.
 func kubeletOf(t *testing.T, socket string) string {
 	t.Helper()
-	s := httptest.NewTLSServer(kubeletServer{socket})
+	s := httptest.NewTLSServer(kubeletServer{socket, t.Context().Done()})
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return must[*url.URL](t)(url.Parse(s.URL)).Host
 }
