@@ -93,14 +93,20 @@ func (p *producer) transfer() error {
 	if err := p.wait(conn); err != nil {
 		return err
 	}
+	queued, err := queue(conn, unix.SIOCOUTQ)
+	if err != nil {
+		return err
+	}
 	if unsent, err = queue(conn, unix.SIOCOUTQNSD); err != nil {
 		return err
 	}
+	unacknowledged := max(0, queued-unsent)
 	if p.manner == draining && unsent > 0 {
 		unsent-- // the FIN, which waits behind the bytes
 	}
 	write(p.records, record.Record{
-		Time: time.Now(), Kind: record.Closed, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()), Bytes: int64(n), Unsent: int64(unsent),
+		Time: time.Now(), Kind: record.Closed, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()), Bytes: int64(n),
+		Unsent: int64(unsent), Unacknowledged: int64(unacknowledged),
 	})
 	p.log.Info("Closing", "manner", p.manner)
 	return conn.Close()

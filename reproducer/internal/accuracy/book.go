@@ -21,6 +21,9 @@ type Book struct {
 	Labels []Label           `json:"labels"`
 	Truths map[string]*Truth `json:"truths"` // by the label's flow
 	Events []flow.Event      `json:"events"`
+	// Unseen is how many ends the agent says that the kernel showed to no
+	// program (tcpstuck_records_lost_total, stage unseen).
+	Unseen int `json:"unseen"`
 }
 
 // whole reports an act of the round that has fewer labels than connections

@@ -42,7 +42,9 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 	case ended == nil:
 		s.fault(WrongEnd, true, "it died at %s with %s, and that was not said", clock(t.Died), t.Errno)
 	default:
-		if ended.Flow.Outcome != flow.TimedOut || ended.Flow.Err != t.Errno {
+		if s.Unseen = ended.Flow.Outcome == ""; s.Unseen {
+			s.fault(WrongEnd, false, "it died at %s with %s, which was not seen", clock(t.Died), t.Errno)
+		} else if ended.Flow.Outcome != flow.TimedOut || ended.Flow.Err != t.Errno {
 			s.fault(WrongEnd, true, "said at %s: %q %q at %s, the application read %s at %s",
 				clock(ended.Time), ended.Flow.Outcome, ended.Flow.Err, clock(ended.Flow.EndedAt), t.Errno, clock(t.Died))
 		}
@@ -94,8 +96,9 @@ func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 	if int64(f.Unsent) != t.Unsent && !sentMore {
 		s.fault(WrongUnsent, true, "said: %d, the application's kernel held %d", f.Unsent, t.Unsent)
 	}
-	// What the interval adds is what the kernel held, and nothing more.
-	if int64(f.Unacknowledged) != t.Unacknowledged && !sentMore || int64(f.Unsent)+int64(f.Unacknowledged) > t.Unsent+t.Unacknowledged {
+	// What the interval adds is what the kernel held, and nothing more: after
+	// the application's look it can only have got less.
+	if int64(f.Unsent)+int64(f.Unacknowledged) > t.Unsent+t.Unacknowledged || !t.Died.IsZero() && !sentMore && int64(f.Unacknowledged) != t.Unacknowledged {
 		s.fault(WrongLost, true, "said: %d unacknowledged, the application's kernel held %d", f.Unacknowledged, t.Unacknowledged)
 	}
 	if t.Missing < 0 {
@@ -111,8 +114,7 @@ func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 // hangs in the end (whatever its cause was taken for) and at the last one, to
 // when the application saw the end.
 func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event) {
-	symptom := c.Label.Final().Symptom
-	i := slices.IndexFunc(reports, func(e flow.Event) bool { return e.Flow.Symptom == symptom && !e.Flow.Ended() })
+	i := slices.IndexFunc(reports, func(e flow.Event) bool { return c.Label.aboutTheEnd(e) && !e.Flow.Ended() })
 	if i < 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package accuracy
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -57,6 +58,11 @@ func TestJudgeEnds(t *testing.T) {
 		"more than a hundredth": {hour(36.1, 0), map[Fault]bool{FirstLate: true}},
 		"49 ms at last":         {hour(0, 0.049), nil},
 		"51 ms at last":         {hour(0, 0.051), map[Fault]bool{LastLate: true}},
+		"never, while its peer still answered": {Case{Label: Label{Verdicts: []Verdict{
+			{Since: t0, Symptom: zeroWindow, Cause: flow.SlowReader}, {Since: after(3), Symptom: zeroWindow, Cause: unreachable, Slack: 8 * time.Second}}}, Truth: dead(),
+			Events: []flow.Event{
+				said(stuck, 4, zeroWindow, flow.SlowReader, givesUp(flow.GivesUp{Never: true})), said(flow.EventRevised, 8, zeroWindow, unreachable), said(ended, 12, zeroWindow, unreachable, end),
+			}}, nil},
 		"an hour late while its cause was unknown": {Case{Label: label(retransmitting, stale, withheld(0, 5)), Truth: dead(),
 			Events: []flow.Event{said(stuck, 1, retransmitting, flow.Unknown, givesUp(flow.GivesUp{At: after(3600)})), right, over}}, map[Fault]bool{FirstLate: true}},
 		"a date after it was never": {Case{Label: label(zeroWindow, flow.SlowReader, never), Events: []flow.Event{
@@ -65,6 +71,27 @@ func TestJudgeEnds(t *testing.T) {
 			map[Fault]bool{WrongEnd: true}},
 		"dead, untold, just after a start": {Case{Label: label(retransmitting, stale), Truth: dead(), Up: []Window{{From: after(8)}}, Events: []flow.Event{right}}, nil},
 	}.judge(t)
+}
+
+// TestUnseenEnds: an end that was shown to no program is counted, as far as the
+// agent says that there are such.
+func TestUnseenEnds(t *testing.T) {
+	b := Book{Up: up, Over: after(60), Truths: map[string]*Truth{}}
+	for _, port := range []uint16{1, 2} {
+		l := label(flow.Retransmitting, flow.StaleConntrack, ends(flow.TimedOut))
+		l.Flow, l.Local = string(rune('0'+port)), netip.AddrPortFrom(netip.IPv4Unspecified(), port)
+		b.Labels, b.Truths[l.Flow] = append(b.Labels, l), dead()
+		for _, e := range []flow.Event{said(flow.EventStuck, 1, flow.Retransmitting, flow.StaleConntrack),
+			said(flow.EventEnded, 14, flow.Retransmitting, flow.StaleConntrack, died("", "", 7, 5))} {
+			e.Flow.Local.Addr = l.Local
+			b.Events = append(b.Events, e)
+		}
+	}
+	for unseen, want := range map[int]bool{0: false, 1: false, 2: true} {
+		if b.Unseen = unseen; b.Judge().OK() != want {
+			t.Errorf("%d are admitted, two were not seen: OK is %v", unseen, !want)
+		}
+	}
 }
 
 // TestJudgeLives: an agent that is started while a flow hangs has to find it.

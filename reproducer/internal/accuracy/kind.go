@@ -7,7 +7,7 @@ type Kind struct {
 	Most int
 	// Alone says that a round has room for one act of this kind only.
 	Alone bool
-	// Later says that who the peer is changes once more, seconds after the act
+	// Later says that what the records tell of the peer changes, seconds after the act
 	// begins. In an outage that must not happen while the records are still
 	// believed: nobody can know of it, and what was true before is said.
 	Later bool

@@ -11,11 +11,11 @@ import (
 // design's order of causes demands.
 func twofoldKinds() []Kind {
 	return []Kind{
-		{Name: "down-then-deleted", play: playDownThenDeleted},
-		{Name: "refused-then-deleted", play: playRefusedThenDeleted},
-		{Name: "stopped-then-deleted", Most: 14, play: playStoppedThenDeleted},
+		{Name: "down-then-deleted", Later: true, play: playDownThenDeleted},
+		{Name: "refused-then-deleted", Later: true, play: playRefusedThenDeleted},
+		{Name: "stopped-then-deleted", Most: 14, Later: true, play: playStoppedThenDeleted},
 		{Name: "filtered-then-deleted", play: playFilteredThenDeleted},
-		{Name: "evicted-then-deleted", play: playEvictedThenDeleted},
+		{Name: "evicted-then-deleted", Later: true, play: playEvictedThenDeleted},
 	}
 }
 

@@ -79,6 +79,17 @@ func (l Label) True(symptom flow.Symptom, cause flow.Cause, at time.Time) bool {
 	return false
 }
 
+// aboutTheEnd reports whether a verdict is about how the flow hangs in the end,
+// and not about what was true before that.
+func (l Label) aboutTheEnd(e flow.Event) bool {
+	for _, v := range l.Verdicts[:len(l.Verdicts)-1] {
+		if e.Flow.Symptom == v.Symptom && e.Flow.Cause == v.Cause && v.Cause != l.Final().Cause {
+			return false
+		}
+	}
+	return e.Flow.Symptom == l.Final().Symptom
+}
+
 // excuses reports whether Unknown is right for a cause at a time: only what
 // follows from the cluster's records can be withheld.
 func (l Label) excuses(cause flow.Cause, at time.Time) bool {

@@ -42,6 +42,22 @@ func (r *Result) Add(other Result) {
 	r.Strangers = append(r.Strangers, other.Strangers...)
 }
 
+// admit holds the ends that were not seen to how many of them the agent
+// counts: more than it admits are its own.
+func (r *Result) admit(unseen int) {
+	n := 0
+	for _, s := range r.Scores {
+		if s.Unseen {
+			n++
+		}
+	}
+	for _, s := range r.Scores {
+		if s.Unseen && n > unseen {
+			s.Gated[WrongEnd] = true
+		}
+	}
+}
+
 // Rows returns a row for each verdict that was true, sorted, the controls
 // last.
 func (r Result) Rows() []Row {
@@ -115,6 +131,9 @@ func (s Score) counts(f Fault) string {
 	case WrongFirst:
 		return "said at first: " + s.First
 	case WrongEnd:
+		if s.Unseen {
+			return "its end was shown to no program, which the agent counts"
+		}
 		return "it recovered while no agent was there, or only just"
 	}
 	return string(f)

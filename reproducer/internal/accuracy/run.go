@@ -120,7 +120,7 @@ func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result 
 	if err := l.agent.Stop(5 * time.Second); err != nil {
 		return result, err
 	}
-	book.Up = l.up
+	book.Up, book.Unseen = l.up, unseen(admits)
 	if book.Labels, err = ReadLabels(l.books); err != nil {
 		return result, err
 	}
@@ -143,6 +143,16 @@ func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result 
 		tellStory(opts, book, result)
 	}
 	return result, nil
+}
+
+// unseen is how many ends the agent says that it was not shown.
+func unseen(m scenario.Metrics) (n int) {
+	for _, s := range m {
+		if s.Name == "tcpstuck_records_lost_total" && s.Labels["stage"] == "unseen" {
+			n += int(s.Value)
+		}
+	}
+	return n
 }
 
 // losses are what the agent itself says that it lost.
@@ -171,6 +181,7 @@ func (b Book) Judge() Result {
 		r.Scores = append(r.Scores, Judge(Case{Label: label, Truth: b.Truths[label.Flow], Events: events[end], Up: b.Up, Over: b.Over}))
 		delete(events, end)
 	}
+	r.admit(b.Unseen)
 	for end, about := range events {
 		for _, e := range about {
 			if e.Type == flow.EventStuck || e.Type == flow.EventDataLost {

@@ -52,6 +52,8 @@ type Score struct {
 	// Unwatched says that it died when no agent was there, or only just: its
 	// end was not told, and that is not demanded.
 	Unwatched bool
+	// Unseen says that the agent says that nobody saw how it ended.
+	Unseen bool
 	// Of a death that was predicted.
 	Predicted         bool
 	FirstOff, LastOff time.Duration // the prediction's errors, by how much too early
