@@ -130,6 +130,8 @@ func (s Score) counts(f Fault) string {
 	switch f {
 	case WrongFirst:
 		return "said at first: " + s.First
+	case FirstLate, LastLate:
+		return string(f) + ", of a shaken clock"
 	case WrongEnd:
 		if s.Unseen {
 			return "its end was shown to no program, which the agent counts"
