@@ -99,7 +99,12 @@ func verdictOf(e flow.Event) string {
 	return string(e.Flow.Symptom) + " · " + string(e.Flow.Cause)
 }
 
+// fault notes a fault; one that fails the run is not replaced by one that does
+// not.
 func (s *Score) fault(f Fault, gated bool, why string, args ...any) {
+	if s.Gated[f] && !gated {
+		return
+	}
 	s.Faults[f] = fmt.Sprintf(why, args...)
 	s.Gated[f] = gated
 }

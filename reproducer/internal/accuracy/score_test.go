@@ -87,6 +87,8 @@ func TestJudge(t *testing.T) {
 		"a guess while withheld":                      {Case{Label: label(retransmitting, stale, withheld(0, 5)), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 6, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
 		"revised to right":                            {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(stuck, 1, retransmitting, flow.PeerSilent), said(revised, 2, retransmitting, unreachable)}}, map[Fault]bool{WrongFirst: false}},
 		"a living pod is called deleted at first":     {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{right, said(revised, 2, retransmitting, unreachable)}}, map[Fault]bool{WrongFirst: true}},
+		"called deleted meanwhile, and silent after that": {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 2, retransmitting, stale),
+			said(revised, 3, retransmitting, flow.PeerSilent), said(revised, 4, retransmitting, unreachable)}}, map[Fault]bool{WrongTurn: true}},
 		"a living pod is called deleted meanwhile": {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 2, retransmitting, stale), said(revised, 3, retransmitting, unreachable)}},
 			map[Fault]bool{WrongTurn: true}},
 		"revised to right, of the deleted": {Case{Label: label(retransmitting, stale), Events: []flow.Event{said(stuck, 1, retransmitting, unreachable), said(revised, 2, retransmitting, stale)}},
