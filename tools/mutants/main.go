@@ -59,11 +59,6 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	for _, r := range results {
-		if r.err != nil {
-			_, _ = fmt.Fprintf(out, "%s: %v\n\n", r.mutant.name, r.err)
-		}
-	}
 	return report(out, results)
 }
 
@@ -97,7 +92,8 @@ func load(paths []string, wanted *regexp.Regexp) ([]mutant, error) {
 	return all, nil
 }
 
-// report prints the table and returns how many mutants failed.
+// report prints the table, below it what failed, and returns how many did:
+// of a long table people see the end.
 func report(out io.Writer, results []result) (int, error) {
 	failed := 0
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -110,6 +106,11 @@ func report(out io.Writer, results []result) (int, error) {
 	}
 	if err := w.Flush(); err != nil {
 		return failed, err
+	}
+	for _, r := range results {
+		if r.err != nil {
+			_, _ = fmt.Fprintf(out, "\n%s: %v\n", r.mutant.name, r.err)
+		}
 	}
 	_, err := fmt.Fprintf(out, "%d passed, %d failed\n", len(results)-failed, failed)
 	return failed, err
