@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
@@ -94,7 +95,7 @@ func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 		return
 	}
 	if len(e.Backend.Services) == 1 {
-		e.Peer.Namespace, e.Peer.Service = split(e.Backend.Services[0])
+		e.Peer.Namespace, e.Peer.Service, _ = strings.Cut(e.Backend.Services[0], "/")
 	}
 }
 
