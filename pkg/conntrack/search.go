@@ -44,48 +44,55 @@ func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 // one of addrs: the source of its reply tuple is that address. Nobody asked
 // with a socket's tuple, so Asked is Orig, what the connecting socket sends.
 // Entries outlive their sockets: an entry alone is not a connection. It ends at
-// fn's first error and returns it wrapped. The kernel selects for one IPv4
-// address at a time, each in a search of its own; for IPv6 it cannot select, and
-// every IPv6 entry of TCP is read, once for all addresses, which costs as much
-// as a dump of them.
+// fn's first error and returns it wrapped. It makes one search of the table for
+// each of Searches(addrs).
 func (t *Table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
+	for _, part := range Searches(addrs) {
+		if err := t.sweep(ctx, part, fn); err != nil {
+			return fmt.Errorf("sweep conntrack for %s: %w", part, err)
+		}
+	}
+	return nil
+}
+
+// Searches parts addresses so that ByReplySource searches the table once for
+// each part; a caller that has other work to do asks for one part at a time.
+// The kernel selects for one IPv4 address; for IPv6 it cannot select, so every
+// IPv6 entry of TCP is read, once for all addresses, which costs as much as a
+// dump of them. To read all of IPv4 in that way would take the time of some
+// forty searches, at a stretch.
+func Searches(addrs []netip.Addr) [][]netip.Addr {
+	var parts [][]netip.Addr
 	var six []netip.Addr
 	for _, addr := range addrs {
-		addr = normalAddr(addr)
-		if !addr.IsValid() {
-			return errors.New("sweep conntrack: no address")
-		}
-		if addr.Is6() {
+		if addr = normalAddr(addr); addr.Is6() {
 			six = append(six, addr)
 			continue
 		}
-		if err := t.sweep(ctx, []netip.Addr{addr}, fn); err != nil {
-			return err
-		}
+		parts = append(parts, []netip.Addr{addr})
 	}
-	if len(six) == 0 {
-		return nil
+	if len(six) > 0 {
+		parts = append(parts, six)
 	}
-	return t.sweep(ctx, six, fn)
+	return parts
 }
 
 // sweep asks the kernel once: for an IPv4 address or for any number of IPv6.
 func (t *Table) sweep(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
+	if !addrs[0].IsValid() {
+		return errors.New("no address")
+	}
 	wanted := make(map[netip.Addr]bool, len(addrs))
 	for _, addr := range addrs {
 		wanted[addr] = true
 	}
 	anyPort := netip.AddrPortFrom(addrs[0], 0)
 	isBackend := func(e flow.Translation) bool { return wanted[e.Reply.Src.Addr()] }
-	err := t.filter(ctx, attrTupleReply, flow.Tuple{Src: anyPort, Dst: anyPort}, matchSrc|matchProto, isBackend,
+	return t.filter(ctx, attrTupleReply, flow.Tuple{Src: anyPort, Dst: anyPort}, matchSrc|matchProto, isBackend,
 		func(e flow.Translation) error {
 			e.Asked = e.Orig
 			return fn(e)
 		})
-	if err != nil {
-		return fmt.Errorf("sweep conntrack for %s: %w", addrs, err)
-	}
-	return nil
 }
 
 // filter has the kernel select entries and selects once more: a kernel before

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -13,7 +14,7 @@ import (
 // gone are looked for: the searches of conntrack, then those that are idle.
 func (i *Inspector) seekGone(gone []netip.Addr) []step {
 	var steps []step
-	for _, addrs := range questions(gone) {
+	for _, addrs := range conntrack.Searches(gone) {
 		steps = append(steps, func(ctx context.Context) { _ = i.search(ctx, addrs) })
 	}
 	return append(steps, i.seekIdle()...)
@@ -32,7 +33,7 @@ func (i *Inspector) seekAgain() []step {
 	}
 	var steps []step
 	answered := true
-	for _, addrs := range questions(failed) {
+	for _, addrs := range conntrack.Searches(failed) {
 		steps = append(steps, func(ctx context.Context) {
 			if answered && i.removals.allows(time.Now()) {
 				answered = i.search(ctx, addrs)
@@ -40,26 +41,6 @@ func (i *Inspector) seekAgain() []step {
 		})
 	}
 	return steps
-}
-
-// questions parts addresses so that each part costs one search of the table,
-// and a record can go before the next: the kernel selects for one IPv4 address
-// at a time, and hands out every IPv6 entry whichever is wanted. To read all of
-// IPv4 in that way would take the time of some forty searches, at a stretch.
-func questions(addrs []netip.Addr) [][]netip.Addr {
-	var parts [][]netip.Addr
-	var six []netip.Addr
-	for _, addr := range addrs {
-		if addr.Is4() {
-			parts = append(parts, []netip.Addr{addr})
-		} else {
-			six = append(six, addr)
-		}
-	}
-	if len(six) > 0 {
-		parts = append(parts, six)
-	}
-	return parts
 }
 
 // search asks conntrack, once, for the connections that it sends to these gone
