@@ -17,7 +17,10 @@ var project = map[string]string{
 	"sum.go": "package sum\n\n// Sum adds.\nfunc Sum(a, b int) int {\n\treturn a + b\n}\n\nvar Spare = 1\n",
 	"sum_test.go": `package sum
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func TestSum(t *testing.T) {
 	t.Run("of two", func(t *testing.T) {
@@ -29,6 +32,19 @@ func TestSum(t *testing.T) {
 }
 
 func TestRed(t *testing.T)     { t.Error("always") }
+// TestLate sees nothing in its first two runs.
+func TestLate(t *testing.T) {
+	f, err := os.OpenFile(os.Getenv("RUNS"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.WriteString("x")
+	if info, _ := f.Stat(); info.Size() > 2 && Sum(1, 2) != 3 {
+		t.Error("wrong")
+	}
+}
+
 func TestSkipped(t *testing.T) { t.Skip("needs root") }
 `,
 }
@@ -100,6 +116,26 @@ func TestExec(t *testing.T) {
 				t.Errorf("want %q, got: %v", tc.want, r.err)
 			}
 		})
+	}
+}
+
+// TestSecondTry: the first run shows that the test is green without the
+// mutant, the second sees nothing, the third does.
+func TestSecondTry(t *testing.T) {
+	t.Setenv("RUNS", filepath.Join(t.TempDir(), "runs"))
+	c := newChecker(writeProject(t), runner{timeout: 2 * time.Second})
+	m := mutant{name: "minus", file: "sum.go", hunk: []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}, pkg: ".", test: "TestLate"}
+	r := c.check(t.Context(), m)
+	if r.err != nil || !r.again {
+		t.Fatalf("want it noticed at the second try, got %+v", r)
+	}
+	var out bytes.Buffer
+	failed, err := report(&out, []result{r})
+	if err != nil || failed != 0 {
+		t.Fatalf("%d failed, %v", failed, err)
+	}
+	if !strings.HasSuffix(out.String(), "\nminus: red at the second try of TestLate\n1 passed, 0 failed\n") {
+		t.Errorf("it is not said:\n%s", &out)
 	}
 }
 

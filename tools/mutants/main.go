@@ -92,8 +92,8 @@ func load(paths []string, wanted *regexp.Regexp) ([]mutant, error) {
 	return all, nil
 }
 
-// report prints the table, below it what failed, and returns how many did:
-// of a long table people see the end.
+// report prints the table, below it what failed or took a second try, and
+// returns how many failed: of a long table people see the end.
 func report(out io.Writer, results []result) (int, error) {
 	failed := 0
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -102,14 +102,17 @@ func report(out io.Writer, results []result) (int, error) {
 		if r.err != nil {
 			failed++
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\t%s\n", r.mutant.name, r.mutant.file, r.mutant.test, r.seconds, summary(r.err))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\t%s\n", r.mutant.name, r.mutant.file, r.mutant.test, r.seconds, r.summary())
 	}
 	if err := w.Flush(); err != nil {
 		return failed, err
 	}
 	for _, r := range results {
-		if r.err != nil {
+		switch {
+		case r.err != nil:
 			_, _ = fmt.Fprintf(out, "\n%s: %v\n", r.mutant.name, r.err)
+		case r.again:
+			_, _ = fmt.Fprintf(out, "\n%s: %s of %s\n", r.mutant.name, r.summary(), r.mutant.test)
 		}
 	}
 	_, err := fmt.Fprintf(out, "%d passed, %d failed\n", len(results)-failed, failed)
