@@ -36,6 +36,7 @@ func TestReport(t *testing.T) {
 		}}),
 		judge(Case{Label: named(label(flow.Retransmitting, flow.PeerUnreachable), "2/node-down-2/1.1", "node-down", "6", flow.Client), Events: []flow.Event{
 			said(flow.EventStuck, 3.2, flow.Retransmitting, flow.PeerSilent), said(flow.EventRevised, 4, flow.Retransmitting, flow.PeerUnreachable),
+			said(flow.EventRevised, 5, flow.Retransmitting, flow.PathDrop), said(flow.EventRevised, 6, flow.Retransmitting, flow.PeerUnreachable),
 		}}),
 	}}
 	bad := Result{Seeds: []uint64{42}, Scores: []Score{

@@ -130,6 +130,8 @@ func (s Score) counts(f Fault) string {
 	switch f {
 	case WrongFirst:
 		return "said at first: " + s.First
+	case WrongTurn:
+		return "said in between: " + s.Turn
 	case FirstLate, LastLate:
 		return string(f) + ", of a shaken clock"
 	case WrongEnd:

@@ -44,6 +44,7 @@ type Score struct {
 	Expected string // the verdict that was true in the end, or nothing
 	Said     string // the agent's last word, or nothing
 	First    string // its first one, or nothing
+	Turn     string // the last that was wrong in between, or nothing
 	Faults   map[Fault]string
 	Gated    map[Fault]bool // of Faults, those that fail a run
 	Delay    time.Duration  // from when it could be known to the first report
@@ -65,7 +66,7 @@ const nothing = "nothing"
 
 // Judge compares what was said of a flow with what is true of it.
 func Judge(c Case) Score {
-	s := Score{events: c.Events, Label: c.Label, Expected: nothing, Said: nothing, First: nothing, Faults: map[Fault]string{}, Gated: map[Fault]bool{}}
+	s := Score{events: c.Events, Label: c.Label, Expected: nothing, Said: nothing, First: nothing, Turn: nothing, Faults: map[Fault]string{}, Gated: map[Fault]bool{}}
 	if !c.Label.Control() {
 		s.Expected = c.Label.Final().String()
 	}
@@ -148,6 +149,7 @@ func (s *Score) judgeControl(c Case, reports []flow.Event) {
 func (s *Score) judgeTurns(l Label, reports []flow.Event) {
 	for _, e := range reports {
 		if !e.Flow.Ended() && !l.True(e.Flow.Symptom, e.Flow.Cause, e.Time) {
+			s.Turn = verdictOf(e)
 			s.fault(WrongTurn, gone(e.Flow.Cause), "%s: %s", verdictOf(e), e.Flow.Sentence)
 		}
 	}
