@@ -6,10 +6,12 @@ import "time"
 // share of a core over time, and still lets a finding have its owner at once:
 // what was saved up may be spent in a burst.
 type budget struct {
-	share  float64       // of a core
-	most   time.Duration // that can be saved up
-	saved  time.Duration
-	filled time.Time
+	share   float64       // of a core
+	most    time.Duration // that can be saved up
+	deepest time.Duration // that it can owe; zero: whatever was spent
+	saved   time.Duration
+	spent   time.Duration // in all
+	filled  time.Time
 }
 
 const (
@@ -22,6 +24,14 @@ func newBudget(share float64, now time.Time) *budget {
 	return &budget{share: share, most: most, saved: most, filled: now}
 }
 
+// owing bounds the debt to what the share gives in that time. It is for work
+// that is small by itself: a pass that seems to take long then lost its core to
+// another machine, which a guest's clock may not tell from work.
+func (b *budget) owing(worth time.Duration) *budget {
+	b.deepest = time.Duration(float64(worth) * b.share)
+	return b
+}
+
 // allows reports whether a pass may run now.
 func (b *budget) allows(now time.Time) bool {
 	b.fill(now)
@@ -32,6 +42,10 @@ func (b *budget) allows(now time.Time) bool {
 func (b *budget) spend(took time.Duration, now time.Time) {
 	b.fill(now)
 	b.saved -= took
+	b.spent += took
+	if b.deepest > 0 {
+		b.saved = max(b.saved, -b.deepest)
+	}
 }
 
 func (b *budget) fill(now time.Time) {

@@ -31,3 +31,16 @@ func TestBudget(t *testing.T) {
 		t.Errorf("a step back in time changes what is saved to %v", b.saved)
 	}
 }
+
+// TestBudgetOwes: small work that seems to have taken long is paid for soon.
+func TestBudgetOwes(t *testing.T) {
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := newBudget(0.001, start).owing(5 * time.Second)
+	b.spend(time.Hour, start)
+	for after, want := range map[time.Duration]bool{0: false, 5 * time.Second: false, 5*time.Second + time.Millisecond: true} {
+		fresh := *b
+		if got := fresh.allows(start.Add(after)); got != want {
+			t.Errorf("%v later: allows %v, want %v", after, got, want)
+		}
+	}
+}

@@ -15,6 +15,8 @@ const (
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
 	judgeShare  = 0.0003           // of a core that judging again may take
 	judgments   = 300              // flows that are judged again at once
+	judgesAgain = 5 * time.Second  // after that at the latest, whatever the last time seems to have taken
+	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
 	seekShare   = 0.0005           // of a core that looking for a translation may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
 	healthyFor  = 10 * time.Second // until an idle flow that is not stuck is looked at again
@@ -36,7 +38,7 @@ type Inspector struct {
 	translates bool                // nf_conntrack was seen to translate a Service here
 	entryless  map[netip.Addr]bool // Services that had no conntrack entry in this round
 
-	sweeps, readings, searches, removals, judging *budget
+	sweeps, readings, searches, removals, judging, asking *budget
 
 	sweptAt  time.Time
 	pace     pace
@@ -63,7 +65,7 @@ func New(o Options) *Inspector {
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
-		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now), judging: newBudget(judgeShare, now),
+		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now), judging: newBudget(judgeShare, now).owing(judgesAgain), asking: newBudget(askShare, now),
 		owners: map[uint32]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
 		unanswered: map[flow.ID]bool{}, up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}

@@ -10,14 +10,15 @@ import (
 // sweep makes a pass over all sockets of all processes.
 func (i *Inspector) sweep() {
 	i.tellGone()
+	var listeners []flow.Listener
+	var err error
 	began := time.Now()
-	listeners, err := i.o.Kernel.Sweep()
-	took := time.Since(began)
-	i.sweeps.spend(took, time.Now())
-	i.o.Meter.Sweep("sockets", took)
+	worked := cpuTimeOf(func() { listeners, err = i.o.Kernel.Sweep() })
+	i.sweeps.spend(worked, time.Now())
+	i.o.Meter.Sweep("sockets", time.Since(began))
 	i.sweptAt = began
-	if slowed, ok := i.pace.took(took, i.o.SweepCPU); ok {
-		i.o.Log.Warn("passes over all sockets are held to their share of a core", "took", took, "every", slowed, "share", i.o.SweepCPU)
+	if slowed, ok := i.pace.took(worked, i.o.SweepCPU); ok {
+		i.o.Log.Warn("passes over all sockets are held to their share of a core", "took", worked, "every", slowed, "share", i.o.SweepCPU)
 	}
 	i.sawKernel(err)
 	if err == nil {
@@ -70,10 +71,10 @@ func (i *Inspector) lookAt(ctx context.Context, ids []flow.ID) []flow.ID {
 }
 
 // readAgain reads what is new and the known flows, one part after the other.
-func (i *Inspector) readAgain(ctx context.Context) []flow.ID {
-	began := time.Now()
-	defer func() { i.readings.spend(time.Since(began), time.Now()) }()
-	return i.lookAt(ctx, i.monitor.Stalest(rereads))
+func (i *Inspector) readAgain(ctx context.Context) (found []flow.ID) {
+	worked := cpuTimeOf(func() { found = i.lookAt(ctx, i.monitor.Stalest(rereads)) })
+	i.readings.spend(worked, time.Now())
+	return found
 }
 
 func (i *Inspector) sawKernel(err error) {

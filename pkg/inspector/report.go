@@ -84,10 +84,9 @@ func (i *Inspector) rejudge(ctx context.Context, again int, moved func(*file) bo
 			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)
 		case again == 0 || now.Sub(f.evidence.Now) < tick/2:
 			continue
-		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.o.ConntrackAge && !i.unanswered[id]:
+		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.o.ConntrackAge && !i.unanswered[id] && i.asking.allows(now):
 			left, again = left-1, again-1
-			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
-			i.askZones(ctx, &f.evidence)
+			i.askAgain(ctx, f)
 			if i.unanswered[id] {
 				left = 0 // while it fails, one question a round is enough
 			}
@@ -104,6 +103,18 @@ func (i *Inspector) rejudge(ctx context.Context, again int, moved func(*file) bo
 		}
 	}
 	i.confirm(ctx, gone)
+}
+
+// askAgain asks for the conntrack entry of a flow again. It costs far more than
+// to judge, and has a budget of its own: verdicts that the clock turns do not
+// wait for it.
+func (i *Inspector) askAgain(ctx context.Context, f *file) {
+	searched := i.searches.spent
+	worked := cpuTimeOf(func() {
+		f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
+		i.askZones(ctx, &f.evidence)
+	})
+	i.asking.spend(max(0, worked-(i.searches.spent-searched)), time.Now())
 }
 
 // judgeAgain decides a flow on the evidence in its file. It reports whether

@@ -81,11 +81,11 @@ func (i *Inspector) lostRecords() bool {
 	return lost
 }
 
-// sweepRegularly makes the slow sweep when it is time, and reports whether it
-// was.
+// sweepRegularly makes the slow sweep when it is time, at the tick that is
+// nearest to it, and reports whether it was.
 func (i *Inspector) sweepRegularly() bool {
 	now := time.Now()
-	if now.Sub(i.sweptAt) < i.pace.every || !i.sweeps.allows(now) {
+	if now.Sub(i.sweptAt) < i.pace.every-tick/2 || !i.sweeps.allows(now) {
 		return false
 	}
 	i.sweep()
@@ -114,7 +114,7 @@ func (i *Inspector) judgeRegularly(ctx context.Context) {
 	if !turned && !i.judging.allows(time.Now()) {
 		return
 	}
-	began := time.Now()
-	i.rejudge(ctx, judgments, func(*file) bool { return turned })
-	i.judging.spend(time.Since(began), time.Now())
+	paid := i.searches.spent + i.asking.spent // by budgets of their own
+	worked := cpuTimeOf(func() { i.rejudge(ctx, judgments, func(*file) bool { return turned }) })
+	i.judging.spend(max(0, worked-(i.searches.spent+i.asking.spent-paid)), time.Now())
 }

@@ -35,6 +35,7 @@ type lab struct {
 	scenes []*scene
 	agent  *scenario.Agent
 	up     []Window
+	unseen int // ends that agents say that nobody showed to them
 	told   func(string, ...any)
 	books  string
 }
@@ -128,6 +129,9 @@ func (l *lab) play(ctx context.Context) error {
 func (l *lab) turn(ctx context.Context) []step {
 	restart := func(end func() error) []step {
 		return []step{{at: turnAt, what: "the agent is started again", do: func() error {
+			if _, err := l.admits(); err != nil { // its counts end with it
+				return err
+			}
 			l.up[len(l.up)-1].To = time.Now()
 			if err := end(); err != nil {
 				return err
@@ -158,6 +162,13 @@ func (l *lab) turn(ctx context.Context) []step {
 	case Steady:
 	}
 	return nil
+}
+
+// admits asks the agent that is to end what it says that it lost.
+func (l *lab) admits() (scenario.Metrics, error) {
+	all, err := l.agent.Scrape()
+	l.unseen += unseen(all)
+	return all, err
 }
 
 // forgotten withholds, from an agent that has just been started, what happened

@@ -113,14 +113,14 @@ func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result 
 		return result, fmt.Errorf("the agent has ended: %w\n%s", l.agent.Err(), l.agent.Log())
 	default:
 	}
-	admits, err := l.agent.Scrape()
+	admits, err := l.admits()
 	if err != nil {
 		return result, err
 	}
 	if err := l.agent.Stop(5 * time.Second); err != nil {
 		return result, err
 	}
-	book.Up, book.Unseen = l.up, unseen(admits)
+	book.Up, book.Unseen = l.up, l.unseen
 	if book.Labels, err = ReadLabels(l.books); err != nil {
 		return result, err
 	}
