@@ -85,6 +85,11 @@ func (e Evidence) heard() time.Time {
 	return e.Socket.LastAck
 }
 
+// silence returns for how long the peer had not been heard when the socket was
+// last read. What it said since then nobody knows: a reading that has aged, as
+// it does among thousands of flows, makes no peer silent.
+func (e Evidence) silence() time.Duration { return e.Socket.At.Sub(e.heard()) }
+
 // settled is how long after a removal an acknowledgement may still have been
 // under way.
 const settled = time.Second
@@ -101,7 +106,7 @@ func (e Evidence) gone() bool {
 	if heard.IsZero() || !heard.After(e.Backend.Since.Add(settled)) {
 		return true
 	}
-	return e.Now.Sub(heard) >= e.StuckAfter
+	return e.silence() >= e.StuckAfter
 }
 
 // clockSkew is how far the clocks of two machines may be apart.
@@ -125,7 +130,7 @@ func (e Evidence) reused() bool {
 // answersLately reports whether the peer was heard since progress stopped and
 // not too long ago to say more than the records.
 func (e Evidence) answersLately() bool {
-	return e.answers() && e.Now.Sub(e.heard()) <= max(e.StuckAfter, 2*e.Socket.RTO)
+	return e.answers() && e.silence() <= max(e.StuckAfter, 2*e.Socket.RTO)
 }
 
 // answers reports whether the peer is heard although nothing moves. Selective

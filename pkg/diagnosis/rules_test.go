@@ -75,20 +75,23 @@ func TestVerdicts(t *testing.T) {
 			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC"},
 		{"headless", headless, flow.PeerDeleted, true, "its peer 192.168.136.2:8000, the pod default/server-1, was deleted"},
 		{"the wire first: heard 1.2 s after the removal", func(e *diagnosis.Evidence) {
-			e.Socket.LastAck, e.Socket.Since, e.Now = after(1.2), after(1.7), after(2)
+			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
 		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
 		{"heard 0.8 s after the removal: still under way", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck = after(0.8)
 		}, flow.StaleConntrack, true, ""},
 		{"silent for stuck-after since it was heard", func(e *diagnosis.Evidence) {
-			e.Socket.LastAck, e.Socket.Since, e.Now = after(1.2), after(1.7), after(11.2)
+			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(11.2), after(11.2)
 		}, flow.StaleConntrack, true, ""},
+		{"heard after the removal when it was last read, long ago", func(e *diagnosis.Evidence) {
+			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(600)
+		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
 		{"backend listed", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
 			flow.PeerUnreachable, false, "is silent, although it is listed as alive"},
 		{"backend terminating", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendTerminating },
 			flow.PeerTerminating, false, "no longer answers; it is not known to be dead"},
 		{"backend terminating, and it answers", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendTerminating, after(3), after(4)
+			e.Backend.State, e.Socket.LastAck, e.Socket.At, e.Now = flow.BackendTerminating, after(3), after(4), after(4)
 		}, flow.PathDrop, false, ""},
 		{"backend on a node that is not heard of any more", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
@@ -100,7 +103,7 @@ func TestVerdicts(t *testing.T) {
 			e.Backend.State, e.Backend.NodeState, e.Socket.SackedOut = flow.BackendListed, cluster.NodeNotReady, 4
 		}, flow.PeerUnreachable, false, "the node node-b"},
 		{"deleted, heard once after progress stopped, silent since", func(e *diagnosis.Evidence) {
-			e.Socket.LastAck, e.Socket.Since, e.Now = after(2.5), after(1.4), after(12.6)
+			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(2.5), after(1.4), after(12.6), after(12.6)
 		}, flow.StaleConntrack, true, ""},
 		{"backend terminating on a node that is down", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendTerminating, cluster.NodeNotReady
@@ -144,11 +147,11 @@ func TestVerdicts(t *testing.T) {
 			e.Backend = cluster.Backend{Addr: peer, Namespace: "default", Pod: "client-9", State: flow.BackendDeleted, Since: noon}
 		}, flow.PeerDeleted, true, "its peer 192.168.75.9:40000, the pod default/client-9, was deleted"},
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Socket.LastAck, e.Now = flow.BackendListed, after(3), after(4)
+			e.Backend.State, e.Socket.LastAck, e.Socket.At, e.Now = flow.BackendListed, after(3), after(4), after(4)
 		}, flow.PathDrop, false, "a filter or a path that works one way only"},
 		{"heard once after the stall, its node not heard of for long", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
-			e.Socket.LastAck, e.Now = after(3), after(600)
+			e.Socket.LastAck, e.Socket.At, e.Now = after(3), after(600), after(600)
 		}, flow.PeerUnreachable, false, "the node node-b"},
 		{"connecting, and a network policy drops the SYN", func(e *diagnosis.Evidence) {
 			e.Socket.State, e.Socket.LastAck = flow.SynSent, time.Time{}
@@ -161,10 +164,10 @@ func TestVerdicts(t *testing.T) {
 			e.Backend.CreatedAt, e.Backend.Former = after(-3600), &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-7200)}
 		}, flow.PeerUnreachable, false, ""},
 		{"the peer sends, and acknowledges nothing new", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Socket.LastReceive, e.Now = flow.BackendListed, after(3), after(4)
+			e.Backend.State, e.Socket.LastReceive, e.Socket.At, e.Now = flow.BackendListed, after(3), after(4), after(4)
 		}, flow.PathDrop, false, "is heard (last at 12:00:03 UTC)"},
 		{"the wire first: data received 1.2 s after the removal", func(e *diagnosis.Evidence) {
-			e.Socket.LastReceive, e.Socket.Since, e.Now = after(1.2), after(1.7), after(2)
+			e.Socket.LastReceive, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
 		}, flow.Unknown, false, ""},
 		{"the peer answers, but large segments do not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Now, e.Socket.Unacknowledged = flow.BackendListed, after(3), after(4), 14480
@@ -300,9 +303,12 @@ func TestAWindowClosedWithDataInFlight(t *testing.T) {
 		e := calico()
 		e.Backend.State = flow.BackendListed
 		e.Socket.SendWindow, e.Socket.RTO, e.Socket.Since = 0, 30*time.Second, after(-200)
-		e.Socket.LastAck = e.Now.Add(-silence)
-		if d := diagnosis.Decide(e); d.Symptom != flow.ZeroWindow || (d.Cause == flow.SlowReader) != slow {
-			t.Errorf("silent for %v at an RTO of 30s: %s · %s", silence, d.Symptom, d.Cause)
+		e.Socket.LastAck = e.Socket.At.Add(-silence)
+		for _, ago := range []time.Duration{0, 10 * time.Minute} {
+			e.Now = e.Socket.At.Add(ago)
+			if d := diagnosis.Decide(e); d.Symptom != flow.ZeroWindow || (d.Cause == flow.SlowReader) != slow {
+				t.Errorf("silent for %v at an RTO of 30s, read %v ago: %s · %s", silence, ago, d.Symptom, d.Cause)
+			}
 		}
 	}
 }

@@ -50,7 +50,7 @@ func windowConfirmed(e Evidence) bool {
 	if s.PacketsOut == 0 {
 		return s.ProbesOut <= 1
 	}
-	return !e.heard().IsZero() && e.Now.Sub(e.heard()) <= s.RTO+settled
+	return !e.heard().IsZero() && e.silence() <= s.RTO+settled
 }
 
 // Mute returns why a flow is only counted, or "" when it is to be reported.

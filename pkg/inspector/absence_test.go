@@ -8,8 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/monitor"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
@@ -52,6 +55,37 @@ func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 					t.Errorf("events %+v, want one of its end by a time-out", all)
 				}
 			})
+		})
+	}
+}
+
+// TestTheLastReadingHasTheLastWord: what a flow is read to do just before it
+// ends, and no round has judged, turns its verdict. A recovery is no reason to
+// judge anew.
+func TestTheLastReadingHasTheLastWord(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind monitor.Kind
+		want []flow.Cause
+	}{
+		"ended":     {monitor.Ended, []flow.Cause{flow.SlowReader, flow.Unknown, flow.Unknown}},
+		"recovered": {monitor.Recovered, []flow.Cause{flow.SlowReader, flow.SlowReader}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events, ctx, now := &told{}, t.Context(), time.Now()
+			i := New(Options{Kernel: make(emptied), Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}})
+			s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Unsent: 7, Pending: flow.TimerProbe, ProbesOut: 1}
+			i.take(ctx, tracer.Record{Suspect: &s})
+			i.report(i.files[s.ID])
+			s.At, s.ProbesOut = now.Add(time.Second), 9
+			i.refresh(s)
+			i.finish(ctx, monitor.Change{Kind: tc.kind, Socket: s, At: now.Add(2 * time.Second), End: &flow.End{ID: s.ID, At: now.Add(2 * time.Second), Err: int(syscall.ETIMEDOUT), Unsent: 7}})
+			var got []flow.Cause
+			for _, e := range *events {
+				got = append(got, e.Flow.Cause)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("causes told (-want +got):\n%s", diff)
+			}
 		})
 	}
 }

@@ -161,6 +161,9 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	if f == nil {
 		return
 	}
+	if f.stuck && c.Kind != monitor.Recovered {
+		i.judgeLast(f, c.At)
+	}
 	f.endedAt = c.At
 	event := flow.EventEnded
 	switch c.Kind {
@@ -190,6 +193,20 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	default:
 		i.tell(f, event, "ended: %s; bytes never sent: %d, sent and unacknowledged: %d", f.outcome, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
 	}
+}
+
+// judgeLast has the last reading of a flow that is over its say: a round may
+// not have come to it any more.
+func (i *Inspector) judgeLast(f *file, ended time.Time) {
+	before := f.decision
+	f.evidence.Now = ended
+	d := diagnosis.Decide(f.evidence)
+	if d.Healthy {
+		return
+	}
+	f.decision = d
+	f.decision.Mute = before.Mute // of what is over nobody is told for the first time
+	i.revise(f, before)
 }
 
 // diedUnreported tells of a suspect that the kernel gave up before its time
