@@ -202,6 +202,11 @@ func TestVerdicts(t *testing.T) {
 			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff, e.Host = 0, flow.TimerProbe, 3, true
 			e.Route = &flow.Route{Type: "unicast"}
 		}, flow.LocalFilter, false, "although there is a route"},
+		{"nothing left the host's own namespace, and its timer is just running out", func(e *diagnosis.Evidence) {
+			e.Backend.State = flow.BackendListed
+			e.Socket.PacketsOut, e.Socket.Unacknowledged, e.Socket.Unsent, e.Socket.Pending, e.Host = 0, 0, 6, flow.TimerNone, true
+			e.Route = &flow.Route{Type: "unicast"}
+		}, flow.LocalFilter, false, "although there is a route"},
 		{"nothing left a pod's namespace, whose routes nobody sees", func(e *diagnosis.Evidence) {
 			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff = 0, flow.TimerProbe, 3
 			e.Route = &flow.Route{Type: "unicast"}

@@ -14,14 +14,24 @@ func Symptom(s flow.Socket) flow.Symptom {
 		return flow.Connecting
 	case s.SendWindow == 0:
 		return flow.ZeroWindow
-	case s.PacketsOut == 0 && s.Pending == flow.TimerProbe:
-		return flow.LocalDrop // nothing of it ever left this host
+	case keptHere(s):
+		return flow.LocalDrop
 	case refusedHere(s):
 		return flow.LocalDrop
 	case s.PacketsOut == 0 || s.Retransmits == 0 && s.Backoff == 0 && s.Timeouts == 0:
 		return flow.HalfOpen // nothing has timed out on it: it is under suspicion for its backend
 	}
 	return flow.Retransmitting
+}
+
+// keptHere reports whether nothing that waits ever left this host. While the
+// persist timer runs out no timer is armed (tcp_write_timer_handler), which a
+// reading beside it may meet: then the timeout before it tells.
+func keptHere(s flow.Socket) bool {
+	if s.PacketsOut > 0 {
+		return false
+	}
+	return s.Pending == flow.TimerProbe || s.Timeouts > 0 && s.Unsent > 0
 }
 
 // refusedHere reports whether this host refused the last transmission: a
