@@ -43,7 +43,7 @@ var importers = map[string][]string{
 	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal", "tools/storm"},
 	"github.com/vishvananda/netns":           {"reproducer", "internal"},
 	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
-	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos
+	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "pkg/inspector", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos; inspector: a thread's clock
 	"golang.org/x/time":                      {"pkg"},
 	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
 	"k8s.io/client-go":                       {"pkg/kube"},

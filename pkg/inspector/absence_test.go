@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/monitor"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
@@ -86,6 +87,46 @@ func TestTheLastReadingHasTheLastWord(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("causes told (-want +got):\n%s", diff)
 			}
+		})
+	}
+}
+
+// TestARipeRiskIsReadOnceMore: who is at risk is called stuck when no FIN can
+// come any more, unless its peer was heard since it was last read.
+func TestARipeRiskIsReadOnceMore(t *testing.T) {
+	for name, tc := range map[string]struct {
+		heardAfter time.Duration
+		unread     error
+		want       []flow.EventType
+	}{
+		"silent":          {0, nil, []flow.EventType{flow.EventAtRisk, flow.EventStuck}},
+		"heard meanwhile": {5500 * time.Millisecond, nil, []flow.EventType{flow.EventAtRisk}},
+		"cannot be read":  {0, syscall.EPERM, []flow.EventType{flow.EventAtRisk}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				events, ctx, now := &told{}, t.Context(), time.Now()
+				kernel := &holding{emptied: make(emptied), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, LastAck: now.Add(-time.Minute), SendWindow: 1}}
+				i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}, StuckAfter: time.Hour})
+				i.take(ctx, tracer.Record{Suspect: &kernel.socket})
+				f := i.files[1]
+				f.evidence.Peer.Class, f.evidence.Backend.State, f.evidence.Backend.Since = flow.PeerPod, flow.BackendDeleted, now
+				f.evidence.Conntrack = diagnosis.Conntrack{At: now, Missing: true}
+				f.decision = diagnosis.Decide(f.evidence)
+				i.report(f)
+				time.Sleep(6 * time.Second)
+				if kernel.unread = tc.unread; tc.heardAfter > 0 {
+					kernel.socket.LastAck = now.Add(tc.heardAfter)
+				}
+				i.rejudge(ctx, judgments, func(*file) bool { return false })
+				var got []flow.EventType
+				for _, e := range *events {
+					got = append(got, e.Type)
+				}
+				if diff := cmp.Diff(tc.want, got); diff != "" {
+					t.Errorf("events (-want +got):\n%s", diff)
+				}
+			})
 		})
 	}
 }

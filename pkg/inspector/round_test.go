@@ -44,9 +44,13 @@ func TestNewsGoBeforeTheNextStep(t *testing.T) {
 type holding struct {
 	emptied
 	socket flow.Socket
+	unread error
 }
 
 func (h *holding) News([]flow.ID) ([]flow.Socket, error) {
+	if h.unread != nil {
+		return nil, h.unread
+	}
 	h.socket.At = time.Now()
 	return []flow.Socket{h.socket}, nil
 }

@@ -35,7 +35,7 @@ func TestTheRunIsHonest(t *testing.T) {
 	privtest.Require(t)
 	const root = "../../.."
 	plans := map[Turn]Plan{
-		Steady:  few(Steady, time.Second, 14*time.Second),
+		Steady:  few(Steady, time.Second, 24*time.Second),
 		Outage:  few(Outage, mutedBy, 6*time.Second),
 		Restart: few(Restart, 2*time.Second, findsAgain+2*time.Second),
 	}
@@ -55,7 +55,7 @@ func TestTheRunIsHonest(t *testing.T) {
 			&defect{"pkg/deadline/model.go", "return ((2 << n) - 1) * base\n", "return ((2 << n) - 1) * base * 2\n"}, FirstLate, Steady,
 		},
 		"unknown for ever": {
-			&defect{"pkg/inspector/report.go", "\tif before.Mute != \"\" && d.Mute", "\tif before.Cause == flow.Unknown {\n\t\treturn\n\t}\n\tif before.Mute != \"\" && d.Mute"}, Wrong, Outage,
+			&defect{"pkg/inspector/judge.go", "\tif before.Mute != \"\" && d.Mute", "\tif before.Cause == flow.Unknown {\n\t\treturn\n\t}\n\tif before.Mute != \"\" && d.Mute"}, Wrong, Outage,
 		},
 		"what is old is not told": {
 			&defect{"pkg/inspector/report.go", "\tif !i.monitor.Stick(f.evidence.Socket.ID) {", "\tif !i.monitor.Stick(f.evidence.Socket.ID) || time.Since(f.evidence.Socket.Since) > 10*time.Second {"}, Forgotten, Restart,
