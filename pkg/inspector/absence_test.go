@@ -97,17 +97,23 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 	for name, tc := range map[string]struct {
 		heardAfter time.Duration
 		unread     error
+		backend    flow.BackendState
+		left       int // files
 		want       []flow.EventType
 	}{
-		"silent":          {0, nil, []flow.EventType{flow.EventAtRisk, flow.EventStuck}},
-		"heard meanwhile": {5500 * time.Millisecond, nil, []flow.EventType{flow.EventAtRisk}},
-		"cannot be read":  {0, syscall.EPERM, []flow.EventType{flow.EventAtRisk}},
+		"silent":                   {0, nil, flow.BackendDeleted, 1, []flow.EventType{flow.EventAtRisk, flow.EventStuck}},
+		"heard meanwhile":          {5500 * time.Millisecond, nil, flow.BackendDeleted, 0, []flow.EventType{flow.EventAtRisk}},
+		"cannot be read":           {0, syscall.EPERM, flow.BackendDeleted, 1, []flow.EventType{flow.EventAtRisk}},
+		"back, and cannot be read": {0, syscall.EPERM, flow.BackendListed, 0, []flow.EventType{flow.EventAtRisk}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				events, ctx, now := &told{}, t.Context(), time.Now()
 				kernel := &holding{emptied: make(emptied), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, LastAck: now.Add(-time.Minute), SendWindow: 1}}
-				i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}, StuckAfter: time.Hour})
+				records := cluster.New(cluster.Options{MaxStaleness: time.Hour})
+				records.Replace(cluster.Objects{}, now)
+				records.SetHealth(true, "test", now)
+				i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: records, Sinks: []Sink{events}, StuckAfter: time.Hour})
 				i.take(ctx, tracer.Record{Suspect: &kernel.socket})
 				f := i.files[1]
 				f.evidence.Peer.Class, f.evidence.Backend.State, f.evidence.Backend.Since = flow.PeerPod, flow.BackendDeleted, now
@@ -118,7 +124,11 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 				if kernel.unread = tc.unread; tc.heardAfter > 0 {
 					kernel.socket.LastAck = now.Add(tc.heardAfter)
 				}
+				f.evidence.Backend.State = tc.backend
 				i.rejudge(ctx, judgments, func(*file) bool { return false })
+				if len(i.files) != tc.left {
+					t.Errorf("%d files are left, want %d", len(i.files), tc.left)
+				}
 				var got []flow.EventType
 				for _, e := range *events {
 					got = append(got, e.Type)

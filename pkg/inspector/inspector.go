@@ -65,7 +65,8 @@ func New(o Options) *Inspector {
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
 		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
-		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now), judging: newBudget(judgeShare, now).owing(judgesAgain), asking: newBudget(askShare, now),
+		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now),
+		judging: newBudget(judgeShare, now).owing(judgesAgain), asking: newBudget(askShare, now),
 		owners: map[uint32]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
 		unanswered: map[flow.ID]bool{}, up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}

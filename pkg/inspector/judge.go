@@ -89,7 +89,11 @@ func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
 // its reading has aged: its peer may have been heard since.
 func (f *file) ripe() bool {
 	e := f.evidence
-	return f.stuck && f.decision.Mute == flow.MuteAtRisk && e.Now.Sub(e.Socket.At) >= tick/2 && diagnosis.Decide(e).Mute == ""
+	if !f.stuck || f.decision.Mute != flow.MuteAtRisk || e.Now.Sub(e.Socket.At) < tick/2 {
+		return false
+	}
+	d := diagnosis.Decide(e)
+	return d.Mute == "" && !d.Healthy
 }
 
 // ripen reads these flows once more before they are called stuck. Who could not
