@@ -117,11 +117,13 @@ func TestToldToEndWhileItReadsTheRecords(t *testing.T) {
 	}
 }
 
-// awaitSocket waits until an agent listens; it may not serve yet.
+// awaitSocket waits until an agent listens; it may not serve yet. The file is
+// there before that.
 func awaitSocket(t *testing.T, path string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(path); err == nil {
+		if conn, err := net.Dial("unix", path); err == nil {
+			_ = conn.Close()
 			return
 		}
 		if time.Now().After(deadline) {
