@@ -35,8 +35,10 @@ func (n *Namespace) Start(c Command) (*Process, error) {
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Stdout, cmd.Stderr = c.Log, c.Log
-	// The signal comes when the thread that forked ends: this namespace's.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// The signal comes when the thread that forked ends: this namespace's. The
+	// kernel continues whoever is stopped in a group that a shell's end orphans:
+	// in a session of its own nobody does.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 
 	read := func() {}
 	if c.Record != nil {
