@@ -7,7 +7,12 @@
 
 #include "episode.h"
 
-volatile const __u32 loss_records_per_second;
+/* What one deployment kills dies at once: the limit holds for a window that is
+ * longer than that.
+ */
+#define LOSS_WINDOW_NS 10000000000ULL
+
+volatile const __u32 loss_records_per_window;
 
 struct loss_of {
 	enum loss reason;
@@ -112,21 +117,21 @@ static __always_inline bool notable(const struct loss_of *l)
 	return l->reason != LOSS_NONE;
 }
 
-__u64 loss_second;
+__u64 loss_window;
 __u32 loss_records;
 
-/* within_limit reports whether another record fits into this second. Two CPUs
+/* within_limit reports whether another record fits into this window. Two CPUs
  * may both take the last place.
  */
 static __always_inline bool within_limit(__u64 now_ns)
 {
-	__u64 second = now_ns / 1000000000;
+	__u64 window = now_ns / LOSS_WINDOW_NS;
 
-	if (loss_second != second) {
-		loss_second = second;
+	if (loss_window != window) {
+		loss_window = window;
 		loss_records = 0;
 	}
-	if (loss_records >= loss_records_per_second) {
+	if (loss_records >= loss_records_per_window) {
 		count(COUNT_LIMITED);
 		return false;
 	}

@@ -129,7 +129,7 @@ enum counter {
 	COUNT_FAILED,
 	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
 	COUNT_LOST_STORAGE, /* episodes that found no memory */
-	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many a second */
+	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state was not shown */
 	COUNT_MPTCP,        /* RTOs of MPTCP subflows, which are never reported */
 	COUNTERS,

@@ -226,8 +226,8 @@ const (
 	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
 	tcpstuckVarGonePeers            = "gone_peers"
 	tcpstuckVarLossRecords          = "loss_records"
-	tcpstuckVarLossRecordsPerSecond = "loss_records_per_second"
-	tcpstuckVarLossSecond           = "loss_second"
+	tcpstuckVarLossRecordsPerWindow = "loss_records_per_window"
+	tcpstuckVarLossWindow           = "loss_window"
 	tcpstuckVarNewsOnly             = "news_only"
 	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
@@ -319,8 +319,8 @@ type tcpstuckVariableSpecs struct {
 	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
 	LossRecords          *ebpf.VariableSpec `ebpf:"loss_records"`
-	LossRecordsPerSecond *ebpf.VariableSpec `ebpf:"loss_records_per_second"`
-	LossSecond           *ebpf.VariableSpec `ebpf:"loss_second"`
+	LossRecordsPerWindow *ebpf.VariableSpec `ebpf:"loss_records_per_window"`
+	LossWindow           *ebpf.VariableSpec `ebpf:"loss_window"`
 	NewsOnly             *ebpf.VariableSpec `ebpf:"news_only"`
 	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
@@ -389,8 +389,8 @@ type tcpstuckVariables struct {
 	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
 	LossRecords          *ebpf.Variable `ebpf:"loss_records"`
-	LossRecordsPerSecond *ebpf.Variable `ebpf:"loss_records_per_second"`
-	LossSecond           *ebpf.Variable `ebpf:"loss_second"`
+	LossRecordsPerWindow *ebpf.Variable `ebpf:"loss_records_per_window"`
+	LossWindow           *ebpf.Variable `ebpf:"loss_window"`
 	NewsOnly             *ebpf.Variable `ebpf:"news_only"`
 	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`

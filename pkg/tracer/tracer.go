@@ -40,8 +40,8 @@ type Options struct {
 	// ForgetRecovered is how long a snapshot keeps showing a flow that made
 	// progress; 1 min by default.
 	ForgetRecovered time.Duration
-	// LossRecords is how many sockets a second that were no suspects and die
-	// with bytes in them are told of; the others are counted only. 20 by
+	// LossRecords is how many sockets in ten seconds that were no suspects and
+	// die with bytes in them are told of; the others are counted only. 200 by
 	// default.
 	LossRecords uint32
 	// QueueLength is how many decoded records wait for the reader; 8192 by
@@ -61,7 +61,7 @@ func (o Options) withDefaults() Options {
 		o.ForgetRecovered = time.Minute
 	}
 	if o.LossRecords == 0 {
-		o.LossRecords = 20
+		o.LossRecords = 200
 	}
 	if o.QueueLength == 0 {
 		o.QueueLength = 8192
@@ -164,7 +164,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
 		tcpstuckVarScoped:               truth(len(o.Scope) > 0),
 		tcpstuckVarRecordIntervalNs:     uint64(o.RecordInterval),
 		tcpstuckVarForgetRecoveredNs:    uint64(o.ForgetRecovered),
-		tcpstuckVarLossRecordsPerSecond: o.LossRecords,
+		tcpstuckVarLossRecordsPerWindow: o.LossRecords,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)
