@@ -250,6 +250,6 @@ func playVanished(s *scene) error {
 	if _, err := ingress.Echo.AwaitKind(s.ctx, s.act.Flows, record.Accepted); err != nil {
 		return err
 	}
-	s.at(0, "the clients vanish", func() error { return s.c.DropReceived(s.c.Internet, internet.Addr) })
+	s.at(0, "the clients vanish", func() error { return s.c.Silence(s.c.Internet, internet.Addr) })
 	return nil
 }

@@ -218,7 +218,7 @@ func playEgress(s *scene) error {
 	s.at(0, "the host outside goes silent", func() error {
 		return s.perhapsBetween(func() error {
 			at := time.Now()
-			if err := s.c.DropReceived(s.c.Internet, host.Addr); err != nil {
+			if err := s.c.Silence(s.c.Internet, host.Addr); err != nil {
 				return err
 			}
 			return s.truth(at, flow.Retransmitting, flow.PeerSilent, more...)

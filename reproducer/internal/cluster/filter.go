@@ -12,9 +12,13 @@ import (
 )
 
 // Refuse answers what a machine should pass on to an address with an ICMP port
-// unreachable.
+// unreachable, and drops what comes from there: of an answer whose
+// acknowledgement is refused the address would be heard for minutes.
 func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
-	c.report("%s answers what goes to %s with an ICMP port unreachable", m.Name, to)
+	c.report("%s answers what goes to %s with an ICMP port unreachable, and passes on nothing from there", m.Name, to)
+	if err := dropFrom(m, to); err != nil {
+		return err
+	}
 	family := nftables.TableFamilyIPv6
 	if to.Is4() {
 		family = nftables.TableFamilyIPv4
@@ -32,7 +36,11 @@ func (c *Cluster) DropLarge(m Machine, to netip.Addr, size uint32) error {
 // DropFrom drops what a machine should pass on from an address.
 func (c *Cluster) DropFrom(m Machine, from netip.Addr) error {
 	c.report("what %s sends vanishes at %s", from, m.Name)
-	return filter(m.NS, "from-"+from.String(), nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(from), source(single(from), expr.CmpOpEq), drop())
+	return dropFrom(m, from)
+}
+
+func dropFrom(m Machine, from netip.Addr) error {
+	return filter(m.NS, "from-"+from.String(), nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(from), source(single(from)), drop())
 }
 
 // DropSent drops what the programs in a machine's own namespace send to an
@@ -42,10 +50,14 @@ func (c *Cluster) DropSent(m Machine, to netip.Addr) error {
 	return filter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
-// DropReceived drops what reaches a machine itself for one of its addresses.
-func (c *Cluster) DropReceived(m Machine, to netip.Addr) error {
-	c.report("what %s gets for %s vanishes", m.Name, to)
-	return filter(m.NS, "received-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookInput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
+// Silence drops what a machine itself sends from one of its addresses, and what
+// reaches it for that address.
+func (c *Cluster) Silence(m Machine, addr netip.Addr) error {
+	c.report("%s of %s goes silent", addr, m.Name)
+	if err := filter(m.NS, "silent-from-"+addr.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(addr), source(single(addr)), drop()); err != nil {
+		return err
+	}
+	return filter(m.NS, "silent-to-"+addr.String(), nftables.TableFamilyINet, nftables.ChainHookInput, ipVersion(addr), destination(single(addr), expr.CmpOpEq), drop())
 }
 
 // LoseTo drops the given percentage of what a machine should pass on to an

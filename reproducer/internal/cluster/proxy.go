@@ -58,11 +58,11 @@ func (c *Cluster) syncProxy(n *Node) error {
 
 	post := addChain(conn, t, "masquerade", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource)
 	addRule(conn, post,
-		to(uplink), source(n.Block, expr.CmpOpEq),
+		to(uplink), source(n.Block),
 		destination(c.plan.pods, expr.CmpOpNeq), destination(c.plan.underlay, expr.CmpOpNeq),
 		[]expr.Any{&expr.Masq{}})
 	// What comes in by a virtual IP has to come back by this node.
-	addRule(conn, post, source(single(c.Internet.Addr), expr.CmpOpEq), destination(c.plan.pods, expr.CmpOpEq), []expr.Any{&expr.Masq{}})
+	addRule(conn, post, source(single(c.Internet.Addr)), destination(c.plan.pods, expr.CmpOpEq), []expr.Any{&expr.Masq{}})
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("replace rules: %w", err)
 	}

@@ -67,11 +67,12 @@ func ipVersion(a netip.Addr) []expr.Any {
 	}
 }
 
-// source and destination compare an address with a prefix.
-func source(p netip.Prefix, op expr.CmpOp) []expr.Any {
-	return address(p, op, 12, 8)
+// source matches packets that come from a prefix.
+func source(p netip.Prefix) []expr.Any {
+	return address(p, expr.CmpOpEq, 12, 8)
 }
 
+// destination compares where packets go with a prefix.
 func destination(p netip.Prefix, op expr.CmpOp) []expr.Any {
 	return address(p, op, 16, 24)
 }
