@@ -17,15 +17,17 @@ import (
 type member struct {
 	conn net.Conn
 
-	mu     sync.Mutex
-	wrote  int64     // bytes that the kernel took
-	asked  time.Time // of the oldest write that has had no answer; zero: none
-	heard  time.Time
-	over   bool // the peer has closed, or it is broken
-	acked  uint64
-	queued int // by the last look: bytes written and not acknowledged
-	unsent int // of these, bytes that were never sent
-	still  int // looks in a row that saw the same
+	mu      sync.Mutex
+	wrote   int64     // bytes that the kernel took
+	asked   time.Time // of the oldest write that has had no answer; zero: none
+	heard   time.Time
+	longest time.Duration // that it waited for an answer, until resumed
+	resumed time.Time
+	over    bool // the peer has closed, or it is broken
+	acked   uint64
+	queued  int // by the last look: bytes written and not acknowledged
+	unsent  int // of these, bytes that were never sent
+	still   int // looks in a row that saw the same
 }
 
 // say writes, blocking for as long as it takes.
@@ -58,13 +60,22 @@ func (m *member) listen(heard chan<- struct{}) error {
 			return err
 		}
 		m.mu.Lock()
-		m.heard, m.asked = time.Now(), time.Time{}
+		m.heard = time.Now()
+		m.answered(m.heard)
 		m.mu.Unlock()
 		select {
 		case heard <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// answered ends a wait, if there is one; the caller holds the lock.
+func (m *member) answered(at time.Time) {
+	if waited := at.Sub(m.asked); !m.asked.IsZero() && waited > m.longest {
+		m.longest, m.resumed = waited, at
+	}
+	m.asked = time.Time{}
 }
 
 // look asks the kernel what it holds. What is acknowledged counts as heard.
@@ -86,7 +97,7 @@ func (m *member) look() {
 		m.acked, m.heard = info.Bytes_acked, time.Now()
 	}
 	if queued == 0 {
-		m.asked = time.Time{}
+		m.answered(time.Now())
 	}
 	unsent := int(info.Notsent_bytes)
 	if m.still++; queued != m.queued || unsent != m.unsent {
@@ -126,7 +137,7 @@ func (m *member) standing(kind record.Kind, failure error, lag time.Duration) re
 	r := record.Record{
 		Time: time.Now(), Kind: kind, Local: addrPort(m.conn.LocalAddr()), Remote: addrPort(m.conn.RemoteAddr()),
 		Bytes: m.wrote, Unsent: int64(m.unsent), Unacknowledged: int64(m.queued - m.unsent), Steady: m.still >= 2,
-		Asked: m.asked, Heard: m.heard, Lag: lag,
+		Asked: m.asked, Heard: m.heard, Resumed: m.resumed, Lag: lag,
 	}
 	if failure != nil {
 		r.Error, r.Errno = failure.Error(), errnoName(failure)

@@ -76,13 +76,10 @@ func (c Case) watched(died time.Time) bool {
 	return false
 }
 
-// sawRecovery reports whether an agent was there all the time in which a flow
-// recovered: one that comes later finds nothing stuck.
-func (c Case) sawRecovery() bool {
-	const recovers = 5 * time.Second
-	lifted := c.Label.Lifted
-	return lifted.IsZero() || c.watched(lifted) && c.watched(lifted.Add(recovers))
-}
+// sawRecovery reports whether an agent was there when a flow recovered: with
+// the first retransmission after its fault was taken away, and one that comes
+// later finds nothing stuck.
+func (c Case) sawRecovery() bool { return c.Truth == nil || c.watched(c.Truth.Resumed) }
 
 func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 	if ended == nil || ended.Flow.Outcome == flow.Recovered || !t.Steady {

@@ -17,6 +17,8 @@ func TestJudgeEnds(t *testing.T) {
 	stuck, ended := flow.EventStuck, flow.EventEnded
 	right := said(stuck, 1, retransmitting, stale)
 	alive := &Truth{Alive: true, Missing: -1}
+	back := label(retransmitting, unreachable, ends(flow.Recovered), lifted(8))
+	hangs := said(stuck, 3, retransmitting, unreachable)
 	over := said(ended, 12, retransmitting, stale, end)
 	late := func(seconds float64) []flow.Event { // gives up at 12 s in truth
 		return []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{At: after(12 + seconds)})), over}
@@ -27,13 +29,18 @@ func TestJudgeEnds(t *testing.T) {
 			Events: []flow.Event{said(stuck, 1, retransmitting, stale, at(first)), said(ended, 3600, retransmitting, stale, end, at(last))}}
 	}
 	planted{
-		"recovered":                        {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable), said(flow.EventRecovered, 9, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
-		"recovered, untold":                {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
-		"recovered, untold by who watched": {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), lifted(8)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
-		"recovered while nobody watched": {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), lifted(8)), Up: []Window{{From: after(-60), To: after(7)}, {From: after(10)}},
-			Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: false}},
-		"dead":         {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
-		"dead, untold": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
+		"recovered":         {Case{Label: back, Truth: resumed(14), Events: []flow.Event{hangs, said(flow.EventRecovered, 15, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
+		"recovered, untold": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(5)}}, Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true}},
+		"recovered before the agent ended, untold": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(-60), To: after(15.5)}, {From: after(16)}}, Events: []flow.Event{hangs}},
+			map[Fault]bool{WrongEnd: true}},
+		"recovered while nobody watched": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(-60), To: after(13)}, {From: after(16)}}, Events: []flow.Event{hangs}},
+			map[Fault]bool{WrongEnd: false}},
+		"recovered right before the agent ended": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(-60), To: after(14.2)}, {From: after(14.4)}}, Events: []flow.Event{hangs}},
+			map[Fault]bool{WrongEnd: false}},
+		"recovered, without books": {Case{Label: back, Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true, Untrue: true}},
+		"answered all the time":    {Case{Label: back, Truth: resumed(7), Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true, Untrue: true}},
+		"dead":                     {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"dead, untold":             {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
 		"dead of another error": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(func(t *Truth) { t.Errno = "EHOSTUNREACH" }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}},
 			map[Fault]bool{WrongEnd: true}},
 		"it did not die":    {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: &Truth{Alive: true, Missing: -1}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
@@ -106,7 +113,7 @@ func TestJudgeLives(t *testing.T) {
 		"found by the second alone":       {Case{Label: stale(), Up: restart, Events: []flow.Event{second}}, forgotten},
 		"found by both":                   {Case{Label: stale(), Up: restart, Events: []flow.Event{first, second}}, nil},
 		"it died before it could be told": {Case{Label: stale(), Up: restart, Truth: dead(func(t *Truth) { t.Died, t.Steady = after(45), false }), Events: []flow.Event{first}}, map[Fault]bool{WrongEnd: true}},
-		"its fault was taken away":        {Case{Label: stale(ends(flow.Recovered), lifted(32)), Up: restart, Events: []flow.Event{first}}, map[Fault]bool{WrongEnd: false}},
+		"its fault was taken away":        {Case{Label: stale(ends(flow.Recovered), lifted(32)), Truth: resumed(33), Up: restart, Events: []flow.Event{first}}, map[Fault]bool{WrongEnd: false}},
 		"what is told once": {Case{Label: label(flow.Truncated, flow.ClosedUnread), Up: restart,
 			Events: []flow.Event{said(flow.EventDataLost, 1, flow.Truncated, flow.ClosedUnread)}}, nil},
 		"idle, and who could tell was silent": {Case{Label: label(flow.HalfOpen, flow.StaleConntrack, withheld(30, 60)), Up: restart,

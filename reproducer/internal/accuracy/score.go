@@ -201,8 +201,11 @@ func gone(c flow.Cause) bool {
 // judgeTruth demands that the flow really was as its label says.
 func (s *Score) judgeTruth(c Case) {
 	t := c.Truth
-	if t == nil && c.Label.Ends == flow.TimedOut {
+	if t == nil && c.Label.Ends != "" {
 		s.fault(Untrue, true, "nobody kept books on its end")
+	}
+	if t != nil && c.Label.Ends == flow.Recovered && !t.Resumed.After(c.Label.Lifted) {
+		s.fault(Untrue, true, "it had its answer at %s, and the fault was taken away at %s", clock(t.Resumed), clock(c.Label.Lifted))
 	}
 	if t == nil || c.Label.Ends == flow.Recovered {
 		return

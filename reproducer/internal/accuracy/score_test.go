@@ -52,6 +52,10 @@ func lifted(seconds float64) func(*Label) {
 	return func(l *Label) { l.Lifted = after(seconds) }
 }
 
+func resumed(seconds float64) *Truth {
+	return &Truth{Alive: true, Missing: -1, Resumed: after(seconds)}
+}
+
 // up: the agent was there all the time.
 var up = []Window{{From: after(-60)}}
 

@@ -21,9 +21,10 @@ type Truth struct {
 
 	Missing int64 // bytes written that the peer's application never read; -1: nobody counts
 
-	Asked time.Time // when the write was made that has had no answer; zero: there is none
-	Heard time.Time // when something was last heard
-	Alive bool      // it stood open when the round was over
+	Asked   time.Time // when the write was made that has had no answer; zero: there is none
+	Heard   time.Time // when something was last heard
+	Resumed time.Time // when its longest wait for an answer ended
+	Alive   bool      // it stood open when the round was over
 }
 
 // pair names a connection by its two ends.
@@ -34,7 +35,7 @@ type pair struct{ local, remote netip.AddrPort }
 func truths(records []record.Record, arrived map[netip.AddrPort]int64) map[netip.AddrPort]Truth {
 	all := map[netip.AddrPort]Truth{}
 	for _, r := range records {
-		t := Truth{Missing: -1, Heard: r.Heard, Asked: r.Asked, Steady: r.Steady, Unsent: r.Unsent, Unacknowledged: r.Unacknowledged}
+		t := Truth{Missing: -1, Heard: r.Heard, Asked: r.Asked, Resumed: r.Resumed, Steady: r.Steady, Unsent: r.Unsent, Unacknowledged: r.Unacknowledged}
 		switch r.Kind {
 		case record.Standing:
 			t.Alive = true

@@ -47,6 +47,7 @@ type Record struct {
 	Steady         bool          `json:"steady,omitempty"`         // the two have not moved for the last two looks at them
 	Asked          time.Time     `json:"asked,omitzero"`           // when the write was made that has had no answer; zero: there is none
 	Heard          time.Time     `json:"heard,omitzero"`           // when something was last received or acknowledged
+	Resumed        time.Time     `json:"resumed,omitzero"`         // when the longest wait for an answer ended
 	Lag            time.Duration `json:"lag,omitempty"`            // how late the program was woken lately, at most
 }
 
