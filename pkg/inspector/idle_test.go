@@ -20,8 +20,8 @@ func quietSocket() flow.Socket {
 
 func TestAnIdleFlowIsAtRiskAtOnceAndStuckLater(t *testing.T) {
 	n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+	began := time.Now() // no later than the removal
 	n.replace(without())
-	began := time.Now()
 	e := n.await(flow.EventAtRisk)
 	if took := time.Since(began); took > 2*time.Second || verdict(e) != "HalfOpen · StaleConntrack" {
 		t.Errorf("%s after %v", verdict(e), took)
