@@ -20,6 +20,7 @@ type order struct {
 	plans  []accuracy.Plan
 	run    accuracy.Options
 	report string
+	judge  string
 }
 
 // mostFlows is far more than anybody waits for, and few enough that all rounds
@@ -33,21 +34,15 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	opts, err := options(o.run.Bin, "4", out)
+	var result accuracy.Result
+	if o.judge != "" {
+		result, err = accuracy.JudgeAgain(o.judge)
+	} else {
+		result, err = play(ctx, o, out)
+	}
 	if err != nil {
 		return err
 	}
-	o.run.Bin, o.run.Base, o.run.Out = opts.Bin, opts.Base, out
-	var result accuracy.Result
-	for _, plan := range o.plans {
-		fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", plan.Seed, plan.Flows(), len(plan.Rounds))
-		one, err := accuracy.Run(ctx, o.run, plan)
-		if err != nil {
-			return fmt.Errorf("seed %d: %w", plan.Seed, err)
-		}
-		result.Add(one)
-	}
-	fmt.Fprintln(out)
 	if err := result.Write(out); err != nil {
 		return err
 	}
@@ -57,6 +52,25 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	return verdict(o.run.Only, result)
+}
+
+// play runs each plan.
+func play(ctx context.Context, o order, out io.Writer) (result accuracy.Result, err error) {
+	opts, err := options(o.run.Bin, "4", out)
+	if err != nil {
+		return result, err
+	}
+	o.run.Bin, o.run.Base, o.run.Out = opts.Bin, opts.Base, out
+	for _, plan := range o.plans {
+		fmt.Fprintf(out, "seed %d: %d flows in %d rounds\n", plan.Seed, plan.Flows(), len(plan.Rounds))
+		one, err := accuracy.Run(ctx, o.run, plan)
+		if err != nil {
+			return result, fmt.Errorf("seed %d: %w", plan.Seed, err)
+		}
+		result.Add(one)
+	}
+	fmt.Fprintln(out)
+	return result, nil
 }
 
 // verdict fails a run whose agent was wrong, and one that has no flow of the
@@ -82,12 +96,16 @@ func readOrder(args []string) (o order, err error) {
 	flags.IntVar(&o.run.Parallel, "parallel", 4, "rounds at once")
 	flags.StringVar(&o.report, "report", "", "replace what this `file` has below its mark by the report")
 	flags.StringVar(&o.run.Keep, "keep", "", "`folder` for everything that each round was judged by, a file each")
+	flags.StringVar(&o.judge, "judge", "", "play nothing: judge again what -keep has put into this `folder`; it goes with -report alone")
 	flags.StringVar(&o.run.Bin, "bin", "", "directory of the programs (default: where this one is)")
 	if err := parseFlags(flags, args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%q is no flag", flags.Arg(0))
+	}
+	if o.judge != "" {
+		return o, judgesAlone(flags)
 	}
 	if *flows < 1 || *flows > mostFlows {
 		return o, fmt.Errorf("-flows %d: from 1 to %d", *flows, mostFlows)
@@ -106,6 +124,19 @@ func readOrder(args []string) (o order, err error) {
 		return o, err
 	}
 	return o, checkFolder(o.run.Keep)
+}
+
+// judgesAlone refuses what says how to play, where nothing is played.
+func judgesAlone(flags *flag.FlagSet) (err error) {
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != "judge" && f.Name != "report" {
+			err = fmt.Errorf("-judge plays nothing: -%s does not go with it", f.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return checkReport(flags.Lookup("report").Value.String())
 }
 
 // parseSeeds reads seeds that blanks part.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,8 @@ func TestOrderIsRefused(t *testing.T) {
 		"-keep " + dir + "/none":               "-keep: open " + dir + "/none/",
 		"-keep " + file:                        "-keep: open " + file,
 		"-flows 0 -report " + file:             "-flows 0",
+		"-judge " + dir + " -seed 42":          "-judge plays nothing: -seed does not go with it",
+		"-judge " + dir + " -report " + dir:    "-report: open " + dir + ": is a directory",
 		"-report " + file + " -keep /dev/null": "-keep: ",
 	} {
 		_, err := readOrder(words(line))
@@ -171,5 +174,13 @@ func TestWriteReport(t *testing.T) {
 	}
 	if got := string(b); !strings.HasPrefix(got, "# Words\n\n"+reportMark+"\nSeeds: 42.") || strings.Contains(got, "an old report") || strings.Count(got, "Seeds:") != 1 {
 		t.Errorf("the file has:\n%s", got)
+	}
+}
+
+// TestNothingIsJudged: a folder without books is no run that passes.
+func TestNothingIsJudged(t *testing.T) {
+	folder := t.TempDir()
+	if err := measure(t.Context(), []string{"-judge", folder}, io.Discard); err == nil || !strings.Contains(err.Error(), folder+" has no round's book") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -2,10 +2,12 @@ package accuracy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -53,6 +55,26 @@ func (b Book) keep(folder string) error {
 		return fmt.Errorf("keep a round's book: %w", err)
 	}
 	return nil
+}
+
+// JudgeAgain judges the books that a folder has: what they were judged to be
+// then, or by a scorer that has become stricter.
+func JudgeAgain(folder string) (r Result, err error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*-*.json"))
+	if err != nil || len(paths) == 0 {
+		return r, errors.Join(err, fmt.Errorf("%s has no round's book", folder))
+	}
+	for _, path := range paths {
+		b, err := ReadBook(path)
+		if err != nil {
+			return r, err
+		}
+		one := b.Judge()
+		one.Seeds = []uint64{b.Seed}
+		r.Add(one)
+	}
+	slices.Sort(r.Seeds)
+	return r, nil
 }
 
 // ReadBook reads a book that was kept.

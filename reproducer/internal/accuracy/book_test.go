@@ -45,4 +45,15 @@ func TestABookIsJudgedAgain(t *testing.T) {
 	if diff := cmp.Diff(faults(b), faults(again)); diff != "" || len(faults(b)) == 0 {
 		t.Errorf("judged %v, and again (-then +now):\n%s", faults(b), diff)
 	}
+	b.Round = 8
+	if err := b.keep(folder); err != nil {
+		t.Fatal(err)
+	}
+	both, err := JudgeAgain(folder)
+	if err != nil || len(both.Failures()) != 2 || both.Failures()[0].Seed != 42 {
+		t.Errorf("two rounds judged again: %+v, %v", both, err)
+	}
+	if r, err := JudgeAgain(t.TempDir()); err == nil || r.OK() {
+		t.Errorf("a folder without books passes: %v", err)
+	}
 }

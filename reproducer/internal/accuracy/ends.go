@@ -12,6 +12,9 @@ import (
 const (
 	firstTolerance = 4 * time.Second
 	lastTolerance  = 50 * time.Millisecond
+	// Where the fault itself moves the kernel's clock, a timeout may lie between
+	// the two.
+	shakenTolerance = 7 * time.Second
 )
 
 // judgeEnd compares the end, the bytes and the predictions.
@@ -19,6 +22,7 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 	if len(reports) == 0 || s.Faults[Wrong] != "" {
 		return
 	}
+	s.judgeWhen(c, reports)
 	var ended *flow.Event
 	for _, e := range reports {
 		if e.Flow.Ended() {
@@ -35,7 +39,7 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 	t := c.Truth
 	switch {
 	case t == nil:
-	case c.Label.Ends == "" && !t.Died.IsZero() && t.Missing < 0, t.Died.IsZero():
+	case t.Died.IsZero(), c.Label.Final().Symptom == flow.Truncated:
 		s.judgeBytes(t, ended)
 	case ended == nil && !c.watched(t.Died):
 		s.Unwatched = true
@@ -52,6 +56,33 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 		s.judgePredictions(c, reports, *ended)
 	}
 }
+
+// judgeWhen: an end is told when it happens, by what the application saw, and
+// nothing is said after it.
+func (s *Score) judgeWhen(c Case, reports []flow.Event) {
+	i := slices.IndexFunc(reports, func(e flow.Event) bool { return e.Flow.Ended() })
+	if i < 0 {
+		return
+	}
+	end := reports[i]
+	if i+1 < len(reports) {
+		s.fault(WrongEnd, true, "said %s at %s, and at %s that it ended", reports[i+1].Type, clock(reports[i+1].Time), clock(end.Time))
+	}
+	if c.Truth == nil {
+		return
+	}
+	if at := c.Truth.Resumed; end.Flow.Outcome == flow.Recovered && (end.Time.Before(at.Add(-early)) || end.Time.After(at.Add(toldWithin))) {
+		s.fault(WrongEnd, true, "said at %s that it recovered, it did at %s", clock(end.Time), clock(at))
+	}
+	if at := c.Truth.Died; end.Flow.Outcome == flow.TimedOut && !at.IsZero() && within(at, c.Truth.Lag, end.Flow.EndedAt).Abs() > early {
+		s.fault(WrongEnd, true, "said that it ended at %s, it did at %s", clock(end.Flow.EndedAt), clock(at))
+	}
+}
+
+const (
+	early      = 500 * time.Millisecond // by how much an end may be told too early: the application looks ten times a second
+	toldWithin = 6 * time.Second        // a recovery is seen by a regular pass at the latest
+)
 
 // judgeFalseEnd: what stands open has not ended, and only what had its fault
 // taken away has recovered.
@@ -113,7 +144,7 @@ func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event) {
 	i := slices.IndexFunc(reports, func(e flow.Event) bool { return c.Label.aboutTheEnd(e) && !e.Flow.Ended() })
 	if i < 0 {
-		return
+		i = len(reports) - 1 // nothing was said of how it hung before it had ended
 	}
 	died, first, last := c.Truth.Died, reports[i].Flow, ended.Flow
 	if first.GivesUp.At.IsZero() || last.GivesUp.At.IsZero() {
@@ -122,11 +153,11 @@ func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event)
 	}
 	s.Predicted = true
 	s.FirstOff, s.LastOff = within(died, c.Truth.Lag, first.GivesUp.At), within(died, c.Truth.Lag, last.GivesUp.At)
-	if s.FirstOff.Abs() > max(firstTolerance, died.Sub(first.Since)/100) {
-		s.fault(FirstLate, !c.Label.Shaken, "by %s", s.FirstOff)
+	if off := s.FirstOff.Abs(); off > max(firstTolerance, died.Sub(first.Since)/100) {
+		s.fault(FirstLate, !c.Label.Shaken || off > shakenTolerance, "by %s", s.FirstOff)
 	}
-	if s.LastOff.Abs() > lastTolerance {
-		s.fault(LastLate, !c.Label.Shaken, "by %s: said %s, it died at %s (noticed at most %s late)", s.LastOff, clock(last.GivesUp.At), clock(died), c.Truth.Lag)
+	if off := s.LastOff.Abs(); off > lastTolerance {
+		s.fault(LastLate, !c.Label.Shaken || off > shakenTolerance, "by %s: said %s, it died at %s (noticed at most %s late)", s.LastOff, clock(last.GivesUp.At), clock(died), c.Truth.Lag)
 	}
 }
 

@@ -23,13 +23,24 @@ func TestJudgeEnds(t *testing.T) {
 	late := func(seconds float64) []flow.Event { // gives up at 12 s in truth
 		return []flow.Event{said(stuck, 1, retransmitting, stale, givesUp(flow.GivesUp{At: after(12 + seconds)})), over}
 	}
+	endedAt := func(seconds float64) func(*flow.Finding) {
+		return func(f *flow.Finding) { f.EndedAt = after(seconds) }
+	}
+	recovers := func(seconds float64) flow.Event {
+		return said(flow.EventRecovered, seconds, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))
+	}
+	shaken := func(first, last float64) Case { // gives up at 12 s in truth
+		at := func(off float64) func(*flow.Finding) { return givesUp(flow.GivesUp{At: after(12 + off)}) }
+		return Case{Label: label(retransmitting, stale, func(l *Label) { l.Shaken = true }), Truth: dead(),
+			Events: []flow.Event{said(stuck, 1, retransmitting, stale, at(first)), said(ended, 12, retransmitting, stale, end, at(last))}}
+	}
 	hour := func(first, last float64) Case { // gives up after an hour
 		at := func(off float64) func(*flow.Finding) { return givesUp(flow.GivesUp{At: after(3600 + off)}) }
 		return Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Died = after(3600) }), Over: after(4000),
-			Events: []flow.Event{said(stuck, 1, retransmitting, stale, at(first)), said(ended, 3600, retransmitting, stale, end, at(last))}}
+			Events: []flow.Event{said(stuck, 1, retransmitting, stale, at(first)), said(ended, 3600, retransmitting, stale, end, endedAt(3600), at(last))}}
 	}
 	planted{
-		"recovered":         {Case{Label: back, Truth: resumed(14), Events: []flow.Event{hangs, said(flow.EventRecovered, 15, retransmitting, unreachable, died(flow.Recovered, "", 0, 0))}}, nil},
+		"recovered":         {Case{Label: back, Truth: resumed(14), Events: []flow.Event{hangs, recovers(15)}}, nil},
 		"recovered, untold": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(5)}}, Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true}},
 		"recovered before the agent ended, untold": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(-60), To: after(15.5)}, {From: after(16)}}, Events: []flow.Event{hangs}},
 			map[Fault]bool{WrongEnd: true}},
@@ -37,10 +48,23 @@ func TestJudgeEnds(t *testing.T) {
 			map[Fault]bool{WrongEnd: false}},
 		"recovered right before the agent ended": {Case{Label: back, Truth: resumed(14), Up: []Window{{From: after(-60), To: after(14.2)}, {From: after(14.4)}}, Events: []flow.Event{hangs}},
 			map[Fault]bool{WrongEnd: false}},
-		"recovered, without books": {Case{Label: back, Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true, Untrue: true}},
-		"answered all the time":    {Case{Label: back, Truth: resumed(7), Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true, Untrue: true}},
-		"dead":                     {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
-		"dead, untold":             {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
+		"recovered, without books":         {Case{Label: label(retransmitting, unreachable, ends(flow.Recovered), byClient), Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true, Untrue: true}},
+		"recovered, told before it was so": {Case{Label: back, Truth: resumed(14), Events: []flow.Event{hangs, recovers(9)}}, map[Fault]bool{WrongEnd: true}},
+		"recovered, told late":             {Case{Label: back, Truth: resumed(14), Events: []flow.Event{hangs, recovers(21)}}, map[Fault]bool{WrongEnd: true}},
+		"recovered, and stuck again":       {Case{Label: back, Truth: resumed(14), Events: []flow.Event{hangs, recovers(15), said(stuck, 40, retransmitting, unreachable)}}, map[Fault]bool{WrongEnd: true}},
+		"ended before it had":              {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{right, said(ended, 2, retransmitting, stale, end, endedAt(2))}}, map[Fault]bool{WrongEnd: true}},
+		"dead, where its label has no end": {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Missing = -1 }), Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
+		"not seen, where its label has no end": {Case{Label: label(retransmitting, stale), Truth: dead(func(t *Truth) { t.Missing = -1 }), Events: []flow.Event{right, said(ended, 14, retransmitting, stale, died("", "", 7, 5))}},
+			map[Fault]bool{WrongEnd: false}},
+		"told when it was over, with a wrong date": {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{said(ended, 12, retransmitting, stale, end, givesUp(flow.GivesUp{At: after(11.9)}))}},
+			map[Fault]bool{LastLate: true}},
+		"a shaken clock":            {shaken(4.5, 0.06), map[Fault]bool{FirstLate: false, LastLate: false}},
+		"a clock shaken too much":   {shaken(7.1, 7.1), map[Fault]bool{FirstLate: true, LastLate: true}},
+		"an idle one is heard":      {Case{Label: label(flow.HalfOpen, stale), Truth: &Truth{Alive: true, Missing: -1, Heard: after(9)}, Events: []flow.Event{said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{Untrue: true}},
+		"a full window is heard of": {Case{Label: label(zeroWindow, flow.SlowReader), Truth: &Truth{Alive: true, Missing: -1, Heard: after(9)}, Events: []flow.Event{said(stuck, 5, zeroWindow, flow.SlowReader)}}, nil},
+		"answered all the time":     {Case{Label: back, Truth: resumed(7), Events: []flow.Event{hangs}}, map[Fault]bool{WrongEnd: true, Untrue: true}},
+		"dead":                      {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}}, nil},
+		"dead, untold":              {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(), Events: []flow.Event{right}}, map[Fault]bool{WrongEnd: true}},
 		"dead of another error": {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: dead(func(t *Truth) { t.Errno = "EHOSTUNREACH" }), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, end)}},
 			map[Fault]bool{WrongEnd: true}},
 		"it did not die":    {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Truth: &Truth{Alive: true, Missing: -1}, Events: []flow.Event{right}}, map[Fault]bool{Untrue: true}},
@@ -57,7 +81,7 @@ func TestJudgeEnds(t *testing.T) {
 		"it stands open":    {Case{Label: label(retransmitting, stale), Truth: alive, Events: []flow.Event{right, over}}, map[Fault]bool{WrongEnd: true}},
 		"it did not recover": {Case{Label: label(retransmitting, stale), Events: []flow.Event{right, said(flow.EventRecovered, 9, retransmitting, stale, died(flow.Recovered, "", 0, 0))}},
 			map[Fault]bool{WrongEnd: true}},
-		"nobody kept books":     {Case{Label: label(retransmitting, stale, ends(flow.TimedOut)), Events: []flow.Event{right, over}}, map[Fault]bool{Untrue: true}},
+		"nobody kept books":     {Case{Label: label(retransmitting, stale, ends(flow.TimedOut), byClient), Events: []flow.Event{right, over}}, map[Fault]bool{Untrue: true}},
 		"more than was held":    {Case{Label: label(retransmitting, stale), Truth: dead(), Events: []flow.Event{right, said(ended, 12, retransmitting, stale, died(flow.TimedOut, "ETIMEDOUT", 7, 5_000_000))}}, map[Fault]bool{WrongLost: true}},
 		"3.9 s late at first":   {Case{Label: label(retransmitting, stale), Truth: dead(), Events: late(3.9)}, nil},
 		"4.1 s early at first":  {Case{Label: label(retransmitting, stale), Truth: dead(), Events: late(-4.1)}, map[Fault]bool{FirstLate: true}},
@@ -116,7 +140,30 @@ func TestJudgeLives(t *testing.T) {
 		"its fault was taken away":        {Case{Label: stale(ends(flow.Recovered), lifted(32)), Truth: resumed(33), Up: restart, Events: []flow.Event{first}}, map[Fault]bool{WrongEnd: false}},
 		"what is told once": {Case{Label: label(flow.Truncated, flow.ClosedUnread), Up: restart,
 			Events: []flow.Event{said(flow.EventDataLost, 1, flow.Truncated, flow.ClosedUnread)}}, nil},
+		"told too late by the first":  {Case{Label: stale(), Up: restart, Events: []flow.Event{said(flow.EventStuck, 13, flow.Retransmitting, flow.StaleConntrack), second, said(flow.EventStuck, 32, flow.Retransmitting, flow.StaleConntrack)}}, forgotten},
+		"told too late by the second": {Case{Label: stale(), Up: restart, Events: []flow.Event{first, said(flow.EventStuck, 52, flow.Retransmitting, flow.StaleConntrack)}}, forgotten},
+		"told wrong by the second": {Case{Label: stale(), Up: restart, Events: []flow.Event{first, said(flow.EventStuck, 32, flow.Retransmitting, flow.PeerUnreachable), said(flow.EventRevised, 33, flow.Retransmitting, flow.StaleConntrack)}},
+			map[Fault]bool{WrongTurn: true}},
 		"idle, and who could tell was silent": {Case{Label: label(flow.HalfOpen, flow.StaleConntrack, withheld(30, 60)), Up: restart,
 			Events: []flow.Event{said(flow.EventStuck, 1, flow.HalfOpen, flow.StaleConntrack)}}, nil},
 	}.judge(t)
+}
+
+// TestBlind: an agent that counts whatever it does not see may not see little.
+func TestBlind(t *testing.T) {
+	run := func(unseen, seen int) (r Result) {
+		r.Scores = append(r.Scores, make([]Score, seen+unseen)...)
+		for i := range r.Scores {
+			r.Scores[i].Unseen, r.Scores[i].Predicted = i < unseen, i >= unseen
+		}
+		return r
+	}
+	for _, tc := range []struct {
+		unseen, seen int
+		passes       bool
+	}{{5, 20, true}, {6, 293, false}, {6, 294, true}, {60, 0, false}} {
+		if got := run(tc.unseen, tc.seen).OK(); got != tc.passes {
+			t.Errorf("%d ends not seen, %d seen: passes is %v", tc.unseen, tc.seen, got)
+		}
+	}
 }

@@ -50,6 +50,11 @@ type Verdict struct {
 
 func (v Verdict) String() string { return string(v.Symptom) + " · " + string(v.Cause) }
 
+// answers reports whether something is heard of the peer all the same.
+func (v Verdict) answers() bool {
+	return v.Symptom == flow.ZeroWindow || v.Symptom == flow.Truncated || v.Cause == flow.PathDrop
+}
+
 // Window is a time in which evidence is withheld.
 type Window struct {
 	From time.Time `json:"from"`

@@ -6,13 +6,16 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// findsAgain is how long a flow hangs until an agent that was started meanwhile
-// has said so: two passes over all sockets, --stuck-after, and until no FIN can
-// come any more.
-const findsAgain = 20 * time.Second
+// An agent that was started while a flow hangs needs two passes over all
+// sockets, --stuck-after (3 s here), and until no FIN can come any more; one that
+// was there before needs one pass.
+const (
+	findsAgain = 20 * time.Second
+	findsSoon  = 12 * time.Second
+)
 
 // judgeLives demands that each agent that was there while the flow hung tells
-// of it: the word of one that is no more is not enough.
+// of it, and in time: the word of one that is no more is not enough.
 func (s *Score) judgeLives(c Case, reports []flow.Event) {
 	if len(reports) == 0 || c.Label.Final().Symptom == flow.Truncated {
 		return // that is told when it happens, once
@@ -27,8 +30,12 @@ func (s *Score) judgeLives(c Case, reports []flow.Event) {
 		if !up.To.IsZero() && up.To.Before(to) {
 			to = up.To
 		}
-		if to.Sub(from) >= findsAgain && !c.idleAndWithheld(to) && !tells(reports, before, to) {
-			s.fault(Forgotten, true, "it hung from %s to %s, and the agent of %s said nothing", clock(from), clock(to), clock(up.From))
+		until := from.Add(findsSoon)
+		if from.Equal(up.From) {
+			until = from.Add(findsAgain)
+		}
+		if !to.Before(until) && !c.idleAndWithheldIn(from, until) && !tells(reports, before, until) {
+			s.fault(Forgotten, true, "it hung from %s to %s, and the agent of %s said nothing until %s", clock(from), clock(to), clock(up.From), clock(until))
 		}
 		before = up.To
 	}
@@ -48,6 +55,16 @@ func tells(reports []flow.Event, from, to time.Time) bool {
 func (c Case) idleAndWithheld(at time.Time) bool {
 	v := c.Label.Final()
 	return v.Symptom == flow.HalfOpen && c.Label.excuses(v.Cause, at)
+}
+
+// idleAndWithheldIn: the same, at any time of a span.
+func (c Case) idleAndWithheldIn(from, to time.Time) bool {
+	for _, w := range c.Label.Withheld {
+		if w.From.Before(to) && c.idleAndWithheld(later(from, w.From)) {
+			return true
+		}
+	}
+	return false
 }
 
 func later(a, b time.Time) time.Time {

@@ -35,6 +35,9 @@ func (r Result) summary(b *strings.Builder) {
 		fmt.Fprintf(b, "Nothing was missed, nothing was wrong.\n")
 		return
 	}
+	if unseen, ends := r.ends(); r.blind() {
+		fmt.Fprintf(b, "Of %d ends the agent says that it did not see %d: more than one in fifty.\n", ends, unseen)
+	}
 	fmt.Fprintf(b, "%d flows were judged wrong, and %d reports were about connections that nobody labelled.\n", len(r.Failures()), len(r.Strangers))
 }
 

@@ -23,7 +23,9 @@ func TestReport(t *testing.T) {
 		said(flow.EventEnded, 12, flow.Retransmitting, flow.StaleConntrack, died(flow.TimedOut, "ETIMEDOUT", 7, 5)),
 	}
 	judge := func(c Case) Score {
-		c.Up, c.Over = up, after(30)
+		if c.Up, c.Over = up, after(30); c.Truth == nil {
+			c.Truth = &Truth{Alive: true, Missing: -1}
+		}
 		s := Judge(c)
 		s.Seed = 42
 		return s

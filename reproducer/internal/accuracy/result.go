@@ -172,7 +172,28 @@ var faults = []Fault{
 
 // OK reports whether the run passes.
 func (r Result) OK() bool {
-	return len(r.Failures()) == 0 && len(r.Strangers) == 0 && len(r.Scores) > 0
+	return len(r.Failures()) == 0 && len(r.Strangers) == 0 && len(r.Scores) > 0 && !r.blind()
+}
+
+// blind reports whether the agent says too often that an end was shown to
+// nobody: of more than one in fifty.
+func (r Result) blind() bool {
+	const few = 5 // come together, in one millisecond
+	unseen, ends := r.ends()
+	return unseen > few && unseen*50 > ends
+}
+
+// ends counts the ends that the agent did not see, and all that there were.
+func (r Result) ends() (unseen, all int) {
+	for _, s := range r.Scores {
+		if s.Unseen {
+			unseen++
+		}
+		if s.Unseen || s.Predicted {
+			all++
+		}
+	}
+	return unseen, all
 }
 
 // quantile returns the p-quantile of some durations, 0 of none.

@@ -50,12 +50,6 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 			if err != nil {
 				return fmt.Errorf("round %d: %w", r.Number, err)
 			}
-			for i := range one.Scores {
-				one.Scores[i].Seed = plan.Seed
-			}
-			for i, s := range one.Strangers {
-				one.Strangers[i] = stranger(plan.Seed, r.Number, s)
-			}
 			mu.Lock()
 			defer mu.Unlock()
 			result.Scores, result.Strangers = append(result.Scores, one.Scores...), append(result.Strangers, one.Strangers...)
@@ -178,17 +172,15 @@ func (b Book) Judge() Result {
 	var r Result
 	for _, label := range b.Labels {
 		end := pair{label.Local, label.Remote}
-		r.Scores = append(r.Scores, Judge(Case{Label: label, Truth: b.Truths[label.Flow], Events: events[end], Up: b.Up, Over: b.Over}))
+		score := Judge(Case{Label: label, Truth: b.Truths[label.Flow], Events: events[end], Up: b.Up, Over: b.Over})
+		score.Seed = b.Seed
+		r.Scores = append(r.Scores, score)
 		delete(events, end)
 	}
 	r.admit(b.Unseen)
 	for end, about := range events {
-		for _, e := range about {
-			if e.Type == flow.EventStuck || e.Type == flow.EventDataLost {
-				r.Strangers = append(r.Strangers, fmt.Sprintf("%s to %s, which nobody labelled: %s: %s", end.local, end.remote, verdictOf(e), e.Flow.Sentence))
-				break
-			}
-		}
+		e := about[0]
+		r.Strangers = append(r.Strangers, stranger(b.Seed, b.Round, fmt.Sprintf("%s to %s, which nobody labelled: %s: %s", end.local, end.remote, verdictOf(e), e.Flow.Sentence)))
 	}
 	return r
 }

@@ -27,8 +27,8 @@ const (
 	FalseAlarm  Fault = "false alarm"        // something was reported of a control
 	WrongFirst  Fault = "wrong first report" // right in the end
 	WrongTurn   Fault = "wrong in between"
-	Forgotten   Fault = "not found again" // by an agent that was started while it hung
-	WrongEnd    Fault = "wrong end"       // another outcome or error, or none
+	Forgotten   Fault = "not told in time" // by one of the agents that were there while it hung
+	WrongEnd    Fault = "wrong end"        // another outcome or error, or none
 	WrongUnsent Fault = "wrong unsent bytes"
 	WrongLost   Fault = "bytes lost outside their interval"
 	FirstLate   Fault = "gives-up-at wrong at first"
@@ -76,6 +76,9 @@ func Judge(c Case) Score {
 		s.First, s.Said = verdictOf(reports[0]), verdictOf(reports[len(reports)-1])
 	}
 	s.judgeVerdict(c, reports)
+	if c.Truth == nil && c.Label.Role == flow.Client && !slices.Contains(bookless, c.Label.Kind) {
+		s.fault(Untrue, true, "its application kept no books on it")
+	}
 	if !c.Label.Control() {
 		s.judgeTruth(c)
 		s.judgeLives(c, reports)
@@ -83,6 +86,10 @@ func Judge(c Case) Score {
 	}
 	return s
 }
+
+// bookless are the kinds some of whose clients keep no books: a proxy's
+// connections, and attempts that never become any. It is never written.
+var bookless = []string{"sidecar", "syn-stale"}
 
 // reports returns the events that give a verdict.
 func (c Case) reports() []flow.Event {
@@ -128,6 +135,7 @@ func (s *Score) judgeVerdict(c Case, reports []flow.Event) {
 			s.fault(WrongFirst, gone(l.Final().Cause) || gone(first.Flow.Cause), "%s: %s", verdictOf(first), first.Flow.Sentence)
 		}
 		s.judgeTurns(l, reports[1:])
+		s.judgeRisk(c)
 		s.Delay = first.Time.Sub(s.since(c))
 	}
 }
@@ -150,7 +158,21 @@ func (s *Score) judgeTurns(l Label, reports []flow.Event) {
 	for _, e := range reports {
 		if !e.Flow.Ended() && !l.True(e.Flow.Symptom, e.Flow.Cause, e.Time) {
 			s.Turn = verdictOf(e)
-			s.fault(WrongTurn, gone(e.Flow.Cause), "%s: %s", verdictOf(e), e.Flow.Sentence)
+			// The first word of an agent that was started meanwhile is held to
+			// what the first word of all is.
+			first := e.Type == flow.EventStuck && gone(l.Final().Cause)
+			s.fault(WrongTurn, first || gone(e.Flow.Cause), "%s: %s", verdictOf(e), e.Flow.Sentence)
+		}
+	}
+}
+
+// judgeRisk: who is at risk is somebody whose pod was deleted.
+func (s *Score) judgeRisk(c Case) {
+	for _, e := range c.Events {
+		deleted := func(v Verdict) bool { return gone(v.Cause) && !e.Time.Before(v.Since) }
+		if e.Type == flow.EventAtRisk && !slices.ContainsFunc(c.Label.Verdicts, deleted) {
+			s.Turn = verdictOf(e)
+			s.fault(WrongTurn, true, "%s: %s", verdictOf(e), e.Flow.Sentence)
 		}
 	}
 }
@@ -201,9 +223,6 @@ func gone(c flow.Cause) bool {
 // judgeTruth demands that the flow really was as its label says.
 func (s *Score) judgeTruth(c Case) {
 	t := c.Truth
-	if t == nil && c.Label.Ends != "" {
-		s.fault(Untrue, true, "nobody kept books on its end")
-	}
 	if t != nil && c.Label.Ends == flow.Recovered && !t.Resumed.After(c.Label.Lifted) {
 		s.fault(Untrue, true, "it had its answer at %s, and the fault was taken away at %s", clock(t.Resumed), clock(c.Label.Lifted))
 	}
@@ -211,7 +230,7 @@ func (s *Score) judgeTruth(c Case) {
 		return
 	}
 	const settle = 1500 * time.Millisecond // what was under way when it began
-	if first := c.Label.Verdicts[0]; first.Symptom == flow.Retransmitting && first.Cause != flow.PathDrop && t.Heard.After(first.Since.Add(settle)) {
+	if first := c.Label.Verdicts[0]; !first.answers() && t.Heard.After(first.Since.Add(settle)) {
 		s.fault(Untrue, true, "it was heard at %s, the fault was at %s", clock(t.Heard), clock(first.Since))
 	}
 	if c.Label.Ends == flow.TimedOut && t.Died.IsZero() {

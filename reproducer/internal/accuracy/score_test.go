@@ -52,6 +52,8 @@ func lifted(seconds float64) func(*Label) {
 	return func(l *Label) { l.Lifted = after(seconds) }
 }
 
+func byClient(l *Label) { l.Role = flow.Client }
+
 func resumed(seconds float64) *Truth {
 	return &Truth{Alive: true, Missing: -1, Resumed: after(seconds)}
 }
@@ -68,13 +70,17 @@ func TestJudge(t *testing.T) {
 	stuck, revised, ended := flow.EventStuck, flow.EventRevised, flow.EventEnded
 	right := said(stuck, 1, retransmitting, stale)
 	planted{
-		"a silent control":           {Case{Label: Label{}}, nil},
-		"a control that is reported": {Case{Label: Label{}, Events: []flow.Event{right}}, map[Fault]bool{FalseAlarm: true}},
-		"a control that loses data":  {Case{Label: Label{}, Events: []flow.Event{said(flow.EventDataLost, 1, flow.Truncated, flow.ResetByPeer)}}, map[Fault]bool{FalseAlarm: true}},
-		"a control that is at risk":  {Case{Label: Label{}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, map[Fault]bool{FalseAlarm: true}},
-		"a control whose pod goes":   {Case{Label: Label{Risky: true}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, nil},
-		"right":                      {Case{Label: label(retransmitting, stale), Events: []flow.Event{right}}, nil},
-		"missed":                     {Case{Label: label(retransmitting, stale)}, map[Fault]bool{Missed: true}},
+		"a silent control":                            {Case{Label: Label{}}, nil},
+		"a control that is reported":                  {Case{Label: Label{}, Events: []flow.Event{right}}, map[Fault]bool{FalseAlarm: true}},
+		"a control that loses data":                   {Case{Label: Label{}, Events: []flow.Event{said(flow.EventDataLost, 1, flow.Truncated, flow.ResetByPeer)}}, map[Fault]bool{FalseAlarm: true}},
+		"a control that is at risk":                   {Case{Label: Label{}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, map[Fault]bool{FalseAlarm: true}},
+		"a control whose pod goes":                    {Case{Label: Label{Risky: true}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, nil},
+		"at risk, and its pod lives":                  {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongTurn: true}},
+		"at risk before its pod is gone":              {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, -1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
+		"at risk, then stuck":                         {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, nil},
+		"a control without books":                     {Case{Label: Label{Role: flow.Client}}, map[Fault]bool{Untrue: true}},
+		"right":                                       {Case{Label: label(retransmitting, stale), Events: []flow.Event{right}}, nil},
+		"missed":                                      {Case{Label: label(retransmitting, stale)}, map[Fault]bool{Missed: true}},
 		"an idle one, dead before anybody could know": {Case{Label: label(flow.HalfOpen, stale, withheld(0, 20)), Truth: dead()}, nil},
 		"an idle one, dead long after":                {Case{Label: label(flow.HalfOpen, stale, withheld(0, 5)), Truth: dead()}, map[Fault]bool{Missed: true}},
 		"a busy one is heard of, records or not":      {Case{Label: label(retransmitting, stale, withheld(0, 20)), Truth: dead()}, map[Fault]bool{Missed: true}},
@@ -164,6 +170,11 @@ func TestStranger(t *testing.T) {
 	silent := Book{Labels: []Label{{Flow: "1/a-1/1.1"}}, Up: up}.Judge()
 	if !silent.OK() {
 		t.Errorf("a silent control fails: %+v", silent)
+	}
+	for _, kind := range []flow.EventType{flow.EventAtRisk, flow.EventEnded, flow.EventRecovered} {
+		if r := (Book{Events: []flow.Event{said(kind, 1, flow.Retransmitting, flow.StaleConntrack)}, Up: up}).Judge(); len(r.Strangers) != 1 {
+			t.Errorf("a stranger that is said to be %s passes", kind)
+		}
 	}
 	r := Book{Events: []flow.Event{said(flow.EventStuck, 1, flow.Retransmitting, flow.StaleConntrack)}, Up: up}.Judge()
 	r.Scores = silent.Scores
