@@ -29,7 +29,8 @@ type crowd struct {
 	clock  *lateness
 	mu     sync.Mutex
 	open   map[*member]bool
-	resume chan struct{} // closed unless it pauses
+	used   map[uint16]bool // ports
+	resume chan struct{}   // closed unless it pauses
 }
 
 // lookInterval is how often the kernel is asked what it holds of each
@@ -39,7 +40,7 @@ const lookInterval = 100 * time.Millisecond
 func (c *crowd) run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	c.open, c.resume, c.clock = map[*member]bool{}, make(chan struct{}), &lateness{}
+	c.open, c.used, c.resume, c.clock = map[*member]bool{}, map[uint16]bool{}, make(chan struct{}), &lateness{}
 	close(c.resume)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
@@ -70,7 +71,7 @@ func (c *crowd) keep(ctx context.Context) {
 // connect makes a connection and lives with it until it ends. It reports
 // whether there was one.
 func (c *crowd) connect(ctx context.Context) bool {
-	local, conn, err := dialFrom(ctx, c.family, c.source, c.server, c.userTimeout, c.multipath, func(r record.Record) { write(c.records, r) })
+	local, conn, err := dialFrom(ctx, c.family, c.source, c.server, c.userTimeout, c.multipath, c.fresh, func(r record.Record) { write(c.records, r) })
 	if err != nil {
 		c.log.Error("Error connecting to server", "error", err)
 		if ctx.Err() == nil {
@@ -98,6 +99,18 @@ func (c *crowd) connect(ctx context.Context) bool {
 		r.Kind = record.Closed
 	}
 	write(c.records, r)
+	return true
+}
+
+// fresh reports whether a port was never used before, and uses it: whoever
+// judges a connection knows it by its addresses, long after it was closed.
+func (c *crowd) fresh(port uint16) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.used[port] {
+		return false
+	}
+	c.used[port] = true
 	return true
 }
 

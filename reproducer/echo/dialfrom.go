@@ -14,8 +14,8 @@ import (
 
 // dialFrom connects as dial does, from an address whose port is told before
 // the first SYN: an attempt that fails has a name, too. The kernel's own
-// patience is the limit.
-func dialFrom(_ context.Context, family, source, address string, userTimeout time.Duration, multipath bool, tell func(record.Record)) (netip.AddrPort, net.Conn, error) {
+// patience is the limit. Only a port that is fresh is taken.
+func dialFrom(_ context.Context, family, source, address string, userTimeout time.Duration, multipath bool, fresh func(port uint16) bool, tell func(record.Record)) (netip.AddrPort, net.Conn, error) {
 	from, err := netip.ParseAddr(source)
 	if err != nil {
 		return netip.AddrPort{}, nil, err
@@ -31,19 +31,20 @@ func dialFrom(_ context.Context, family, source, address string, userTimeout tim
 	if multipath {
 		protocol = unix.IPPROTO_MPTCP
 	}
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
+	fd, port, err := bound(domain, protocol, from)
+	for err == nil && !fresh(port) {
+		_ = unix.Close(fd)
+		fd, port, err = bound(domain, protocol, from)
+	}
 	if err != nil {
-		return netip.AddrPort{}, nil, os.NewSyscallError("socket", err)
+		return netip.AddrPort{}, nil, err
 	}
 	file := os.NewFile(uintptr(fd), "dialled")
 	defer file.Close() // FileConn works on a duplicate
 	if err := setUserTimeout(fd, userTimeout); err != nil {
 		return netip.AddrPort{}, nil, err
 	}
-	if err := unix.Bind(fd, sockaddr(domain, netip.AddrPortFrom(from, 0))); err != nil {
-		return netip.AddrPort{}, nil, os.NewSyscallError("bind", err)
-	}
-	local := netip.AddrPortFrom(from, boundPort(fd))
+	local := netip.AddrPortFrom(from, port)
 	tell(record.Record{Time: time.Now(), Kind: record.Dialling, Local: local, Remote: to})
 	if err := unix.Connect(fd, sockaddr(domain, to)); err != nil {
 		return local, nil, os.NewSyscallError("connect", err)
@@ -56,6 +57,19 @@ func dialFrom(_ context.Context, family, source, address string, userTimeout tim
 		err = tcp.SetKeepAlive(false) // FileConn switches it on
 	}
 	return local, conn, err
+}
+
+// bound returns a socket that is bound to a port of the kernel's choice.
+func bound(domain, protocol int, from netip.Addr) (fd int, port uint16, err error) {
+	fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("socket", err)
+	}
+	if err := unix.Bind(fd, sockaddr(domain, netip.AddrPortFrom(from, 0))); err != nil {
+		_ = unix.Close(fd)
+		return 0, 0, os.NewSyscallError("bind", err)
+	}
+	return fd, boundPort(fd), nil
 }
 
 // sockaddr writes an address as a socket of a domain takes it: IPv4 mapped
