@@ -34,7 +34,7 @@ type Label struct {
 	// it may be told to be at risk.
 	Risky bool `json:"risky,omitempty"`
 	// Shaken says that the injected fault itself moves the kernel's clock
-	// while it runs: the predictions are compared and not demanded.
+	// while it runs: of the predictions less is demanded (shakenTolerance).
 	Shaken bool `json:"shaken,omitempty"`
 }
 
