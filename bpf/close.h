@@ -45,7 +45,7 @@ int set_state(__u64 *ctx)
 		return 0;
 	measure(&l, sk, tp, oldstate, sk->sk_err);
 	late = perhaps_late_data(sk, &l, oldstate);
-	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+	e = episode_of(sk);
 	if (e) {
 		e->closed = 1;
 		e->state = oldstate;
@@ -62,6 +62,7 @@ int set_state(__u64 *ctx)
 		return 0;
 	if (!e)
 		e = &none;
+	e->known = 1;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		count(COUNT_LOST_RING);
@@ -87,7 +88,7 @@ int receive_reset(__u64 *ctx)
 
 	if (!sk)
 		return 0;
-	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+	e = episode_of(sk);
 	if (e)
 		e->reset = 1;
 	return 0;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* An episode is a time without progress of one socket. It lives in the
- * socket's own storage, so the kernel frees it with the socket.
+/* An episode lives in its socket's own storage, so the kernel frees it with the
+ * socket.
  */
 #ifndef TCPSTUCK_EPISODE_H
 #define TCPSTUCK_EPISODE_H
 
 #include "kernel.h"
 #include "records.h"
+#include "standing.h"
 
 /* Set before the programs are loaded. */
 volatile const __u8 retransmit_has_err;    /* tcp_retransmit_skb has a third argument (6.17) */
@@ -16,30 +17,6 @@ volatile const __u64 forget_recovered_ns;  /* how long a recovered episode stays
 
 /* Counts the sweeps; a socket's owner is the first descriptor of the current one. */
 __u32 sweep;
-
-struct episode {
-	__u64 began_ns;     /* 0: it began before the agent */
-	__u64 told_ns;      /* when user space was last sent a record */
-	__u64 recovered_ns; /* when it was first seen to have moved; 0: it has not */
-	__u32 snd_una;
-	__u32 timeouts;
-	__s32 send_err;
-	__u32 sweep;
-	__u32 pid;
-	__s32 fd;
-	char comm[16];
-	__u8 known; /* user space was told of this socket */
-	__u8 told;  /* and of this episode */
-	__u8 reset;
-	__u8 idle; /* nothing timed out: it points at a peer that is gone */
-	__u32 rcv_nxt;
-	__u32 segs_in; /* at its latest timeout, or when it was found idle */
-	__s32 err;   /* sk_err when it went to CLOSE: its owner's next call takes it away */
-	__u8 state;  /* that it left; until then, the last one seen */
-	__u8 closed;
-	__u8 ended; /* and that was told */
-	__u8 owned; /* its owner was told */
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -107,19 +84,71 @@ static __always_inline bool stalled(const struct tcp_sock *tp)
 	return icsk->icsk_pending == ICSK_TIME_PROBE0 && (icsk->icsk_backoff || icsk->icsk_probes_out);
 }
 
-static __always_inline void begin(struct episode *e, const struct tcp_sock *tp, __u64 began_ns, __u32 timeouts)
+static __always_inline void look(struct standing *s, const struct sock *sk, const struct tcp_sock *tp)
 {
-	e->began_ns = began_ns;
-	e->recovered_ns = 0;
-	e->snd_una = tp->snd_una;
-	e->segs_in = tp->segs_in;
-	e->timeouts = timeouts;
-	e->send_err = 0;
-	e->told = 0;
-	e->idle = 0;
-	e->reset = 0;
-	e->closed = 0; /* a socket may connect again */
-	e->ended = 0;
+	__u8 state = sk->__sk_common.skc_state;
+	bool established = state == TCP_ESTABLISHED;
+
+	s->snd_una = tp->snd_una;
+	s->segs_in = tp->segs_in;
+	s->outstanding = tp->write_seq != tp->snd_una;
+	s->stalled = stalled(tp);
+	s->idle = established && !s->outstanding && tp->snd_wnd && !(sk->sk_shutdown & RCV_SHUTDOWN);
+	s->open = established || state == TCP_FIN_WAIT1;
+}
+
+/* Sockets whose options left no room for storage (optmem_max). They are few, for
+ * each did that to itself; the pass over all files shows them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __u64); /* socket cookie */
+	__type(value, struct episode);
+} unstored SEC(".maps");
+
+/* Whether `unstored` was ever used: sockets that close look nothing up. */
+__u8 any_unstored;
+
+static __always_inline struct episode *episode_of(struct sock *sk)
+{
+	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+	__u64 cookie;
+
+	if (e || !any_unstored)
+		return e;
+	cookie = bpf_get_socket_cookie(sk);
+	return bpf_map_lookup_elem(&unstored, &cookie);
+}
+
+static __always_inline struct episode *new_episode(struct sock *sk)
+{
+	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct episode none = {.unstored = 1};
+	__u64 cookie;
+
+	if (e)
+		return e;
+	cookie = bpf_get_socket_cookie(sk);
+	any_unstored = 1;
+	bpf_map_update_elem(&unstored, &cookie, &none, BPF_NOEXIST);
+	e = bpf_map_lookup_elem(&unstored, &cookie);
+	if (!e)
+		count(COUNT_LOST_STORAGE);
+	return e;
+}
+
+static __always_inline void forget(struct sock *sk, const struct episode *e)
+{
+	__u64 cookie;
+
+	if (!e->unstored) {
+		bpf_sk_storage_delete(&episodes, sk);
+		return;
+	}
+	cookie = bpf_get_socket_cookie(sk);
+	bpf_map_delete_elem(&unstored, &cookie);
 }
 
 /* TIMER_ARRAYSHIFT and LVL_BITS of kernel/time/timer.c. */
@@ -213,6 +242,8 @@ static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_s
 		f |= FLAG_ACCEPTED;
 	if (e->pid && e->sweep == sweep)
 		f |= FLAG_OWNED;
+	if (e->unstored)
+		f |= FLAG_UNSTORED;
 	return f;
 }
 
@@ -262,6 +293,20 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->unread = 0;
 	r->loss = LOSS_NONE;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
+}
+
+/* Sends a reading at once; what finds no room is counted, and false. */
+static __always_inline bool tell(struct sock *sk, struct tcp_sock *tp, struct episode *e, enum reading_kind kind)
+{
+	struct reading *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+
+	if (!r) {
+		count(COUNT_LOST_RING);
+		return false;
+	}
+	read_socket(r, sk, tp, e, kind);
+	bpf_ringbuf_submit(r, 0);
+	return true;
 }
 
 #endif

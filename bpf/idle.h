@@ -42,22 +42,6 @@ static __always_inline void unmap(__u8 *addr, __u16 family)
 	w[3] = 0;
 }
 
-/* Nothing outstanding either way, and the peer has not said goodbye. */
-static __always_inline bool is_idle(const struct sock *sk, const struct tcp_sock *tp)
-{
-	return sk->__sk_common.skc_state == TCP_ESTABLISHED && tp->write_seq == tp->snd_una && tp->snd_wnd &&
-	       !(sk->sk_shutdown & RCV_SHUTDOWN);
-}
-
-/* Since its episode began the peer was not heard and has not said goodbye;
- * what was written meanwhile has not timed out yet.
- */
-static __always_inline bool still_idle(const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
-{
-	return e->idle && sk->__sk_common.skc_state == TCP_ESTABLISHED && e->snd_una == tp->snd_una &&
-	       e->rcv_nxt == tp->rcv_nxt && !(sk->sk_shutdown & RCV_SHUTDOWN);
-}
-
 static __always_inline bool peer_gone(const struct sock *sk, const struct tcp_sock *tp)
 {
 	struct gone_key key = {};

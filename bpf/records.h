@@ -41,6 +41,7 @@ enum reading_flag {
 	FLAG_RESET = 1 << 4,   /* tcp_receive_reset fired */
 	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
 	FLAG_ACCEPTED = 1 << 6,
+	FLAG_UNSTORED = 1 << 7, /* it had no room for storage: no snapshot has it, the sweep does */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */
@@ -128,7 +129,7 @@ enum counter {
 	COUNT_SYN,
 	COUNT_FAILED,
 	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
-	COUNT_LOST_STORAGE, /* episodes that found no memory */
+	COUNT_LOST_STORAGE, /* episodes that found no room at all: nobody is sent their end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state was not shown */
 	COUNT_MPTCP,        /* RTOs of MPTCP subflows, which are never reported */

@@ -28,26 +28,15 @@ static __always_inline bool is_timeout(const struct inet_connection_sock *icsk)
 	return icsk->icsk_pending == ICSK_TIME_NONE && BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss;
 }
 
-static __always_inline void tell(struct sock *sk, struct tcp_sock *tp, struct episode *e)
-{
-	struct reading *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
-
-	if (!r) {
-		count(COUNT_LOST_RING);
-		return;
-	}
-	read_socket(r, sk, tp, e, READING_SUSPECT);
-	bpf_ringbuf_submit(r, 0);
-}
-
 SEC("tp_btf/tcp_retransmit_skb")
 int retransmit(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	struct inet_connection_sock *icsk;
+	struct standing s = {};
 	struct tcp_sock *tp;
 	struct episode *e;
-	bool timeout;
+	bool timeout, due;
 	__u64 now;
 	int err = 0;
 
@@ -65,23 +54,17 @@ int retransmit(__u64 *ctx)
 		count(COUNT_MPTCP);
 		return 0;
 	}
-	e = bpf_sk_storage_get(&episodes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!e) {
-		count(COUNT_LOST_STORAGE);
-		return 0;
-	}
+	e = episode_of(sk);
+	if (!e)
+		e = new_episode(sk);
+	if (!e)
+		return 0; /* the sweep finds it */
+	look(&s, sk, tp);
 	now = bpf_ktime_get_ns();
-	if (!e->timeouts || e->snd_una != tp->snd_una)
-		begin(e, tp, icsk->icsk_retransmits > 1 ? 0 : now, 0);
-	e->timeouts++;
-	e->segs_in = tp->segs_in;
+	due = time_out(e, &s, icsk->icsk_retransmits > 1 ? 0 : now, now, record_interval_ns);
 	e->send_err = err;
 	e->state = sk->__sk_common.skc_state;
-	if (e->told || (e->told_ns && now - e->told_ns < record_interval_ns))
-		return 0;
-	e->told_ns = now;
-	e->told = 1;
-	e->known = 1;
-	tell(sk, tp, e);
+	if (due && tell(sk, tp, e, READING_SUSPECT))
+		sent(e, now);
 	return 0;
 }

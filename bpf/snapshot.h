@@ -30,10 +30,12 @@ static __always_inline bool is_asked_for(struct sock *sk)
 	return bpf_map_lookup_elem(&asked, &cookie);
 }
 
-/* Its owner was found by the last sweep, and nobody was told. */
-static __always_inline bool owner_is_news(const struct episode *e)
+/* An end that no record brought, or none that user space took. */
+static __always_inline bool unshown_end(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e)
 {
-	return e->pid && e->sweep == sweep && !e->owned;
+	if (!e->known || e->ended)
+		return false;
+	return e->closed || make_up(r, sk, tp, e);
 }
 
 SEC("iter/bpf_sk_storage_map")
@@ -41,10 +43,10 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct episode *e = ctx->value;
 	struct sock *sk = ctx->sk;
+	struct standing s = {};
 	struct tcp_sock *tp;
 	struct reading r;
-	enum reading_kind kind;
-	bool news;
+	enum view v;
 
 	if (!sk || !e)
 		return 0;
@@ -52,36 +54,24 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!tp)
 		return 0;
 	if (sk->__sk_common.skc_state == TCP_CLOSE) {
-		if (!e->known || e->ended)
+		if (!unshown_end(&r, sk, tp, e))
 			return 0;
-		if (!e->closed && !make_up(&r, sk, tp, e))
-			return 0;
-		kind = READING_ENDED;
-		news = true;
-		e->ended = 1;
-	} else if ((e->timeouts && e->snd_una == tp->snd_una && stalled(tp)) || still_idle(sk, tp, e)) {
-		kind = READING_SUSPECT;
-		news = !e->told || owner_is_news(e);
-		e->state = sk->__sk_common.skc_state;
-		e->known = 1;
-		e->told = 1;
-	} else {
-		if (!e->known)
-			return 0;
-		kind = READING_RECOVERED;
-		news = !e->recovered_ns;
-		if (!e->recovered_ns)
-			e->recovered_ns = bpf_ktime_get_ns();
-	}
-	if (news_only && !news && !is_asked_for(sk))
-		return 0;
-	if (owner_is_news(e))
-		e->owned = 1;
-	read_socket(&r, sk, tp, e, kind);
-	if (kind == READING_ENDED) {
+		read_socket(&r, sk, tp, e, READING_ENDED);
 		r.state = e->state;
 		r.err = e->err;
+		if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
+			e->ended = 1;
+		return 0;
 	}
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	look(&s, sk, tp);
+	v = view_of(e, &s);
+	if (v == VIEW_NONE || (news_only && !is_news(e, v, sweep) && !is_asked_for(sk)))
+		return 0;
+	if (v == VIEW_SUSPECT)
+		e->state = sk->__sk_common.skc_state;
+	read_socket(&r, sk, tp, e, v == VIEW_SUSPECT ? READING_SUSPECT : READING_RECOVERED);
+	/* A full buffer is no loss: the kernel shows this socket again. */
+	if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
+		shown(e, v, sweep, bpf_ktime_get_ns());
 	return 0;
 }

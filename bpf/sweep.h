@@ -44,16 +44,29 @@ static __always_inline void own(struct episode *e, const struct task_struct *tas
 	bpf_probe_read_kernel(e->comm, sizeof(e->comm), task->comm);
 }
 
+/* No snapshot has what is not in storage: each pass shows it. */
+static __always_inline void show_unstored(struct sock *sk, struct tcp_sock *tp, struct episode *e, const struct standing *s)
+{
+	enum view v = view_of(e, s);
+
+	if (v == VIEW_NONE || (v == VIEW_RECOVERED && e->recovered_ns))
+		return;
+	if (tell(sk, tp, e, v == VIEW_SUSPECT ? READING_SUSPECT : READING_RECOVERED))
+		shown(e, v, sweep, bpf_ktime_get_ns());
+}
+
 SEC("iter/task_file")
 int sweep_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct inet_connection_sock *icsk;
+	struct standing s = {};
 	struct socket *socket;
 	struct tcp_sock *tp;
 	struct episode *e;
 	struct sock *sk;
-	bool stuck, lost, idle;
+	bool gone;
 
 	if (!task || !file)
 		return 0;
@@ -72,32 +85,20 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (is_mptcp(tp) || BPF_CORE_READ_BITFIELD(tp, repair))
 		return 0;
-	stuck = stalled(tp);
-	lost = !stuck && peer_gone(sk, tp);
-	idle = lost && is_idle(sk, tp);
-	e = bpf_sk_storage_get(&episodes, sk, 0, stuck || idle ? BPF_SK_STORAGE_GET_F_CREATE : 0);
-	if (!e) {
-		if (stuck || idle)
-			count(COUNT_LOST_STORAGE);
+	icsk = (void *)tp;
+	look(&s, sk, tp);
+	gone = !s.stalled && peer_gone(sk, tp);
+	e = episode_of(sk);
+	if (!e && begins(&s, gone))
+		e = new_episode(sk);
+	if (!e)
 		return 0;
-	}
 	own(e, task, ctx->fd);
-	if (stuck && (!e->timeouts || e->snd_una != tp->snd_una)) {
-		struct inet_connection_sock *icsk = (void *)tp;
-		__u32 n = icsk->icsk_retransmits;
-
-		begin(e, tp, 0, n ? n : 1);
-	}
-	if (idle && !still_idle(sk, tp, e)) {
-		begin(e, tp, bpf_ktime_get_ns(), 0);
-		e->idle = 1;
-		e->rcv_nxt = tp->rcv_nxt;
-	}
-	if (!lost && still_idle(sk, tp, e)) { /* its peer is not gone any more */
-		bpf_sk_storage_delete(&episodes, sk);
+	if (pass(e, &s, gone, icsk->icsk_retransmits, bpf_ktime_get_ns(), forget_recovered_ns)) {
+		forget(sk, e);
 		return 0;
 	}
-	if (!stuck && !idle && (!e->known || (e->recovered_ns && bpf_ktime_get_ns() - e->recovered_ns > forget_recovered_ns)))
-		bpf_sk_storage_delete(&episodes, sk);
+	if (e->unstored)
+		show_unstored(sk, tp, e, &s);
 	return 0;
 }

@@ -53,33 +53,40 @@ static __always_inline bool make_up(struct reading *r, struct sock *sk, struct t
 	return true;
 }
 
-/* Optional: the last look at a socket. */
-SEC("tp_btf/tcp_destroy_sock")
-int destroy_sock(__u64 *ctx)
+static __always_inline void last_look(struct sock *sk, struct episode *e)
 {
-	struct sock *sk = (struct sock *)ctx[0];
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct reading r;
-	struct episode *e;
 
-	e = bpf_sk_storage_get(&episodes, sk, 0, 0);
-	if (!e || !e->known || e->closed || sk->__sk_common.skc_state != TCP_CLOSE)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
-		return 0;
+		return;
 	if (!make_up(&r, sk, tp, e)) {
 		count(COUNT_UNSEEN);
-		return 0;
+		return;
 	}
 	read_socket(&r, sk, tp, e, READING_ENDED);
 	r.state = e->state;
 	r.err = e->err;
 	if (bpf_ringbuf_output(&records, &r, sizeof(r), 0)) {
 		count(COUNT_LOST_RING);
-		return 0;
+		return;
 	}
 	e->ended = 1;
+}
+
+/* Optional: the last look at a socket. */
+SEC("tp_btf/tcp_destroy_sock")
+int destroy_sock(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct episode *e = episode_of(sk);
+
+	if (!e)
+		return 0;
+	if (e->known && !e->closed && sk->__sk_common.skc_state == TCP_CLOSE)
+		last_look(sk, e);
+	if (e->unstored)
+		forget(sk, e);
 	return 0;
 }
 

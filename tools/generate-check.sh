@@ -3,8 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-stale=$(git diff --name-only -- '*_bpfel.*')
-unknown=$(git ls-files --others -- '*_bpfel.*')
+stale=$(git diff --name-only -- '*_bpfel*')
+unknown=$(git ls-files --others -- '*_bpfel*')
 [ -n "$stale$unknown" ] || exit 0
 
 [ -z "$stale" ] || echo "not current: $stale" >&2

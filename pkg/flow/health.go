@@ -56,7 +56,7 @@ type LossStage string
 // The stages.
 const (
 	StageRing    LossStage = "ring"    // the ring buffer was full
-	StageStorage LossStage = "storage" // no socket storage could be made
+	StageStorage LossStage = "storage" // a socket had no room for storage, nor had the map that stands in for it
 	StageQueue   LossStage = "queue"   // the agent's own queue was full
 	StageDecode  LossStage = "decode"  // a record could not be read
 	// StageLimited counts the ends with a loss that were counted and not

@@ -82,7 +82,8 @@ type Socket struct {
 	// is one jiffy. Zero: never.
 	LastAck time.Time
 	// Live is true while the socket is a suspect: something is outstanding
-	// and snd_una has not moved since Since.
+	// and snd_una has not moved since Since; or it is idle, its backend is
+	// gone, and no segment came from there since.
 	Live bool
 
 	Timeouts    int // RTOs since progress stopped
@@ -142,6 +143,9 @@ type Socket struct {
 	// Accepted is true of a socket that a listener made. False may also be one
 	// whose listener had a backlog of 0.
 	Accepted bool
+	// Unstored is true of a socket whose options left no room for what the
+	// kernel side keeps on it: no snapshot has it, each file scan shows it.
+	Unstored bool
 	Orphan   bool // no process owns it any more (SOCK_DEAD)
 	MPTCP    bool // a subflow: its death is not the application's
 	// PID, Comm and FD name a process that holds a descriptor of it, as the
@@ -153,6 +157,14 @@ type Socket struct {
 
 // AtRisk returns how many bytes an application can still lose.
 func (s Socket) AtRisk() uint32 { return s.Unacknowledged + s.Unsent }
+
+// Resuming reports whether what was held back is under way again and no timer
+// has run out on it since: the window opened, or a filter of this host went. An
+// acknowledgement or the next timeout will tell whether it gets through.
+func (s Socket) Resuming() bool {
+	return s.Timeouts > 0 && s.PacketsOut > 0 && s.SendWindow > 0 && s.State != SynSent &&
+		s.Retransmits == 0 && s.Backoff == 0 && s.ProbesOut == 0
+}
 
 // End is how a socket left that was a suspect or lost bytes, as the kernel's
 // transition to CLOSE showed it.

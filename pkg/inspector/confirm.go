@@ -52,7 +52,7 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 		return
 	}
 	if i.sweeps.allows(time.Now()) {
-		i.sweep()
+		i.sweep(ctx)
 	}
 	found := i.lookAt(ctx, ids)
 	for _, id := range ids {
@@ -61,6 +61,10 @@ func (i *Inspector) confirm(ctx context.Context, ids []flow.ID) {
 		}
 		s, stuck, ok := i.monitor.Socket(id)
 		if !ok || stuck {
+			continue
+		}
+		if s.Resuming() {
+			i.monitor.Postpone(id, time.Now().Add(tick))
 			continue
 		}
 		f := i.files[id]

@@ -126,9 +126,9 @@ func (i *Inspector) tellGone() {
 func (i *Inspector) seekIdle() []step {
 	swept := false
 	return []step{
-		func(context.Context) {
+		func(ctx context.Context) {
 			if swept = i.gone.pending && i.sweeps.allows(time.Now()); swept {
-				i.sweep()
+				i.sweep(ctx)
 			}
 		},
 		func(ctx context.Context) {

@@ -47,6 +47,8 @@ type Inspector struct {
 	owners   map[uint32]ownerAnswer
 
 	lost, refused uint64
+	unread        bool      // the last look failed: what it showed may be marked as shown
+	owedAt        time.Time // when a look made good that flows were let go of
 
 	unanswered   map[flow.ID]bool // flows of which conntrack could not be asked
 	conntrackErr error
@@ -76,7 +78,7 @@ func New(o Options) *Inspector {
 // it came; ready is called once that is done. When the context ends, a pass
 // over many flows stops before its next flow, and nothing more is told.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
-	i.sweep()
+	i.sweep(ctx)
 	i.seekTranslation(ctx)
 	i.examine(ctx, i.snapshot(ctx))
 	i.due(ctx)

@@ -8,7 +8,7 @@ import (
 )
 
 // sweep makes a pass over all sockets of all processes.
-func (i *Inspector) sweep() {
+func (i *Inspector) sweep(ctx context.Context) {
 	i.tellGone()
 	var listeners []flow.Listener
 	var err error
@@ -21,9 +21,11 @@ func (i *Inspector) sweep() {
 		i.o.Log.Warn("passes over all sockets are held to their share of a core", "took", worked, "every", slowed, "share", i.o.SweepCPU)
 	}
 	i.sawKernel(err)
-	if err == nil {
-		i.setListeners(listeners)
+	if err != nil {
+		return
 	}
+	i.setListeners(listeners)
+	i.apply(ctx, i.monitor.Scanned(began), nil)
 }
 
 // snapshot reads all suspects and returns those that were not known. A read
@@ -38,6 +40,7 @@ func (i *Inspector) snapshot(ctx context.Context) []flow.ID {
 	took := time.Since(began)
 	i.o.Meter.Sweep("snapshot", took)
 	i.sawKernel(err)
+	i.unread = err != nil
 	if err != nil {
 		for _, s := range sockets {
 			i.apply(ctx, i.monitor.Observe(s), &suspects)
@@ -65,6 +68,7 @@ func (i *Inspector) lookAt(ctx context.Context, ids []flow.ID) []flow.ID {
 	i.sawKernel(err)
 	if err != nil {
 		ids = nil // what it lacks means nothing
+		i.unread = true
 	}
 	i.apply(ctx, i.monitor.Reread(ids, sockets, began), &suspects)
 	return suspects

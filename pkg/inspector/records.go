@@ -56,16 +56,21 @@ func (i *Inspector) apply(ctx context.Context, changes []monitor.Change, suspect
 			if i.refresh(c.Socket) {
 				i.spoke(ctx, c.Socket.ID, suspects)
 			}
-		case monitor.Recovered, monitor.Ended, monitor.Vanished:
+		case monitor.Recovered, monitor.Ended, monitor.Vanished, monitor.Closed:
 			i.finish(ctx, c)
 		}
 	}
 }
 
 // refresh takes a new reading into a flow's file. It reports whether an idle
-// flow was written to meanwhile, and timed out.
+// flow was written to meanwhile, and timed out. What is under way again, with no
+// timer run out on it yet, leaves the verdict as it is: the next reading says
+// whether it gets through.
 func (i *Inspector) refresh(s flow.Socket) bool {
 	f := i.files[s.ID]
+	if s.Resuming() && f.stuck {
+		return false
+	}
 	spoke := f.evidence.Socket.Timeouts == 0 && s.Timeouts > 0
 	if s.PID == 0 {
 		s.PID, s.Comm, s.FD = f.evidence.Socket.PID, f.evidence.Socket.Comm, f.evidence.Socket.FD

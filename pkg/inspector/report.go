@@ -75,7 +75,7 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	if f == nil {
 		return
 	}
-	if f.stuck && c.Kind != monitor.Recovered {
+	if f.stuck && (c.Kind == monitor.Ended || c.Kind == monitor.Vanished) {
 		i.judgeLast(f, c.At)
 	}
 	f.endedAt = c.At
@@ -83,6 +83,8 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	switch c.Kind {
 	case monitor.Recovered:
 		f.outcome, event = flow.Recovered, flow.EventRecovered
+	case monitor.Closed:
+		f.outcome = flow.Closed
 	case monitor.Ended:
 		f.outcome, f.err = diagnosis.Outcome(*c.End), diagnosis.Errno(c.End.Err)
 	}
@@ -100,13 +102,23 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	switch {
 	case c.Kind == monitor.Vanished:
 		i.tell(f, event, "gone; how it ended was not seen")
+	case c.Kind == monitor.Closed:
+		i.tell(f, event, "closed by its owner while it was idle; nothing was lost")
 	case f.outcome == flow.Recovered:
-		i.tell(f, event, "made progress again")
+		i.tell(f, event, "%s", recovery(f.decision.Symptom))
 	case f.err != "":
 		i.tell(f, event, "ended: %s (%s); bytes never sent: %d, sent and unacknowledged: %d", f.outcome, f.err, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
 	default:
 		i.tell(f, event, "ended: %s; bytes never sent: %d, sent and unacknowledged: %d", f.outcome, f.evidence.Socket.Unsent, f.evidence.Socket.Unacknowledged)
 	}
+}
+
+// recovery says what a flow did that is not stuck any more.
+func recovery(s flow.Symptom) string {
+	if s == flow.HalfOpen {
+		return "its peer sent something again"
+	}
+	return "made progress again"
 }
 
 // judgeLast has the last reading of a flow that is over its say: a round may

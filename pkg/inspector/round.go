@@ -54,7 +54,7 @@ func (i *Inspector) round() round {
 	}
 	swept := false
 	steps := []step{
-		func(context.Context) { swept = i.sweepRegularly() },
+		func(ctx context.Context) { swept = i.sweepRegularly(ctx) },
 		func(ctx context.Context) {
 			if swept {
 				i.seekTranslation(ctx)
@@ -83,20 +83,27 @@ func (i *Inspector) lostRecords() bool {
 
 // sweepRegularly makes the slow sweep when it is time, at the tick that is
 // nearest to it, and reports whether it was.
-func (i *Inspector) sweepRegularly() bool {
+func (i *Inspector) sweepRegularly(ctx context.Context) bool {
 	now := time.Now()
 	if now.Sub(i.sweptAt) < i.pace.every-tick/2 || !i.sweeps.allows(now) {
 		return false
 	}
-	i.sweep()
+	i.sweep(ctx)
 	return true
 }
 
-// look reads everything after a loss, otherwise what is new and some of what
-// is known.
+// owes is how often a complete look may make good that a flow was let go of.
+const owes = 10 * time.Second
+
+// look reads everything after a loss or a read that failed, and where flows may
+// stand still that are not held; otherwise what is new and some of what is known.
 func (i *Inspector) look(ctx context.Context, lost, swept bool) {
+	owed := i.monitor.Owed() && time.Since(i.owedAt) >= owes
 	switch {
-	case lost:
+	case lost || i.unread || owed:
+		if owed {
+			i.owedAt = time.Now()
+		}
 		i.examine(ctx, i.snapshot(ctx))
 	case (swept || i.monitor.Len() > 0) && i.readings.allows(time.Now()):
 		i.examine(ctx, i.readAgain(ctx))

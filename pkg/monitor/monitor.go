@@ -27,6 +27,8 @@ const (
 	Ended
 	// Vanished: it is gone and its end was not seen.
 	Vanished
+	// Closed: its owner closed it while it was idle and its backend gone.
+	Closed
 )
 
 // Change is one step in the life of a flow.
@@ -45,6 +47,10 @@ type Change struct {
 // its way to who reads it.
 const absentFor = 2 * time.Second
 
+// owedLooks is how many complete snapshots make good that a flow was let go of:
+// one alone may miss it.
+const owedLooks = 2
+
 type entry struct {
 	notBefore   time.Time // of being due
 	socket      flow.Socket
@@ -61,6 +67,8 @@ type Monitor struct {
 	suspects   int
 	refused    uint64
 	snapshots  uint64
+	owed       int       // complete snapshots
+	scanned    time.Time // the begin of the last file scan
 }
 
 // New returns a monitor that calls a flow stuck after stuckAfter without
@@ -84,6 +92,13 @@ func (m *Monitor) observe(changes []Change, s flow.Socket) []Change {
 	if s.At.Before(e.socket.At) {
 		return changes // a queued record that a snapshot has overtaken
 	}
+	if closedIdle(e.socket, s) {
+		changes = append(changes, m.remove(e, Change{Kind: Closed, Socket: s, At: s.At}))
+		if s.Timeouts > 0 { // of its FIN
+			changes = m.suspect(changes, s)
+		}
+		return changes
+	}
 	if !s.Live {
 		return append(changes, m.remove(e, Change{Kind: Recovered, Socket: s, At: s.At}))
 	}
@@ -100,12 +115,20 @@ func (m *Monitor) observe(changes []Change, s flow.Socket) []Change {
 	return append(changes, Change{Kind: Updated, Socket: s, Stuck: e.stuck, At: s.At})
 }
 
+// closedIdle reports whether a flow that was idle has nothing but its FIN under
+// way: whoever waited there waits no more.
+func closedIdle(before, s flow.Socket) bool {
+	idle := before.Timeouts == 0 && before.State == flow.Established
+	return idle && s.Live && s.Orphan && s.FinOutstanding && s.AtRisk() == 0
+}
+
 func (m *Monitor) suspect(changes []Change, s flow.Socket) []Change {
 	if !s.Live || s.MPTCP {
 		return changes
 	}
 	if len(m.flows) >= m.limit {
 		m.refused++
+		m.owed = owedLooks
 		return changes
 	}
 	m.flows[s.ID] = &entry{socket: s, seen: m.snapshots}
@@ -117,6 +140,9 @@ func (m *Monitor) suspect(changes []Change, s flow.Socket) []Change {
 // that are absent from two in a row, and for 2 s, have vanished.
 func (m *Monitor) Snapshot(sockets []flow.Socket, at time.Time) []Change {
 	m.snapshots++
+	if m.Owed() {
+		m.owed--
+	}
 	changes := make([]Change, 0, len(sockets))
 	for _, s := range sockets {
 		changes = m.observe(changes, s)
@@ -124,6 +150,24 @@ func (m *Monitor) Snapshot(sockets []flow.Socket, at time.Time) []Change {
 	for _, e := range m.flows {
 		changes = m.miss(changes, e, at)
 	}
+	return changes
+}
+
+// Owed reports whether flows may stand still that are not held and that the
+// kernel side takes for known: they were refused, forgotten, or missed. Complete
+// snapshots show them again, if there is room for them.
+func (m *Monitor) Owed() bool { return m.owed > 0 && len(m.flows) < m.limit }
+
+// Scanned takes that a file scan began at a time and has been made: the flows
+// that no snapshot has, and that the scan before it did not show, have vanished.
+func (m *Monitor) Scanned(began time.Time) []Change {
+	var changes []Change
+	for _, e := range m.flows {
+		if e.socket.Unstored && e.socket.At.Before(m.scanned) {
+			changes = append(changes, m.remove(e, Change{Kind: Vanished, Socket: e.socket, At: began}))
+		}
+	}
+	m.scanned = began
 	return changes
 }
 
@@ -146,7 +190,7 @@ func (m *Monitor) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) [
 
 // miss counts the absence of a flow from a reading that should have it.
 func (m *Monitor) miss(changes []Change, e *entry, at time.Time) []Change {
-	if e.seen == m.snapshots || e.socket.At.After(at) {
+	if e.seen == m.snapshots || e.socket.Unstored || e.socket.At.After(at) {
 		return changes
 	}
 	if e.absentSince.IsZero() {
@@ -155,6 +199,7 @@ func (m *Monitor) miss(changes []Change, e *entry, at time.Time) []Change {
 	if at.Sub(e.absentSince) < absentFor {
 		return changes
 	}
+	m.owed = owedLooks // it may live, and have been missed
 	return append(changes, m.remove(e, Change{Kind: Vanished, Socket: e.socket, At: at}))
 }
 
@@ -239,10 +284,12 @@ func (m *Monitor) Postpone(id flow.ID, until time.Time) {
 	}
 }
 
-// Forget drops a flow; a later reading may make it a suspect again.
+// Forget drops a flow; a later reading may make it a suspect again, and one is
+// Owed, for it may stand still.
 func (m *Monitor) Forget(id flow.ID) {
 	if e := m.flows[id]; e != nil {
 		m.remove(e, Change{})
+		m.owed = owedLooks
 	}
 }
 

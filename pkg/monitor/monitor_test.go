@@ -27,6 +27,20 @@ func moved(seconds float64) flow.Socket {
 	return s
 }
 
+// idle is socket 1 with nothing outstanding, whose peer is gone.
+func idle(seconds float64) flow.Socket {
+	s := reading(seconds, 1)
+	s.Timeouts, s.State = 0, flow.Established
+	return s
+}
+
+// closed is idle once its owner has closed it.
+func closed(seconds float64) flow.Socket {
+	s := idle(seconds)
+	s.State, s.Orphan, s.FinOutstanding = flow.FinWait1, true, true
+	return s
+}
+
 type step struct {
 	Kind  monitor.Kind
 	Stuck bool
@@ -118,6 +132,22 @@ func TestLife(t *testing.T) {
 		{"a reading of a moving socket is no suspicion", func(m *monitor.Monitor) []monitor.Change {
 			return m.Observe(moved(1))
 		}, nil},
+		{"an idle flow that its owner closes", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(idle(0))
+			return m.Observe(closed(1))
+		}, []step{{monitor.Closed, false}}},
+		{"and whose FIN has timed out by then", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(idle(0))
+			fin := closed(1)
+			fin.Timeouts = 1
+			return m.Observe(fin)
+		}, []step{{monitor.Closed, false}, {monitor.Suspected, false}}},
+		{"one with bytes under way does not end by being closed", func(m *monitor.Monitor) []monitor.Change {
+			m.Observe(idle(0))
+			written := closed(1)
+			written.Unsent = 9
+			return m.Observe(written)
+		}, []step{{monitor.Updated, false}}},
 		{"MPTCP subflows are never suspects", func(m *monitor.Monitor) []monitor.Change {
 			s := reading(0, 1)
 			s.MPTCP = true
@@ -252,5 +282,58 @@ func TestStalestAreThoseReadLongestAgo(t *testing.T) {
 	}
 	if got := m.Stalest(3); len(got) != 3 {
 		t.Errorf("%v of three", got)
+	}
+}
+
+// TestWhatNoSnapshotHas: its absence from them means nothing, and that from two
+// file scans does.
+func TestWhatNoSnapshotHas(t *testing.T) {
+	m := monitor.New(stuckAfter, 10)
+	s := reading(1, 1)
+	s.Unstored = true
+	m.Observe(s)
+	gone := append(m.Snapshot(nil, at(2)), m.Snapshot(nil, at(10))...)
+	gone = append(gone, m.Scanned(at(11))...)
+	if len(gone) > 0 {
+		t.Errorf("%v, and one scan alone lacks it", steps(gone))
+	}
+	s.At = at(11.5) // the scan shows it late
+	m.Observe(s)
+	if gone := append(m.Scanned(at(16)), m.Scanned(at(21))...); len(gone) != 1 || gone[0].Kind != monitor.Vanished {
+		t.Errorf("%v, want that it vanished: no scan after the first has it", steps(gone))
+	}
+}
+
+func TestWhoWasLetGoOfIsOwedTwoLooks(t *testing.T) {
+	for name, letGo := range map[string]func(m *monitor.Monitor){
+		"forgotten": func(m *monitor.Monitor) { m.Forget(1) },
+		"refused": func(m *monitor.Monitor) {
+			other := reading(0, 1)
+			other.ID = 2
+			m.Observe(other)
+			if m.Owed() {
+				t.Error("a look is owed, and there is no room")
+			}
+			m.End(flow.End{ID: 1})
+		},
+		"missed": func(m *monitor.Monitor) {
+			m.Snapshot(nil, at(1))
+			m.Snapshot(nil, at(3))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := monitor.New(stuckAfter, 1)
+			m.Observe(reading(0, 1))
+			letGo(m)
+			for range 2 {
+				if !m.Owed() {
+					t.Fatal("no look is owed")
+				}
+				m.Snapshot(nil, at(10))
+			}
+			if m.Owed() {
+				t.Error("a third look is owed")
+			}
+		})
 	}
 }

@@ -9,17 +9,14 @@ import (
 )
 
 // Lost returns how many records were lost that a Snapshot makes good. It is
-// cheaper than Counters.
+// cheaper than Counters. A socket without room for storage is in no Snapshot,
+// and so does not count.
 func (t *Tracer) Lost() (uint64, error) {
-	sum := t.queueLost.Load() + t.decodeLost.Load()
-	for _, key := range []tcpstuckCounter{tcpstuckCounterCOUNT_LOST_RING, tcpstuckCounterCOUNT_LOST_STORAGE} {
-		n, err := t.counter(key)
-		if err != nil {
-			return 0, err
-		}
-		sum += n
+	ring, err := t.counter(tcpstuckCounterCOUNT_LOST_RING)
+	if err != nil {
+		return 0, err
 	}
-	return sum, nil
+	return ring + t.queueLost.Load() + t.decodeLost.Load(), nil
 }
 
 // Counters returns what the kernel side has counted since it was loaded.

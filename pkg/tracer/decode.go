@@ -27,7 +27,7 @@ const (
 
 // Record is what the ring buffer brings: exactly one field is set.
 type Record struct {
-	Suspect *flow.Socket // the first RTO without progress
+	Suspect *flow.Socket // the first RTO without progress; a reading of a socket that no snapshot has
 	End     *flow.End    // a suspect, or a socket with bytes in it, that went to CLOSE
 
 	answered flow.ID // it ended before, by its own reset; never delivered
@@ -111,7 +111,7 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
 		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
 		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
-		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED),
+		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED), Unstored: has(r, tcpstuckReadingFlagFLAG_UNSTORED),
 	}
 	if s.RTOMax == 0 {
 		s.RTOMax = rtoMax

@@ -83,13 +83,27 @@ func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
 		}
 		if r.Kind == uint8(tcpstuckReadingKindREADING_ENDED) {
 			e := end(r, c)
-			t.deliver(Record{End: &e})
+			t.ends = append(t.ends, Record{End: &e})
 			return nil
 		}
 		sockets = append(sockets, socket(r, c))
 		return nil
 	})
+	t.handOver()
 	return sockets, err
+}
+
+// handOver delivers the ends that reads have shown. Nobody shows them again: what
+// finds the queue full waits for the next read.
+func (t *Tracer) handOver() {
+	for len(t.ends) > 0 {
+		select {
+		case t.records <- t.ends[0]:
+			t.ends = t.ends[1:]
+		default:
+			return
+		}
+	}
 }
 
 // Sweep makes one pass over the sockets of all processes: it refreshes the

@@ -65,13 +65,14 @@ type tcpstuckEpisode struct {
 	Told        uint8
 	Reset       uint8
 	Idle        uint8
-	RcvNxt      uint32
 	SegsIn      uint32
 	Err         int32
 	State       uint8
 	Closed      uint8
 	Ended       uint8
 	Owned       uint8
+	Unstored    uint8
+	Pad         [3]uint8
 	_           [4]byte
 }
 
@@ -181,6 +182,7 @@ const (
 	tcpstuckReadingFlagFLAG_RESET     tcpstuckReadingFlag = 16
 	tcpstuckReadingFlagFLAG_OWNED     tcpstuckReadingFlag = 32
 	tcpstuckReadingFlagFLAG_ACCEPTED  tcpstuckReadingFlag = 64
+	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 128
 )
 
 type tcpstuckReadingKind uint32
@@ -205,6 +207,7 @@ const (
 	tcpstuckMapLosses               = "losses"
 	tcpstuckMapRecords              = "records"
 	tcpstuckMapScope                = "scope"
+	tcpstuckMapUnstored             = "unstored"
 	tcpstuckProgAuditFiles          = "audit_files"
 	tcpstuckProgDestroySock         = "destroy_sock"
 	tcpstuckProgReceiveReset        = "receive_reset"
@@ -213,6 +216,7 @@ const (
 	tcpstuckProgSetState            = "set_state"
 	tcpstuckProgSnapshot            = "snapshot"
 	tcpstuckProgSweepFiles          = "sweep_files"
+	tcpstuckVarAnyUnstored          = "any_unstored"
 	tcpstuckVarAskedFor             = "asked_for"
 	tcpstuckVarBtfAudited           = "btf_audited"
 	tcpstuckVarBtfCounter           = "btf_counter"
@@ -300,12 +304,14 @@ type tcpstuckMapSpecs struct {
 	Losses   *ebpf.MapSpec `ebpf:"losses"`
 	Records  *ebpf.MapSpec `ebpf:"records"`
 	Scope    *ebpf.MapSpec `ebpf:"scope"`
+	Unstored *ebpf.MapSpec `ebpf:"unstored"`
 }
 
 // tcpstuckVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckVariableSpecs struct {
+	AnyUnstored          *ebpf.VariableSpec `ebpf:"any_unstored"`
 	AskedFor             *ebpf.VariableSpec `ebpf:"asked_for"`
 	BtfAudited           *ebpf.VariableSpec `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.VariableSpec `ebpf:"btf_counter"`
@@ -357,6 +363,7 @@ type tcpstuckMaps struct {
 	Losses   *ebpf.Map `ebpf:"losses"`
 	Records  *ebpf.Map `ebpf:"records"`
 	Scope    *ebpf.Map `ebpf:"scope"`
+	Unstored *ebpf.Map `ebpf:"unstored"`
 }
 
 func (m *tcpstuckMaps) Close() error {
@@ -369,6 +376,7 @@ func (m *tcpstuckMaps) Close() error {
 		m.Losses,
 		m.Records,
 		m.Scope,
+		m.Unstored,
 	)
 }
 
@@ -376,6 +384,7 @@ func (m *tcpstuckMaps) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckVariables struct {
+	AnyUnstored          *ebpf.Variable `ebpf:"any_unstored"`
 	AskedFor             *ebpf.Variable `ebpf:"asked_for"`
 	BtfAudited           *ebpf.Variable `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.Variable `ebpf:"btf_counter"`

@@ -83,7 +83,8 @@ type Tracer struct {
 	records chan Record
 	tick    time.Duration
 	sweeps  uint32
-	shown   int // by the last Snapshot
+	shown   int      // by the last Snapshot
+	ends    []Record // that reads have shown and the queue had no room for
 	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger
 

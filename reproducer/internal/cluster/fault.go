@@ -30,14 +30,7 @@ func (c *Cluster) Lose(m Machine, percent uint32) error {
 // Restore ends Cut and Lose.
 func (c *Cluster) Restore(m Machine) error {
 	c.report("%s is back", m.Name)
-	return m.NS.Do(func() error {
-		conn, err := nftables.New()
-		if err != nil {
-			return err
-		}
-		conn.DelTable(replaceTable(conn, weatherTable, nftables.TableFamilyINet))
-		return conn.Flush()
-	})
+	return unfilter(m.NS, weatherTable, nftables.TableFamilyINet)
 }
 
 // Unplug takes a machine out of the switch. The other machines' neighbour

@@ -50,6 +50,12 @@ func (c *Cluster) DropSent(m Machine, to netip.Addr) error {
 	return filter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
+// LetSend ends DropSent.
+func (c *Cluster) LetSend(m Machine, to netip.Addr) error {
+	c.report("the filter on %s goes", m.Name)
+	return unfilter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet)
+}
+
 // Silence drops what a machine itself sends from one of its addresses, and what
 // reaches it for that address.
 func (c *Cluster) Silence(m Machine, addr netip.Addr) error {
@@ -89,6 +95,18 @@ func filter(ns *namespace.Namespace, name string, family nftables.TableFamily, h
 		return fmt.Errorf("filter in %s: %w", ns.Path(), err)
 	}
 	return nil
+}
+
+// unfilter takes the table of a filter away.
+func unfilter(ns *namespace.Namespace, name string, family nftables.TableFamily) error {
+	return ns.Do(func() error {
+		conn, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		conn.DelTable(replaceTable(conn, name, family))
+		return conn.Flush()
+	})
 }
 
 // largerThan matches packets by their length, IP header included.

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* For tests alone: plays one step of many lives at once against standing.h, as
+ * retransmit, sweep_files and snapshot would. A test makes the sockets up.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "standing.h"
+
+#define LIVES 64
+#define SECOND_NS 1000000000ULL
+
+enum act {
+	ACT_NONE,
+	ACT_TIMEOUT, /* a retransmission timer runs out */
+	ACT_PASS,    /* over all files */
+	ACT_LOOK,    /* a snapshot; of news alone, unless `all` */
+};
+
+struct life {
+	struct episode episode;
+	struct standing standing;
+	__u64 now_ns;
+	__u32 retransmits;
+	__u8 act;
+	__u8 stored; /* the socket has an episode */
+	__u8 gone;
+	__u8 all;
+	__u8 no_room; /* in the ring, or in the buffer of the iterator */
+	__u8 view;    /* what was shown: enum view */
+	__u8 pad[2];
+};
+
+struct life lives[LIVES];
+const __u32 sweep = 1;
+
+static __always_inline void time_out_of(struct life *l)
+{
+	l->stored = 1;
+	if (!time_out(&l->episode, &l->standing, l->now_ns, l->now_ns, SECOND_NS) || l->no_room)
+		return;
+	sent(&l->episode, l->now_ns);
+	l->view = VIEW_SUSPECT;
+}
+
+static __always_inline void pass_over(struct life *l)
+{
+	if (!l->stored && !begins(&l->standing, l->gone))
+		return;
+	l->stored = !pass(&l->episode, &l->standing, l->gone, l->retransmits, l->now_ns, 60 * SECOND_NS);
+	if (!l->stored)
+		__builtin_memset(&l->episode, 0, sizeof(l->episode));
+}
+
+static __always_inline void look_at(struct life *l)
+{
+	enum view v = view_of(&l->episode, &l->standing);
+
+	if (!l->stored || v == VIEW_NONE || l->no_room || (!l->all && !is_news(&l->episode, v, sweep)))
+		return;
+	shown(&l->episode, v, sweep, l->now_ns);
+	l->view = v;
+}
+
+SEC("syscall")
+int play(void *ctx)
+{
+	for (int i = 0; i < LIVES; i++) {
+		struct life *l = &lives[i];
+
+		l->view = VIEW_NONE;
+		if (l->act == ACT_TIMEOUT)
+			time_out_of(l);
+		else if (l->act == ACT_PASS)
+			pass_over(l);
+		else if (l->act == ACT_LOOK)
+			look_at(l);
+	}
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const struct life *btf_life __attribute__((unused));
+const enum act *btf_act __attribute__((unused));
+const enum view *btf_view __attribute__((unused));

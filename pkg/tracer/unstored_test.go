@@ -1,0 +1,165 @@
+package tracer
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpstuck/tcpstuck/internal/nettest"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// md5sig is struct tcp_md5sig, with an IPv4 address.
+type md5sig struct {
+	family   uint16
+	_        uint16 // port
+	addr     [4]byte
+	_        [120]byte
+	flags    uint8
+	prefix   uint8
+	keyBytes uint16
+	ifindex  int32
+	key      [80]byte
+}
+
+// stuffed returns a client whose options have used all the memory that a socket
+// has for them (net.core.optmem_max).
+func stuffed(t *testing.T) (client, server *net.TCPConn, port int) {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var full error
+		err := c.Control(func(fd uintptr) { full = stuff(int(fd)) })
+		return errors.Join(err, full)
+	}}
+	dialed, err := dialer.Dial("tcp4", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dialed.Close(); _ = accepted.Close() })
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn), listener.Addr().(*net.TCPAddr).Port
+}
+
+func stuff(fd int) error {
+	const most = 5000
+	for n := range uint32(most) {
+		sig := md5sig{family: unix.AF_INET, keyBytes: 4, addr: [4]byte{172, 16}}
+		binary.BigEndian.PutUint16(sig.addr[2:], uint16(n))
+		raw := unsafe.Slice((*byte)(unsafe.Pointer(&sig)), unsafe.Sizeof(sig))
+		switch err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, string(raw)); {
+		case errors.Is(err, unix.ENOMEM):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return errors.New("there is always room for another key")
+}
+
+func lost(t *testing.T, tr *Tracer) uint64 {
+	t.Helper()
+	n, err := tr.Lost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// swept makes a pass and returns the reading that it sends of a flow.
+func swept(t *testing.T, tr *Tracer, id flow.ID) flow.Socket {
+	t.Helper()
+	if _, err := tr.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	s := next(t, tr).Suspect
+	if s == nil || s.ID != id || !s.Unstored {
+		t.Fatalf("a pass shows %+v", s)
+	}
+	return *s
+}
+
+// TestASocketWithoutRoomForStorage: 963 keys for TCP_MD5SIG, which anybody may
+// set, leave no room for an episode.
+func TestASocketWithoutRoomForStorage(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, server, port := stuffed(t)
+	wall := nettest.NewWall(t)
+	wall.Drop(port)
+	if _, err := client.Write([]byte("request")); err != nil {
+		t.Fatal(err)
+	}
+	id := cookie(t, client)
+	if s := next(t, tr).Suspect; s == nil || s.ID != id || !s.Unstored || !s.Live {
+		t.Fatalf("its first timeout is shown as %+v", s)
+	}
+	first := swept(t, tr, id)
+	if first.PID == 0 || !first.Live || first.Unacknowledged != 7 {
+		t.Errorf("a pass shows it without its owner, or as what it is not: %+v", first)
+	}
+	for s := first; s.Timeouts < first.Timeouts+2; s = swept(t, tr, id) {
+		time.Sleep(50 * time.Millisecond) // its timer's
+	}
+	if n := lost(t, tr); n != 0 {
+		t.Errorf("%d records count as lost: each timeout forces a whole snapshot", n)
+	}
+	wall.Open()
+	if _, err := server.Read(make([]byte, 7)); err != nil {
+		t.Fatal(err)
+	}
+	s := swept(t, tr, id)
+	for ; s.Live; s = swept(t, tr, id) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, err := tr.Sweep(); err != nil || len(tr.Records()) > 0 {
+		t.Errorf("its recovery is shown twice, %v", err)
+	}
+}
+
+// TestTheEndOfASocketWithoutRoomForStorage: nothing died with it but a suspicion.
+func TestTheEndOfASocketWithoutRoomForStorage(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	client, _, port := stuffed(t)
+	nettest.NewWall(t).Drop(port)
+	userTimeout(t, client, 900*time.Millisecond)
+	if _, err := client.Write([]byte("request")); err != nil {
+		t.Fatal(err)
+	}
+	id := cookie(t, client)
+	if s := next(t, tr).Suspect; s == nil || s.ID != id {
+		t.Fatalf("its first timeout is shown as %+v", s)
+	}
+	end := next(t, tr).End
+	if end == nil || end.ID != id || end.Err != int(syscall.ETIMEDOUT) || end.Timeouts == 0 {
+		t.Fatalf("its end is shown as %+v", end)
+	}
+	var left int
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		left = 0
+		var key uint64
+		var value []byte
+		for i := tr.objects.Maps[tcpstuckMapUnstored].Iterate(); i.Next(&key, &value); {
+			left++
+		}
+		if left == 0 {
+			return
+		}
+	}
+	t.Errorf("%d episodes of sockets that are gone are kept", left)
+}
