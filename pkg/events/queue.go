@@ -66,13 +66,21 @@ func (q *queue) run() {
 		}
 		switch {
 		case err != nil && !failing:
+			failing = true
 			q.log.Error("Events are lost until this sink heals", "err", err)
-		case err == nil && failing:
+		case err == nil && failing && q.healed():
+			failing = false
 			q.log.Info("The sink takes events again", "dropped", q.dropped.Load())
 		}
-		failing = err != nil
 	}
 	q.err = q.sink.Close()
+}
+
+// healed reports whether what was written last went through. A sink that takes
+// an event and hands it on later, or never, has a word of its own on that.
+func (q *queue) healed() bool {
+	s, ok := q.sink.(interface{ Failing() bool })
+	return !ok || !s.Failing()
 }
 
 func (q *queue) stop() {
