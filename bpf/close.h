@@ -3,6 +3,7 @@
  * counts the bytes that die with any socket.
  */
 #include "selfreset.h"
+#include "share.h"
 #include "task.h"
 
 /* close(2) of a socket with unread data runs in the task that closes it, so
@@ -54,7 +55,7 @@ int set_state(__u64 *ctx)
 	if (!e || !e->known) {
 		if (!late && !notable(&l))
 			return 0;
-		told = within_limit(bpf_ktime_get_ns());
+		told = within_limit(sk);
 	}
 	if (late)
 		expect_answer(sk, &l, told);

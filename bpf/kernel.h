@@ -201,6 +201,25 @@ struct tcp_sock___mptcp {
 	bool is_mptcp;
 };
 
+struct kernfs_node {
+	__u64 id; /* of a cgroup: the inode number of its folder */
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+/* The pointer is always one since 5.15 ("bpf, cgroups: Fix cgroup v2 fallback on
+ * v1/v2 mixed mode"); kernels without CONFIG_SOCK_CGROUP_DATA have none.
+ */
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+struct sock___cgroup {
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
 struct socket {
 	struct sock *sk;
 };

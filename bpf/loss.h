@@ -7,13 +7,6 @@
 
 #include "episode.h"
 
-/* What one deployment kills dies at once: the limit holds for a window that is
- * longer than that.
- */
-#define LOSS_WINDOW_NS 10000000000ULL
-
-volatile const __u32 loss_records_per_window;
-
 struct loss_of {
 	enum loss reason;
 	__u32 unsent;
@@ -115,28 +108,6 @@ static __always_inline bool notable(const struct loss_of *l)
 	if (l->reason == LOSS_RESET_BY_PEER)
 		return l->unsent || l->unread;
 	return l->reason != LOSS_NONE;
-}
-
-__u64 loss_window;
-__u32 loss_records;
-
-/* within_limit reports whether another record fits into this window. Two CPUs
- * may both take the last place.
- */
-static __always_inline bool within_limit(__u64 now_ns)
-{
-	__u64 window = now_ns / LOSS_WINDOW_NS;
-
-	if (loss_window != window) {
-		loss_window = window;
-		loss_records = 0;
-	}
-	if (loss_records >= loss_records_per_window) {
-		count(COUNT_LIMITED);
-		return false;
-	}
-	loss_records++;
-	return true;
 }
 
 #endif

@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,10 +37,24 @@ func listen(ctx context.Context, c config) (l listeners, err error) {
 			return l, fmt.Errorf("--page-address: %w", err)
 		}
 	}
-	if l.socket, err = api.ListenUnix(ctx, c.socket); err != nil {
+	if l.socket, err = listenSocket(ctx, c.socket, usualSocket); err != nil {
 		return l, fmt.Errorf("--socket: %w", err)
 	}
 	return l, nil
+}
+
+// usualSocket is the default of --socket; tcpstuck looks for it there.
+const usualSocket = "/run/tcpstuck/agent.sock"
+
+// listenSocket listens on the unix socket. The folder of the usual one is the
+// agent's own, and /run is empty after a boot. Any other has to be there.
+func listenSocket(ctx context.Context, path, usual string) (net.Listener, error) {
+	if path == usual {
+		if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("make its folder: %w", err)
+		}
+	}
+	return api.ListenUnix(ctx, path)
 }
 
 // close closes them all, also those that were served and are closed already.

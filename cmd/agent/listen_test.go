@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,6 +47,37 @@ func TestAStartThatFailsHoldsNoAddress(t *testing.T) {
 					continue
 				}
 				_ = again.Close()
+			}
+		})
+	}
+}
+
+// The usual socket works on a host where nothing was prepared; any other makes
+// no folders.
+func TestWhoseFolderIsMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		socket, usual string // in a folder that is empty
+		made          bool
+	}{
+		"the usual one":                      {"tcpstuck/agent.sock", "tcpstuck/agent.sock", true},
+		"the usual one, and no /run":         {"run/tcpstuck/agent.sock", "run/tcpstuck/agent.sock", false},
+		"another":                            {"tcpstuk/agent.sock", "tcpstuck/agent.sock", false},
+		"another in the folder of the usual": {"tcpstuck/other.sock", "tcpstuck/agent.sock", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, c.socket)
+			for range 2 { // also when the folder is there
+				l, err := listenSocket(t.Context(), path, filepath.Join(dir, c.usual))
+				if (err == nil) != c.made {
+					t.Errorf("got %v", err)
+				}
+				if err == nil {
+					_ = l.Close()
+				}
+			}
+			if made, err := os.ReadDir(dir); err != nil || (len(made) > 0) != c.made {
+				t.Errorf("there is %v, %v", made, err)
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/internal/cli"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 var version = "unknown" // the build stamps it
@@ -132,6 +133,9 @@ func (c *commands) parse(app *kingpin.Application, args []string) (*kingpin.CmdC
 	command, err := app.Parse(args)
 	if err == nil {
 		err = c.flags.check()
+	}
+	if err == nil && command == c.explain.FullCommand() {
+		_, err = flow.ParseID(c.id) // what is no id is no node's fault
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (see --help)", err)

@@ -97,6 +97,8 @@ func TestExitCodes(t *testing.T) {
 		{"ended and stale", []string{"dump", "--socket", full, "--ended", "--stale"}, 2, "", "give one of them"},
 		{"explain", []string{"explain", "1f3", "--socket", full}, 0, "conntrack -D", ""},
 		{"explain, no such flow", []string{"explain", "77", "--socket", full}, 2, "", "no flow has an id that begins with 77"},
+		{"explain, no id that could be one", []string{"explain", "zzzz", "--socket", full}, 2, "", `tcpstuck: flow id "zzzz" is not a hexadecimal number`},
+		{"explain, no id that could be one, and no agent", []string{"explain", "zzzz", "--socket", "/nowhere/agent.sock"}, 2, "", `tcpstuck: flow id "zzzz" is not a hexadecimal number`},
 		{"explain, many", []string{"explain", "a0", "--socket", full}, 2, "", "several flows have ids that begin with a0"},
 		{"explain, no id", []string{"explain", "--socket", full}, 2, "", "required argument 'id' not provided"},
 		{"audit", []string{"audit", "--socket", empty}, 0, "8 of 10 connections of node-a would hang", ""},

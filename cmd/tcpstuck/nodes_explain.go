@@ -25,8 +25,11 @@ func (w *plugin) explain(id string) int {
 			failed = append(failed, a)
 		}
 	}
-	_ = w.silent(reasons(failed), len(answers))
-	return w.explainOne(id, exactly(id, found), len(answers)-len(failed))
+	code := w.silent(reasons(failed), len(answers))
+	if len(failed) == len(answers) && len(failed) > 0 {
+		return code // nobody could say whether there is such a flow
+	}
+	return w.explainOne(id, exactly(id, found), len(failed) == 0)
 }
 
 // exactly returns the flows that have this very id, or else all.
@@ -43,10 +46,10 @@ func exactly(id string, found []answer[flow.Finding]) []answer[flow.Finding] {
 	return found
 }
 
-func (w *plugin) explainOne(id string, found []answer[flow.Finding], answered int) int {
+func (w *plugin) explainOne(id string, found []answer[flow.Finding], all bool) int {
 	switch len(found) {
 	case 0:
-		return w.fail(fmt.Errorf("%s that begins with %s on %s: it is not stuck, or it ended long ago", api.NoFlow, id, whichAnswered(answered)))
+		return w.fail(fmt.Errorf("%s has a flow whose id begins with %s: it is not stuck, or it ended long ago", noNode(all), id))
 	case 1:
 		if err := w.showFlow(found[0].value); err != nil {
 			return w.fail(err)
@@ -60,9 +63,9 @@ func (w *plugin) explainOne(id string, found []answer[flow.Finding], answered in
 	return w.fail(fmt.Errorf("several nodes have a flow whose id begins with %s: %s; choose one with --nodes", id, some(nodes)))
 }
 
-func whichAnswered(n int) string {
-	if n == 1 {
-		return "the node that answered"
+func noNode(all bool) string {
+	if all {
+		return "no node"
 	}
-	return fmt.Sprintf("the %d nodes that answered", n)
+	return "no node that answered"
 }

@@ -135,7 +135,10 @@ func TestNodesExitCodes(t *testing.T) {
 		{"audit, a node is missing", []string{"audit", "--nodes=node-a,node-e"}, 2, "node-a:\n", "node-e"},
 		{"explain", []string{"explain", "9001", some}, 0, "node node-b", ""},
 		{"explain, a node is missing", []string{"explain", "1f3a", "--nodes=node-a,node-e"}, 0, "conntrack -D", "1 of 2 nodes did not answer: node-e"},
-		{"explain, no such flow", []string{"explain", "77", some}, 2, "", "no flow has an id that begins with 77 on the 3 nodes that answered: it is not stuck"},
+		{"explain, no such flow", []string{"explain", "77", some}, 2, "", "no node has a flow whose id begins with 77: it is not stuck"},
+		{"explain, no such flow, and nobody to ask", []string{"explain", "77", gone}, 2, "", "1 of 1 nodes did not answer: node-e"},
+		{"explain, no id that could be one", []string{"explain", "zzzz", some}, 2, "", `flow id "zzzz" is not a hexadecimal number`},
+		{"explain, no id that could be one, of a dead node", []string{"explain", "zzzz", gone}, 2, "", `flow id "zzzz" is not a hexadecimal number`},
 		{"explain, several on a node", []string{"explain", "900", some}, 2, "", "node-b: several flows have ids that begin with 900: 9000, 9001, 9002"},
 		{"explain, on several nodes", []string{"explain", "1e00", some}, 2, "", "several nodes have a flow whose id begins with 1e00: node-a, node-b; choose one with --nodes"},
 		{"explain, on one of several", []string{"explain", "1e00", "--nodes=node-b"}, 0, "node node-b", ""},
@@ -158,6 +161,29 @@ func TestNodesExitCodes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A flow that no node has may be on one that did not answer.
+func TestNoSuchFlowOfTheNodesThatAnswered(t *testing.T) {
+	const want = "tcpstuck: 1 of 2 nodes did not answer: node-e: exec in pod tcpstuck-e: dial tcp: no route to host\n" +
+		"tcpstuck: no node that answered has a flow whose id begins with 77: it is not stuck, or it ended long ago\n"
+	if code, stdout, stderr := newCluster(t).run("explain", "77", "--nodes=node-a,node-e"); code != exitError || stdout != "" || stderr != want {
+		t.Errorf("%d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
+	}
+}
+
+// Who types something else than an id asks nobody.
+func TestWhatIsNoIDAsksNoNode(t *testing.T) {
+	c := newCluster(t)
+	for _, id := range []string{"zzzz", "shop/web", "0x1f3a", "", "11112222333344445"} {
+		code, stdout, stderr := c.run("explain", id)
+		if code != exitError || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, fmt.Sprintf("tcpstuck: flow id %q is ", id)) {
+			t.Errorf("%q: %d, stdout %q, stderr %q", id, code, stdout, stderr)
+		}
+	}
+	if len(c.seen) > 0 {
+		t.Errorf("asked %q", c.seen)
 	}
 }
 

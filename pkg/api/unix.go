@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,12 +16,10 @@ import (
 // ErrInUse is returned when another agent answers on the socket.
 var ErrInUse = errors.New("another agent answers on it")
 
-const (
-	socketMode    = 0o600
-	socketDirMode = 0o755
-)
+const socketMode = 0o600
 
-// ListenUnix listens on a unix socket that only its owner may open. A socket
+// ListenUnix listens on a unix socket that only its owner may open. Its folder
+// must exist: what was typed wrong makes none. A socket
 // on which nobody answers any more is replaced, a live one is ErrInUse, and
 // anything else at the path is left alone. The socket file goes when the
 // listener is closed, unless another has taken its path.
@@ -28,8 +27,8 @@ func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := checkSocketPath(path); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), socketDirMode); err != nil {
-		return nil, fmt.Errorf("listen on socket: %w", err)
+	if folder := filepath.Dir(path); isNoFolder(folder) {
+		return nil, fmt.Errorf("listen on socket: there is no folder %s", folder)
 	}
 	l, err := listenPrivate(ctx, path)
 	if !errors.Is(err, syscall.EADDRINUSE) {
@@ -39,6 +38,15 @@ func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, err
 	}
 	return listenPrivate(ctx, path)
+}
+
+// isNoFolder reports whether there is nothing at the path, or no folder.
+func isNoFolder(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	}
+	return !info.IsDir()
 }
 
 // checkSocketPath refuses what is no path: without one, and after an @, the

@@ -42,7 +42,7 @@ func serve(t *testing.T, path string, r *flowtest.Reader) (stop func()) {
 }
 
 func TestSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "run", "agent.sock")
+	path := filepath.Join(t.TempDir(), "agent.sock")
 	reader := flowtest.NewReader()
 	stop := serve(t, path, reader)
 	info, err := os.Stat(path)
@@ -87,6 +87,25 @@ func TestSocket(t *testing.T) {
 	}
 	if _, err := api.NewClient(path).Status(t.Context()); !errors.Is(err, api.ErrNoAgent) {
 		t.Errorf("without an agent: %v", err)
+	}
+}
+
+func TestASocketMakesNoFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "regular"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"none/agent.sock", "none/deeper/agent.sock", "regular/agent.sock", "regular/deeper/agent.sock"} {
+		l, err := api.ListenUnix(t.Context(), filepath.Join(dir, path))
+		if err == nil {
+			_ = l.Close()
+		}
+		if err == nil || !strings.HasSuffix(err.Error(), "there is no folder "+filepath.Dir(filepath.Join(dir, path))) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) != 1 {
+		t.Errorf("made %v, %v", made, err)
 	}
 }
 

@@ -7,19 +7,15 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// A node tells so many things at once, then one in a while; what is over is
-// told in sum.
+// What is over the budget is told in sum.
 const (
-	atOnce = 5
-	pause  = 30 * time.Second
 	gather = 5 * time.Second // how long a sum is waited for
 	last   = 2 * time.Second // how long the last sum may take
+	late   = 5 * time.Minute // after that, a repetition that the budget holds up is summed up
 )
 
 // Observer writes Kubernetes Events; *kube.Events is one.
@@ -28,18 +24,18 @@ type Observer interface {
 }
 
 // Kubernetes is a sink that tells pods and their owners, with Events of
-// their cluster: five at once for a node, then one every 30 s. A repetition
-// counts up the Event that is there. What is over is counted in one Event of
-// the node.
+// their cluster: five at once in a namespace, then one every 30 s, whatever
+// happens in others. A repetition counts up the Event that is there. What is
+// over is counted in one Event of the node.
 type Kubernetes struct {
 	observer Observer
 	log      *slog.Logger
 	started  time.Time
-	limiter  *rate.Limiter
 	ctx      context.Context // of what is asked; ends a moment after the agent's
 	cancel   context.CancelFunc
 
 	mu      sync.Mutex
+	budget  *budget
 	recent  map[kube.Event]*telling // told within the last pause
 	over    map[kube.Event]int      // how often each sum stands for one more; 0: for what may be in it
 	timer   *time.Timer             // nil: nothing waits
@@ -51,6 +47,7 @@ type Kubernetes struct {
 type telling struct {
 	at       time.Time
 	repeated int
+	node     string
 }
 
 // NewKubernetes returns a sink that soon gives up when ctx has ended. A flow
@@ -60,8 +57,8 @@ func NewKubernetes(ctx context.Context, o Observer, log *slog.Logger) *Kubernete
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(last, cancel) })
 	return &Kubernetes{
-		observer: o, log: log, started: time.Now(), limiter: rate.NewLimiter(rate.Every(pause), atOnce), ctx: own, cancel: cancel,
-		recent: map[kube.Event]*telling{}, over: map[kube.Event]int{},
+		observer: o, log: log, started: time.Now(), ctx: own, cancel: cancel,
+		budget: newBudget(), recent: map[kube.Event]*telling{}, over: map[kube.Event]int{},
 	}
 }
 
@@ -83,12 +80,34 @@ func (k *Kubernetes) Write(ev flow.Event) error {
 		t.repeated += times
 		return nil
 	}
-	if !k.limiter.Allow() {
+	if !k.budget.tell(told.Pod.Namespace, k.toldOfLate(told.Pod)) {
 		k.over[kubernetesSum(ev.Flow.Node)] += times
 		return nil
 	}
-	k.recent[told] = &telling{at: time.Now()}
-	return k.observer.Observe(k.ctx, told, times)
+	k.recent[told] = &telling{at: time.Now(), node: ev.Flow.Node}
+	return k.observe(told, times)
+}
+
+// Failing reports whether the API did not take what it was given last. An event
+// that is only counted is not given to it.
+func (k *Kubernetes) Failing() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failing
+}
+
+// toldOfLate returns how many things were told of a pod within the last pause.
+// The processes of the host are many, and one is not told from another.
+func (k *Kubernetes) toldOfLate(pod kube.PodRef) (n int) {
+	if pod == (kube.PodRef{}) {
+		return 0
+	}
+	for ev := range k.recent {
+		if ev.Pod == pod {
+			n++
+		}
+	}
+	return n
 }
 
 // Close tells the sums that wait.
@@ -139,17 +158,27 @@ func (k *Kubernetes) tellRepetitions() {
 		switch {
 		case t.repeated == 0 && time.Since(t.at) >= pause:
 			delete(k.recent, ev)
-		case t.repeated > 0 && k.limiter.Allow() && k.try(ev, t.repeated):
-			*t = telling{at: time.Now()}
+		case t.repeated > 0 && time.Since(t.at) >= late:
+			k.over[kubernetesSum(t.node)] += t.repeated
+			delete(k.recent, ev)
+		case t.repeated > 0 && k.budget.repeat(ev.Pod.Namespace) && k.try(ev, t.repeated):
+			t.at, t.repeated = time.Now(), 0
 		}
 	}
+	k.budget.forget()
 }
 
 func (k *Kubernetes) try(ev kube.Event, times int) bool {
-	err := k.observer.Observe(k.ctx, ev, times)
-	if err != nil && !k.failing {
+	failed := k.failing
+	err := k.observe(ev, times)
+	if err != nil && !failed {
 		k.log.Warn("Repeated Kubernetes Events are not counted until the API takes them", "err", err)
 	}
-	k.failing = err != nil
 	return err == nil
+}
+
+func (k *Kubernetes) observe(ev kube.Event, times int) error {
+	err := k.observer.Observe(k.ctx, ev, times)
+	k.failing = err != nil
+	return err
 }

@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,6 +182,43 @@ func TestAFailingAPICostsTheEventOnly(t *testing.T) {
 		o.failWith(nil) // the sum is told as soon as it can be
 		time.Sleep(time.Minute)
 		o.expect(t, "1m5s node TCPStuckMore 15")
+		if err := f.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What is over the budget is counted without the API, which says nothing of it.
+func TestASinkHealsWhenTheAPIAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newObserver()
+		o.failWith(errors.New("no route to host"))
+		k, cancel := newSink(t, o)
+		defer cancel()
+		var logged bytes.Buffer
+		f := events.NewFanout(slog.New(slog.NewTextHandler(&logged, nil)))
+		f.Add("kubernetes", k, 100)
+		says := func(what string, times int) {
+			t.Helper()
+			synctest.Wait()
+			if n := strings.Count(logged.String(), what); n != times {
+				t.Errorf("%q is logged %d times, want %d:\n%s", what, n, times, logged.String())
+			}
+		}
+		const lost, again = "Events are lost until this sink heals", "The sink takes events again"
+		for n := range 20 {
+			f.Publish(stuck(fmt.Sprint("client-", n)))
+		}
+		says(lost, 1)
+		says(again, 0)
+		time.Sleep(20 * time.Second) // the sum is not taken either
+		f.Publish(stuck("counted"))
+		says(again, 0)
+		o.failWith(nil)
+		time.Sleep(20 * time.Second) // and now it is
+		f.Publish(stuck("client-20"))
+		says(again, 1)
+		says(lost, 1)
 		if err := f.Close(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -23,9 +23,10 @@ type queue struct {
 	log     *slog.Logger
 	dropped atomic.Uint64
 
-	mu     sync.Mutex // guards closed, and that nothing is sent after it
+	mu     sync.Mutex // guards closed and line
 	closed bool
-	events chan flow.Event
+	line   *line
+	comes  *sync.Cond // something is in line, or nothing will be any more
 
 	done chan struct{}
 	err  error // of closing the sink; read after done
@@ -34,8 +35,9 @@ type queue struct {
 func newQueue(name string, s Sink, length int, log *slog.Logger) *queue {
 	q := &queue{
 		name: name, sink: s, log: log.With("sink", name),
-		events: make(chan flow.Event, length), done: make(chan struct{}),
+		line: newLine(length), done: make(chan struct{}),
 	}
+	q.comes = sync.NewCond(&q.mu)
 	go q.run()
 	return q
 }
@@ -47,11 +49,23 @@ func (q *queue) publish(ev flow.Event) {
 		q.dropped.Add(1)
 		return
 	}
-	select {
-	case q.events <- ev:
-	default:
+	if q.line.add(ev) {
 		q.dropped.Add(1)
 	}
+	q.comes.Signal()
+}
+
+// next waits for the first event in line; false: there will be none any more.
+func (q *queue) next() (flow.Event, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.line.len() == 0 {
+		if q.closed {
+			return flow.Event{}, false
+		}
+		q.comes.Wait()
+	}
+	return q.line.take(), true
 }
 
 // run writes until the queue is stopped and empty. A sink that fails is
@@ -59,39 +73,51 @@ func (q *queue) publish(ev flow.Event) {
 func (q *queue) run() {
 	defer close(q.done)
 	failing := false
-	for ev := range q.events {
+	for ev, ok := q.next(); ok; ev, ok = q.next() {
 		err := q.sink.Write(ev)
 		if err != nil {
 			q.dropped.Add(1)
 		}
 		switch {
 		case err != nil && !failing:
+			failing = true
 			q.log.Error("Events are lost until this sink heals", "err", err)
-		case err == nil && failing:
+		case err == nil && failing && q.healed():
+			failing = false
 			q.log.Info("The sink takes events again", "dropped", q.dropped.Load())
 		}
-		failing = err != nil
 	}
 	q.err = q.sink.Close()
+}
+
+// healed reports whether what was written last went through. A sink that takes
+// an event and hands it on later, or never, has a word of its own on that.
+func (q *queue) healed() bool {
+	s, ok := q.sink.(interface{ Failing() bool })
+	return !ok || !s.Failing()
 }
 
 func (q *queue) stop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.closed {
-		q.closed = true
-		close(q.events)
-	}
+	q.closed = true
+	q.comes.Signal()
 }
 
 func (q *queue) wait(ctx context.Context) error {
 	select {
 	case <-q.done:
 	case <-ctx.Done():
-		return fmt.Errorf("flush sink %s: %d events are left: %w", q.name, len(q.events), ctx.Err())
+		return fmt.Errorf("flush sink %s: %d events are left: %w", q.name, q.left(), ctx.Err())
 	}
 	if q.err != nil {
 		return fmt.Errorf("close sink %s: %w", q.name, q.err)
 	}
 	return nil
+}
+
+func (q *queue) left() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.line.len()
 }

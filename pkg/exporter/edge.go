@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,29 +102,3 @@ func tallyEdges(fs []flow.Finding, now time.Time) map[edge]tally {
 	}
 	return edges
 }
-
-// limit lets the edges with the most flows keep their names and sums up the
-// others under overflow. It returns the edges that it folded.
-func limit(edges map[edge]tally, most int) (kept map[edge]tally, folded []edge) {
-	if most <= 0 || len(edges) <= most {
-		return edges, nil
-	}
-	order := make([]edge, 0, len(edges))
-	for e := range edges {
-		order = append(order, e)
-	}
-	slices.SortFunc(order, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(edges[b].flows, edges[a].flows), strings.Compare(a.key(), b.key()))
-	})
-	kept = make(map[edge]tally, most+1)
-	for _, e := range order[:most] {
-		kept[e] = edges[e]
-	}
-	rest := edge{peerService: overflow}
-	for _, e := range order[most:] {
-		kept[rest] = kept[rest].plus(edges[e])
-	}
-	return kept, order[most:]
-}
-
-func (e edge) key() string { return strings.Join(e.values(), "\x00") }

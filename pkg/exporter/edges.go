@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -19,8 +20,9 @@ type edgeCollector struct {
 	flows, oldest, unacked, giveUp, overflowed *prometheus.Desc
 
 	mu     sync.Mutex
-	folded map[edge]bool // the edges that were under overflow at the last scrape
-	count  uint64        // how often an edge came under overflow
+	named  map[edge]tally // the edges that had their names at the last scrape
+	folded map[edge]bool  // those that were under overflow
+	count  uint64         // how often an edge came under overflow
 }
 
 func newEdgeCollector(opts Options) *edgeCollector {
@@ -49,7 +51,7 @@ func (c *edgeCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
-	edges, folded := limit(tallyEdges(c.reader.Facts(), c.now()), c.maxSeries)
+	edges, overflowed := c.limit(tallyEdges(c.reader.Facts(), c.now()))
 	for e, t := range edges {
 		values := e.values()
 		ch <- prometheus.MustNewConstMetric(c.flows, prometheus.GaugeValue, float64(t.flows), values...)
@@ -59,14 +61,31 @@ func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(c.giveUp, prometheus.GaugeValue, float64(t.giveUp.UnixMilli())/1000, values...)
 		}
 	}
-	ch <- prometheus.MustNewConstMetric(c.overflowed, prometheus.CounterValue, float64(c.overflow(folded)))
+	ch <- prometheus.MustNewConstMetric(c.overflowed, prometheus.CounterValue, float64(overflowed))
+}
+
+// limit sums up under overflow the edges that find no place, and returns how
+// often that has happened to an edge.
+func (c *edgeCollector) limit(edges map[edge]tally) (map[edge]tally, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept, folded := limit(edges, c.named, c.maxSeries)
+	c.named = kept
+	c.overflow(folded)
+	if len(folded) == 0 {
+		return kept, c.count
+	}
+	shown := maps.Clone(kept)
+	rest := edge{peerService: overflow}
+	for _, e := range folded {
+		shown[rest] = shown[rest].plus(edges[e])
+	}
+	return shown, c.count
 }
 
 // overflow counts the edges that were not folded before, so that the number
 // does not depend on how often somebody scrapes.
-func (c *edgeCollector) overflow(folded []edge) uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *edgeCollector) overflow(folded []edge) {
 	now := make(map[edge]bool, len(folded))
 	for _, e := range folded {
 		now[e] = true
@@ -75,5 +94,4 @@ func (c *edgeCollector) overflow(folded []edge) uint64 {
 		}
 	}
 	c.folded = now
-	return c.count
 }

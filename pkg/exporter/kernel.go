@@ -29,7 +29,7 @@ func newKernelCollector(opts Options) *kernelCollector {
 		retransmissions: prometheus.NewDesc("tcpstuck_retransmissions_total",
 			"Retransmissions of every flow of the node, healthy ones included.", []string{"kind"}, nil),
 		lost: prometheus.NewDesc("tcpstuck_records_lost_total",
-			"Records of the kernel side that were lost, by stage. A resync makes good for them. limited: lossy closes that were counted and not told, because there were more than 200 in ten seconds. unseen: ends that the kernel did not show when they came; most are found by what the socket left.", []string{"stage"}, nil),
+			"Records of the kernel side that were lost, by stage. A resync makes good for them. limited: lossy closes that were counted and not reported, because their owner had too many in ten seconds: more than 200, or its share where several owners lose bytes. unseen: ends that the kernel did not show when they came; most are found by what the socket left.", []string{"stage"}, nil),
 		lostBytes: prometheus.NewDesc("tcpstuck_lost_bytes_total",
 			"Bytes that died with a socket, of every flow of the node. Unsent ones are certainly lost, unacknowledged ones were sent and perhaps delivered.", []string{"reason", "certainty"}, nil),
 		lossyCloses: prometheus.NewDesc("tcpstuck_lossy_closes_total",

@@ -10,20 +10,23 @@ import (
 
 // ownerLosses counts the bytes that findings lost, by the workload that owned
 // the socket, so that its team can be told. The series of a workload stay
-// until the agent ends; beyond the limit losses fall under one of overflow.
+// until the agent ends; beyond the limit losses fall under one of overflow. A
+// namespace may have twice as many names as are left then, so that none, with
+// however many workloads, leaves nothing to the others.
 type ownerLosses struct {
 	bytes *prometheus.CounterVec
 	most  int // workloads that keep their name; 0: no limit
 
 	mu    sync.Mutex
 	named map[workload]bool
+	of    map[string]int // how many of a namespace are named
 }
 
 type workload struct{ namespace, name, kind string }
 
 func newOwnerLosses(most int) *ownerLosses {
 	return &ownerLosses{
-		most: most, named: make(map[workload]bool),
+		most: most, named: make(map[workload]bool), of: make(map[string]int),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tcpstuck_flows_lost_bytes_total",
 			Help: "Bytes that died with flows that were found, by the owner. A series begins with its first loss. Unsent ones are certainly lost, unacknowledged ones were sent and perhaps delivered.",
@@ -48,9 +51,13 @@ func (o *ownerLosses) add(f flow.Finding) {
 func (o *ownerLosses) name(w workload) workload {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.named[w] && o.most > 0 && len(o.named) >= o.most {
+	if o.named[w] {
+		return w
+	}
+	if o.most > 0 && o.of[w.namespace] >= 2*(o.most-len(o.named)) {
 		return workload{name: overflow}
 	}
 	o.named[w] = true
+	o.of[w.namespace]++
 	return w
 }

@@ -72,3 +72,32 @@ func TestLossesOfManyOwners(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// A namespace with many workloads leaves names to the others, and so do several.
+func TestLossesOfManyOwnersOfANamespace(t *testing.T) {
+	opts := options(&flowtest.Reader{}, kernel{})
+	opts.MaxSeries = 500
+	e := exporter.New(opts)
+	lose := func(namespace, workload string) {
+		f := flowtest.Calico()
+		f.Local.Namespace, f.Local.Workload, f.Symptom, f.Unsent, f.Unacknowledged = namespace, workload, flow.Truncated, 1, 0
+		e.Publish(flow.Event{Type: flow.EventDataLost, Flow: &f})
+	}
+	for _, namespace := range []string{"greedy", "as-greedy", "greedy-too"} {
+		for n := range 1000 {
+			lose(namespace, fmt.Sprint("job-", n))
+		}
+	}
+	for _, workload := range []string{"web", "mail"} {
+		lose("shop", workload)
+	}
+	got := scrape(t, e)
+	for _, workload := range []string{"web", "mail"} {
+		if !strings.Contains(got, `local_namespace="shop",local_workload="`+workload+`"`) {
+			t.Errorf("%s lost bytes, and nobody can be told", workload)
+		}
+	}
+	if n := len(lost(got)); n > 500+1 {
+		t.Errorf("%d series, want 500 and the overflow", n)
+	}
+}

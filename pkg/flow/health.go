@@ -60,8 +60,8 @@ const (
 	StageQueue   LossStage = "queue"   // the agent's own queue was full
 	StageDecode  LossStage = "decode"  // a record could not be read
 	// StageLimited counts the ends with a loss that were counted and not
-	// told, because there were too many in that second. No resync makes good
-	// for them, and none is needed.
+	// reported, because their owner had too many in those ten seconds. No resync
+	// makes good for them, and none is needed.
 	StageLimited LossStage = "limited"
 	// StageUnseen counts the ends that the kernel did not show when they came.
 	// Most are found by what the socket leaves: in a snapshot, or when it goes.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -16,6 +17,9 @@ func (id ID) String() string { return strconv.FormatUint(uint64(id), 16) }
 // ParseID reads a flow id as String prints it.
 func ParseID(s string) (ID, error) {
 	n, err := strconv.ParseUint(s, 16, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("flow id %q is too long: an id has 16 hexadecimal digits at most", s)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("flow id %q is not a hexadecimal number", s)
 	}

@@ -72,6 +72,15 @@ func (g *gonePeers) set(addr netip.Addr, p gonePeer) {
 	g.pending = true
 }
 
+// tuples returns the connections that led to each peer.
+func (g *gonePeers) tuples() map[netip.Addr][]flow.Tuple {
+	all := make(map[netip.Addr][]flow.Tuple, len(g.peers))
+	for addr, peer := range g.peers {
+		all[addr] = peer.tuples
+	}
+	return all
+}
+
 // makeRoom forgets the peer that has been gone for longest when there are too
 // many.
 func (g *gonePeers) makeRoom() {
@@ -100,7 +109,7 @@ func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
 }
 
 // tellGone tells the kernel side which peers are gone; it goes before every
-// sweep.
+// sweep. There is room for so many connections: the peers take turns.
 func (i *Inspector) tellGone() {
 	if !i.gone.pending {
 		return
@@ -112,7 +121,9 @@ func (i *Inspector) tellGone() {
 		if !peer.reused {
 			addrs = append(addrs, addr)
 		}
-		tuples = append(tuples, peer.tuples...)
+	}
+	for _, t := range inTurn(i.gone.tuples()) {
+		tuples = append(tuples, t)
 	}
 	if err := i.o.Kernel.SetGone(tuples, addrs); err != nil {
 		i.o.Log.Warn("idle connections to deleted backends may be missed", "error", err)

@@ -3,19 +3,18 @@ package inspector
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-const (
-	staleLookups = 250 // entries looked at in one slow round
-	staleKept    = 500 // entries shown
-)
+const staleLookups = 250 // entries looked at, and shown, in one slow round
 
 // checkStale looks at the entries that led to a backend when it was deleted:
 // those that still do, and whose flow is none of the stuck ones, have outlived
-// it. An entry that is gone, or leads elsewhere, is not asked for again.
+// it. An entry that is gone, or leads elsewhere, is not asked for again. The
+// backends take turns, so that one with many connections hides none.
 func (i *Inspector) checkStale(ctx context.Context) {
 	if i.o.Conntrack == nil || len(i.gone.peers) == 0 {
 		i.store.setStale(nil)
@@ -25,29 +24,32 @@ func (i *Inspector) checkStale(ctx context.Context) {
 	for _, f := range i.files {
 		held[f.evidence.Socket.Tuple()] = true
 	}
+	over := map[netip.Addr]map[flow.Tuple]bool{}
 	var stale []flow.StaleEntry
 	lookups := 0
-	for addr, peer := range i.gone.peers {
-		var left []flow.Tuple
-		for _, t := range peer.tuples {
-			if ctx.Err() != nil {
-				return
-			}
-			if held[t] || lookups >= staleLookups {
-				left = append(left, t)
-				continue
-			}
-			lookups++
-			entry, ok := i.leadsTo(ctx, t, addr)
-			if !ok {
-				continue
-			}
-			left = append(left, t)
-			if len(stale) < staleKept {
-				stale = append(stale, i.staleEntry(entry))
-			}
+	for addr, t := range inTurn(i.gone.tuples()) {
+		if lookups >= staleLookups {
+			break
 		}
-		peer.tuples = left
+		if ctx.Err() != nil {
+			return
+		}
+		if held[t] {
+			continue
+		}
+		lookups++
+		if entry, ok := i.leadsTo(ctx, t, addr); ok {
+			stale = append(stale, i.staleEntry(entry))
+			continue
+		}
+		if over[addr] == nil {
+			over[addr] = map[flow.Tuple]bool{}
+		}
+		over[addr][t] = true
+	}
+	for addr, tuples := range over {
+		peer := i.gone.peers[addr]
+		peer.tuples = slices.DeleteFunc(peer.tuples, func(t flow.Tuple) bool { return tuples[t] })
 		i.gone.peers[addr] = peer
 	}
 	i.store.setStale(stale)

@@ -13,20 +13,20 @@ import (
 // flow.Reader; the inspector alone writes.
 type Store struct {
 	node, bootID string
-	keepEnded    int
 
 	mu       sync.RWMutex
 	live     map[flow.ID]file
-	ended    []*file // oldest first; never changed once they are here
+	ended    *endedFiles
 	suspects int
 	health   []flow.Health
 	stale    []flow.StaleEntry
 }
 
 // NewStore returns an empty store of findings on this node, as of this boot;
-// it keeps the latest keepEnded that ended.
+// it keeps the latest keepEnded that ended, and of these no more of one owner
+// than of others while there are too many.
 func NewStore(node, bootID string, keepEnded int) *Store {
-	return &Store{node: node, bootID: bootID, keepEnded: keepEnded, live: map[flow.ID]file{}}
+	return &Store{node: node, bootID: bootID, live: map[flow.ID]file{}, ended: newEndedFiles(keepEnded)}
 }
 
 // Each implements flow.Reader. Until a finding is reached it keeps no more of
@@ -39,7 +39,7 @@ func (s *Store) Each(q flow.Selection) iter.Seq[flow.Finding] {
 	}
 	if q.Ended {
 		s.mu.RLock()
-		past = slices.Clone(s.ended)
+		past = slices.Collect(s.ended.all())
 		s.mu.RUnlock()
 	}
 	return func(yield func(flow.Finding) bool) {
@@ -52,7 +52,7 @@ func (s *Store) Each(q flow.Selection) iter.Seq[flow.Finding] {
 				return
 			}
 		}
-		for _, f := range slices.Backward(past) {
+		for _, f := range past {
 			if !yield(f.compose(q.Words, s.node, s.bootID, time.Now())) {
 				return
 			}
@@ -119,7 +119,7 @@ func (s *Store) file(id flow.ID) (file, bool) {
 	if f, ok := s.live[id]; ok {
 		return f, true
 	}
-	for _, f := range slices.Backward(s.ended) {
+	for f := range s.ended.all() {
 		if f.evidence.Socket.ID == id {
 			return *f, true
 		}
@@ -164,10 +164,7 @@ func (s *Store) put(f file) {
 		return
 	}
 	delete(s.live, f.evidence.Socket.ID)
-	if len(s.ended) >= s.keepEnded {
-		s.ended = slices.Delete(s.ended, 0, len(s.ended)-s.keepEnded+1)
-	}
-	s.ended = append(s.ended, &f)
+	s.ended.put(&f)
 }
 
 func (s *Store) setSuspects(n int) {

@@ -62,7 +62,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 		return nil, err
 	}
 	o.State.LimitPods(o.Node)
-	l := newLink(o.State, o.Access.Server(), o.Silence, o.Gap, o.Log, "services", "endpointslices", "pods")
+	l := newLink(o.State, o.Access.Server(), c.heard, o.Gap, o.Log, "services", "endpointslices", "pods")
 	return &API{
 		state: o.State, node: o.Node, client: c, link: l,
 		jobs: newJobs(c, o.State, o.Log), inquiry: newInquiry(c, o.Node, l.up, o.State, o.Log),

@@ -148,12 +148,17 @@ func apiSlice(pods ...*corev1.Pod) *discoveryv1.EndpointSlice {
 // runAPI follows the server as node-a until the test ends.
 func runAPI(t *testing.T, s *server) *cluster.State {
 	t.Helper()
+	return runAPIWithGap(t, s, 0)
+}
+
+func runAPIWithGap(t *testing.T, s *server, gap time.Duration) *cluster.State {
+	t.Helper()
 	access, err := kube.FindAccess(s.kubeconfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	state := cluster.New(cluster.Options{MaxStaleness: time.Hour})
-	api, err := kube.OpenAPI(kube.APIOptions{Access: access, Node: "node-a", State: state, Log: slog.New(slog.DiscardHandler)})
+	api, err := kube.OpenAPI(kube.APIOptions{Access: access, Node: "node-a", State: state, Log: slog.New(slog.DiscardHandler), Gap: gap})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,4 +286,22 @@ func TestFindAccess(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A server that ends says so: its records are out of date since then, and not
+// since some time before.
+func TestAPIThatEnds(t *testing.T) {
+	s := newServer(t)
+	state := runAPIWithGap(t, s, 100*time.Millisecond)
+	ended := time.Now()
+	_ = s.Listener.Close()
+	s.CloseClientConnections()
+	await(t, state, "it is down", func() bool { return !state.Health(time.Now()).Up })
+	detail := state.Health(time.Now()).Detail
+	for at := ended; at.Before(time.Now().Add(time.Second)); at = at.Add(time.Second) {
+		if strings.HasSuffix(detail, ", since "+at.UTC().Format(time.TimeOnly)) {
+			return
+		}
+	}
+	t.Errorf("%q, and it ended at %v", detail, ended.UTC())
 }

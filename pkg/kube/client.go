@@ -30,6 +30,7 @@ const (
 type client struct {
 	core, discovery, batch, events rest.Interface
 	params                         runtime.ParameterCodec
+	heard                          *heard // when the server was
 	close                          func()
 }
 
@@ -52,7 +53,8 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 	if config.UserAgent == "" {
 		config.UserAgent = "tcpstuck-agent"
 	}
-	transport, err := newTransport(config, silence)
+	last := new(heard)
+	transport, err := newTransport(config, silence, last)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +62,7 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use credentials: %w", err)
 	}
-	c := &client{params: runtime.NewParameterCodec(scheme), close: transport.CloseIdleConnections}
+	c := &client{params: runtime.NewParameterCodec(scheme), heard: last, close: transport.CloseIdleConnections}
 	for _, group := range []struct {
 		to   *rest.Interface
 		path string
@@ -83,7 +85,7 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 
 // newTransport is the one connection that everything shares. It is probed
 // while it is silent, since a watch may well be.
-func newTransport(config *rest.Config, silence time.Duration) (*http.Transport, error) {
+func newTransport(config *rest.Config, silence time.Duration, last *heard) (*http.Transport, error) {
 	tls, err := rest.TLSConfigFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("use certificates: %w", err)
@@ -97,7 +99,7 @@ func newTransport(config *rest.Config, silence time.Duration) (*http.Transport, 
 		proxy = http.ProxyFromEnvironment
 	}
 	t := &http.Transport{
-		Proxy: proxy, DialContext: dial, TLSClientConfig: tls, TLSHandshakeTimeout: patience / 3,
+		Proxy: proxy, DialContext: last.on(dial), TLSClientConfig: tls, TLSHandshakeTimeout: patience / 3,
 		ResponseHeaderTimeout: patience, IdleConnTimeout: 90 * time.Second,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence / 2},
 	}

@@ -12,31 +12,38 @@ import (
 
 // link is how the connection to the API fares: up while every resource is
 // being watched. Servers end watches regularly, and a restart takes a moment,
-// so a gap counts only when it lasts; it then counts from its beginning.
+// so a gap counts only when it lasts; it then counts from when the server was
+// last heard.
 type link struct {
 	state  *cluster.State
 	server string
-	silent time.Duration // how long a dead connection may go unnoticed
+	heard  *heard
 	gap    time.Duration // what does not count
 	log    *slog.Logger
 	synced chan struct{} // closed when everything was listed once
 
 	mu    sync.Mutex
-	gone  map[string]time.Time // resources that are not watched, and since when
+	gone  map[string]absence // resources that are not watched
 	err   error
 	wasUp bool
 	told  string // the last complaint
 }
 
-func newLink(state *cluster.State, server string, silence, gap time.Duration, log *slog.Logger, resources ...string) *link {
-	l := &link{state: state, server: server, silent: silence * 3 / 2, gap: gap, log: log,
-		synced: make(chan struct{}), gone: make(map[string]time.Time)}
+// absence is when a watch was found to have ended, and since when it may have
+// said nothing: a connection that dies without a word is noticed late.
+type absence struct{ noticed, since time.Time }
+
+func newLink(state *cluster.State, server string, h *heard, gap time.Duration, log *slog.Logger, resources ...string) *link {
+	l := &link{state: state, server: server, heard: h, gap: gap, log: log,
+		synced: make(chan struct{}), gone: make(map[string]absence)}
 	for _, r := range resources {
-		l.gone[r] = time.Now()
+		l.gone[r] = l.absent()
 	}
 	l.check(time.Now())
 	return l
 }
+
+func (l *link) absent() absence { return absence{noticed: time.Now(), since: l.heard.last()} }
 
 // opened records that a resource is listed and watched.
 func (l *link) opened(resource string) {
@@ -52,11 +59,11 @@ func (l *link) opened(resource string) {
 	}
 }
 
-// closed records that a watch ended. What it last said may be that old.
+// closed records that a watch ended.
 func (l *link) closed(resource string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gone[resource] = time.Now().Add(-l.silent)
+	l.gone[resource] = l.absent()
 }
 
 // failed records why a resource cannot be listed or watched.
@@ -65,7 +72,7 @@ func (l *link) failed(resource string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, gone := l.gone[resource]; !gone {
-		l.gone[resource] = time.Now().Add(-l.silent)
+		l.gone[resource] = l.absent()
 	}
 	l.err = err
 }
@@ -81,26 +88,26 @@ func (l *link) up() bool {
 func (l *link) check(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var since time.Time
+	var first absence
 	var missing string
-	for resource, at := range l.gone {
-		if since.IsZero() || at.Before(since) {
-			since, missing = at, resource
+	for resource, a := range l.gone {
+		if missing == "" || a.noticed.Before(first.noticed) {
+			first, missing = a, resource
 		}
 	}
 	switch {
-	case since.IsZero():
+	case missing == "":
 		l.told = ""
 		l.state.SetHealth(true, "API "+l.server, now)
 		if !l.wasUp {
 			l.wasUp = true
 			close(l.synced)
 		}
-	case l.wasUp && now.Sub(since) <= l.gap+l.silent:
+	case l.wasUp && now.Sub(first.noticed) <= l.gap:
 	default:
 		if why := l.complaint(missing); why != l.told {
 			l.told = why
-			l.state.SetHealth(false, why, since)
+			l.state.SetHealth(false, why, first.since)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,18 +14,27 @@ import (
 // SetGone tells the kernel side which peers are gone, in place of what it was
 // told before: connections by the tuple that their socket sends, and every
 // connection to an address. Sweeps then make a suspect of each idle socket
-// that still points at one. At most 65,536 fit; those beyond are left out, and
-// the error says how many.
+// that still points at one. At most 65,536 fit: the addresses and then the first
+// of the connections. The others are left out, and the error says how many.
 func (t *Tracer) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
-	want := make(map[tcpstuckGoneKey]struct{}, len(tuples)+len(addrs))
+	most := int(t.objects.Maps[tcpstuckMapGone].MaxEntries())
+	want := make(map[tcpstuckGoneKey]struct{}, min(most, len(tuples)+len(addrs)))
+	left := 0
+	add := func(key tcpstuckGoneKey) {
+		if _, ok := want[key]; !ok && len(want) >= most {
+			left++
+			return
+		}
+		want[key] = struct{}{}
+	}
 	for _, addr := range addrs {
-		want[tcpstuckGoneKey{Remote: packed(addr)}] = struct{}{}
+		add(tcpstuckGoneKey{Remote: packed(addr)})
 	}
 	for _, tuple := range tuples {
-		want[tcpstuckGoneKey{
+		add(tcpstuckGoneKey{
 			Local: packed(tuple.Src.Addr()), Remote: packed(tuple.Dst.Addr()),
 			LocalPort: tuple.Src.Port(), RemotePort: tuple.Dst.Port(),
-		}] = struct{}{}
+		})
 	}
 	m := t.objects.Maps[tcpstuckMapGone]
 	for key := range t.gone {
@@ -36,7 +46,6 @@ func (t *Tracer) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
 		}
 		delete(t.gone, key)
 	}
-	left := 0
 	var failed error
 	for key := range want {
 		if _, ok := t.gone[key]; ok {
@@ -51,11 +60,13 @@ func (t *Tracer) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
 	if err := t.objects.Variables[tcpstuckVarGonePeers].Set(uint32(len(t.gone))); err != nil {
 		return fmt.Errorf("count the peers that are gone: %w", err)
 	}
-	if failed != nil {
-		return fmt.Errorf("%d peers that are gone were left out: %w", left, failed)
+	if left > 0 {
+		return fmt.Errorf("%d peers that are gone were left out: %w", left, cmp.Or(failed, errGoneFull))
 	}
 	return nil
 }
+
+var errGoneFull = errors.New("there is no room for more")
 
 // packed returns an address as the kernel side compares it: IPv4 in the first
 // four bytes.

@@ -105,6 +105,13 @@ const (
 	tcpstuckLossLOSSES                tcpstuckLoss = 5
 )
 
+type tcpstuckLossOwner struct {
+	_      structs.HostLayout
+	Cgroup uint64
+	Netns  uint32
+	Pad    uint32
+}
+
 type tcpstuckLossTotal struct {
 	_              structs.HostLayout
 	Closes         uint64
@@ -195,6 +202,13 @@ const (
 	tcpstuckReadingKindREADING_ANSWERED  tcpstuckReadingKind = 5
 )
 
+type tcpstuckWindow struct {
+	_      structs.HostLayout
+	Number uint64
+	Used   uint32
+	Pad    uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -204,6 +218,7 @@ const (
 	tcpstuckMapDying                = "dying"
 	tcpstuckMapEpisodes             = "episodes"
 	tcpstuckMapGone                 = "gone"
+	tcpstuckMapLossWindows          = "loss_windows"
 	tcpstuckMapLosses               = "losses"
 	tcpstuckMapRecords              = "records"
 	tcpstuckMapScope                = "scope"
@@ -229,7 +244,6 @@ const (
 	tcpstuckVarBtfReadingKind       = "btf_reading_kind"
 	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
 	tcpstuckVarGonePeers            = "gone_peers"
-	tcpstuckVarLossRecords          = "loss_records"
 	tcpstuckVarLossRecordsPerWindow = "loss_records_per_window"
 	tcpstuckVarLossWindow           = "loss_window"
 	tcpstuckVarNewsOnly             = "news_only"
@@ -296,15 +310,16 @@ type tcpstuckProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckMapSpecs struct {
-	Asked    *ebpf.MapSpec `ebpf:"asked"`
-	Counters *ebpf.MapSpec `ebpf:"counters"`
-	Dying    *ebpf.MapSpec `ebpf:"dying"`
-	Episodes *ebpf.MapSpec `ebpf:"episodes"`
-	Gone     *ebpf.MapSpec `ebpf:"gone"`
-	Losses   *ebpf.MapSpec `ebpf:"losses"`
-	Records  *ebpf.MapSpec `ebpf:"records"`
-	Scope    *ebpf.MapSpec `ebpf:"scope"`
-	Unstored *ebpf.MapSpec `ebpf:"unstored"`
+	Asked       *ebpf.MapSpec `ebpf:"asked"`
+	Counters    *ebpf.MapSpec `ebpf:"counters"`
+	Dying       *ebpf.MapSpec `ebpf:"dying"`
+	Episodes    *ebpf.MapSpec `ebpf:"episodes"`
+	Gone        *ebpf.MapSpec `ebpf:"gone"`
+	LossWindows *ebpf.MapSpec `ebpf:"loss_windows"`
+	Losses      *ebpf.MapSpec `ebpf:"losses"`
+	Records     *ebpf.MapSpec `ebpf:"records"`
+	Scope       *ebpf.MapSpec `ebpf:"scope"`
+	Unstored    *ebpf.MapSpec `ebpf:"unstored"`
 }
 
 // tcpstuckVariableSpecs contains global variables before they are loaded into the kernel.
@@ -324,7 +339,6 @@ type tcpstuckVariableSpecs struct {
 	BtfReadingKind       *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
 	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
-	LossRecords          *ebpf.VariableSpec `ebpf:"loss_records"`
 	LossRecordsPerWindow *ebpf.VariableSpec `ebpf:"loss_records_per_window"`
 	LossWindow           *ebpf.VariableSpec `ebpf:"loss_window"`
 	NewsOnly             *ebpf.VariableSpec `ebpf:"news_only"`
@@ -355,15 +369,16 @@ func (o *tcpstuckObjects) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckMaps struct {
-	Asked    *ebpf.Map `ebpf:"asked"`
-	Counters *ebpf.Map `ebpf:"counters"`
-	Dying    *ebpf.Map `ebpf:"dying"`
-	Episodes *ebpf.Map `ebpf:"episodes"`
-	Gone     *ebpf.Map `ebpf:"gone"`
-	Losses   *ebpf.Map `ebpf:"losses"`
-	Records  *ebpf.Map `ebpf:"records"`
-	Scope    *ebpf.Map `ebpf:"scope"`
-	Unstored *ebpf.Map `ebpf:"unstored"`
+	Asked       *ebpf.Map `ebpf:"asked"`
+	Counters    *ebpf.Map `ebpf:"counters"`
+	Dying       *ebpf.Map `ebpf:"dying"`
+	Episodes    *ebpf.Map `ebpf:"episodes"`
+	Gone        *ebpf.Map `ebpf:"gone"`
+	LossWindows *ebpf.Map `ebpf:"loss_windows"`
+	Losses      *ebpf.Map `ebpf:"losses"`
+	Records     *ebpf.Map `ebpf:"records"`
+	Scope       *ebpf.Map `ebpf:"scope"`
+	Unstored    *ebpf.Map `ebpf:"unstored"`
 }
 
 func (m *tcpstuckMaps) Close() error {
@@ -373,6 +388,7 @@ func (m *tcpstuckMaps) Close() error {
 		m.Dying,
 		m.Episodes,
 		m.Gone,
+		m.LossWindows,
 		m.Losses,
 		m.Records,
 		m.Scope,
@@ -397,7 +413,6 @@ type tcpstuckVariables struct {
 	BtfReadingKind       *ebpf.Variable `ebpf:"btf_reading_kind"`
 	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
-	LossRecords          *ebpf.Variable `ebpf:"loss_records"`
 	LossRecordsPerWindow *ebpf.Variable `ebpf:"loss_records_per_window"`
 	LossWindow           *ebpf.Variable `ebpf:"loss_window"`
 	NewsOnly             *ebpf.Variable `ebpf:"news_only"`

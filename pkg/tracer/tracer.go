@@ -40,9 +40,10 @@ type Options struct {
 	// ForgetRecovered is how long a snapshot keeps showing a flow that made
 	// progress; 1 min by default.
 	ForgetRecovered time.Duration
-	// LossRecords is how many sockets in ten seconds that were no suspects and
-	// die with bytes in them are told of; the others are counted only. 200 by
-	// default.
+	// LossRecords is how many sockets of one owner in ten seconds that were no
+	// suspects and die with bytes in them are reported, while no other owner
+	// loses any; all owners share five times as many, and each of them may have a
+	// quarter of what the others leave. The rest is counted only. 200 by default.
 	LossRecords uint32
 	// QueueLength is how many decoded records wait for the reader; 8192 by
 	// default.

@@ -67,6 +67,7 @@ func TestAgentCannotStart(t *testing.T) {
 		{"a file where the socket should be", "--socket=DIR/regular", nil},
 		{"a folder where the socket should be", "--socket=DIR", nil},
 		{"a file where a folder should be", "--socket=DIR/regular/agent.sock", nil},
+		{"no folder for the socket", "--socket=DIR/none/deeper/agent.sock", nil},
 		{"a socket without a path", "--socket=", nil},
 		{"a socket for everybody", "--socket=@tcpstuck", nil},
 		{"a socket's path that is too long", "--socket=/" + strings.Repeat("x", 120), nil},
@@ -103,6 +104,9 @@ func TestAgentCannotStart(t *testing.T) {
 	golden.Check(t, "testdata/agent.golden", out.Bytes())
 	if got, err := os.ReadFile(filepath.Join(dir, "regular")); string(got) != "mine" {
 		t.Errorf("the file at the socket's path: %q, %v", got, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "none")); err == nil {
+		t.Error("a folder was made for the socket")
 	}
 	if conn, err := net.Dial("unix", live.Addr().String()); err != nil {
 		t.Errorf("the live socket: %v", err)

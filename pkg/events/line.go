@@ -1,0 +1,98 @@
+package events
+
+import (
+	"container/list"
+	"fmt"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// line is what waits for a sink, in the order of publishing. When it is full,
+// the owner who has most in it gives its latest, so that a storm of one loses
+// nothing of another. Each step takes O(1).
+type line struct {
+	most  int
+	order *list.List // of waiting
+	owned map[string][]*list.Element
+	// having is who has so many in line; top is the most that somebody has.
+	having map[int]map[string]struct{}
+	top    int
+}
+
+type waiting struct {
+	owner string
+	event flow.Event
+}
+
+func newLine(most int) *line {
+	return &line{most: most, order: list.New(), owned: map[string][]*list.Element{}, having: map[int]map[string]struct{}{}}
+}
+
+func (l *line) len() int { return l.order.Len() }
+
+// add puts an event at the end. It reports whether that cost one, this or
+// another.
+func (l *line) add(ev flow.Event) (lost bool) {
+	owner := ownerOf(ev)
+	if lost = l.len() >= l.most; lost {
+		if l.top <= len(l.owned[owner])+1 { // nobody has more than it would have
+			return true
+		}
+		l.giveLatest(l.greediest())
+	}
+	l.keep(owner, append(l.owned[owner], l.order.PushBack(waiting{owner, ev})))
+	return lost
+}
+
+// take removes and returns the first event. There must be one.
+func (l *line) take() flow.Event {
+	first := l.order.Remove(l.order.Front()).(waiting)
+	l.keep(first.owner, l.owned[first.owner][1:])
+	return first.event
+}
+
+func (l *line) greediest() string {
+	for owner := range l.having[l.top] {
+		return owner
+	}
+	return ""
+}
+
+func (l *line) giveLatest(owner string) {
+	all := l.owned[owner]
+	l.order.Remove(all[len(all)-1])
+	l.keep(owner, all[:len(all)-1])
+}
+
+// keep notes what an owner has in line.
+func (l *line) keep(owner string, all []*list.Element) {
+	had, has := len(l.owned[owner]), len(all)
+	l.owned[owner] = all
+	delete(l.having[had], owner)
+	if len(l.having[had]) == 0 {
+		delete(l.having, had)
+	}
+	if has == 0 {
+		delete(l.owned, owner)
+	} else {
+		if l.having[has] == nil {
+			l.having[has] = map[string]struct{}{}
+		}
+		l.having[has][owner] = struct{}{}
+	}
+	if has > l.top || l.having[l.top] == nil {
+		l.top = has
+	}
+}
+
+// ownerOf returns whose event it is: a namespace of the cluster, which few have
+// many of, a network namespace where that is not known, or the agent itself.
+func ownerOf(ev flow.Event) string {
+	switch {
+	case ev.Flow == nil:
+		return "agent"
+	case ev.Flow.Local.Pod != "":
+		return "namespace " + ev.Flow.Local.Namespace
+	}
+	return fmt.Sprint("network namespace ", ev.Flow.NetNS)
+}
