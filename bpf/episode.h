@@ -5,7 +5,7 @@
 #ifndef TCPSTUCK_EPISODE_H
 #define TCPSTUCK_EPISODE_H
 
-#include "kernel.h"
+#include "address.h"
 #include "records.h"
 
 /* Set before the programs are loaded. */
@@ -39,6 +39,7 @@ struct episode {
 	__u8 closed;
 	__u8 ended; /* and that was told */
 	__u8 owned; /* its owner was told */
+	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
 };
 
 struct {
@@ -213,6 +214,8 @@ static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_s
 		f |= FLAG_ACCEPTED;
 	if (e->pid && e->sweep == sweep)
 		f |= FLAG_OWNED;
+	if (sk->__sk_common.skc_state == TCP_SYN_SENT && is_foreign(sk))
+		f |= FLAG_FOREIGN;
 	return f;
 }
 
@@ -262,6 +265,7 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->unread = 0;
 	r->loss = LOSS_NONE;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->started_ns = e->started_ns;
 }
 
 #endif

@@ -41,6 +41,7 @@ enum reading_flag {
 	FLAG_RESET = 1 << 4,   /* tcp_receive_reset fired */
 	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
 	FLAG_ACCEPTED = 1 << 6,
+	FLAG_FOREIGN = 1 << 7, /* it connects from an address that its namespace does not have */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */
@@ -101,6 +102,7 @@ struct reading {
 	__u8 keepalive_level;
 	__u8 loss; /* of an ended socket: enum loss */
 	__u8 pad[7];
+	__u64 started_ns; /* CLOCK_BOOTTIME: when process `pid` started */
 };
 
 /* A connection and how long its owner's calls wait, in jiffies; LONG_MAX: for
@@ -119,6 +121,13 @@ struct listener {
 	__u16 local_port;
 	__u8 family;
 	__u8 pad;
+};
+
+/* A process and the network namespace that it lives in. */
+struct resident {
+	__u64 started_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;
+	__u32 netns;
 };
 
 enum counter {

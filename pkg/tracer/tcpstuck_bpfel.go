@@ -73,6 +73,7 @@ type tcpstuckEpisode struct {
 	Ended       uint8
 	Owned       uint8
 	_           [4]byte
+	StartedNs   uint64
 }
 
 type tcpstuckGoneKey struct {
@@ -169,6 +170,7 @@ type tcpstuckReading struct {
 	KeepaliveLevel    uint8
 	Loss              uint8
 	Pad               [7]uint8
+	StartedNs         uint64
 }
 
 type tcpstuckReadingFlag uint32
@@ -181,6 +183,7 @@ const (
 	tcpstuckReadingFlagFLAG_RESET     tcpstuckReadingFlag = 16
 	tcpstuckReadingFlagFLAG_OWNED     tcpstuckReadingFlag = 32
 	tcpstuckReadingFlagFLAG_ACCEPTED  tcpstuckReadingFlag = 64
+	tcpstuckReadingFlagFLAG_FOREIGN   tcpstuckReadingFlag = 128
 )
 
 type tcpstuckReadingKind uint32
@@ -192,6 +195,13 @@ const (
 	tcpstuckReadingKindREADING_AUDITED   tcpstuckReadingKind = 4
 	tcpstuckReadingKindREADING_ANSWERED  tcpstuckReadingKind = 5
 )
+
+type tcpstuckResident struct {
+	_         structs.HostLayout
+	StartedNs uint64
+	Pid       uint32
+	Netns     uint32
+}
 
 // Names of all BPF objects in the ELF.
 //
@@ -208,6 +218,7 @@ const (
 	tcpstuckProgAuditFiles          = "audit_files"
 	tcpstuckProgDestroySock         = "destroy_sock"
 	tcpstuckProgReceiveReset        = "receive_reset"
+	tcpstuckProgResidents           = "residents"
 	tcpstuckProgRetransmit          = "retransmit"
 	tcpstuckProgSendReset           = "send_reset"
 	tcpstuckProgSetState            = "set_state"
@@ -223,6 +234,7 @@ const (
 	tcpstuckVarBtfReading           = "btf_reading"
 	tcpstuckVarBtfReadingFlag       = "btf_reading_flag"
 	tcpstuckVarBtfReadingKind       = "btf_reading_kind"
+	tcpstuckVarBtfResident          = "btf_resident"
 	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
 	tcpstuckVarGonePeers            = "gone_peers"
 	tcpstuckVarLossRecords          = "loss_records"
@@ -281,6 +293,7 @@ type tcpstuckProgramSpecs struct {
 	AuditFiles   *ebpf.ProgramSpec `ebpf:"audit_files"`
 	DestroySock  *ebpf.ProgramSpec `ebpf:"destroy_sock"`
 	ReceiveReset *ebpf.ProgramSpec `ebpf:"receive_reset"`
+	Residents    *ebpf.ProgramSpec `ebpf:"residents"`
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
 	SendReset    *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState     *ebpf.ProgramSpec `ebpf:"set_state"`
@@ -316,6 +329,7 @@ type tcpstuckVariableSpecs struct {
 	BtfReading           *ebpf.VariableSpec `ebpf:"btf_reading"`
 	BtfReadingFlag       *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
+	BtfResident          *ebpf.VariableSpec `ebpf:"btf_resident"`
 	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
 	LossRecords          *ebpf.VariableSpec `ebpf:"loss_records"`
@@ -386,6 +400,7 @@ type tcpstuckVariables struct {
 	BtfReading           *ebpf.Variable `ebpf:"btf_reading"`
 	BtfReadingFlag       *ebpf.Variable `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.Variable `ebpf:"btf_reading_kind"`
+	BtfResident          *ebpf.Variable `ebpf:"btf_resident"`
 	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
 	LossRecords          *ebpf.Variable `ebpf:"loss_records"`
@@ -406,6 +421,7 @@ type tcpstuckPrograms struct {
 	AuditFiles   *ebpf.Program `ebpf:"audit_files"`
 	DestroySock  *ebpf.Program `ebpf:"destroy_sock"`
 	ReceiveReset *ebpf.Program `ebpf:"receive_reset"`
+	Residents    *ebpf.Program `ebpf:"residents"`
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
 	SendReset    *ebpf.Program `ebpf:"send_reset"`
 	SetState     *ebpf.Program `ebpf:"set_state"`
@@ -418,6 +434,7 @@ func (p *tcpstuckPrograms) Close() error {
 		p.AuditFiles,
 		p.DestroySock,
 		p.ReceiveReset,
+		p.Residents,
 		p.Retransmit,
 		p.SendReset,
 		p.SetState,
