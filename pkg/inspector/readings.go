@@ -22,7 +22,10 @@ func (i *Inspector) sweep() {
 	}
 	i.sawKernel(err)
 	if err == nil {
-		i.setListeners(listeners)
+		i.o.Listening.Set(listeners)
+	}
+	if len(i.files) > 0 {
+		i.learnPlaces()
 	}
 }
 
