@@ -86,7 +86,11 @@ func (i *Inspector) lookUpOwner(p flow.Process) (flow.Owner, error) {
 		return a.owner, a.err
 	}
 	process, err := i.o.Owners.Lookup(p)
-	i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), err)
+	failed := err
+	if errors.Is(err, owner.ErrGone) {
+		failed = nil // that is an answer
+	}
+	i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), failed)
 	if errors.Is(err, owner.ErrHidden) {
 		i.hiddenAt = began
 	}

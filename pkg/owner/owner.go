@@ -22,7 +22,7 @@ var (
 	ErrGone = errors.New("the process is gone")
 	// ErrHidden is returned for a process that exists and that /proc does not
 	// show to the agent.
-	ErrHidden = errors.New("/proc hides the processes of other users (hidepid), so nobody can say in which container and pod they run; mount it with gid= of the agent's group")
+	ErrHidden = fmt.Errorf("/proc hides the processes of other users (hidepid), whose containers and pods are not known; mount it with gid= of the agent's group: %w", fs.ErrPermission)
 )
 
 // Both files are short; the limits only bound what a broken /proc can cost.
