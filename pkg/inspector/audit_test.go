@@ -46,6 +46,7 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 		Services: []cluster.Service{{Namespace: "default", Name: "server", ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.10")}, Ports: []uint16{8000}}},
 		Pods: []cluster.Pod{
 			{Namespace: "default", Name: "client-1", UID: "u1", Node: "node-a", IPs: []netip.Addr{netip.MustParseAddr("192.168.75.2")}, Workload: "client", WorkloadKind: "Deployment", Containers: []cluster.Container{{ID: "c1", Name: "main"}}},
+			{Namespace: "default", Name: "client-2", UID: "u4", Node: "node-a", IPs: []netip.Addr{netip.MustParseAddr("192.168.75.4")}},
 			{Namespace: "kube-system", Name: "proxy", UID: "u2", Node: "node-a", HostNetwork: true, IPs: []netip.Addr{netip.MustParseAddr("172.16.0.1")}},
 			{Namespace: "web", Name: "front-1", UID: "u3", Node: "node-b", IPs: []netip.Addr{netip.MustParseAddr("192.168.136.9")}, Workload: "front", WorkloadKind: "Deployment"},
 		},
@@ -67,7 +68,7 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 			// Its process has gone, and the kernel's mark proves no listener.
 			connection(6, "192.168.75.2:5002", "198.51.100.7:5432", true),
 			// From the node's namespace, with a pod's address.
-			connection(3, "192.168.75.2:5003", "198.51.100.7:5433", false),
+			connection(3, "192.168.75.4:5003", "198.51.100.7:5433", false),
 		}},
 		Cluster: state, Node: "node-a",
 		Owners: owners{living: map[flow.Process]flow.Owner{

@@ -39,15 +39,15 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 	}
 	// Once proven it stays so: a socket outlives its process.
 	e.PodUID = cmp.Or(process.PodUID, e.PodUID, i.o.Places.Pod(s.NetNS))
-	pod, ok := podOf(i.o.Cluster, i.o.Places, i.o.HostNetNS, s, e.PodUID)
-	switch was := e.Local; {
-	case ok:
-		local.Namespace, local.Pod, local.PodUID = pod.Namespace, pod.Name, pod.UID
-		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
-		local.Container = pod.Container(process.Container)
-	case e.PodUID != "" && was.PodUID == e.PodUID: // its record has gone since
+	if was := e.Local; e.PodUID != "" && was.PodUID == e.PodUID {
+		// Its record may have gone, and its address may be another pod's.
 		local.Namespace, local.Pod, local.PodUID = was.Namespace, was.Pod, was.PodUID
 		local.Workload, local.WorkloadKind, local.Container = was.Workload, was.WorkloadKind, was.Container
+	}
+	if pod, ok := podOf(i.o.Cluster, i.o.Places, i.o.HostNetNS, s, e.PodUID); ok && (local.PodUID == "" || local.PodUID == pod.UID) {
+		local.Namespace, local.Pod, local.PodUID = pod.Namespace, pod.Name, pod.UID
+		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
+		local.Container = cmp.Or(pod.Container(process.Container), local.Container)
 	}
 	e.Local = local
 }

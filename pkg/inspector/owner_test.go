@@ -122,6 +122,7 @@ func TestAPodStaysNamed(t *testing.T) {
 	o.Pods = append(o.Pods, cluster.Pod{Namespace: "default", Name: "client-2", UID: "uid-9", Node: "node-a", IPs: []netip.Addr{local.Addr()}})
 	n.replace(o)
 	n.settle()
+	n.kernel.awaitReadings(t, 2)
 	if all := n.findings(); len(all) != 1 || all[0].Local.Pod != "client-1" || all[0].Local.Workload != "client" {
 		t.Errorf("findings %+v, want client-1's", all)
 	}

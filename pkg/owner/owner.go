@@ -22,8 +22,17 @@ var (
 	ErrGone = errors.New("the process is gone")
 	// ErrHidden is returned for a process that exists and that /proc does not
 	// show to the agent.
-	ErrHidden = fmt.Errorf("/proc hides the processes of other users (hidepid), whose containers and pods are not known; mount it with gid= of the agent's group: %w", fs.ErrPermission)
+	ErrHidden error = hidden{}
 )
+
+type hidden struct{}
+
+func (hidden) Error() string {
+	return "/proc hides the processes of other users (hidepid), whose containers and pods are not known; mount it with gid= of the agent's group"
+}
+
+// Is makes it a kind of fs.ErrPermission.
+func (hidden) Is(target error) bool { return target == fs.ErrPermission }
 
 // Both files are short; the limits only bound what a broken /proc can cost.
 const (
