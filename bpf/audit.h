@@ -34,7 +34,7 @@ int audit_files(struct bpf_iter__task_file *ctx)
 	owner.sweep = sweep;
 	owner.pid = pid_here(task);
 	owner.fd = ctx->fd;
-	bpf_probe_read_kernel(owner.comm, sizeof(owner.comm), task->comm);
+	owner.started_ns = read_process(task, owner.comm, sizeof(owner.comm));
 	read_socket(&a.reading, sk, tp, &owner, READING_AUDITED);
 	a.rcvtimeo = sk->sk_rcvtimeo;
 	a.sndtimeo = sk->sk_sndtimeo;

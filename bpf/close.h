@@ -19,7 +19,7 @@ static __always_inline void closer(struct reading *r)
 	if (!r->pid)
 		return;
 	r->fd = -1;
-	bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
+	r->started_ns = read_process(task, r->comm, sizeof(r->comm));
 	r->flags |= FLAG_OWNED;
 }
 

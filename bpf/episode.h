@@ -5,7 +5,7 @@
 #ifndef TCPSTUCK_EPISODE_H
 #define TCPSTUCK_EPISODE_H
 
-#include "kernel.h"
+#include "address.h"
 #include "records.h"
 #include "standing.h"
 
@@ -219,11 +219,11 @@ static __always_inline void read_addresses(struct reading *r, const struct sock 
 	r->remote_port = __builtin_bswap16(c->skc_dport);
 }
 
-static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
+static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
 {
 	const struct tcp_sock___usec *u = (const void *)tp;
 	unsigned long flags = sk->__sk_common.skc_flags;
-	__u8 f = 0;
+	__u16 f = 0;
 
 	if (flags & (1UL << SOCK_DEAD))
 		f |= FLAG_ORPHAN;
@@ -244,6 +244,8 @@ static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_s
 		f |= FLAG_OWNED;
 	if (e->unstored)
 		f |= FLAG_UNSTORED;
+	if (sk->__sk_common.skc_state == TCP_SYN_SENT && is_foreign(sk))
+		f |= FLAG_FOREIGN;
 	return f;
 }
 
@@ -293,6 +295,7 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->unread = 0;
 	r->loss = LOSS_NONE;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->started_ns = e->started_ns;
 }
 
 /* Sends a reading at once; what finds no room is counted, and false. */

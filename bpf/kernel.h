@@ -34,6 +34,9 @@
 /* enum tcp_ca_state */
 #define TCP_CA_Loss 4
 
+/* sk_userlocks: bind(2) gave it its address */
+#define SOCK_BINDADDR_LOCK 4
+
 /* sk_shutdown */
 #define RCV_SHUTDOWN 1
 #define SHUTDOWN_MASK 3
@@ -83,8 +86,13 @@ struct netns_ipv4___syn_linear {
 	__u8 sysctl_tcp_syn_linear_timeouts;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct net {
 	struct ns_common ns;
+	struct list_head dev_base_head;
 	struct netns_ipv4 ipv4;
 };
 
@@ -121,6 +129,7 @@ struct sock {
 	long sk_sndtimeo;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
+	__u8 sk_userlocks : 4;
 	__u32 sk_max_ack_backlog;
 };
 
@@ -240,12 +249,43 @@ struct pid {
 	struct upid numbers[1]; /* one for each level */
 };
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct nsproxy *nsproxy; /* NULL: it has exited */
+	__u64 start_boottime;
 	unsigned int flags;
 	char comm[16];
+};
+
+/* The addresses of a network namespace: its devices, and theirs. */
+struct in_ifaddr {
+	struct in_ifaddr *ifa_next;
+	__be32 ifa_local;
+};
+
+struct in_device {
+	struct in_ifaddr *ifa_list;
+};
+
+struct inet6_ifaddr {
+	struct in6_addr addr;
+	struct list_head if_list;
+};
+
+struct inet6_dev {
+	struct list_head addr_list;
+};
+
+struct net_device {
+	struct list_head dev_list;
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
 };
 
 struct seq_file;
@@ -258,6 +298,11 @@ struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
 	struct sock *sk;
 	void *value;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {

@@ -41,7 +41,8 @@ enum reading_flag {
 	FLAG_RESET = 1 << 4,   /* tcp_receive_reset fired */
 	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
 	FLAG_ACCEPTED = 1 << 6,
-	FLAG_UNSTORED = 1 << 7, /* it had no room for storage: no snapshot has it, the sweep does */
+	FLAG_UNSTORED = 1 << 8, /* it had no room for storage: no snapshot has it, the sweep does */
+	FLAG_FOREIGN = 1 << 7, /* it connects from an address that its namespace does not have */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */
@@ -84,8 +85,8 @@ struct reading {
 	char comm[16];
 	__u16 local_port;
 	__u16 remote_port;
+	__u16 flags;
 	__u8 kind;
-	__u8 flags;
 	__u8 family;
 	__u8 state; /* of an ended socket: the one it left */
 	__u8 ca_state;
@@ -101,7 +102,8 @@ struct reading {
 	__u8 timer_level;         /* of the timer wheel, where the armed timer waits */
 	__u8 keepalive_level;
 	__u8 loss; /* of an ended socket: enum loss */
-	__u8 pad[7];
+	__u8 pad[6];
+	__u64 started_ns; /* CLOCK_BOOTTIME: when process `pid` started */
 };
 
 /* A connection and how long its owner's calls wait, in jiffies; LONG_MAX: for
@@ -120,6 +122,13 @@ struct listener {
 	__u16 local_port;
 	__u8 family;
 	__u8 pad;
+};
+
+/* A process and the network namespace that it lives in. */
+struct resident {
+	__u64 started_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;
+	__u32 netns;
 };
 
 enum counter {

@@ -33,6 +33,7 @@ struct episode {
 	__u8 owned;    /* its owner was shown */
 	__u8 unstored; /* the socket had no room for storage: it is in `unstored` */
 	__u8 pad[3];
+	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
 };
 
 /* What of a socket decides over its episode. */

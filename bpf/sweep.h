@@ -41,7 +41,7 @@ static __always_inline void own(struct episode *e, const struct task_struct *tas
 	e->sweep = sweep;
 	e->pid = pid_here(task);
 	e->fd = fd;
-	bpf_probe_read_kernel(e->comm, sizeof(e->comm), task->comm);
+	e->started_ns = read_process(task, e->comm, sizeof(e->comm));
 }
 
 /* No snapshot has what is not in storage: each pass shows it. */

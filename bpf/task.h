@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The number by which the agent knows a process. */
+/* Which process: the number by which the agent knows it, and when it started. A
+ * number alone is given again, and a name is what a process calls itself.
+ */
 #ifndef TCPSTUCK_TASK_H
 #define TCPSTUCK_TASK_H
 
@@ -38,6 +40,15 @@ static __always_inline __u32 pid_here(const struct task_struct *task)
 			return number.nr;
 	}
 	return 0;
+}
+
+/* The process of a task, never its thread: /proc/PID speaks of that one too. */
+static __always_inline __u64 read_process(const struct task_struct *task, char *comm, __u32 size)
+{
+	const struct task_struct *process = task->group_leader;
+
+	bpf_probe_read_kernel(comm, size, process->comm);
+	return process->start_boottime;
 }
 
 #endif

@@ -83,8 +83,11 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	}
 	bootID := readBootID()
 	store := inspector.NewStore(c.nodeName, bootID, keepEnded)
-	owners := owner.New("/proc")
-	auditor := &inspector.Auditor{Connections: kernel, Cluster: state, Owners: owners, Node: c.nodeName}
+	owners, host, listening := owner.New("/proc"), ownNetNS(), inspector.NewListening()
+	places := owner.NewPlaces(kernel.Residents, owners.Lookup, host)
+	auditor := &inspector.Auditor{
+		Connections: kernel, Cluster: state, Owners: owners, Places: places, Listening: listening, HostNetNS: host, Node: c.nodeName,
+	}
 	var looked atomic.Bool
 	ready := func() error {
 		if !looked.Load() {
@@ -101,8 +104,8 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	})
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
-		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners,
-		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: ownNetNS(), StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
+		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners, Places: places, Listening: listening,
+		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
 	}
 	if table, err := conntrack.Open(); err == nil {
 		o.Conntrack = table

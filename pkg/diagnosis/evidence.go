@@ -21,6 +21,7 @@ type Evidence struct {
 	Socket    flow.Socket
 	Role      flow.Role
 	Local     flow.Local
+	PodUID    string // of the pod that the socket was proven to be in; empty: not proven
 	Peer      flow.Peer
 	Conntrack Conntrack
 	Backend   cluster.Backend         // of Target

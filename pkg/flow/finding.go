@@ -72,7 +72,8 @@ type Local struct {
 	WorkloadKind string
 	Container    string
 	PID          uint32
-	Comm         string
+	Started      time.Duration // with PID, it names the process: see Process
+	Comm         string        // printable
 }
 
 // Peer is the far end as the socket sees it.

@@ -144,19 +144,25 @@ type Socket struct {
 	SendQueued     uint32 // sk_wmem_queued: memory that the send queue uses
 	SendBuffer     uint32 // sk_sndbuf
 
-	// Accepted is true of a socket that a listener made. False may also be one
-	// whose listener had a backlog of 0.
+	// Accepted is true of a socket that a listener made, and of one that was a
+	// listener itself before it connected. False may also be one whose listener
+	// had a backlog of 0. So it is a hint.
 	Accepted bool
 	// Unstored is true of a socket whose options left no room for what the
 	// kernel side keeps on it: no snapshot has it, each file scan shows it.
 	Unstored bool
-	Orphan   bool // no process owns it any more (SOCK_DEAD)
-	MPTCP    bool // a subflow: its death is not the application's
-	// PID, Comm and FD name a process that holds a descriptor of it, as the
-	// agent's PID namespace sees it; PID 0: not known.
-	PID  uint32
-	Comm string
-	FD   int32
+	// Foreign is true of a socket that connects from an address that its
+	// network namespace does not have: its owner bound it there (IP_FREEBIND).
+	Foreign bool
+	Orphan  bool // no process owns it any more (SOCK_DEAD)
+	MPTCP   bool // a subflow: its death is not the application's
+	// PID and Started name a process that holds a descriptor of it (see
+	// Process); PID 0: not known. Comm is what that process calls itself,
+	// printable.
+	PID     uint32
+	Started time.Duration
+	Comm    string
+	FD      int32
 }
 
 // AtRisk returns how many bytes an application can still lose.

@@ -55,11 +55,3 @@ type Route struct {
 	Err       string // errno name where there is no usable route: ENETUNREACH, …
 	Neighbour string // NUD state of the next hop: REACHABLE, FAILED, …; empty: none
 }
-
-// Owner is what a process says of where it runs.
-type Owner struct {
-	PID       uint32
-	Comm      string
-	Container string // container id, full; empty: none
-	PodUID    string // empty: not a pod's process
-}

@@ -22,6 +22,9 @@ type Auditor struct {
 	Connections Connections
 	Cluster     Cluster
 	Owners      Owners // nil: owners are known by their process alone
+	Places      Places
+	Listening   *Listening
+	HostNetNS   uint32
 	Node        string
 
 	mu sync.Mutex // an audit costs a pass over all sockets: one at a time
@@ -35,44 +38,44 @@ func (a *Auditor) Audit() (audit.Report, error) {
 	if err != nil {
 		return audit.Report{}, fmt.Errorf("read every connection: %w", err)
 	}
-	owners := map[process]audit.Owner{}
+	if err := a.Places.Refresh(time.Now()); err != nil {
+		return audit.Report{}, err
+	}
+	owners := map[holder]audit.Owner{}
 	all := make([]audit.Connection, len(sockets))
 	for n, s := range sockets {
-		p := process{s.PID, s.Comm, s.Local.Addr()}
-		owner, ok := owners[p]
+		h := holder{s.Process(), s.NetNS, s.Local.Addr()}
+		owner, ok := owners[h]
 		if !ok {
-			owner = a.owner(p)
-			owners[p] = owner
+			owner = a.owner(s.Socket)
+			owners[h] = owner
 		}
+		s.Accepted = roleBySocket(s.Socket, a.Listening) == flow.Server
 		all[n] = audit.Connection{Socket: s, Owner: owner, Peer: a.peer(s)}
 	}
 	return audit.New(a.Node, time.Now(), all), nil
 }
 
-// process is what the owner of a socket is found by.
-type process struct {
-	pid  uint32
-	comm string
-	addr netip.Addr
+// holder is what the owner of a socket is found by.
+type holder struct {
+	process flow.Process
+	netns   uint32
+	addr    netip.Addr
 }
 
-// owner finds the workload of a process: by its control group or, where that
-// tells nothing, by its address.
-func (a *Auditor) owner(p process) audit.Owner {
-	owner := audit.Owner{Comm: p.comm}
-	pod, ok := a.Cluster.PodByIP(p.addr)
-	if a.Owners != nil && p.pid != 0 {
-		if at, err := a.Owners.Lookup(p.pid); err == nil && at.PodUID != "" {
-			if known, found := a.Cluster.PodByUID(at.PodUID); found {
-				pod, ok = known, true
-				owner.Container = known.Container(at.Container)
-			}
-		}
+// owner finds the workload that a socket is in, as it does for a flow that is
+// stuck.
+func (a *Auditor) owner(s flow.Socket) audit.Owner {
+	o := audit.Owner{Comm: s.Comm}
+	var at flow.Owner
+	if a.Owners != nil && s.PID != 0 {
+		at, _ = a.Owners.Lookup(s.Process()) // of who went since, its namespace tells
 	}
-	if ok {
-		owner.Namespace, owner.Workload, owner.WorkloadKind = pod.Namespace, cmp.Or(pod.Workload, pod.Name), pod.WorkloadKind
+	if pod, ok := podOf(a.Cluster, a.Places, a.HostNetNS, s, cmp.Or(at.PodUID, a.Places.Pod(s.NetNS))); ok {
+		o.Namespace, o.Workload, o.WorkloadKind = pod.Namespace, cmp.Or(pod.Workload, pod.Name), pod.WorkloadKind
+		o.Container = pod.Container(at.Container)
 	}
-	return owner
+	return o
 }
 
 // peer names the other end so that many connections can share it.

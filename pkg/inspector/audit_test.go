@@ -22,20 +22,15 @@ type connections struct {
 
 func (c connections) Audit() ([]flow.AuditSocket, error) { return c.sockets, c.err }
 
-// pids finds processes in pods.
-type pids map[uint32]flow.Owner
-
-func (p pids) Lookup(pid uint32) (flow.Owner, error) {
-	if o, ok := p[pid]; ok {
-		return o, nil
-	}
-	return flow.Owner{}, errors.New("gone")
+// started is when the process of a connection started.
+func started(pid uint32) flow.Process {
+	return flow.Process{PID: pid, Started: time.Duration(pid) * time.Minute}
 }
 
 // connection is a socket of a process, without any bound.
 func connection(pid uint32, local, remote string, accepted bool) flow.AuditSocket {
 	return flow.AuditSocket{Socket: flow.Socket{
-		ID: flow.ID(pid), PID: pid, Accepted: accepted, Comm: "app", State: flow.Established, Retries2: 15, RTOMax: 2 * time.Minute,
+		ID: flow.ID(pid), PID: pid, Started: started(pid).Started, NetNS: pid, Accepted: accepted, Comm: "app", State: flow.Established, Retries2: 15, RTOMax: 2 * time.Minute,
 		Local: netip.MustParseAddrPort(local), Remote: netip.MustParseAddrPort(remote),
 	}}
 }
@@ -51,12 +46,15 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 		Services: []cluster.Service{{Namespace: "default", Name: "server", ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.10")}, Ports: []uint16{8000}}},
 		Pods: []cluster.Pod{
 			{Namespace: "default", Name: "client-1", UID: "u1", Node: "node-a", IPs: []netip.Addr{netip.MustParseAddr("192.168.75.2")}, Workload: "client", WorkloadKind: "Deployment", Containers: []cluster.Container{{ID: "c1", Name: "main"}}},
+			{Namespace: "default", Name: "client-2", UID: "u4", Node: "node-a", IPs: []netip.Addr{netip.MustParseAddr("192.168.75.4")}},
 			{Namespace: "kube-system", Name: "proxy", UID: "u2", Node: "node-a", HostNetwork: true, IPs: []netip.Addr{netip.MustParseAddr("172.16.0.1")}},
 			{Namespace: "web", Name: "front-1", UID: "u3", Node: "node-b", IPs: []netip.Addr{netip.MustParseAddr("192.168.136.9")}, Workload: "front", WorkloadKind: "Deployment"},
 		},
 		Nodes: []cluster.Node{{Name: "node-a", Addrs: []netip.Addr{netip.MustParseAddr("172.16.0.1")}}},
 	}, now)
 	state.SetHealth(true, "", now)
+	listening := inspector.NewListening()
+	listening.Set([]flow.Listener{{NetNS: 4, Local: netip.MustParseAddrPort("[::]:80")}, {NetNS: 5, Local: netip.MustParseAddrPort("127.0.0.1:80")}})
 	a := &inspector.Auditor{
 		Connections: connections{sockets: []flow.AuditSocket{
 			connection(1, "192.168.75.2:43580", "10.96.0.10:8000", false),
@@ -67,9 +65,17 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 			connection(4, "192.168.75.2:80", "198.51.100.8:40001", true),
 			connection(4, "192.168.75.2:80", "198.51.100.9:40002", true),
 			connection(5, "127.0.0.1:80", "127.0.0.1:40001", true),
+			// Its process has gone, and the kernel's mark proves no listener.
+			connection(6, "192.168.75.2:5002", "198.51.100.7:5432", true),
+			// From the node's namespace, with a pod's address.
+			connection(3, "192.168.75.4:5003", "198.51.100.7:5433", false),
 		}},
 		Cluster: state, Node: "node-a",
-		Owners: pids{1: {PodUID: "u1", Container: "c1"}, 2: {PodUID: "u2"}, 3: {}},
+		Owners: owners{living: map[flow.Process]flow.Owner{
+			started(1): {PodUID: "u1", Container: "c1"}, started(2): {PodUID: "u2"}, started(3): {}, started(5): {},
+			{PID: 6, Started: time.Hour}: {PodUID: "u3"}, // that has the number of another one now
+		}},
+		Places: places{4: "u1"}, Listening: listening, HostNetNS: 3,
 	}
 	r, err := a.Audit()
 	if err != nil {
@@ -92,13 +98,15 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 		{2, flow.Server, ours, audit.Peer{Class: flow.PeerExternal, Port: 80}},
 		{2, flow.Client, main, audit.Peer{Class: flow.PeerService, Namespace: "default", Service: "server", Port: 8000}},
 		{1, flow.Client, audit.Owner{Comm: "app"}, audit.Peer{Class: flow.PeerExternal, Address: netip.MustParseAddr("198.51.100.7"), Port: 443}},
+		{1, flow.Client, audit.Owner{Comm: "app"}, audit.Peer{Class: flow.PeerExternal, Address: netip.MustParseAddr("198.51.100.7"), Port: 5432}},
+		{1, flow.Client, audit.Owner{Comm: "app"}, audit.Peer{Class: flow.PeerExternal, Address: netip.MustParseAddr("198.51.100.7"), Port: 5433}},
 		{1, flow.Server, ours, audit.Peer{Class: flow.PeerPod, Namespace: "web", Workload: "front", Port: 80}},
 		{1, flow.Client, audit.Owner{Namespace: "kube-system", Workload: "proxy", Comm: "app"}, audit.Peer{Class: flow.PeerExternal, Name: "database", Port: 5432}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if r.Local != 1 || r.Connections != 8 || r.Node != "node-a" {
+	if r.Local != 1 || r.Connections != 10 || r.Node != "node-a" {
 		t.Errorf("%d of %d local, on %s", r.Local, r.Connections, r.Node)
 	}
 }

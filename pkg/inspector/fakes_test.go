@@ -60,7 +60,7 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	for _, s := range k.sockets {
 		s.At = time.Now()
 		if k.unowned && !k.swept {
-			s.PID, s.Comm = 0, ""
+			s.PID, s.Started, s.Comm = 0, 0, ""
 		}
 		all = append(all, s)
 	}
@@ -228,15 +228,54 @@ func (t *table) Translates(ctx context.Context, addr netip.Addr) (bool, error) {
 	return false, nil
 }
 
-// owners knows one process.
-type owners struct{ owner flow.Owner }
-
-func (o owners) Lookup(pid uint32) (flow.Owner, error) {
-	if pid != o.owner.PID {
-		return flow.Owner{}, owner.ErrGone
-	}
-	return o.owner, nil
+// owners knows the processes that live; hidden are those that it is not shown.
+type owners struct {
+	living map[flow.Process]flow.Owner
+	hidden bool
 }
+
+// echo is the process that holds what hung returns.
+var echo = flow.Process{PID: 4711, Started: time.Hour}
+
+// living returns owners that know one process.
+func living(p flow.Process, o flow.Owner) owners {
+	return owners{living: map[flow.Process]flow.Owner{p: o}}
+}
+
+func (o owners) Lookup(p flow.Process) (flow.Owner, error) {
+	if o.hidden {
+		return flow.Owner{}, owner.ErrHidden
+	}
+	if at, ok := o.living[p]; ok {
+		return at, nil
+	}
+	return flow.Owner{}, owner.ErrGone
+}
+
+func (o owners) Check() error {
+	if o.hidden {
+		return owner.ErrHidden
+	}
+	return nil
+}
+
+// places knows which pod's a network namespace is.
+type places map[uint32]string
+
+func (p places) Pod(netns uint32) string { return p[netns] }
+
+func (p places) Elsewhere(podUID string, netns uint32) bool {
+	for at, uid := range p {
+		if uid == podUID && at != netns {
+			return p[netns] != podUID
+		}
+	}
+	return false
+}
+
+func (p places) Knows(uint32) bool { return true }
+
+func (p places) Refresh(time.Time) error { return nil }
 
 type sink chan flow.Event
 
@@ -244,17 +283,20 @@ func (s sink) Publish(e flow.Event) { s <- e }
 
 // node is an agent on fake sources with one Service of one backend.
 type node struct {
-	t       *testing.T
-	kernel  *kernel
-	table   *table
-	cluster *cluster.State
-	store   *inspector.Store
-	events  sink
-	owners  inspector.Owners
-	routes  inspector.Routes
-	lasts   time.Duration // how long a conntrack entry is taken for current
-	stop    func()        // has the inspector end
-	done    chan struct{} // closed once it has
+	t         *testing.T
+	kernel    *kernel
+	table     *table
+	cluster   *cluster.State
+	store     *inspector.Store
+	events    sink
+	owners    inspector.Owners
+	places    inspector.Places
+	host      uint32 // the network namespace of the node
+	listening *inspector.Listening
+	routes    inspector.Routes
+	lasts     time.Duration // how long a conntrack entry is taken for current
+	stop      func()        // has the inspector end
+	done      chan struct{} // closed once it has
 }
 
 func objects() cluster.Objects {
@@ -315,7 +357,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
-		Owners: n.owners, Routes: n.routes, ConntrackAge: n.lasts,
+		Owners: n.owners, Places: n.places, Listening: n.listening, HostNetNS: n.host, Routes: n.routes, ConntrackAge: n.lasts,
 	})
 	ready := make(chan struct{})
 	go func() {
@@ -343,7 +385,7 @@ func hung() flow.Socket {
 		ID: 0x1f3a, NetNS: 7, Local: local, Remote: service, State: flow.Established, Live: true, At: now, Since: now,
 		LastAck: now.Add(-3 * time.Second), Timeouts: 1, Retransmits: 1, PacketsOut: 1, SendWindow: 65535, Pending: flow.TimerRetransmit,
 		Unacknowledged: 6, Una: 100, RTO: 400 * time.Millisecond, RTOMax: 2 * time.Minute, Retries2: 15, Tick: 4 * time.Millisecond,
-		PID: 4711, Comm: "echo",
+		PID: echo.PID, Started: echo.Started, Comm: "echo",
 	}
 }
 

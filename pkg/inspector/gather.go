@@ -2,14 +2,12 @@ package inspector
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
 
 // gather asks every cheap source about a flow. Its conntrack answer is taken
@@ -22,52 +20,13 @@ func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.
 	if e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge {
 		e.Conntrack = i.renewConntrack(ctx, s, before.Conntrack, now)
 	}
-	e.Role = i.role(s, e.Conntrack, before.Role)
+	e.Role = role(s, e.Conntrack.Entry, i.o.Listening, before.Role)
 	i.askCluster(&e)
 	i.askOwner(&e)
 	return e
 }
 
-// role tells an accepted socket from one that connected: by the kernel's own
-// mark, by a listener on its local port, or by the direction in which
-// conntrack knows it. What was once seen to be accepted stays so.
-func (i *Inspector) role(s flow.Socket, c diagnosis.Conntrack, before flow.Role) flow.Role {
-	if s.State == flow.SynSent {
-		return flow.Client
-	}
-	if s.Accepted || before == flow.Server {
-		return flow.Server
-	}
-	if i.listeners[listenKey{s.NetNS, s.Local}] || i.listeners[listenKey{s.NetNS, anyAddr(s.Local.Port())}] {
-		return flow.Server
-	}
-	if c.Entry != nil && c.Entry.Accepted() {
-		return flow.Server
-	}
-	return flow.Client
-}
-
-type listenKey struct {
-	netns uint32
-	local netip.AddrPort
-}
-
-// anyAddr stands for a listener on every address of either family.
-func anyAddr(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, port) }
-
-func (i *Inspector) setListeners(all []flow.Listener) {
-	clear(i.listeners)
-	for _, l := range all {
-		local := l.Local
-		if local.Addr().IsUnspecified() {
-			local = anyAddr(local.Port())
-		}
-		i.listeners[listenKey{l.NetNS, local}] = true
-	}
-}
-
-// askCluster fills in what the cluster knows: the backend, the peer and, by
-// its address, the local pod.
+// askCluster fills in what the cluster knows: the backend and the peer.
 func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 	c := i.o.Cluster
 	e.Cluster = c.Health(e.Now)
@@ -99,50 +58,6 @@ func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 	}
 }
 
-// askOwner fills in whose socket it is: by its process, or by its address.
-func (i *Inspector) askOwner(e *diagnosis.Evidence) {
-	s := e.Socket
-	local := flow.Local{Addr: s.Local, PID: s.PID, Comm: s.Comm}
-	if s.PID == 0 && e.Local.PID != 0 {
-		local.PID, local.Comm = e.Local.PID, e.Local.Comm // a snapshot from before the sweep
-	}
-	pod, ok := i.o.Cluster.PodByIP(s.Local.Addr())
-	if local.PID != 0 && i.o.Owners != nil {
-		process, err := i.lookUpOwner(local.PID)
-		if errors.Is(err, owner.ErrGone) || err == nil && process.Comm != local.Comm {
-			local.PID, local.Comm = 0, "" // dead, or its number given to another
-		}
-		if err == nil && local.PID != 0 && process.PodUID != "" {
-			if p, known := i.o.Cluster.PodByUID(process.PodUID); known {
-				pod, ok = p, true
-				local.Container = p.Container(process.Container)
-			}
-		}
-	}
-	if ok {
-		local.Namespace, local.Pod, local.PodUID = pod.Namespace, pod.Name, pod.UID
-		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
-	}
-	e.Local = local
-}
-
-// lookUpOwner asks where a process runs; the many flows of one process share
-// an answer.
-func (i *Inspector) lookUpOwner(pid uint32) (flow.Owner, error) {
-	began := time.Now()
-	a, ok := i.owners[pid]
-	if ok && began.Sub(a.at) < ownerAge {
-		return a.owner, a.err
-	}
-	process, err := i.o.Owners.Lookup(pid)
-	i.o.Meter.Lookup(flow.SourceOwner, time.Since(began), err)
-	if len(i.owners) >= maxOwners {
-		clear(i.owners)
-	}
-	i.owners[pid] = ownerAnswer{owner: process, err: err, at: began}
-	return process, err
-}
-
 // askRoute asks how this node reaches the backend; many flows to one address
 // share an answer.
 func (i *Inspector) askRoute(ctx context.Context, e *diagnosis.Evidence) {
@@ -172,15 +87,7 @@ func (i *Inspector) askRoute(ctx context.Context, e *diagnosis.Evidence) {
 const (
 	routeAge  = 5 * time.Second
 	maxRoutes = 1024
-	ownerAge  = 500 * time.Millisecond
-	maxOwners = 1024
 )
-
-type ownerAnswer struct {
-	owner flow.Owner
-	err   error
-	at    time.Time
-}
 
 type routeAnswer struct {
 	route flow.Route

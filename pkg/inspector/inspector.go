@@ -31,8 +31,7 @@ type Inspector struct {
 	store   *Store
 	files   map[flow.ID]*file
 
-	listeners map[listenKey]bool
-	routes    map[netip.Addr]routeAnswer
+	routes map[netip.Addr]routeAnswer
 
 	gone       gonePeers
 	translates bool                // nf_conntrack was seen to translate a Service here
@@ -44,7 +43,9 @@ type Inspector struct {
 	pace     pace
 	soughtAt time.Time // when a translation was last looked for
 	seeking  pace
-	owners   map[uint32]ownerAnswer
+	owners   map[flow.Process]ownerAnswer
+	hiddenAt time.Time // when /proc last did not show a living process
+	ownersAt time.Time // when it last showed all
 
 	lost, refused uint64
 	unread        bool      // the last look failed: what it showed may be marked as shown
@@ -65,11 +66,11 @@ func New(o Options) *Inspector {
 	now := time.Now()
 	return &Inspector{
 		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
-		listeners: map[listenKey]bool{}, routes: map[netip.Addr]routeAnswer{},
+		routes: map[netip.Addr]routeAnswer{},
 		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
 		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now),
 		judging: newBudget(judgeShare, now).owing(judgesAgain), asking: newBudget(askShare, now),
-		owners: map[uint32]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
+		owners: map[flow.Process]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
 		unanswered: map[flow.ID]bool{}, up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}
 }

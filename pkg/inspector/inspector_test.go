@@ -26,7 +26,7 @@ func TestADeletedBackendIsReportedAtTheFirstRTO(t *testing.T) {
 		t.Error(got)
 	}
 	f := *e.Flow
-	if diff := cmp.Diff(flow.Local{Addr: local, Namespace: "default", Pod: "client-1", PodUID: "uid-2", Workload: "client", WorkloadKind: "Deployment", PID: 4711, Comm: "echo"}, f.Local, cmp.Comparer(sameAddr)); diff != "" {
+	if diff := cmp.Diff(flow.Local{Addr: local, Namespace: "default", Pod: "client-1", PodUID: "uid-2", Workload: "client", WorkloadKind: "Deployment", PID: echo.PID, Started: echo.Started, Comm: "echo"}, f.Local, cmp.Comparer(sameAddr)); diff != "" {
 		t.Errorf("local: -want +got\n%s", diff)
 	}
 	if diff := cmp.Diff(flow.Peer{Class: flow.PeerService, Addr: service, Namespace: "default", Service: "server"}, f.Peer, cmp.Comparer(sameAddr)); diff != "" {

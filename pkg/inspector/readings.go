@@ -21,10 +21,13 @@ func (i *Inspector) sweep(ctx context.Context) {
 		i.o.Log.Warn("passes over all sockets are held to their share of a core", "took", worked, "every", slowed, "share", i.o.SweepCPU)
 	}
 	i.sawKernel(err)
+	if len(i.files) > 0 {
+		i.learnPlaces()
+	}
 	if err != nil {
 		return
 	}
-	i.setListeners(listeners)
+	i.o.Listening.Set(listeners)
 	i.apply(ctx, i.monitor.Scanned(began), nil)
 }
 

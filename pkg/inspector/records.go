@@ -73,7 +73,8 @@ func (i *Inspector) refresh(s flow.Socket) bool {
 	}
 	spoke := f.evidence.Socket.Timeouts == 0 && s.Timeouts > 0
 	if s.PID == 0 {
-		s.PID, s.Comm, s.FD = f.evidence.Socket.PID, f.evidence.Socket.Comm, f.evidence.Socket.FD
+		was := f.evidence.Socket
+		s.PID, s.Started, s.Comm, s.FD = was.PID, was.Started, was.Comm, was.FD
 	}
 	f.evidence.Socket = s
 	if f.stuck {

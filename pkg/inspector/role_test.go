@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/inspector"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
@@ -26,24 +27,50 @@ func TestRoleAndMutedFlows(t *testing.T) {
 
 func TestRole(t *testing.T) {
 	mine := netip.AddrPortFrom(local.Addr(), 8443)
+	opens := flow.Tuple{Src: mine, Dst: server}
+	connects := &flow.Translation{Orig: opens, Reply: opens.Reverse()}
+	serves := &flow.Translation{Orig: opens.Reverse(), Reply: opens}
 	for _, c := range []struct {
 		name     string
 		listener string
 		netns    uint32
-		accepted bool
+		closed   bool // the listener, since
+		accepted bool // the kernel's mark
+		entry    *flow.Translation
 		want     flow.Role
 	}{
-		{"a listener on every address", "[::]:8443", 7, false, flow.Server},
-		{"a listener on this address", "192.168.75.2:8443", 7, false, flow.Server},
-		{"a listener on another address", "192.168.75.3:8443", 7, false, flow.Client},
-		{"a listener on another port", "[::]:8444", 7, false, flow.Client},
-		{"a listener in another namespace", "[::]:8443", 8, false, flow.Client},
-		{"accepted, the listener closed since", "", 7, true, flow.Server},
+		{"a listener on every address", "[::]:8443", 7, false, false, nil, flow.Server},
+		{"a listener on this address", "192.168.75.2:8443", 7, false, true, nil, flow.Server},
+		{"a listener on another address", "192.168.75.3:8443", 7, false, true, nil, flow.Client},
+		{"a listener on another port", "[::]:8444", 7, false, true, nil, flow.Client},
+		{"a listener in another namespace", "[::]:8443", 8, false, true, nil, flow.Client},
+		{"the kernel's mark alone", "", 7, false, true, nil, flow.Client},
+		{"the mark, conntrack saw it connect", "", 7, false, true, connects, flow.Client},
+		{"conntrack saw it accept", "", 7, false, true, serves, flow.Server},
+		{"conntrack saw it accept, a backlog of 0", "", 7, false, false, serves, flow.Server},
+		{"accepted, the listener has closed", "[::]:8443", 7, true, true, nil, flow.Server},
+		{"accepted, the listener on this address has closed", "192.168.75.2:8443", 7, true, true, nil, flow.Server},
+		{"it was given the port of a listener that has closed", "[::]:8443", 7, true, false, nil, flow.Client},
+		{"it was the listener that has closed", "[::]:8443", 7, true, true, connects, flow.Client},
+		{"a listener of another namespace has closed", "[::]:8443", 8, true, true, nil, flow.Client},
+		{"conntrack picked it up in the middle", "[::]:8443", 7, false, true, connects, flow.Server},
+		{"it connects from a port that it listens on", "[::]:8443", 7, false, false, connects, flow.Client},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			l := inspector.NewListening()
+			if c.listener != "" {
+				l.Set([]flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}})
+			}
+			if c.closed {
+				l.Set(nil)
+			}
 			n := start(t, func(n *node) {
-				if c.listener != "" {
+				n.listening = l
+				if !c.closed && c.listener != "" {
 					n.kernel.listeners = []flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}}
+				}
+				if c.entry != nil {
+					n.table.entries[opens] = *c.entry
 				}
 			})
 			s := hung()
@@ -60,6 +87,17 @@ func TestRole(t *testing.T) {
 	}
 }
 
+// A client outside the cluster that looks accepted is not muted.
+func TestTheKernelsMarkMutesNobody(t *testing.T) {
+	n := start(t, nil)
+	s := hung()
+	s.Remote, s.Accepted = netip.MustParseAddrPort("203.0.113.9:5432"), true
+	n.kernel.retransmits(s)
+	if e := n.await(flow.EventStuck); e.Flow.Role != flow.Client || e.Flow.Mute != "" {
+		t.Errorf("role %s, muted %q", e.Flow.Role, e.Flow.Mute)
+	}
+}
+
 func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
 	// The client comes from outside; SNAT hides it behind a node's address.
 	mine, behind := netip.AddrPortFrom(local.Addr(), 8443), netip.MustParseAddrPort("172.18.0.3:50123")
@@ -70,7 +108,7 @@ func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
 		}
 	})
 	s := hung()
-	s.Local, s.Remote, s.Accepted = mine, behind, true
+	s.Local, s.Remote = mine, behind
 	n.kernel.retransmits(s)
 	n.quiet()
 	if all := n.findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
@@ -81,30 +119,15 @@ func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
 func TestTheOwnerComesWithTheReport(t *testing.T) {
 	n := start(t, func(n *node) {
 		n.kernel.unowned = true
-		n.owners = owners{flow.Owner{PID: 4711, Comm: "echo"}}
+		n.owners = living(echo, flow.Owner{})
 	})
 	n.kernel.change(func() { n.kernel.swept = false })
 	s := hung()
-	s.PID, s.Comm = 0, ""
+	s.PID, s.Started, s.Comm = 0, 0, ""
 	n.kernel.records <- tracer.Record{Suspect: &s}
 	n.kernel.set(hung())
 	if e := n.await(flow.EventStuck); e.Flow.Local.PID != 4711 || e.Flow.Local.Comm != "echo" {
 		t.Errorf("owner %+v", e.Flow.Local)
-	}
-}
-
-func TestADeadOwnerIsNotNamed(t *testing.T) {
-	for name, process := range map[string]flow.Owner{
-		"it is gone":                      {PID: 1},
-		"its number is another process's": {PID: 4711, Comm: "postgres", PodUID: "uid-2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			n := start(t, func(n *node) { n.owners = owners{process} })
-			n.kernel.retransmits(hung())
-			if e := n.await(flow.EventStuck); e.Flow.Local.PID != 0 || e.Flow.Local.Comm != "" {
-				t.Errorf("owner %+v", e.Flow.Local)
-			}
-		})
 	}
 }
 

@@ -54,9 +54,21 @@ type Routes interface {
 	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
 }
 
-// Owners answers where a process runs.
+// Owners answers where a process runs: owner.ErrGone for one that is no more,
+// owner.ErrHidden for one that it is not shown. Check tells whether it is shown
+// any but its own.
 type Owners interface {
-	Lookup(pid uint32) (flow.Owner, error)
+	Lookup(p flow.Process) (flow.Owner, error)
+	Check() error
+}
+
+// Places answers which network namespace is which pod's. It may be used from
+// any goroutine.
+type Places interface {
+	Pod(netns uint32) string
+	Elsewhere(podUID string, netns uint32) bool
+	Knows(netns uint32) bool
+	Refresh(now time.Time) error
 }
 
 // Sink takes events. Publish must not block.
@@ -82,6 +94,8 @@ type Options struct {
 	ConntrackDown string
 	Routes        Routes
 	Owners        Owners
+	Places        Places
+	Listening     *Listening // a new one by default
 	Sinks         []Sink
 	Meter         Meter
 
@@ -107,6 +121,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxFlows == 0 {
 		o.MaxFlows = 25_000
+	}
+	if o.Places == nil {
+		o.Places = nowhere{}
+	}
+	if o.Listening == nil {
+		o.Listening = NewListening()
 	}
 	if o.Meter == nil {
 		o.Meter = noMeter{}

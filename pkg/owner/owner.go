@@ -1,5 +1,6 @@
-// Package owner tells where a process runs: its name, and the container and
-// the pod that its control group belongs to. It reads /proc and nothing else.
+// Package owner tells where a process runs: the container and the pod that its
+// control group belongs to, and which network namespaces are whose pod's. It
+// reads /proc and nothing else.
 package owner
 
 import (
@@ -10,68 +11,121 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// ErrGone is returned for a process that does not exist, or no longer.
-var ErrGone = errors.New("the process is gone")
+var (
+	// ErrGone is returned for a process that does not exist, or no longer: its
+	// number may be another one's now.
+	ErrGone = errors.New("the process is gone")
+	// ErrHidden is returned for a process that exists and that /proc does not
+	// show to the agent.
+	ErrHidden error = hidden{}
+)
+
+type hidden struct{}
+
+func (hidden) Error() string {
+	return "/proc hides the processes of other users (hidepid), whose containers and pods are not known; mount it with gid= of the agent's group"
+}
+
+// Is makes it a kind of fs.ErrPermission.
+func (hidden) Is(target error) bool { return target == fs.ErrPermission }
 
 // Both files are short; the limits only bound what a broken /proc can cost.
 const (
-	commLimit   = 64       // bytes; the kernel's TASK_COMM_LEN is 16
+	statLimit   = 4 << 10  // bytes; one line
 	cgroupLimit = 64 << 10 // bytes; a line per hierarchy, paths up to PATH_MAX
 )
 
 // Reader reads owners from a /proc file system. It keeps nothing, so it may be
 // used from any goroutine.
 type Reader struct {
-	proc string
+	proc   string
+	offset offset // of the agent's time namespace
 }
 
 // New returns a Reader of the /proc file system mounted at proc, usually
 // "/proc". Process ids are those of the PID namespace that it was mounted in.
-func New(proc string) *Reader { return &Reader{proc: proc} }
+func New(proc string) *Reader {
+	return &Reader{proc: proc, offset: bootOffset(proc)}
+}
 
-// Lookup returns what is known of the process. Name and control group are
-// those of one process: an id that is given to another one in between makes it
-// ErrGone, never a mixture. A caller that learned the id earlier compares Comm
-// to tell whether it is still the same process.
+// Lookup returns what is known of the process. All of it is of one process: an
+// id that is given to another one makes it ErrGone, never a mixture.
 //
 // A process outside any container, or whose control group is hidden by a
 // control group namespace, has an Owner without container and pod.
-func (r *Reader) Lookup(pid uint32) (flow.Owner, error) {
-	o, err := r.lookup(strconv.FormatUint(uint64(pid), 10))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+func (r *Reader) Lookup(p flow.Process) (flow.Owner, error) {
+	o, err := r.lookup(p)
+	if absent(err) && exists(p.PID) {
+		// It may have come a moment ago, in place of one that went.
+		if o, err = r.lookup(p); absent(err) {
+			err = ErrHidden
+		}
+	}
+	switch {
+	case absent(err):
 		err = ErrGone
+	case errors.Is(err, fs.ErrPermission):
+		err = ErrHidden
 	}
 	if err != nil {
-		return flow.Owner{}, fmt.Errorf("look up owner %d: %w", pid, err)
+		return flow.Owner{}, fmt.Errorf("look up owner %d: %w", p.PID, err)
 	}
-	o.PID = pid
 	return o, nil
 }
 
-func (r *Reader) lookup(pid string) (flow.Owner, error) {
+// Check returns ErrHidden where /proc hides processes: the first one is always
+// there, and is not the agent's own.
+func (r *Reader) Check() error {
+	_, err := os.ReadFile(filepath.Join(r.proc, "1", "stat"))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return ErrHidden
+	}
+	return fmt.Errorf("look at the first process: %w", err)
+}
+
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+}
+
+// exists asks the kernel for a process without /proc: who may not signal it is
+// told that it is there.
+func exists(pid uint32) bool {
+	err := syscall.Kill(int(pid), 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+func (r *Reader) lookup(p flow.Process) (flow.Owner, error) {
 	// A /proc/PID directory that is open stays that of its process.
-	dir, err := os.OpenRoot(filepath.Join(r.proc, pid))
+	dir, err := os.OpenRoot(filepath.Join(r.proc, strconv.FormatUint(uint64(p.PID), 10)))
 	if err != nil {
 		return flow.Owner{}, err
 	}
 	defer dir.Close()
-	comm, err := read(dir, "comm", commLimit)
+	stat, err := read(dir, "stat", statLimit)
 	if err != nil {
 		return flow.Owner{}, err
+	}
+	started, err := parseStart(stat)
+	if err != nil {
+		return flow.Owner{}, err
+	}
+	if started != r.offset.after(p.Started) {
+		return flow.Owner{}, ErrGone
 	}
 	cgroup, err := read(dir, "cgroup", cgroupLimit)
 	if err != nil {
 		return flow.Owner{}, err
 	}
 	at := parseCgroup(cgroup)
-	return flow.Owner{Comm: printable(comm), Container: at.container, PodUID: at.podUID}, nil
+	return flow.Owner{Container: at.container, PodUID: at.podUID}, nil
 }
 
 func read(dir *os.Root, name string, limit int64) (string, error) {
@@ -82,15 +136,4 @@ func read(dir *os.Root, name string, limit int64) (string, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit))
 	return string(b), err
-}
-
-// printable makes a process name safe for a terminal: a process chooses its
-// name's bytes freely.
-func printable(comm string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, strings.TrimSuffix(comm, "\n"))
 }

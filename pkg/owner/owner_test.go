@@ -8,39 +8,51 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
 
+// nobody is a number that no process has: above the kernel's limit (2^22).
+const nobody = 4_194_305
+
+// echo is a process that started at 4711 ticks of 10 ms.
+var echo = flow.Process{PID: nobody, Started: 47_118 * time.Millisecond}
+
+// stat is a line of /proc/PID/stat.
+func stat(comm string, started uint64) string {
+	return "4711 (" + comm + ") S 1 4711 4711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 " + strconv.FormatUint(started, 10) + " 1000 2000 18446744073709551615\n"
+}
+
 func TestLookup(t *testing.T) {
 	container := strings.Repeat("ab", 32)
+	pod := "0::/kubepods/besteffort/pod3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f/" + container + "\n"
+	inPod := flow.Owner{Container: container, PodUID: "3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f"}
 	for name, tc := range map[string]struct {
-		comm, cgroup string
+		stat, cgroup string
 		want         flow.Owner
+		err          error
 	}{
-		"pod": {
-			"echo\n", "0::/kubepods/besteffort/pod3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f/" + container + "\n",
-			flow.Owner{PID: 4711, Comm: "echo", Container: container, PodUID: "3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f"},
-		},
-		"host":                 {"sshd\n", "0::/system.slice/sshd.service\n", flow.Owner{PID: 4711, Comm: "sshd"}},
-		"spaces and brackets":  {"a) R (b c\n", "0::/\n", flow.Owner{PID: 4711, Comm: "a) R (b c"}},
-		"terminal escapes":     {"\x1b[2Jx\n\n", "0::/\n", flow.Owner{PID: 4711, Comm: "?[2Jx?"}},
-		"no name":              {"\n", "0::/\n", flow.Owner{PID: 4711}},
-		"not UTF-8":            {"a\xffb\n", "0::/\n", flow.Owner{PID: 4711, Comm: "a?b"}},
-		"more than is read":    {"echo\n", strings.Repeat("1:x:/\n", 20_000) + "0::/docker/" + container + "\n", flow.Owner{PID: 4711, Comm: "echo"}},
-		"cut in the last line": {"echo\n", "0::/" + strings.Repeat("x/", 64<<10), flow.Owner{PID: 4711, Comm: "echo"}},
+		"pod":                     {stat("echo", 4711), pod, inPod, nil},
+		"host":                    {stat("sshd", 4711), "0::/system.slice/sshd.service\n", flow.Owner{}, nil},
+		"a name full of brackets": {stat("a) R 1 (b) c", 4711), pod, inPod, nil},
+		"a name of control bytes": {stat("x\x01\n) y\xff", 4711), pod, inPod, nil},
+		"no name":                 {stat("", 4711), pod, inPod, nil},
+		"its number is another's": {stat("echo", 4712), pod, flow.Owner{}, owner.ErrGone},
+		"one that came before it": {stat("echo", 4710), pod, flow.Owner{}, owner.ErrGone},
+		"more than is read":       {stat("echo", 4711), strings.Repeat("1:x:/\n", 20_000) + pod, flow.Owner{}, nil},
+		"cut in the last line":    {stat("echo", 4711), "0::/" + strings.Repeat("x/", 64<<10), flow.Owner{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proc := t.TempDir()
-			write(t, filepath.Join(proc, "4711", "comm"), tc.comm)
-			write(t, filepath.Join(proc, "4711", "cgroup"), tc.cgroup)
-			got, err := owner.New(proc).Lookup(4711)
-			if err != nil {
-				t.Fatal(err)
+			process(t, proc, tc.stat, tc.cgroup)
+			got, err := owner.New(proc).Lookup(echo)
+			if !errors.Is(err, tc.err) || tc.err == nil && err != nil {
+				t.Fatalf("%v, want %v", err, tc.err)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
@@ -49,56 +61,178 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+func TestStartOfAProcessInATimeNamespace(t *testing.T) {
+	for name, c := range map[string]struct {
+		offsets string
+		shows   uint64
+	}{
+		"ahead":             {"monotonic           0         0\nboottime       86400         0\n", 4711 + 8_640_000},
+		"ahead by less":     {"monotonic 0 0\nboottime 0 5000000\n", 4712},
+		"behind":            {"monotonic 0 0\nboottime -40 0\n", 711},
+		"the node's own":    {"monotonic 5 0\nboottime 0 0\n", 4711},
+		"not understood":    {"boottime x 0\n", 4711},
+		"not understood, 2": {"boottime 0 x\n", 4711},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proc := t.TempDir()
+			write(t, filepath.Join(proc, "self", "timens_offsets"), c.offsets)
+			process(t, proc, stat("echo", c.shows), "0::/\n")
+			if _, err := owner.New(proc).Lookup(echo); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestLookupGone(t *testing.T) {
-	if _, err := owner.New(t.TempDir()).Lookup(1); !errors.Is(err, owner.ErrGone) {
+	if _, err := owner.New(t.TempDir()).Lookup(echo); !errors.Is(err, owner.ErrGone) {
 		t.Errorf("a process without a directory: %v, want ErrGone", err)
 	}
 	proc := t.TempDir()
-	write(t, filepath.Join(proc, "1", "comm"), "init\n")
-	if _, err := owner.New(proc).Lookup(1); !errors.Is(err, owner.ErrGone) {
-		t.Errorf("a process that left after its name was read: %v, want ErrGone", err)
+	write(t, filepath.Join(proc, strconv.Itoa(nobody), "stat"), stat("echo", 4711))
+	if _, err := owner.New(proc).Lookup(echo); !errors.Is(err, owner.ErrGone) {
+		t.Errorf("a process that left after its start was read: %v, want ErrGone", err)
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := owner.New("/proc").Lookup(uint32(cmd.Process.Pid)); !errors.Is(err, owner.ErrGone) {
+	if _, err := owner.New("/proc").Lookup(flow.Process{PID: uint32(cmd.Process.Pid)}); !errors.Is(err, owner.ErrGone) {
 		t.Errorf("a process that was waited for: %v, want ErrGone", err)
 	}
 }
 
 func TestLookupKeepsOtherErrors(t *testing.T) {
-	proc := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(proc, "1", "comm"), 0o755); err != nil {
-		t.Fatal(err)
+	for name, line := range map[string]string{
+		"no line":          "",
+		"a line too short": "1 (x) S 1 2",
+		"no number":        strings.ReplaceAll(stat("echo", 4711), "4711 1000", "x 1000"),
+	} {
+		proc := t.TempDir()
+		process(t, proc, line, "0::/\n")
+		if _, err := owner.New(proc).Lookup(echo); err == nil || errors.Is(err, owner.ErrGone) || errors.Is(err, owner.ErrHidden) {
+			t.Errorf("%s: %v, want an error of its own", name, err)
+		}
 	}
-	if _, err := owner.New(proc).Lookup(1); err == nil || errors.Is(err, owner.ErrGone) {
-		t.Errorf("an unreadable name: %v, want an error that is not ErrGone", err)
+}
+
+// TestLookupOfTheHidden has a process that lives and that this /proc lacks.
+func TestLookupOfTheHidden(t *testing.T) {
+	me := flow.Process{PID: uint32(os.Getpid())}
+	proc := t.TempDir()
+	if _, err := owner.New(proc).Lookup(me); !errors.Is(err, owner.ErrHidden) {
+		t.Errorf("%v, want ErrHidden", err)
+	}
+	if err := owner.New(proc).Check(); !errors.Is(err, owner.ErrHidden) {
+		t.Errorf("without the first process: %v, want ErrHidden", err)
+	}
+	write(t, filepath.Join(proc, "1", "stat"), stat("init", 0))
+	if err := owner.New(proc).Check(); err != nil {
+		t.Errorf("with the first process: %v", err)
+	}
+}
+
+// TestHidepid mounts /proc as a hardened host does, and looks at it as nobody.
+func TestHidepid(t *testing.T) {
+	if proc := os.Getenv("TCPSTUCK_TEST_PROC"); proc != "" {
+		lookAtFirst(t, proc)
+		return
+	}
+	privtest.Require(t)
+	for option, hidden := range map[string]bool{"hidepid=0": false, "hidepid=1": true, "hidepid=2": true, "hidepid=4": true} {
+		t.Run(option, func(t *testing.T) {
+			look := "mount -t proc -o " + option + ` proc /proc && setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all "$0" -test.v -test.run='^TestHidepid$'; exit $?` // the shell is the first process
+			program := copyOfTest(t)
+			cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "sh", "-c", look, program)
+			cmd.Dir = "/"
+			cmd.Env = append(os.Environ(), "TCPSTUCK_TEST_PROC=/proc", "TCPSTUCK_TEST_HIDDEN="+strconv.FormatBool(hidden))
+			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestHidepid") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// lookAtFirst looks, as nobody, at root's first process and at itself.
+func lookAtFirst(t *testing.T, proc string) {
+	var want error
+	if os.Getenv("TCPSTUCK_TEST_HIDDEN") == "true" {
+		want = owner.ErrHidden
+	}
+	r := owner.New(proc)
+	if err := r.Check(); !errors.Is(err, want) || want == nil && err != nil {
+		t.Errorf("check: %v, want %v", err, want)
+	}
+	first := flow.Process{PID: 1}
+	if want == nil {
+		first.Started = started(t, proc, "1")
+	}
+	if _, err := r.Lookup(first); !errors.Is(err, want) || want == nil && err != nil {
+		t.Errorf("the first process: %v, want %v", err, want)
+	}
+	if _, err := r.Lookup(flow.Process{PID: uint32(os.Getpid()), Started: started(t, proc, "self")}); err != nil {
+		t.Errorf("itself: %v", err)
 	}
 }
 
 func TestLookupThisProcess(t *testing.T) {
 	pid := uint32(os.Getpid())
-	got, err := owner.New("/proc").Lookup(pid)
-	if err != nil {
-		t.Fatal(err)
+	began := started(t, "/proc", "self")
+	if _, err := owner.New("/proc").Lookup(flow.Process{PID: pid, Started: began}); err != nil {
+		t.Error(err)
 	}
-	comm, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(pid)), "comm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := strings.TrimSpace(string(comm)); got.PID != pid || got.Comm != want {
-		t.Errorf("got %+v, want pid %d and comm %q", got, pid, want)
+	if _, err := owner.New("/proc").Lookup(flow.Process{PID: pid, Started: began - time.Second}); !errors.Is(err, owner.ErrGone) {
+		t.Errorf("one that had the number a second earlier: %v, want ErrGone", err)
 	}
 }
 
+// started returns when a process started, as /proc shows it.
+func started(t *testing.T, proc, pid string) time.Duration {
+	t.Helper()
+	line, err := os.ReadFile(filepath.Join(proc, pid, "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(line[strings.LastIndexByte(string(line), ')')+1:]))
+	n, err := strconv.ParseInt(fields[19], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(n) * 10 * time.Millisecond
+}
+
 func BenchmarkLookup(b *testing.B) {
-	r, pid := owner.New("/proc"), uint32(os.Getpid())
+	r, p := owner.New("/proc"), flow.Process{PID: uint32(os.Getpid())}
 	for b.Loop() {
-		if _, err := r.Lookup(pid); err != nil {
+		if _, err := r.Lookup(p); err != nil && !errors.Is(err, owner.ErrGone) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// copyOfTest puts this program where anybody may start it.
+func copyOfTest(t *testing.T) string {
+	t.Helper()
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.CreateTemp("", "owner.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(f.Name()) })
+	_, err = f.Write(program)
+	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+func process(t *testing.T, proc, stat, cgroup string) {
+	t.Helper()
+	write(t, filepath.Join(proc, strconv.Itoa(nobody), "stat"), stat)
+	write(t, filepath.Join(proc, strconv.Itoa(nobody), "cgroup"), cgroup)
 }
 
 func write(t *testing.T, path, content string) {
@@ -113,16 +247,15 @@ func write(t *testing.T, path, content string) {
 
 // FuzzLookup reads files of /proc that no kernel would write.
 func FuzzLookup(f *testing.F) {
-	f.Add("echo\n", "0::/\n")
-	f.Add("a\x1b[31mb", "12:pids:/kubepods/burstable/pod0b9c6d0e-8f0d-4e58-9c5e-3c1f0e9a7a11/abc\n")
+	f.Add(stat("echo", 4711), "0::/\n")
+	f.Add(stat("a\x1b[31m)b", 4711), "12:pids:/kubepods/burstable/pod0b9c6d0e-8f0d-4e58-9c5e-3c1f0e9a7a11/abc\n")
 	f.Add("", "")
-	f.Fuzz(func(t *testing.T, comm, cgroup string) {
+	f.Add(")", "")
+	f.Fuzz(func(t *testing.T, stat, cgroup string) {
 		proc := t.TempDir()
-		write(t, filepath.Join(proc, "7", "comm"), comm)
-		write(t, filepath.Join(proc, "7", "cgroup"), cgroup)
-		o, err := owner.New(proc).Lookup(7)
-		if err == nil && strings.ContainsFunc(o.Comm, unicode.IsControl) {
-			t.Errorf("comm %q from %q", o.Comm, comm)
+		process(t, proc, stat, cgroup)
+		if o, err := owner.New(proc).Lookup(echo); err != nil && o != (flow.Owner{}) {
+			t.Errorf("%+v and %v", o, err)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Audit writes which connections would hang if their peer vanished, class by
@@ -23,7 +24,7 @@ func Audit(w io.Writer, r audit.Report, width int) error {
 	for _, text := range r.NotSeen {
 		p.item("- ", text)
 	}
-	_, err := io.WriteString(w, printable(p.b.String()))
+	_, err := io.WriteString(w, phrase.Text(p.b.String()))
 	return err
 }
 

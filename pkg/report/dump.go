@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // A storm must not scroll its own summary away: neither many flows to one
@@ -59,7 +60,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	}
 	where := strings.TrimSpace(v.Node + " at " + v.Now.Format("15:04:05 MST"))
 	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
-	_, err := io.WriteString(w, printable(b.String()))
+	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
 }
 

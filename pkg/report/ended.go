@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Ended writes what has ended on a node, latest first: why it was stuck,
@@ -21,7 +22,7 @@ func Ended(w io.Writer, v View, since time.Time, width int) error {
 		b.WriteByte('\n')
 		v.endedCards(&b, width)
 	}
-	_, err := io.WriteString(w, printable(b.String()))
+	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
 }
 
@@ -40,7 +41,7 @@ func endedWide(w io.Writer, views []View, now, since time.Time, width int, node 
 		}
 	}
 	tabulate(&b, withNode(rows, views, node))
-	_, err := io.WriteString(w, printable(b.String()))
+	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Explain writes everything that is known of one flow: who and where to, the
@@ -22,7 +23,7 @@ func Explain(w io.Writer, f flow.Finding, now time.Time, width int) error {
 	p.clock(f)
 	p.bytes(f)
 	p.advice(f)
-	_, err := io.WriteString(w, printable(p.b.String()))
+	_, err := io.WriteString(w, phrase.Text(p.b.String()))
 	return err
 }
 

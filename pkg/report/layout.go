@@ -2,20 +2,8 @@ package report
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
-
-// printable replaces control characters. A process names itself, and this
-// text is read on the terminal of root.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && unicode.IsControl(r) {
-			return '?'
-		}
-		return r
-	}, text)
-}
 
 // pack joins parts into lines of at most width characters, without ever
 // breaking a part. Every line but the first is indented.

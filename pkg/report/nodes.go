@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Plugin is how the command for many nodes is called.
@@ -64,7 +65,7 @@ func dumpNodes(w io.Writer, views []View, asked int, now time.Time, width int, r
 		b.WriteString(wrap(watched, width, 4) + "\n")
 	}
 	b.WriteString(wrap(sourcesOf(views, asked, now), width, 4) + "\n")
-	_, err := io.WriteString(w, printable(b.String()))
+	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
 }
 
@@ -116,7 +117,7 @@ func EndedNodes(w io.Writer, views []View, now, since time.Time, width int) erro
 			v.endedCards(&b, width)
 		}
 	}
-	_, err := io.WriteString(w, printable(b.String()))
+	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
 }
 

@@ -33,6 +33,7 @@ func attachments() []attachment {
 		{program: tcpstuckProgSnapshot, iterator: true, needs: "it reads all suspects; Linux 5.12 and later have it"},
 		{program: tcpstuckProgSweepFiles, iterator: true, needs: "it finds owners and listeners; Linux 5.12 and later have it"},
 		{program: tcpstuckProgAuditFiles, iterator: true, needs: "it reads every connection for an audit; Linux 5.12 and later have it"},
+		{program: tcpstuckProgResidents, iterator: true, needs: "it tells which processes live in which network namespace; Linux 5.12 and later have it"},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 var (
@@ -111,7 +112,8 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
 		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
 		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
-		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED), Unstored: has(r, tcpstuckReadingFlagFLAG_UNSTORED),
+		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED), Foreign: has(r, tcpstuckReadingFlagFLAG_FOREIGN),
+		Unstored: has(r, tcpstuckReadingFlagFLAG_UNSTORED),
 	}
 	if s.RTOMax == 0 {
 		s.RTOMax = rtoMax
@@ -120,7 +122,7 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		s.TimerAt = s.At.Add(c.jiffies(int64(r.TimerJiffies - r.Jiffies)))
 	}
 	if has(r, tcpstuckReadingFlagFLAG_OWNED) {
-		s.PID, s.Comm, s.FD = r.Pid, text(r.Comm[:]), r.Fd
+		s.PID, s.Started, s.Comm, s.FD = r.Pid, time.Duration(r.StartedNs), text(r.Comm[:]), r.Fd
 	}
 	if s.Live {
 		s.Since = since(r, s, c)
@@ -212,8 +214,9 @@ func ahead(a, b uint32) uint32 {
 	return a - b
 }
 
-func has(r tcpstuckReading, flag tcpstuckReadingFlag) bool { return r.Flags&uint8(flag) != 0 }
+func has(r tcpstuckReading, flag tcpstuckReadingFlag) bool { return r.Flags&uint16(flag) != 0 }
 
+// text returns a name that a process gave itself as one that can be shown.
 func text(c []int8) string {
 	b := make([]byte, 0, len(c))
 	for _, x := range c {
@@ -222,5 +225,5 @@ func text(c []int8) string {
 		}
 		b = append(b, byte(x))
 	}
-	return string(b)
+	return phrase.Printable(string(b))
 }

@@ -90,7 +90,7 @@ func TestSince(t *testing.T) {
 		{"the episode's own stamp", func(*tcpstuckReading) {}, 2 * time.Second},
 		{"older than the agent", func(r *tcpstuckReading) { r.BeganNs, r.RetransStamp, r.RcvTstamp = 0, 940_000, 480_000 }, time.Minute},
 		{"microseconds", func(r *tcpstuckReading) {
-			r.BeganNs, r.RetransStamp, r.Flags = 0, 940e6, uint8(tcpstuckReadingFlagFLAG_USEC_TS)
+			r.BeganNs, r.RetransStamp, r.Flags = 0, 940e6, uint16(tcpstuckReadingFlagFLAG_USEC_TS)
 			r.RcvTstamp = 480_000
 		}, time.Minute},
 		{"milliseconds that wrapped", func(r *tcpstuckReading) {

@@ -49,6 +49,7 @@ type historiesLife struct {
 		Unstored    uint8
 		Pad         [3]uint8
 		_           [4]byte
+		StartedNs   uint64
 	}
 	Standing struct {
 		_           structs.HostLayout

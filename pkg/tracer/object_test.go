@@ -16,7 +16,7 @@ func TestTheObjectFitsItsDecoder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, record := range map[string]reflect.Type{
-		"reading": reflect.TypeFor[tcpstuckReading](), "audited": reflect.TypeFor[tcpstuckAudited](), "listener": reflect.TypeFor[tcpstuckListener](),
+		"reading": reflect.TypeFor[tcpstuckReading](), "audited": reflect.TypeFor[tcpstuckAudited](), "listener": reflect.TypeFor[tcpstuckListener](), "resident": reflect.TypeFor[tcpstuckResident](),
 		"gone_key": reflect.TypeFor[tcpstuckGoneKey](), "loss_total": reflect.TypeFor[tcpstuckLossTotal](),
 	} {
 		var kernels *btf.Struct

@@ -74,6 +74,7 @@ type tcpstuckEpisode struct {
 	Unstored    uint8
 	Pad         [3]uint8
 	_           [4]byte
+	StartedNs   uint64
 }
 
 type tcpstuckGoneKey struct {
@@ -159,8 +160,8 @@ type tcpstuckReading struct {
 	Comm              [16]int8
 	LocalPort         uint16
 	RemotePort        uint16
+	Flags             uint16
 	Kind              uint8
-	Flags             uint8
 	Family            uint8
 	State             uint8
 	CaState           uint8
@@ -176,7 +177,8 @@ type tcpstuckReading struct {
 	TimerLevel        uint8
 	KeepaliveLevel    uint8
 	Loss              uint8
-	Pad               [7]uint8
+	Pad               [6]uint8
+	StartedNs         uint64
 }
 
 type tcpstuckReadingFlag uint32
@@ -189,7 +191,8 @@ const (
 	tcpstuckReadingFlagFLAG_RESET     tcpstuckReadingFlag = 16
 	tcpstuckReadingFlagFLAG_OWNED     tcpstuckReadingFlag = 32
 	tcpstuckReadingFlagFLAG_ACCEPTED  tcpstuckReadingFlag = 64
-	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 128
+	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 256
+	tcpstuckReadingFlagFLAG_FOREIGN   tcpstuckReadingFlag = 128
 )
 
 type tcpstuckReadingKind uint32
@@ -201,6 +204,13 @@ const (
 	tcpstuckReadingKindREADING_AUDITED   tcpstuckReadingKind = 4
 	tcpstuckReadingKindREADING_ANSWERED  tcpstuckReadingKind = 5
 )
+
+type tcpstuckResident struct {
+	_         structs.HostLayout
+	StartedNs uint64
+	Pid       uint32
+	Netns     uint32
+}
 
 type tcpstuckWindow struct {
 	_      structs.HostLayout
@@ -226,6 +236,7 @@ const (
 	tcpstuckProgAuditFiles          = "audit_files"
 	tcpstuckProgDestroySock         = "destroy_sock"
 	tcpstuckProgReceiveReset        = "receive_reset"
+	tcpstuckProgResidents           = "residents"
 	tcpstuckProgRetransmit          = "retransmit"
 	tcpstuckProgSendReset           = "send_reset"
 	tcpstuckProgSetState            = "set_state"
@@ -242,6 +253,7 @@ const (
 	tcpstuckVarBtfReading           = "btf_reading"
 	tcpstuckVarBtfReadingFlag       = "btf_reading_flag"
 	tcpstuckVarBtfReadingKind       = "btf_reading_kind"
+	tcpstuckVarBtfResident          = "btf_resident"
 	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
 	tcpstuckVarGonePeers            = "gone_peers"
 	tcpstuckVarLossRecordsPerWindow = "loss_records_per_window"
@@ -299,6 +311,7 @@ type tcpstuckProgramSpecs struct {
 	AuditFiles   *ebpf.ProgramSpec `ebpf:"audit_files"`
 	DestroySock  *ebpf.ProgramSpec `ebpf:"destroy_sock"`
 	ReceiveReset *ebpf.ProgramSpec `ebpf:"receive_reset"`
+	Residents    *ebpf.ProgramSpec `ebpf:"residents"`
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
 	SendReset    *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState     *ebpf.ProgramSpec `ebpf:"set_state"`
@@ -337,6 +350,7 @@ type tcpstuckVariableSpecs struct {
 	BtfReading           *ebpf.VariableSpec `ebpf:"btf_reading"`
 	BtfReadingFlag       *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
+	BtfResident          *ebpf.VariableSpec `ebpf:"btf_resident"`
 	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
 	LossRecordsPerWindow *ebpf.VariableSpec `ebpf:"loss_records_per_window"`
@@ -411,6 +425,7 @@ type tcpstuckVariables struct {
 	BtfReading           *ebpf.Variable `ebpf:"btf_reading"`
 	BtfReadingFlag       *ebpf.Variable `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.Variable `ebpf:"btf_reading_kind"`
+	BtfResident          *ebpf.Variable `ebpf:"btf_resident"`
 	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
 	LossRecordsPerWindow *ebpf.Variable `ebpf:"loss_records_per_window"`
@@ -430,6 +445,7 @@ type tcpstuckPrograms struct {
 	AuditFiles   *ebpf.Program `ebpf:"audit_files"`
 	DestroySock  *ebpf.Program `ebpf:"destroy_sock"`
 	ReceiveReset *ebpf.Program `ebpf:"receive_reset"`
+	Residents    *ebpf.Program `ebpf:"residents"`
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
 	SendReset    *ebpf.Program `ebpf:"send_reset"`
 	SetState     *ebpf.Program `ebpf:"set_state"`
@@ -442,6 +458,7 @@ func (p *tcpstuckPrograms) Close() error {
 		p.AuditFiles,
 		p.DestroySock,
 		p.ReceiveReset,
+		p.Residents,
 		p.Retransmit,
 		p.SendReset,
 		p.SetState,

@@ -1,0 +1,26 @@
+package flow
+
+import "time"
+
+// Process names a process for ever. A number alone is given to another one as
+// soon as it is free, and a name is what a process calls itself.
+type Process struct {
+	PID     uint32        // as the agent's PID namespace numbers it; 0: it is not in there
+	Started time.Duration // since the node's boot, on CLOCK_BOOTTIME of the initial time namespace
+}
+
+// Resident is a process and the network namespace that it lives in.
+type Resident struct {
+	Process
+	NetNS uint32 // inode number
+}
+
+// Owner is what is known of where a process runs.
+type Owner struct {
+	Container string // container id, full; empty: none
+	PodUID    string // empty: not a pod's process
+}
+
+// Process returns the process that holds the socket; its PID is 0 where none
+// is known.
+func (s Socket) Process() Process { return Process{s.PID, s.Started} }
