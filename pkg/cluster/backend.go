@@ -106,7 +106,7 @@ func (s *State) Departed(ip netip.Addr) (since time.Time, ok bool) {
 		}
 	}
 	for _, c := range s.addrs[ip].claimed("") {
-		look(c.pod)
+		look(c.pod())
 	}
 	for _, f := range s.past.said(ip, "") {
 		look(f.pod)
@@ -151,7 +151,7 @@ func (s *State) namesPod(ip netip.Addr, a *address) bool {
 		return r.named() && (s.podsUnknown() != "" || !s.lists(node)) && !s.refuted(r, ip, since)
 	}
 	for _, c := range a.claimed("") {
-		if believable(c.pod, c.node(), c.since) {
+		if believable(c.pod(), c.node(), c.since) {
 			return true
 		}
 	}

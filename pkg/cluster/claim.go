@@ -7,15 +7,16 @@ import (
 
 // claim is what the slices of one namespace say of one address: that it is
 // this pod's, or with a ref without a name, that something answers there. It
-// is the word of whoever may write slices in that namespace.
+// is the word of whoever may write slices in that namespace. A claim in the
+// list has at least one listing.
 type claim struct {
-	pod         ref
 	first, last *listing // in the order in which they came
-	listings    int
-	terminating int       // of them
+	listings    int32
+	terminating int32     // of them
 	since       time.Time // when it came into its condition: listed, or terminating
 }
 
+func (c *claim) pod() ref     { return c.first.pod() }
 func (c *claim) node() string { return c.first.ep.Node }
 
 // add adds a listing, and reports whether the claim is in another condition

@@ -17,7 +17,7 @@ func (s *claims) get(pod ref) *claim {
 		return s.rooms[pod.Namespace][pod]
 	}
 	for _, c := range s.few {
-		if c.pod == pod {
+		if c.pod() == pod {
 			return c
 		}
 	}
@@ -40,22 +40,24 @@ func (s *claims) put(c *claim) {
 }
 
 func (s *claims) house(c *claim) {
-	room := s.rooms[c.pod.Namespace]
+	pod := c.pod()
+	room := s.rooms[pod.Namespace]
 	if room == nil {
 		room = make(map[ref]*claim)
-		s.rooms[c.pod.Namespace] = room
+		s.rooms[pod.Namespace] = room
 	}
-	room[c.pod] = c
+	room[pod] = c
 }
 
-func (s *claims) drop(c *claim) {
+// drop takes out what was claimed of a pod.
+func (s *claims) drop(pod ref, c *claim) {
 	if s.rooms == nil {
 		s.few = slices.DeleteFunc(s.few, func(x *claim) bool { return x == c })
 		return
 	}
-	room := s.rooms[c.pod.Namespace]
-	if delete(room, c.pod); len(room) == 0 {
-		delete(s.rooms, c.pod.Namespace)
+	room := s.rooms[pod.Namespace]
+	if delete(room, pod); len(room) == 0 {
+		delete(s.rooms, pod.Namespace)
 	}
 	if len(s.rooms) == 0 {
 		s.rooms = nil
@@ -66,7 +68,7 @@ func (s *claims) drop(c *claim) {
 // claims at one address says nothing.
 func (s *claims) in(namespace string) []*claim {
 	if s.rooms == nil {
-		return ordered(slices.DeleteFunc(slices.Clone(s.few), func(c *claim) bool { return c.pod.Namespace != namespace }))
+		return ordered(slices.DeleteFunc(slices.Clone(s.few), func(c *claim) bool { return c.pod().Namespace != namespace }))
 	}
 	room := s.rooms[namespace]
 	if len(room) > crowd {
@@ -124,7 +126,7 @@ func ordered(all []*claim) []*claim {
 		if by := c.since.Compare(d.since); by != 0 {
 			return by
 		}
-		return c.pod.compare(d.pod)
+		return c.pod().compare(d.pod())
 	})
 	return all
 }

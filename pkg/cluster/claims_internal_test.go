@@ -6,6 +6,12 @@ import (
 	"time"
 )
 
+func claimOf(namespace, pod string) *claim {
+	c := &claim{}
+	c.add(&listing{slice: &slice{Slice: Slice{Namespace: namespace}}, ep: Endpoint{Pod: pod, PodUID: "u"}}, time.Time{})
+	return c
+}
+
 // TestACrowdOfClaimsIsNotSearched counts what is looked at instead of timing
 // it: past a crowd nothing is found by going through the others.
 func TestACrowdOfClaimsIsNotSearched(t *testing.T) {
@@ -13,14 +19,14 @@ func TestACrowdOfClaimsIsNotSearched(t *testing.T) {
 	var s claims
 	var all []*claim
 	for n := range many {
-		c := &claim{pod: ref{Key{"attacker", fmt.Sprint(n)}, "u"}}
+		c := claimOf("attacker", fmt.Sprint(n))
 		s.put(c)
 		all = append(all, c)
 		if len(s.few) > crowd {
 			t.Fatalf("%d claims in a row", len(s.few))
 		}
 	}
-	quiet := &claim{pod: ref{Key{"shop", "db-0"}, "u"}}
+	quiet := claimOf("shop", "db-0")
 	s.put(quiet)
 	if got := s.all(); len(got) != 1 || got[0] != quiet {
 		t.Errorf("%d claims count, want the modest namespace's", len(got))
@@ -29,12 +35,12 @@ func TestACrowdOfClaimsIsNotSearched(t *testing.T) {
 		t.Errorf("%d claims of the crowd count", len(got))
 	}
 	for _, c := range all {
-		if s.get(c.pod) != c {
-			t.Fatalf("%s is lost", c.pod)
+		if s.get(c.pod()) != c {
+			t.Fatalf("%s is lost", c.pod())
 		}
-		s.drop(c)
+		s.drop(c.pod(), c)
 	}
-	s.drop(quiet)
+	s.drop(quiet.pod(), quiet)
 	if !s.empty() || s.rooms != nil {
 		t.Error("the crowd left something behind")
 	}

@@ -55,11 +55,11 @@ func (s *State) judgeClaims(a *address, addr netip.AddrPort, via Key) (best Back
 	ip := addr.Addr()
 	var by *claim
 	for _, c := range a.claimed(s.speaker(ip, via)) {
-		host := a.isHost() || s.hostPod(c.pod)
+		host := a.isHost() || s.hostPod(c.pod())
 		if host && !c.serves(addr.Port()) {
 			continue // another process of the same host
 		}
-		if s.refuted(c.pod, ip, c.since) {
+		if s.refuted(c.pod(), ip, c.since) {
 			continue
 		}
 		b := s.judgeClaim(c, ip, via, host)
@@ -72,8 +72,8 @@ func (s *State) judgeClaims(a *address, addr netip.AddrPort, via Key) (best Back
 	}
 	best.Services = services([]*claim{by}, addr.Port())
 	if best.Pod != "" && !best.HostNetwork {
-		best.Former = s.lastDead(ip, by.pod, via)
-		best.Unread = best.Former != nil && s.fate(by.pod).kind == unseen
+		best.Former = s.lastDead(ip, by.pod(), via)
+		best.Unread = best.Former != nil && s.fate(by.pod()).kind == unseen
 	}
 	return best, true
 }
@@ -81,15 +81,15 @@ func (s *State) judgeClaims(a *address, addr netip.AddrPort, via Key) (best Back
 func (s *State) judgeClaim(c *claim, ip netip.Addr, via Key, host bool) Backend {
 	b := Backend{Node: c.node(), HostNetwork: host, Since: c.since}
 	who := "an endpoint without a pod"
-	if c.pod.named() {
-		b.Namespace, b.Pod, b.PodUID = c.pod.Namespace, c.pod.Name, c.pod.UID
-		who = c.pod.String()
+	if c.pod().named() {
+		b.Namespace, b.Pod, b.PodUID = c.pod().Namespace, c.pod().Name, c.pod().UID
+		who = c.pod().String()
 	}
 	where := " in slice " + c.first.slice.Key().String()
-	f := s.fate(c.pod)
+	f := s.fate(c.pod())
 	b.know(f)
 	switch why := s.podsUnknown(); {
-	case f.kind == dead && (s.had(c.pod, ip) || via != Key{} && c.of(via)):
+	case f.kind == dead && (s.had(c.pod(), ip) || via != Key{} && c.of(via)):
 		s.bury(&b, f, host, who)
 	case f.kind == dead:
 		b.unprove(f, who+where)

@@ -152,13 +152,13 @@ const (
 func (s *State) askClaimed(ip netip.Addr, claims []*claim) {
 	asked, total := make(map[string]int), 0
 	for _, c := range claims {
-		ns := c.pod.Namespace
-		if total >= askedPerAddress || asked[ns] >= askedPerNamespace || s.fate(c.pod).kind != unseen {
+		ns := c.pod().Namespace
+		if total >= askedPerAddress || asked[ns] >= askedPerNamespace || s.fate(c.pod()).kind != unseen {
 			continue
 		}
 		asked[ns]++
 		total++
-		s.askPod(c.pod, c.node(), ip, true)
+		s.askPod(c.pod(), c.node(), ip, true)
 	}
 }
 

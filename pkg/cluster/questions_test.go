@@ -41,7 +41,7 @@ func TestQuestions(t *testing.T) {
 		change func(*cluster.State)
 		want   flow.BackendState
 		since  time.Time
-		direct flow.BackendState // for a connection that no Service sent there
+		direct flow.BackendState  // for a connection that no Service sent there
 		asked  []cluster.Question // by the change, and by the look at the backend
 	}{
 		"a slice alone lists it": {func(*cluster.State) {}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{node, question(one, true)}},

@@ -124,28 +124,31 @@ func (s *State) newSlice(sl Slice) *slice {
 func (s *State) list(l *listing, at time.Time) {
 	ip, a := l.ep.Addr, s.at(l.ep.Addr)
 	c := a.claims.get(l.pod())
-	if c == nil {
-		c = &claim{pod: l.pod()}
-		a.claims.put(c)
+	fresh := c == nil
+	if fresh {
+		c = &claim{}
 	}
 	if c.add(l, at) {
 		s.touch(ip)
+	}
+	if fresh {
+		a.claims.put(c)
 	}
 }
 
 // unlist takes a listing from its address, and remembers it unless the pod
 // is still listed there.
 func (s *State) unlist(l *listing, head *Slice, at time.Time) {
-	ip, c, a := l.ep.Addr, l.claim, s.addrs[l.ep.Addr]
+	ip, pod, c, a := l.ep.Addr, l.pod(), l.claim, s.addrs[l.ep.Addr]
 	if turned := c.remove(l, at); c.listings > 0 {
 		if turned {
 			s.touch(ip)
 		}
 		return
 	}
-	a.claims.drop(c)
-	s.past.unlisted(ip, former{pod: c.pod, node: l.ep.Node, slice: head, at: at})
-	s.askPod(c.pod, l.ep.Node, ip, false)
+	a.claims.drop(pod, c)
+	s.past.unlisted(ip, former{pod: pod, node: l.ep.Node, slice: head, at: at})
+	s.askPod(pod, l.ep.Node, ip, false)
 	s.touch(ip)
 	s.tidy(ip)
 }
