@@ -71,7 +71,7 @@ func (i *Inspector) setListeners(all []flow.Listener) {
 func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 	c := i.o.Cluster
 	e.Cluster = c.Health(e.Now)
-	e.Backend = c.Backend(e.Target(), e.Now)
+	i.askBackend(e)
 	e.Peer = flow.Peer{Addr: e.Socket.Remote}
 	e.Service = nil
 	// The peer of an accepted socket is whoever connected, before any SNAT.

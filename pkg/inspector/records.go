@@ -53,6 +53,11 @@ func (i *Inspector) apply(ctx context.Context, changes []monitor.Change, suspect
 			i.files[c.Socket.ID] = &file{evidence: diagnosis.Evidence{Socket: c.Socket}}
 			*suspects = append(*suspects, c.Socket.ID)
 		case monitor.Updated:
+			if f := i.files[c.Socket.ID]; f.stuck && f.closedIdle(c.Socket) {
+				i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: c.Socket, At: c.At})
+				i.monitor.Forget(c.Socket.ID)
+				continue
+			}
 			if i.refresh(c.Socket) {
 				i.spoke(ctx, c.Socket.ID, suspects)
 			}

@@ -17,6 +17,7 @@ func (i *Inspector) report(f *file) {
 		return
 	}
 	f.stuck, f.backend = true, f.evidence.Backend.State
+	f.departed.note(f.evidence, f.decision)
 	if f.decision.Mute == flow.MuteAtRisk {
 		i.tell(f, flow.EventAtRisk, "found at risk: %s · %s", f.decision.Symptom, f.decision.Cause)
 		return
@@ -83,6 +84,9 @@ func (i *Inspector) finish(ctx context.Context, c monitor.Change) {
 	switch c.Kind {
 	case monitor.Recovered:
 		f.outcome, event = flow.Recovered, flow.EventRecovered
+		if f.closedIdle(c.Socket) {
+			f.outcome, event = flow.Closed, flow.EventEnded
+		}
 	case monitor.Ended:
 		f.outcome, f.err = diagnosis.Outcome(*c.End), diagnosis.Errno(c.End.Err)
 	}

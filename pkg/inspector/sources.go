@@ -37,6 +37,8 @@ type Conntrack interface {
 // Cluster is what is known of Services, backends, pods and nodes.
 type Cluster interface {
 	Backend(addr netip.AddrPort, now time.Time) cluster.Backend
+	BackendVia(addr, service netip.AddrPort, now time.Time) cluster.Backend
+	Departed(addr netip.Addr) (since time.Time, ok bool)
 	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
 	Class(addr netip.AddrPort) flow.PeerClass
 	PodByIP(addr netip.Addr) (cluster.Pod, bool)
