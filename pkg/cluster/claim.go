@@ -88,6 +88,9 @@ func (c *claim) serves(port uint16) (yes bool) {
 
 // of reports whether the claim is made in the name of a service.
 func (c *claim) of(service Key) (yes bool) {
+	if service == (Key{}) {
+		return false
+	}
 	c.each(func(l *listing) bool { yes = l.slice.serviceKey() == service; return !yes })
 	return yes
 }

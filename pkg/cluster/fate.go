@@ -87,12 +87,17 @@ func (s *State) formers(ip netip.Addr, namespace string) []former {
 	return all
 }
 
-// proven reports whether it is sure enough to bury the backend that somebody
-// who left an address had it: by the pod's own record, or for a connection
-// that a Service sent there, by that Service's own slice, which is what
-// kube-proxy went by.
-func (s *State) proven(f former, ip netip.Addr, via Key) bool {
-	return f.slice != nil && via != Key{} && f.slice.serviceKey() == via || s.had(f.pod, ip)
+// proven reports whether it is sure enough to bury the backend that a dead pod
+// had an address: by the pod's own record, or where nobody ever read that, for
+// a connection that a Service sent there, by that Service's own slice, which is
+// what kube-proxy went by.
+func (s *State) proven(r ref, f fate, ip netip.Addr, byItsService bool) bool {
+	return s.had(r, ip) || f.asked && byItsService
+}
+
+// of reports whether somebody left a slice of a service.
+func (f former) of(service Key) bool {
+	return service != Key{} && f.slice != nil && f.slice.serviceKey() == service
 }
 
 // lastDead returns the last other pod that had an address and is gone.
@@ -101,7 +106,7 @@ func (s *State) lastDead(ip netip.Addr, not ref, via Key) *Former {
 		if f.pod == not || s.hostPod(f.pod) {
 			continue
 		}
-		if fate := s.fate(f.pod); fate.kind == dead && s.proven(f, ip, via) {
+		if fate := s.fate(f.pod); fate.kind == dead && s.proven(f.pod, fate, ip, f.of(via)) {
 			return &Former{
 				Namespace: f.pod.Namespace, Pod: f.pod.Name, UID: f.pod.UID, Node: f.node, CreatedAt: fate.created, GoneAt: fate.at,
 			}

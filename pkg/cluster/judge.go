@@ -89,7 +89,7 @@ func (s *State) judgeClaim(c *claim, ip netip.Addr, via Key, host bool) Backend 
 	f := s.fate(c.pod())
 	b.know(f)
 	switch why := s.podsUnknown(); {
-	case f.kind == dead && (s.had(c.pod(), ip) || via != Key{} && c.of(via)):
+	case f.kind == dead && s.proven(c.pod(), f, ip, c.of(via)):
 		s.bury(&b, f, host, who)
 	case f.kind == dead:
 		b.unprove(f, who+where)
@@ -139,7 +139,7 @@ func (s *State) judgeFormer(f former, fate fate, ip netip.Addr, via Key, host bo
 	switch {
 	case fate.kind == unnamed:
 		b.State, b.How = flow.BackendUnlisted, "an endpoint without a pod "+left
-	case fate.kind == dead && s.proven(f, ip, via):
+	case fate.kind == dead && s.proven(f.pod, fate, ip, f.of(via)):
 		s.bury(&b, fate, host, f.pod.String())
 		if fate.asked && b.State == flow.BackendDeleted && !f.at.IsZero() && f.at.Before(b.Since) {
 			b.Since = f.at // it was asked for because it left

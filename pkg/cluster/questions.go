@@ -120,8 +120,7 @@ func (s *State) LimitPods(node string) {
 func (s *State) lists(node string) bool { return !s.limited || node == s.podsOf }
 
 // inquire asks for what would make a judgement surer: the backend's Node, the
-// pods that slices alone say have the address, and where it changed hands, its
-// past and present ones.
+// pods that slices alone say have the address, and its past and present ones.
 func (s *State) inquire(ip netip.Addr, b Backend, via Key, now time.Time) {
 	if !s.limited {
 		return
@@ -131,15 +130,13 @@ func (s *State) inquire(ip netip.Addr, b Backend, via Key, now time.Time) {
 	}
 	a, speaker := s.addrs[ip], s.speaker(ip, via)
 	if a.holder() == nil {
-		s.askClaimed(ip, a.claimed(speaker))
+		s.askClaimed(ip, a.claimed(speaker), true)
 	}
 	formers := s.formers(ip, speaker)
 	for _, f := range formers[max(0, len(formers)-askedPerAddress):] {
 		s.askPod(f.pod, f.node, ip, true)
 	}
-	if len(formers) > 0 {
-		s.askPod(ref{Key{b.Namespace, b.Pod}, b.PodUID}, b.Node, ip, true)
-	}
+	s.askPod(ref{Key{b.Namespace, b.Pod}, b.PodUID}, b.Node, ip, true)
 }
 
 const (
@@ -149,16 +146,35 @@ const (
 
 // askClaimed asks for the pods that slices say have an address. Nobody's
 // claims keep another's from being asked for.
-func (s *State) askClaimed(ip netip.Addr, claims []*claim) {
+func (s *State) askClaimed(ip netip.Addr, claims []*claim, urgent bool) {
 	asked, total := make(map[string]int), 0
 	for _, c := range claims {
-		ns := c.pod().Namespace
-		if total >= askedPerAddress || asked[ns] >= askedPerNamespace || s.fate(c.pod()).kind != unseen {
+		pod := c.pod()
+		if total >= askedPerAddress || asked[pod.Namespace] >= askedPerNamespace || s.fate(pod).kind != unseen {
 			continue
 		}
-		asked[ns]++
+		if !urgent && s.had(pod, ip) {
+			continue // it was read before
+		}
+		asked[pod.Namespace]++
 		total++
-		s.askPod(c.pod(), c.node(), ip, true)
+		s.askPod(pod, c.node(), ip, urgent)
+	}
+}
+
+// Meet says that this node has connections to these addresses. Where slices
+// alone say which pod has one, that pod is asked for in time, without urgency:
+// once it is gone, nobody can tell any more that it had the address.
+func (s *State) Meet(ips map[netip.Addr]struct{}) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.limited {
+		return
+	}
+	for ip := range ips {
+		if a := s.addrs[ip]; a.holder() == nil {
+			s.askClaimed(ip, a.claimed(s.speaker(ip, Key{})), false)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -190,5 +191,31 @@ func TestNodeReadingsAge(t *testing.T) {
 	s.SetNode(cluster.Node{Name: "node-b", State: cluster.NodeReady}, sec(61))
 	if got := s.Backend(addr("192.168.136.2:8000"), sec(62)).NodeState; got != cluster.NodeReady {
 		t.Errorf("read again: %q", got)
+	}
+}
+
+// TestWhomThisNodeTalksToIsReadInTime: once a pod is gone, nobody can tell any
+// more that it had the address.
+func TestWhomThisNodeTalksToIsReadInTime(t *testing.T) {
+	s, one := limited()
+	meet := func() []cluster.Question {
+		s.Meet(map[netip.Addr]struct{}{one.IPs[0]: {}, ip("198.51.100.9"): {}, ip("192.168.75.2"): {}})
+		return s.TakeQuestions()
+	}
+	if diff := cmp.Diff([]cluster.Question{question(one, false)}, meet()); diff != "" {
+		t.Errorf("questions: -want +got\n%s", diff)
+	}
+	s.SetPod(one, sec(2))
+	if got := meet(); len(got) != 0 {
+		t.Errorf("it was read, and is asked for again: %v", got)
+	}
+	s.ForgetPod(one.Key(), one.UID)
+	if got := meet(); len(got) != 0 {
+		t.Errorf("it was read and forgotten, and is asked for again: %v", got)
+	}
+	s.SetSlice(slice("server-x", "server"), sec(4))
+	s.DeletePod(one.Key(), one.UID, sec(5))
+	if b := s.Backend(addr("192.168.136.2:8000"), sec(6)); b.State != flow.BackendDeleted {
+		t.Errorf("a headless backend whose record was read: %s: %s", b.State, b.How)
 	}
 }

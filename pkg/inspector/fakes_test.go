@@ -252,6 +252,7 @@ type node struct {
 	events  sink
 	owners  inspector.Owners
 	routes  inspector.Routes
+	peers   inspector.Peers
 	lasts   time.Duration // how long a conntrack entry is taken for current
 	stop    func()        // has the inspector end
 	done    chan struct{} // closed once it has
@@ -315,7 +316,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
-		Owners: n.owners, Routes: n.routes, ConntrackAge: n.lasts,
+		Owners: n.owners, Routes: n.routes, Peers: n.peers, ConntrackAge: n.lasts,
 	})
 	ready := make(chan struct{})
 	go func() {

@@ -183,3 +183,23 @@ func TestAnOverlappingAddressElsewhereIsNoneOfOurs(t *testing.T) {
 		t.Errorf("%s: %s", e.Flow.ID, verdict(e))
 	}
 }
+
+type talksTo map[netip.Addr]struct{}
+
+func (t talksTo) Peers() (map[netip.Addr]struct{}, error) { return t, nil }
+
+func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.remoteOnly()
+		n.peers = talksTo{server.Addr(): {}}
+	})
+	select {
+	case <-n.cluster.Questions():
+	case <-time.After(patience):
+		t.Fatal("nothing is asked")
+	}
+	want := cluster.Question{Namespace: "default", Pod: "server-1", UID: "uid-1", Node: "node-b"}
+	if got := n.cluster.TakeQuestions(); len(got) != 1 || got[0] != want {
+		t.Errorf("questions %+v, want %+v", got, want)
+	}
+}
