@@ -263,6 +263,22 @@ func TestNobodyTakesAServicesName(t *testing.T) {
 	}
 }
 
+// TestTheNameOfAGoneServiceStays: who claims its address afterwards, by a
+// weaker claim, does not take the connections that were opened to it.
+func TestTheNameOfAGoneServiceStays(t *testing.T) {
+	s := up()
+	s.SetService(db("10.96.0.10"), sec(0))
+	s.DeleteService(db("10.96.0.10").Key(), sec(1))
+	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ExternalIPs: ips("10.96.0.10"), Ports: []uint16{8000}}, sec(2))
+	if got, _ := s.Service(addr("10.96.0.10:8000")); got.Name != "db" || !got.Deleted {
+		t.Errorf("%+v", got)
+	}
+	s.SetService(with(db("10.96.0.10"), func(v *cluster.Service) { v.Name = "cache" }), sec(3))
+	if got, _ := s.Service(addr("10.96.0.10:8000")); got.Name != "cache" || got.Deleted {
+		t.Errorf("the address is given again: %+v", got)
+	}
+}
+
 // TestNoNamespaceTakesAnothersMemory: what is remembered is bounded for all,
 // and whoever leaves much makes room among its own.
 func TestNoNamespaceTakesAnothersMemory(t *testing.T) {

@@ -50,6 +50,42 @@ func TestAnUnreadPodIsGoneForItsServicesConnections(t *testing.T) {
 	n.quiet()
 }
 
+// TestIdleThroughAnotherService: the slices of one Service say nothing of what
+// another sent to the same address.
+func TestIdleThroughAnotherService(t *testing.T) {
+	other := quietSocket()
+	other.ID, other.Local, other.Remote = 0x9b, netip.AddrPortFrom(local.Addr(), 5557), netip.MustParseAddrPort("10.96.0.66:8000")
+	n := start(t, func(n *node) {
+		n.remoteOnly()
+		n.kernel.idle = []flow.Socket{quietSocket(), other}
+		n.cluster.SetService(cluster.Service{Namespace: "bank", Name: "db", ClusterIPs: []netip.Addr{other.Remote.Addr()}, Ports: []uint16{8000}}, time.Now())
+		ours := other.Tuple()
+		n.table.entries[ours] = flow.Translation{Orig: ours, Reply: flow.Tuple{Src: server, Dst: other.Local}, State: "ESTABLISHED"}
+	})
+	n.leave()
+	if e := n.await(flow.EventAtRisk); e.Flow.ID != quietSocket().ID {
+		t.Errorf("%s of %s", verdict(e), e.Flow.ID)
+	}
+	n.kernel.awaitReadings(t, 2)
+	if got := n.kernel.readOne(other.ID); got.ID != 0 {
+		t.Error("the kernel side watches the connection of another Service")
+	}
+}
+
+// TestTheKernelIsToldOfNoClaimedAddress: an address as such is told where a
+// pod's own record had it.
+func TestTheKernelIsToldOfNoClaimedAddress(t *testing.T) {
+	n := start(t, func(n *node) {
+		n.remoteOnly()
+		n.kernel.idle = []flow.Socket{quietSocket(), straight()}
+	})
+	n.leave()
+	n.await(flow.EventAtRisk)
+	if got := n.kernel.readOne(straight().ID); got.ID != 0 {
+		t.Error("the kernel side watches a connection that no Service sent there")
+	}
+}
+
 // TestAnothersSliceMakesNobodyIdleStuck: the pod that the attacker's slice
 // names is gone, and the server lives.
 func TestAnothersSliceMakesNobodyIdleStuck(t *testing.T) {
