@@ -107,6 +107,9 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners, Places: places, Listening: listening,
 		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
 	}
+	if source != nil {
+		o.Peers = kernel
+	}
 	if table, err := conntrack.Open(); err == nil {
 		o.Conntrack = table
 	} else {

@@ -24,6 +24,12 @@ type Backend struct {
 	// Former is the pod that had the address before the one above, and is
 	// gone; nil: none is remembered.
 	Former *Former
+	// Unread is true where a slice alone says that the pod above has Former's
+	// address: its own record, which would tell since when, was not read yet.
+	Unread bool
+	// Unproven is true where the pod above is gone, and a slice alone says
+	// that it had the address.
+	Unproven bool
 }
 
 // Former is a pod that had an address and is gone.
@@ -41,20 +47,29 @@ func (b Backend) Flow() flow.Backend {
 }
 
 // Backend judges the address that packets go to. Only flow.BackendDeleted
-// means gone: the pod that had the address, or that the slice's targetRef
-// names, was seen to go, to be replaced under its name, or to finish. A
-// host-network address is never gone while its node is in the list. A source
-// that is out of date at now leaves flow.BackendUnknown, and How says why.
+// means gone: a pod that had this very address, by its own record, was seen to
+// go, to be replaced under its name, or to finish. A host-network address is
+// never gone while its node is in the list. A source that is out of date at
+// now leaves flow.BackendUnknown, and How says why.
 //
 // With port 0 it judges whoever has the address. Only a judgement for a flow,
 // with its port, has the source asked for more (see Questions).
 func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
+	return s.BackendVia(addr, netip.AddrPort{}, now)
+}
+
+// BackendVia is Backend for connections that were opened to a Service's
+// address and translated. What that Service's own slices said is what
+// kube-proxy went by, so their word that the pod was there stands, also where
+// nobody has read its record. An address of no Service makes no difference.
+func (s *State) BackendVia(addr, service netip.AddrPort, now time.Time) Backend {
 	addr = unmap(addr)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	b := s.judge(addr)
+	via := s.via(service)
+	b := s.judge(addr, via)
 	if addr.Port() != 0 { // a flow is behind it
-		s.inquire(addr.Addr(), b, now)
+		s.inquire(addr.Addr(), b, via, now)
 	}
 	b.Addr, b.NodeState = addr, s.nodeState(b.Node, now)
 	if s.health.source != "" {
@@ -67,6 +82,36 @@ func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
 		b.doubt(s.podsUnknown(), s.health.podless.Add(s.opts.MaxStaleness))
 	}
 	return b
+}
+
+// via returns the service of an address that a connection was opened to.
+func (s *State) via(addr netip.AddrPort) Key {
+	if !addr.IsValid() {
+		return Key{}
+	}
+	svc, _ := s.service(unmap(addr))
+	return Key{svc.Namespace, svc.Name}
+}
+
+// Departed returns since when a pod is not there any more that only a slice
+// claims, or claimed, to have had the address. Whether it had it differs from
+// one connection to the other: BackendVia says.
+func (s *State) Departed(ip netip.Addr) (since time.Time, ok bool) {
+	ip = ip.Unmap()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	look := func(r ref) {
+		if f := s.fate(r); f.kind == dead && f.asked && f.at.After(since) && !s.had(r, ip) {
+			since, ok = f.at, true
+		}
+	}
+	for _, c := range s.addrs[ip].claimed("") {
+		look(c.pod())
+	}
+	for _, f := range s.past.said(ip, "") {
+		look(f.pod)
+	}
+	return since, ok
 }
 
 // doubt withdraws a judgement, and keeps it as evidence.
@@ -92,25 +137,26 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 		return flow.PeerPod
 	case a.isHost():
 		return flow.PeerNode
-	case s.namesPod(addr.Addr(), a), (a == nil || a.empty()) && s.amongPods(addr.Addr()):
+	case len(s.past.had(addr.Addr())) > 0, s.namesPod(addr.Addr(), a), s.amongPods(addr.Addr()):
 		return flow.PeerPod
 	}
 	return flow.PeerExternal
 }
 
-// namesPod reports whether a slice lists the address for a pod, or a pod had
-// it. A slice's address without a targetRef may be anything, anywhere.
+// namesPod reports whether a slice lists, or listed, the address for a pod
+// whose own record cannot be expected to be here, nor speaks against it. A
+// slice's address without a targetRef may be anything, anywhere.
 func (s *State) namesPod(ip netip.Addr, a *address) bool {
-	if a != nil {
-		for _, l := range a.listings {
-			if l.id() != "" {
-				return true
-			}
+	believable := func(r ref, node string, since time.Time) bool {
+		return r.named() && (s.podsUnknown() != "" || !s.lists(node)) && !s.refuted(r, ip, since)
+	}
+	for _, c := range a.claimed("") {
+		if believable(c.pod(), c.node(), c.since) {
+			return true
 		}
 	}
-	formers, _ := s.formers.get(ip)
-	for _, f := range formers {
-		if f.id != "" {
+	for _, f := range s.past.said(ip, "") {
+		if believable(f.pod, f.node, f.at) {
 			return true
 		}
 	}

@@ -8,20 +8,21 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// judge asks, in this order: the living pod that has the address, the slices
-// that list it, who was there last, the node.
-func (s *State) judge(addr netip.AddrPort) Backend {
+// judge asks, in this order: the living pod that has the address by its own
+// record, the slices that list it, who was there last, the node. Via is the
+// Service that sent the connection there; zero: none did.
+func (s *State) judge(addr netip.AddrPort, via Key) Backend {
 	ip, a := addr.Addr(), s.addrs[addr.Addr()]
 	if p := a.holder(); p != nil {
-		return s.judgePod(a, p, addr)
+		return s.judgePod(a, p, addr, via)
 	}
-	listed, isListed := s.judgeListings(a, addr.Port())
-	if isListed && listed.State != flow.BackendDeleted {
+	listed, isListed := s.judgeClaims(a, addr, via)
+	if isListed && listed.State != flow.BackendDeleted && !listed.Unproven {
 		return listed
 	}
 	// A slice may be behind, and name a pod that was not the last one there.
-	former, hadFormer := s.judgeFormers(ip, a, addr.Port())
-	if hadFormer && (!isListed || former.Since.After(listed.Since)) {
+	former, hadFormer := s.judgeFormers(a, addr, via)
+	if hadFormer && (!isListed || listed.Unproven || former.Since.After(listed.Since)) {
 		return former
 	}
 	if isListed {
@@ -35,46 +36,66 @@ func (s *State) judge(addr netip.AddrPort) Backend {
 	return Backend{State: flow.BackendUnknown, HostNetwork: a.isHost(), How: "no record of " + ip.String()}
 }
 
-// judgeListings judges by the slices alone. Of several listings, the one
-// that leaves the backend most alive decides.
-func (s *State) judgeListings(a *address, port uint16) (Backend, bool) {
-	if a == nil {
-		return Backend{}, false
-	}
-	var best Backend
-	for _, l := range a.listings {
-		host := a.isHost() || s.hostPod(l.id())
-		if host && !l.slice.serves(port) {
-			continue // another process of the same host
-		}
-		b := s.judgeListing(l, host)
-		if best.State == "" || rank(b.State) < rank(best.State) || b.State == best.State && b.Since.Before(best.Since) {
-			best = b
+// speaker returns the namespace whose slices are listened to about an address
+// that no living pod is known to have: that of the pod that had it last and is
+// dead, for nobody else's slice revives it; else that of the Service; empty:
+// any.
+func (s *State) speaker(ip netip.Addr, via Key) string {
+	if had := s.past.had(ip); len(had) > 0 {
+		if last := had[len(had)-1]; s.fate(last.pod).kind == dead {
+			return last.pod.Namespace
 		}
 	}
-	best.Services = a.services(port, func(l *listing) bool { return l.ep.PodUID == best.PodUID && l.ep.Pod == best.Pod })
-	if best.Pod != "" && !best.HostNetwork {
-		best.Former = s.lastDead(a.listings[0].ep.Addr, podID(Key{best.Namespace, best.Pod}, best.PodUID))
-	}
-	return best, best.State != ""
+	return via.Namespace
 }
 
-func (s *State) judgeListing(l *listing, host bool) Backend {
-	b := Backend{Node: l.ep.Node, HostNetwork: host, Since: l.since}
-	who := "an endpoint without a pod"
-	if l.id() != "" {
-		b.Namespace, b.Pod, b.PodUID = l.slice.Namespace, l.ep.Pod, l.ep.PodUID
-		who = podName(l.pod(), l.ep.PodUID)
+// judgeClaims judges by the slices alone. Of several claims, the one that
+// leaves the backend most alive decides.
+func (s *State) judgeClaims(a *address, addr netip.AddrPort, via Key) (best Backend, ok bool) {
+	ip := addr.Addr()
+	var by *claim
+	for _, c := range a.claimed(s.speaker(ip, via)) {
+		host := a.isHost() || s.hostPod(c.pod())
+		if host && !c.serves(addr.Port()) {
+			continue // another process of the same host
+		}
+		if s.refuted(c.pod(), ip, c.since) {
+			continue
+		}
+		b := s.judgeClaim(c, ip, via, host)
+		if by == nil || rank(b.State) < rank(best.State) || b.State == best.State && b.Since.Before(best.Since) {
+			best, by = b, c
+		}
 	}
-	where := " in slice " + l.slice.Key().String()
-	f := s.fate(l.id())
+	if by == nil {
+		return Backend{}, false
+	}
+	best.Services = services([]*claim{by}, addr.Port())
+	if best.Pod != "" && !best.HostNetwork {
+		best.Former = s.lastDead(ip, by.pod(), via)
+		best.Unread = best.Former != nil && s.fate(by.pod()).kind == unseen
+	}
+	return best, true
+}
+
+func (s *State) judgeClaim(c *claim, ip netip.Addr, via Key, host bool) Backend {
+	b := Backend{Node: c.node(), HostNetwork: host, Since: c.since}
+	who := "an endpoint without a pod"
+	if c.pod().named() {
+		b.Namespace, b.Pod, b.PodUID = c.pod().Namespace, c.pod().Name, c.pod().UID
+		who = c.pod().String()
+	}
+	where := " in slice " + c.first.slice.Key().String()
+	f := s.fate(c.pod())
 	b.know(f)
 	switch why := s.podsUnknown(); {
-	case f.kind == dead:
+	case f.kind == dead && s.proven(c.pod(), f, ip, c.of(via)):
 		s.bury(&b, f, host, who)
-	case f.kind == unseen && why == "" && s.lists(l.ep.Node):
+	case f.kind == dead:
+		b.unprove(f, who+where)
+	case f.kind == unseen && why == "" && s.lists(c.node()):
 		b.State, b.How = flow.BackendUnknown, who+where+" is not in the list, and was never seen there"
-	case l.ep.Terminating || f.terminating:
+	case c.terminating > 0 || f.terminating:
 		b.State, b.How = flow.BackendTerminating, who+where+" is terminating"
 	default:
 		b.State, b.How = flow.BackendListed, who+" is"+where
@@ -84,42 +105,47 @@ func (s *State) judgeListing(l *listing, host bool) Backend {
 
 // judgeFormers judges an address that nobody has or lists by who was there
 // last.
-func (s *State) judgeFormers(ip netip.Addr, a *address, port uint16) (Backend, bool) {
-	formers, _ := s.formers.get(ip)
-	for _, f := range slices.Backward(formers) {
-		host := a.isHost() || s.hostPod(f.id)
-		if host && (f.slice == nil || !f.slice.serves(port)) {
+func (s *State) judgeFormers(a *address, addr netip.AddrPort, via Key) (Backend, bool) {
+	ip := addr.Addr()
+	for _, f := range slices.Backward(s.formers(ip, s.speaker(ip, via))) {
+		host := a.isHost() || s.hostPod(f.pod)
+		if host && (f.slice == nil || !f.slice.serves(addr.Port())) {
 			continue
 		}
-		b := s.judgeFormer(f, host)
-		b.Services = s.lastServices(netip.AddrPortFrom(ip, port), f.id)
+		fate := s.fate(f.pod)
+		if fate.kind == dead && !fate.asked && !s.had(f.pod, ip) {
+			continue // its own record said that it was elsewhere
+		}
+		b := s.judgeFormer(f, fate, ip, via, host)
+		b.Services = s.lastServices(addr, f.pod)
+		if b.State != flow.BackendDeleted && !host {
+			b.Former = s.lastDead(ip, f.pod, via)
+			b.Unread = b.Former != nil && fate.kind == unseen
+		}
 		return b, true
 	}
 	return Backend{}, false
 }
 
-func (s *State) judgeFormer(f former, host bool) Backend {
+func (s *State) judgeFormer(f former, fate fate, ip netip.Addr, via Key, host bool) Backend {
 	b := Backend{
-		Namespace: f.pod.Namespace, Pod: f.pod.Name, PodUID: f.uid, Node: f.node, HostNetwork: host, CreatedAt: f.created, Since: f.at,
+		Namespace: f.pod.Namespace, Pod: f.pod.Name, PodUID: f.pod.UID, Node: f.node, HostNetwork: host, CreatedAt: f.created, Since: f.at,
 	}
-	who := podName(f.pod, f.uid)
-	left := fmt.Sprintf("%s gave its address up at %s", who, clock(f.at))
-	if f.slice != nil {
-		left = fmt.Sprintf("left %s at %s", f.slice.service(), clock(f.at))
-		if f.id != "" {
-			left = who + " " + left
-		}
+	if !f.pod.named() {
+		b.Namespace = ""
 	}
-	fate, why := s.fate(f.id), s.podsUnknown()
+	left, why := f.how(), s.podsUnknown()
 	b.know(fate)
 	switch {
 	case fate.kind == unnamed:
 		b.State, b.How = flow.BackendUnlisted, "an endpoint without a pod "+left
-	case fate.kind == dead:
-		s.bury(&b, fate, host, who)
-		if fate.asked && b.State == flow.BackendDeleted && f.at.Before(b.Since) {
+	case fate.kind == dead && s.proven(f.pod, fate, ip, f.of(via)):
+		s.bury(&b, fate, host, f.pod.String())
+		if fate.asked && b.State == flow.BackendDeleted && !f.at.IsZero() && f.at.Before(b.Since) {
 			b.Since = f.at // it was asked for because it left
 		}
+	case fate.kind == dead:
+		b.unprove(fate, left)
 	case fate.kind == unseen && !s.lists(f.node):
 		b.State, b.How = flow.BackendUnlisted, left+", and was not asked for yet"
 	case why != "":
@@ -132,6 +158,19 @@ func (s *State) judgeFormer(f former, host bool) Backend {
 	return b
 }
 
+// how says, in a clause of evidence, that a pod or an endpoint left.
+func (f former) how() string {
+	switch {
+	case f.slice == nil && f.at.IsZero():
+		return f.pod.String() + " had the address when it was last asked for"
+	case f.slice == nil:
+		return fmt.Sprintf("%s gave its address up at %s", f.pod, clock(f.at))
+	case f.pod.named():
+		return fmt.Sprintf("%s left %s at %s", f.pod, f.slice.service(), clock(f.at))
+	}
+	return fmt.Sprintf("left %s at %s", f.slice.service(), clock(f.at))
+}
+
 // know adds what a pod's own record says.
 func (b *Backend) know(f fate) {
 	if !f.created.IsZero() {
@@ -140,6 +179,13 @@ func (b *Backend) know(f fate) {
 	if b.Node == "" {
 		b.Node = f.node
 	}
+}
+
+// unprove judges a backend whose pod is gone, and of which only a slice says
+// that it had the address.
+func (b *Backend) unprove(f fate, who string) {
+	b.State, b.Unproven = flow.BackendUnlisted, true
+	b.How = fmt.Sprintf("%s, and was not found at %s; only the slice says that it had this address", who, clock(f.at))
 }
 
 // bury judges a backend whose pod is dead: gone, unless its address is a

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"slices"
 	"time"
 )
 
@@ -47,7 +46,7 @@ func (s *State) deleteNode(name string, at time.Time) {
 	if _, known := s.goneNodes.get(name); known {
 		return
 	}
-	s.goneNodes.put(name, at)
+	s.goneNodes.put("", name, at)
 	if old == nil {
 		s.touchNode(name)
 		return
@@ -76,9 +75,12 @@ func (s *State) touchNode(name string) {
 		}
 	}
 	for ip, a := range s.addrs {
-		if slices.ContainsFunc(a.listings, func(l *listing) bool { return l.ep.Node == name }) {
-			s.touch(ip)
-		}
+		a.claims.each(func(c *claim) bool {
+			if c.node() == name {
+				s.touch(ip)
+			}
+			return c.node() != name
+		})
 	}
 }
 

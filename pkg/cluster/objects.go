@@ -89,13 +89,14 @@ type Service struct {
 	LoadBalancerIPs []netip.Addr
 	Ports           []uint16 // TCP
 	NodePorts       []uint16 // TCP
+	CreatedAt       time.Time
 }
 
 // Key returns the service's namespace and name.
 func (s Service) Key() Key { return Key{s.Namespace, s.Name} }
 
 func (s Service) equal(t Service) bool {
-	return s.Namespace == t.Namespace && s.Name == t.Name &&
+	return s.Namespace == t.Namespace && s.Name == t.Name && s.CreatedAt.Equal(t.CreatedAt) &&
 		slices.Equal(s.ClusterIPs, t.ClusterIPs) && slices.Equal(s.ExternalIPs, t.ExternalIPs) &&
 		slices.Equal(s.LoadBalancerIPs, t.LoadBalancerIPs) &&
 		slices.Equal(s.Ports, t.Ports) && slices.Equal(s.NodePorts, t.NodePorts)

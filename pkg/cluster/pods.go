@@ -9,30 +9,29 @@ import (
 type pod struct {
 	Pod
 	seen    time.Time // first
+	read    time.Time // last
 	changed time.Time // when it came into its phase: living, terminating, finished
 }
 
 // gone is a pod that was seen to go.
 type gone struct {
-	pod         Key
-	uid         string
 	node        string
+	ips         []netip.Addr // that it had last
 	hostNetwork bool
 	created     time.Time
 	asked       bool // it was never in the list: it was asked for and not found
 	at          time.Time
 }
 
-// podID identifies a pod over time. A name is given again, a UID is not;
-// only lists written by hand lack it.
-func podID(k Key, uid string) string {
-	if uid != "" {
-		return uid
-	}
-	return k.String()
-}
+func (p *pod) ref() ref { return ref{p.Key(), p.UID} }
 
-func (p *pod) id() string { return podID(p.Key(), p.UID) }
+// pod returns the record of a pod; nil: it is not in the list.
+func (s *State) pod(r ref) *pod {
+	if p := s.pods[r.Key]; p != nil && p.UID == r.UID {
+		return p
+	}
+	return nil
+}
 
 // held returns the addresses that belong to the pod alone.
 func (p *pod) held() []netip.Addr {
@@ -55,7 +54,7 @@ func (p *pod) samePhase(q *pod) bool {
 }
 
 func (p *pod) former(at time.Time) former {
-	return former{id: p.id(), pod: p.Key(), uid: p.UID, node: p.Node, created: p.CreatedAt, at: at}
+	return former{pod: p.ref(), node: p.Node, created: p.CreatedAt, at: at}
 }
 
 // SetPod records a pod as it is now. A pod of the same name with another UID
@@ -73,14 +72,15 @@ func (s *State) DeletePod(k Key, uid string, at time.Time) {
 func (s *State) setPod(p Pod, at time.Time) {
 	s.health.hasPods = true
 	s.trim(&p)
-	n := &pod{Pod: p, seen: at, changed: at}
+	n := &pod{Pod: p, seen: at, read: at, changed: at}
 	old := s.pods[p.Key()]
 	switch {
 	case old == nil:
-	case old.id() != n.id():
+	case old.UID != n.UID:
 		s.removePod(old, at)
 		old = nil
 	case old.equal(p):
+		old.read = at
 		return
 	default:
 		n.seen = old.seen
@@ -88,8 +88,12 @@ func (s *State) setPod(p Pod, at time.Time) {
 			n.changed = old.changed
 		}
 	}
-	s.pods[p.Key()], s.podsByID[n.id()] = n, n
+	s.pods[p.Key()] = n
+	if n.UID != "" {
+		s.podsByUID[n.UID] = n
+	}
 	s.move(old, n, at)
+	s.touchClaimed(n.ref())
 }
 
 // trim drops and shares what a State needs once or not at all.
@@ -107,33 +111,42 @@ func (s *State) deletePod(k Key, uid string, at time.Time) {
 		s.removePod(p, at)
 		return
 	}
+	r := ref{k, uid}
 	if uid == "" {
 		return
 	}
-	if _, known := s.gonePods.get(uid); known {
+	if _, known := s.gonePods.get(r); known {
 		return
 	}
-	s.gonePods.put(uid, gone{pod: k, uid: uid, asked: true, at: at})
-	s.touchPod(uid)
+	s.gonePods.put(k.Namespace, r, gone{asked: true, at: at})
+	s.touchClaimed(r)
 }
 
 func (s *State) removePod(p *pod, at time.Time) {
-	delete(s.pods, p.Key())
-	delete(s.podsByID, p.id())
+	s.unrecord(p)
 	if p.Finished {
 		at = p.changed // it was dead before its record went
 	}
-	s.gonePods.put(p.id(), gone{
-		pod: p.Key(), uid: p.UID, node: p.Node, hostNetwork: p.HostNetwork, created: p.CreatedAt, at: at,
+	s.gonePods.put(p.Namespace, p.ref(), gone{
+		node: p.Node, ips: p.IPs, hostNetwork: p.HostNetwork, created: p.CreatedAt, at: at,
 	})
 	s.move(p, nil, at)
+	s.touchClaimed(p.ref())
+}
+
+// unrecord takes a pod out of the list.
+func (s *State) unrecord(p *pod) {
+	delete(s.pods, p.Key())
+	if s.podsByUID[p.UID] == p {
+		delete(s.podsByUID, p.UID)
+	}
 }
 
 // SetWorkload records by what name people know a pod's controller, if the pod
 // is in the list.
 func (s *State) SetWorkload(uid, name, kind string) {
 	s.write(func() {
-		if p := s.podsByID[uid]; p != nil {
+		if p := s.podsByUID[uid]; p != nil {
 			p.Workload, p.WorkloadKind = s.interned.of(name), s.interned.of(kind)
 			s.touch(p.IPs...)
 		}
@@ -156,7 +169,7 @@ func (s *State) PodByIP(ip netip.Addr) (Pod, bool) {
 func (s *State) PodByUID(uid string) (Pod, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	p := s.podsByID[uid]
+	p := s.podsByUID[uid]
 	if p == nil {
 		return Pod{}, false
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,10 +34,37 @@ type questions struct {
 	mu    sync.Mutex
 	open  map[Question]struct{}
 	count map[bool]int // of the open ones, by urgency
+	// concern holds the addresses that each pod was asked for about.
+	concern *fifo[ref, []netip.Addr]
 }
 
-func newQuestions() *questions {
-	return &questions{asked: make(chan struct{}, 1), open: make(map[Question]struct{}), count: make(map[bool]int)}
+const addrsPerConcern = 8
+
+func newQuestions(memory int) *questions {
+	return &questions{
+		asked: make(chan struct{}, 1), open: make(map[Question]struct{}), count: make(map[bool]int),
+		concern: newFIFO[ref, []netip.Addr](memory),
+	}
+}
+
+// note records that an answer about a pod concerns an address.
+func (q *questions) note(pod ref, ip netip.Addr) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list, _ := q.concern.get(pod)
+	if slices.Contains(list, ip) {
+		return
+	}
+	list = append(slices.Clip(list), ip)
+	q.concern.put(pod.Namespace, pod, list[max(0, len(list)-addrsPerConcern):])
+}
+
+// about returns the addresses that a pod was asked for about.
+func (q *questions) about(pod ref) []netip.Addr {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	list, _ := q.concern.get(pod)
+	return list
 }
 
 // put opens a question, unless too many wait: what still matters will be
@@ -91,31 +119,73 @@ func (s *State) LimitPods(node string) {
 // lists reports whether the source lists the pods of a node.
 func (s *State) lists(node string) bool { return !s.limited || node == s.podsOf }
 
-// inquire asks for what would make a judgement surer: the backend's Node, and
-// where the address changed hands, its past and present pods.
-func (s *State) inquire(ip netip.Addr, b Backend, now time.Time) {
+// inquire asks for what would make a judgement surer: the backend's Node, the
+// pods that slices alone say have the address, and its past and present ones.
+func (s *State) inquire(ip netip.Addr, b Backend, via Key, now time.Time) {
 	if !s.limited {
 		return
 	}
 	if n := s.nodes[b.Node]; b.Node != "" && (n == nil || now.Sub(n.read) >= NodeAge) {
 		s.questions.put(Question{Node: b.Node, Urgent: true})
 	}
-	formers, _ := s.formers.get(ip)
-	for _, f := range formers {
-		s.askPod(f.pod, f.uid, f.node, true)
+	a, speaker := s.addrs[ip], s.speaker(ip, via)
+	if a.holder() == nil {
+		s.askClaimed(ip, a.claimed(speaker), true)
 	}
-	if len(formers) > 0 {
-		s.askPod(Key{b.Namespace, b.Pod}, b.PodUID, b.Node, true)
+	formers := s.formers(ip, speaker)
+	for _, f := range formers[max(0, len(formers)-askedPerAddress):] {
+		s.askPod(f.pod, f.node, ip, true)
+	}
+	s.askPod(ref{Key{b.Namespace, b.Pod}, b.PodUID}, b.Node, ip, true)
+}
+
+const (
+	askedPerAddress   = 16 // pods, for one look at an address
+	askedPerNamespace = 2  // of those that its slices claim
+)
+
+// askClaimed asks for the pods that slices say have an address. Nobody's
+// claims keep another's from being asked for.
+func (s *State) askClaimed(ip netip.Addr, claims []*claim, urgent bool) {
+	asked, total := make(map[string]int), 0
+	for _, c := range claims {
+		pod := c.pod()
+		if total >= askedPerAddress || asked[pod.Namespace] >= askedPerNamespace || s.fate(pod).kind != unseen {
+			continue
+		}
+		if !urgent && s.had(pod, ip) {
+			continue // it was read before
+		}
+		asked[pod.Namespace]++
+		total++
+		s.askPod(pod, c.node(), ip, urgent)
+	}
+}
+
+// Meet says that this node has connections to these addresses. Where slices
+// alone say which pod has one, that pod is asked for in time, without urgency:
+// once it is gone, nobody can tell any more that it had the address.
+func (s *State) Meet(ips map[netip.Addr]struct{}) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.limited {
+		return
+	}
+	for ip := range ips {
+		if a := s.addrs[ip]; a.holder() == nil {
+			s.askClaimed(ip, a.claimed(s.speaker(ip, Key{})), false)
+		}
 	}
 }
 
 // askPod asks for a pod that the source does not list, unless it is known to
-// be dead.
-func (s *State) askPod(k Key, uid, node string, urgent bool) {
-	if k.Name == "" || s.lists(node) || s.fate(podID(k, uid)).kind == dead {
+// be dead. The answer concerns an address.
+func (s *State) askPod(pod ref, node string, ip netip.Addr, urgent bool) {
+	if !pod.named() || s.lists(node) || s.fate(pod).kind == dead {
 		return
 	}
-	s.questions.put(Question{Namespace: k.Namespace, Pod: k.Name, UID: uid, Node: node, Urgent: urgent})
+	s.questions.note(pod, ip)
+	s.questions.put(Question{Namespace: pod.Namespace, Pod: pod.Name, UID: pod.UID, Node: node, Urgent: urgent})
 }
 
 // ForgetPod drops what is known of a pod that the source does not list. It
@@ -126,8 +196,7 @@ func (s *State) ForgetPod(k Key, uid string) {
 		if p == nil || p.UID != uid || s.lists(p.Node) {
 			return
 		}
-		delete(s.pods, k)
-		delete(s.podsByID, p.id())
+		s.unrecord(p)
 		s.evict(p)
 	})
 }

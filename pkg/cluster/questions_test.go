@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -20,9 +21,13 @@ func limited() (*cluster.State, cluster.Pod) {
 	s.SetHealth(true, "API", sec(0))
 	s.SetPod(with(server("0"), func(p *cluster.Pod) { p.Node, p.IPs = "node-a", ips("192.168.75.2") }), sec(0))
 	p := server("1")
+	s.SetService(cluster.Service{Namespace: "default", Name: "server", ClusterIPs: ips("10.96.0.30"), Ports: []uint16{8000}}, sec(0))
 	s.SetSlice(slice("server-x", "server", endpoint(p)), sec(1))
 	return s, p
 }
+
+// throughServer is the address of the Service that names the backend.
+var throughServer = addr("10.96.0.30:8000")
 
 func question(p cluster.Pod, urgent bool) cluster.Question {
 	return cluster.Question{Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Node: p.Node, Urgent: urgent}
@@ -37,58 +42,65 @@ func TestQuestions(t *testing.T) {
 		change func(*cluster.State)
 		want   flow.BackendState
 		since  time.Time
+		direct flow.BackendState  // for a connection that no Service sent there
 		asked  []cluster.Question // by the change, and by the look at the backend
 	}{
-		"a slice alone lists it": {func(*cluster.State) {}, flow.BackendListed, sec(1), []cluster.Question{node}},
+		"a slice alone lists it": {func(*cluster.State) {}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{node, question(one, true)}},
 		"the node is known": {func(s *cluster.State) {
 			s.SetNode(cluster.Node{Name: "node-b"}, sec(5))
-		}, flow.BackendListed, sec(1), nil},
+		}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{question(one, true)}},
 		"the node was known": {func(s *cluster.State) {
 			s.SetNode(cluster.Node{Name: "node-b"}, sec(-25))
-		}, flow.BackendListed, sec(1), []cluster.Question{node}},
-		"it left": {unlist, flow.BackendUnlisted, sec(2), []cluster.Question{node, question(one, false), question(one, true)}},
+		}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{node, question(one, true)}},
+		"it left": {unlist, flow.BackendUnlisted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false), question(one, true)}},
 		"it left, and was not found": {func(s *cluster.State) {
 			unlist(s)
 			s.DeletePod(one.Key(), one.UID, sec(4))
-		}, flow.BackendDeleted, sec(2), []cluster.Question{node, question(one, false)}},
+		}, flow.BackendDeleted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false)}},
 		"it left, and lives": {func(s *cluster.State) {
 			unlist(s)
 			s.SetPod(one, sec(4))
-		}, flow.BackendUnlisted, sec(2), []cluster.Question{node, question(one, false), question(one, true)}},
+		}, flow.BackendUnlisted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false), question(one, true)}},
 		"it left, lived, and was not found": {func(s *cluster.State) {
 			unlist(s)
 			s.SetPod(one, sec(4))
 			s.DeletePod(one.Key(), one.UID, sec(5))
-		}, flow.BackendDeleted, sec(5), []cluster.Question{node, question(one, false)}},
+		}, flow.BackendDeleted, sec(5), flow.BackendDeleted, []cluster.Question{node, question(one, false)}},
 		"it left, lived, and was forgotten": {func(s *cluster.State) {
 			unlist(s)
 			s.SetPod(one, sec(4))
 			s.ForgetPod(one.Key(), one.UID)
-		}, flow.BackendUnlisted, sec(2), []cluster.Question{node, question(one, false), question(one, true)}},
+		}, flow.BackendUnlisted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false), question(one, true)}},
 		"it left, and finished": {func(s *cluster.State) {
 			unlist(s)
 			s.SetPod(with(one, func(p *cluster.Pod) { p.Finished = true }), sec(4))
-		}, flow.BackendDeleted, sec(4), []cluster.Question{node, question(one, false)}},
+		}, flow.BackendDeleted, sec(4), flow.BackendDeleted, []cluster.Question{node, question(one, false)}},
 		"another took its address": {func(s *cluster.State) {
 			s.SetSlice(slice("server-x", "server", endpoint(server("2"))), sec(2))
-		}, flow.BackendListed, sec(2), []cluster.Question{node, question(one, false), question(one, true), question(server("2"), true)}},
+		}, flow.BackendListed, sec(2), flow.BackendListed, []cluster.Question{node, question(one, false), question(one, true), question(server("2"), true)}},
 		"it left, and its address is its node's": {func(s *cluster.State) {
 			unlist(s)
 			s.SetNode(cluster.Node{Name: "node-b", Addrs: one.IPs}, sec(5))
 			s.DeletePod(one.Key(), one.UID, sec(5))
-		}, flow.BackendUnlisted, sec(5), []cluster.Question{question(one, false)}},
+		}, flow.BackendUnlisted, sec(5), flow.BackendUnlisted, []cluster.Question{question(one, false)}},
 		"it left, and its node went with it": {func(s *cluster.State) {
 			unlist(s)
 			s.DeleteNode("node-b", sec(5))
 			s.DeletePod(one.Key(), one.UID, sec(5))
-		}, flow.BackendDeleted, sec(2), []cluster.Question{node, question(one, false)}},
+		}, flow.BackendDeleted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false)}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s, _ := limited()
 			s.TakeChanged()
 			tt.change(s)
-			b := s.Backend(backend, sec(6))
+			if b := s.Backend(backend, sec(6)); b.State != tt.direct {
+				t.Errorf("without a Service %s, want %s: %s", b.State, tt.direct, b.How)
+			}
+			s.TakeQuestions()
+			s, _ = limited()
+			tt.change(s)
+			b := s.BackendVia(backend, throughServer, sec(6))
 			if b.State != tt.want || !b.Since.Equal(tt.since) {
 				t.Errorf("%s since %s, want %s since %s: %s", b.State, b.Since, tt.want, tt.since, b.How)
 			}
@@ -179,5 +191,31 @@ func TestNodeReadingsAge(t *testing.T) {
 	s.SetNode(cluster.Node{Name: "node-b", State: cluster.NodeReady}, sec(61))
 	if got := s.Backend(addr("192.168.136.2:8000"), sec(62)).NodeState; got != cluster.NodeReady {
 		t.Errorf("read again: %q", got)
+	}
+}
+
+// TestWhomThisNodeTalksToIsReadInTime: once a pod is gone, nobody can tell any
+// more that it had the address.
+func TestWhomThisNodeTalksToIsReadInTime(t *testing.T) {
+	s, one := limited()
+	meet := func() []cluster.Question {
+		s.Meet(map[netip.Addr]struct{}{one.IPs[0]: {}, ip("198.51.100.9"): {}, ip("192.168.75.2"): {}})
+		return s.TakeQuestions()
+	}
+	if diff := cmp.Diff([]cluster.Question{question(one, false)}, meet()); diff != "" {
+		t.Errorf("questions: -want +got\n%s", diff)
+	}
+	s.SetPod(one, sec(2))
+	if got := meet(); len(got) != 0 {
+		t.Errorf("it was read, and is asked for again: %v", got)
+	}
+	s.ForgetPod(one.Key(), one.UID)
+	if got := meet(); len(got) != 0 {
+		t.Errorf("it was read and forgotten, and is asked for again: %v", got)
+	}
+	s.SetSlice(slice("server-x", "server"), sec(4))
+	s.DeletePod(one.Key(), one.UID, sec(5))
+	if b := s.Backend(addr("192.168.136.2:8000"), sec(6)); b.State != flow.BackendDeleted {
+		t.Errorf("a headless backend whose record was read: %s: %s", b.State, b.How)
 	}
 }

@@ -25,20 +25,15 @@ type ServiceAddress struct {
 	DeletedAt       time.Time // when that was seen
 }
 
-// service is a Service in the list.
-type service struct{ Service }
-
-// claim is a service's hold on an address and port.
-type claim struct {
-	service Key
-	owner   *service // nil in a remembered claim
-	kind    AddressKind
-	at      time.Time // when a remembered claim ended
+// service is a Service in the list, and what it holds.
+type service struct {
+	Service
+	holds map[netip.AddrPort]*hold
 }
 
-// claims returns what a service takes. A ClusterIP is the service's whatever
+// wants returns what a service claims. A ClusterIP is the service's whatever
 // the port (port 0 says so); a NodePort has no address of its own.
-func (s *service) claims() map[netip.AddrPort]AddressKind {
+func (s *service) wants() map[netip.AddrPort]AddressKind {
 	c := make(map[netip.AddrPort]AddressKind)
 	for _, port := range s.NodePorts {
 		c[netip.AddrPortFrom(netip.Addr{}, port)] = NodePort
@@ -50,8 +45,8 @@ func (s *service) claims() map[netip.AddrPort]AddressKind {
 			}
 		}
 	}
-	add(s.LoadBalancerIPs, LoadBalancerIP)
 	add(s.ExternalIPs, ExternalIP)
+	add(s.LoadBalancerIPs, LoadBalancerIP)
 	add(s.ClusterIPs, ClusterIP)
 	for _, ip := range s.ClusterIPs {
 		c[netip.AddrPortFrom(ip, 0)] = ClusterIP
@@ -74,12 +69,11 @@ func (s *State) setService(svc Service, at time.Time) {
 	if old != nil && old.equal(svc) {
 		return
 	}
-	n := &service{svc}
+	n := &service{svc, make(map[netip.AddrPort]*hold)}
 	s.services[n.Key()] = n
-	for addr, kind := range n.claims() {
-		s.claims[addr] = claim{service: n.Key(), owner: n, kind: kind}
-		s.goneServices.drop(addr)
-		s.touch(addr.Addr())
+	for addr, kind := range n.wants() {
+		n.holds[addr] = &hold{owner: n, kind: kind}
+		s.take(addr, n.holds[addr])
 	}
 	if old != nil {
 		s.release(old, at)
@@ -95,16 +89,11 @@ func (s *State) deleteService(k Key, at time.Time) {
 	s.release(old, at)
 }
 
-// release ends the claims that still are the service's: a ClusterIP may have
-// been given again before its last owner was seen to go.
+// release ends what a service holds: a ClusterIP may have been given again
+// before its last owner was seen to go.
 func (s *State) release(old *service, at time.Time) {
-	for addr, kind := range old.claims() {
-		if s.claims[addr].owner != old {
-			continue
-		}
-		delete(s.claims, addr)
-		s.goneServices.put(addr, claim{service: old.Key(), kind: kind, at: at})
-		s.touch(addr.Addr())
+	for addr, h := range old.holds {
+		s.loosen(addr, h, at)
 	}
 }
 
@@ -118,7 +107,8 @@ func (s *State) touchService(k Key) {
 
 // Service returns the service that an address belongs to: a ClusterIP
 // whatever the port, an external or load-balancer IP at a port of the
-// service, a NodePort at an address of a node. A deleted service is
+// service, a NodePort at an address of a node. Of several that claim it, it is
+// the one that holds it most firmly (see holds). A deleted service is
 // remembered until its address is given again.
 func (s *State) Service(addr netip.AddrPort) (ServiceAddress, bool) {
 	addr = unmap(addr)
@@ -132,19 +122,26 @@ func (s *State) service(addr netip.AddrPort) (ServiceAddress, bool) {
 	if s.addrs[addr.Addr()].isHost() {
 		places = append(places, netip.AddrPortFrom(netip.Addr{}, addr.Port()))
 	}
+	var best *hold
 	for _, place := range places {
-		if c, ok := s.claims[place]; ok {
-			return ServiceAddress{
-				Namespace: c.service.Namespace, Name: c.service.Name, Kind: c.kind, Backends: s.ready(c.service, addr.Addr()),
-			}, true
+		if list := s.holds[place]; len(list) > 0 && (best == nil || list[0].before(best)) {
+			best = list[0]
 		}
 	}
+	var past *formerHold
 	for _, place := range places {
-		if c, ok := s.goneServices.get(place); ok {
-			return ServiceAddress{
-				Namespace: c.service.Namespace, Name: c.service.Name, Kind: c.kind, Deleted: true, DeletedAt: c.at,
-			}, true
+		if f, ok := s.goneServices.get(place); ok && (past == nil || f.kind.strength() < past.kind.strength()) {
+			past = &f
 		}
+	}
+	switch {
+	case best != nil && (past == nil || best.kind.strength() <= past.kind.strength()):
+		k := best.owner.Key()
+		return ServiceAddress{Namespace: k.Namespace, Name: k.Name, Kind: best.kind, Backends: s.ready(k, addr.Addr())}, true
+	case past != nil:
+		return ServiceAddress{
+			Namespace: past.service.Namespace, Name: past.service.Name, Kind: past.kind, Deleted: true, DeletedAt: past.at,
+		}, true
 	}
 	return ServiceAddress{}, false
 }

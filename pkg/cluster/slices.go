@@ -16,19 +16,18 @@ type slice struct {
 
 // listing is one endpoint of a slice.
 type listing struct {
-	slice *slice
-	ep    Endpoint
-	since time.Time // when it came into its condition: listed, or terminating
+	slice      *slice
+	ep         Endpoint
+	claim      *claim
+	prev, next *listing // of the same claim
 }
 
-func (l *listing) pod() Key { return Key{l.slice.Namespace, l.ep.Pod} }
-
-// id identifies the pod that targetRef names; empty: there is none.
-func (l *listing) id() string {
+// pod returns what targetRef names: a pod of the slice's own namespace.
+func (l *listing) pod() ref {
 	if l.ep.Pod == "" {
-		return ""
+		return ref{Key: Key{Namespace: l.slice.Namespace}}
 	}
-	return podID(l.pod(), l.ep.PodUID)
+	return ref{Key{l.slice.Namespace, l.ep.Pod}, l.ep.PodUID}
 }
 
 // service returns the service as namespace/name, or the slice where no
@@ -61,11 +60,11 @@ func (s *State) setSlice(sl Slice, at time.Time) {
 	if old != nil && old.equal(sl) {
 		return
 	}
-	n := s.newSlice(sl, at)
+	n := s.newSlice(sl)
 	// The new listings first: an endpoint that stays, or that moves between
 	// slices, was never unlisted.
 	for i := range n.listings {
-		s.list(&n.listings[i])
+		s.list(&n.listings[i], at)
 	}
 	if old != nil {
 		if !old.Slice.equal(n.Slice) {
@@ -100,15 +99,15 @@ func (s *State) dropSlice(old *slice, at time.Time) {
 	}
 }
 
-func (s *slice) serviceKey() Key { return Key{s.Namespace, s.Service} }
+func (s *Slice) serviceKey() Key { return Key{s.Namespace, s.Service} }
 
-func (s *State) newSlice(sl Slice, at time.Time) *slice {
+func (s *State) newSlice(sl Slice) *slice {
 	n := &slice{Slice: sl, listings: make([]listing, 0, len(sl.Endpoints))}
 	n.Namespace, n.Service, n.Endpoints = s.interned.of(sl.Namespace), s.interned.of(sl.Service), nil
 	for _, e := range sl.Endpoints {
 		e.Node = s.interned.of(e.Node)
-		l := listing{slice: n, ep: e, since: at}
-		if p := s.podsByID[l.id()]; p != nil { // share its strings
+		l := listing{slice: n, ep: e}
+		if p := s.pod(l.pod()); p != nil { // share its strings
 			l.ep.Pod, l.ep.PodUID = p.Name, p.UID
 		}
 		n.listings = append(n.listings, l)
@@ -121,49 +120,35 @@ func (s *State) newSlice(sl Slice, at time.Time) *slice {
 }
 
 // list adds a listing to its address. Where the pod is listed there in the
-// same condition, that is since when it is.
-func (s *State) list(l *listing) {
-	a := s.at(l.ep.Addr)
-	inherited := false
-	for _, o := range a.listings {
-		if o.id() == l.id() && o.ep.Terminating == l.ep.Terminating {
-			l.since, inherited = o.since, true
-		}
+// same condition, nothing is new.
+func (s *State) list(l *listing, at time.Time) {
+	ip, a := l.ep.Addr, s.at(l.ep.Addr)
+	c := a.claims.get(l.pod())
+	fresh := c == nil
+	if fresh {
+		c = &claim{}
 	}
-	a.listings = append(a.listings, l)
-	if !inherited {
-		s.touch(l.ep.Addr)
+	if c.add(l, at) {
+		s.touch(ip)
+	}
+	if fresh {
+		a.claims.put(c)
 	}
 }
 
 // unlist takes a listing from its address, and remembers it unless the pod
 // is still listed there.
 func (s *State) unlist(l *listing, head *Slice, at time.Time) {
-	ip := l.ep.Addr
-	a := s.addrs[ip]
-	stays := false
-	kept := a.listings[:0]
-	for _, o := range a.listings {
-		if o == l {
-			continue
+	ip, pod, c, a := l.ep.Addr, l.pod(), l.claim, s.addrs[l.ep.Addr]
+	if turned := c.remove(l, at); c.listings > 0 {
+		if turned {
+			s.touch(ip)
 		}
-		stays = stays || o.id() == l.id()
-		kept = append(kept, o)
-	}
-	clear(a.listings[len(kept):])
-	a.listings = kept
-	if stays {
 		return
 	}
-	f := former{id: l.id(), uid: l.ep.PodUID, node: l.ep.Node, slice: head, at: at}
-	if l.ep.Pod != "" {
-		f.pod = l.pod()
-	}
-	if p := s.podsByID[l.id()]; p != nil {
-		f.created = p.CreatedAt
-	}
-	s.askPod(f.pod, f.uid, f.node, false)
-	s.remember(ip, f)
+	a.claims.drop(pod, c)
+	s.past.unlisted(ip, former{pod: pod, node: l.ep.Node, slice: head, at: at})
+	s.askPod(pod, l.ep.Node, ip, false)
 	s.touch(ip)
 	s.tidy(ip)
 }
@@ -173,21 +158,6 @@ func (s *State) touchListed(sl *slice) {
 	for i := range sl.listings {
 		s.touch(sl.listings[i].ep.Addr)
 	}
-}
-
-// services returns the services that list an address at a port, sorted.
-func (a *address) services(port uint16, of func(*listing) bool) []string {
-	if a == nil {
-		return nil
-	}
-	var names []string
-	for _, l := range a.listings {
-		if l.slice.Service != "" && l.slice.serves(port) && of(l) {
-			names = append(names, l.slice.service())
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // ready counts the ready endpoints of a service for an address family.

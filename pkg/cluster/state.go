@@ -48,25 +48,25 @@ type State struct {
 	limited  bool // the source lists the pods of podsOf only, and no nodes
 	podsOf   string
 
-	pods     map[Key]*pod
-	podsByID map[string]*pod
-	slices   map[Key]*slice
-	nodes    map[string]*node
-	services map[Key]*service
+	pods      map[Key]*pod
+	podsByUID map[string]*pod
+	slices    map[Key]*slice
+	nodes     map[string]*node
+	services  map[Key]*service
 	// slicesOf holds the slices of each service.
 	slicesOf map[Key][]*slice
-	// addrs holds who has, or lists, each address now.
+	// addrs holds who has each address now, and who says so.
 	addrs map[netip.Addr]*address
 	// podNets holds the networks in which pods were seen; see podnets.go.
 	podNets map[netip.Prefix]struct{}
-	// claims holds which service takes each address and port; see services.go.
-	claims map[netip.AddrPort]claim
+	// holds are the services that take each address and port; see holds.go.
+	holds map[netip.AddrPort]holds
 
 	// The past, bounded.
-	gonePods     *fifo[string, gone]
+	past         past
+	gonePods     *fifo[ref, gone]
 	goneNodes    *fifo[string, time.Time]
-	goneServices *fifo[netip.AddrPort, claim]
-	formers      *fifo[netip.Addr, []former]
+	goneServices *fifo[netip.AddrPort, formerHold]
 }
 
 // New returns a State that knows nothing yet: until the first
@@ -80,22 +80,22 @@ func New(opts Options) *State {
 		opts:         opts,
 		names:        sortNames(opts.Names),
 		changed:      make(chan struct{}, 1),
-		questions:    newQuestions(),
+		questions:    newQuestions(memory),
 		interned:     make(interner),
 		touched:      make(map[netip.Addr]struct{}),
 		pods:         make(map[Key]*pod),
-		podsByID:     make(map[string]*pod),
+		podsByUID:    make(map[string]*pod),
 		slices:       make(map[Key]*slice),
 		nodes:        make(map[string]*node),
 		services:     make(map[Key]*service),
 		slicesOf:     make(map[Key][]*slice),
 		addrs:        make(map[netip.Addr]*address),
 		podNets:      make(map[netip.Prefix]struct{}),
-		claims:       make(map[netip.AddrPort]claim),
-		gonePods:     newFIFO[string, gone](memory),
+		holds:        make(map[netip.AddrPort]holds),
+		past:         newPast(memory),
+		gonePods:     newFIFO[ref, gone](memory),
 		goneNodes:    newFIFO[string, time.Time](memory),
-		goneServices: newFIFO[netip.AddrPort, claim](memory),
-		formers:      newFIFO[netip.Addr, []former](memory),
+		goneServices: newFIFO[netip.AddrPort, formerHold](memory),
 	}
 }
 

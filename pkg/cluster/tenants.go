@@ -26,7 +26,7 @@ func (s *State) move(old, n *pod, at time.Time) {
 	}
 	if old == nil && n.Finished && !n.HostNetwork {
 		for _, ip := range n.IPs { // first seen when it was over
-			s.remember(ip, n.former(at))
+			s.past.vacated(ip, n.former(at))
 		}
 	}
 	if old != nil {
@@ -47,40 +47,27 @@ func (s *State) leave(ip netip.Addr, old *pod, at time.Time) {
 		if p == old {
 			continue
 		}
-		stays = stays || p.id() == old.id()
+		stays = stays || p.ref() == old.ref()
 		kept = append(kept, p)
 	}
 	clear(a.pods[len(kept):])
 	a.pods = kept
 	if !stays {
-		s.remember(ip, old.former(at))
+		s.past.vacated(ip, old.former(at))
 		s.tidy(ip)
 	}
 }
 
-// touchPod marks the addresses that slices list, or listed, for a pod without
-// a record.
-func (s *State) touchPod(id string) {
-	for ip, a := range s.addrs {
-		for _, l := range a.listings {
-			if l.id() == id {
-				s.touch(ip)
-			}
-		}
-	}
-	for ip := range s.formers.byKey {
-		formers, _ := s.formers.get(ip)
-		if slices.ContainsFunc(formers, func(f former) bool { return f.id == id }) {
-			s.touch(ip)
-		}
-	}
-}
+// touchClaimed marks the addresses about which a pod was asked for: the
+// answer is about them.
+func (s *State) touchClaimed(pod ref) { s.touch(s.questions.about(pod)...) }
 
-// evict takes a pod's record from its addresses, and remembers nothing.
+// evict takes a pod's record from its addresses. That it had them stays known.
 func (s *State) evict(p *pod) {
 	for _, ip := range p.held() {
 		a := s.at(ip)
 		a.pods = slices.DeleteFunc(a.pods, func(q *pod) bool { return q == p })
+		s.past.vacated(ip, p.former(time.Time{}))
 		s.tidy(ip)
 	}
 	for _, ip := range p.shared() {

@@ -177,9 +177,9 @@ func TestBackendTransitions(t *testing.T) {
 			}, flow.BackendUnknown, -1, "never seen"},
 			{"seen", setPod(one), flow.BackendListed, 0, ""},
 		},
-		"asked for, and not found": {
+		"asked for, and not found: only a slice said that it was there": {
 			{"listed", setSlice(slice("db-1", "db", endpoint(one))), flow.BackendListed, 0, ""},
-			{"NotFound", deletePod, flow.BackendDeleted, 1, "was not found at 14:02:01"},
+			{"NotFound", deletePod, flow.BackendUnlisted, -1, "was not found at 14:02:01; only the slice says that it had this address"},
 		},
 		"readings without pods": {
 			{"slices only", replace(cluster.Objects{HasSlices: true, Slices: []cluster.Slice{slice("db-1", "db", endpoint(one))}}), flow.BackendListed, 0, ""},

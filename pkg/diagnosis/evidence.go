@@ -35,6 +35,9 @@ type Evidence struct {
 	// Host is true when the socket lives in this node's own network
 	// namespace, whose routes the agent sees.
 	Host bool
+	// Related is true once the socket was seen to share this node's addresses:
+	// in the host's namespace or a pod's, or with an entry in conntrack.
+	Related bool
 	// Translates is true once this agent has seen nf_conntrack translate a
 	// Service address on this node: only then does a missing entry mean
 	// anything.
@@ -76,6 +79,30 @@ func (e Evidence) redirected() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && e.Target() != e.Socket.Remote
 }
 
+// Via returns the Service address that the flow was opened to and that
+// conntrack translates; invalid: none is translated.
+func (e Evidence) Via() netip.AddrPort {
+	if !e.redirected() {
+		return netip.AddrPort{}
+	}
+	return e.Socket.Remote
+}
+
+// Removed returns when the pod that a flow's backend was is known to be gone;
+// zero: nothing says that it is.
+func (e Evidence) Removed() time.Time {
+	switch {
+	case e.reused():
+		return e.Backend.Former.GoneAt
+	case e.Backend.State == flow.BackendDeleted:
+		return e.Backend.Since
+	}
+	return time.Time{}
+}
+
+// HeardSince reports whether the peer was heard after a time.
+func (e Evidence) HeardSince(t time.Time) bool { return e.heard().After(t) }
+
 // heard returns when the peer was last heard, zero if never. An
 // acknowledgement shows in rcv_tstamp; data that acknowledges nothing new takes
 // the fast path and shows as received alone (tcp_rcv_established).
@@ -99,11 +126,16 @@ const settled = time.Second
 // shows. The wire outranks every record: a peer that acknowledged something
 // after its removal was alive then (a force-deleted container lives on for
 // seconds, behind a partition for hours), so only silence since then counts.
+// The silence of an idle flow proves nothing: whatever was heard after the
+// removal is a veto.
 func (e Evidence) gone() bool {
 	if e.Backend.State != flow.BackendDeleted {
 		return false
 	}
 	heard := e.heard()
+	if Symptom(e.Socket) == flow.HalfOpen {
+		return !heard.After(e.Backend.Since)
+	}
 	if heard.IsZero() || !heard.After(e.Backend.Since.Add(settled)) {
 		return true
 	}

@@ -95,9 +95,9 @@ const lastFIN = 5 * time.Second
 // while its backend is gone, and at first only at risk.
 func (d *Decision) halfOpen(e Evidence) {
 	d.Healthy = !d.AtOnce
-	removed := e.Backend.Since
-	if d.Cause == flow.AddressReused {
-		removed = e.Backend.Former.GoneAt
+	removed := e.Removed()
+	if removed.IsZero() {
+		removed = e.Backend.Since
 	}
 	if d.Mute == "" && e.Now.Sub(removed) < lastFIN {
 		d.Mute = flow.MuteAtRisk

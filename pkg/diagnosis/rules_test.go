@@ -344,6 +344,11 @@ func TestHalfOpen(t *testing.T) {
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerUnreachable, Healthy: true, Mute: flow.MuteAtRisk}},
 		{"its backend is unlisted, not known to be dead", func(e *diagnosis.Evidence) { e.Backend.State, e.Now = flow.BackendUnlisted, after(60) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
+		{"it was heard just after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Now = after(0.3), after(6) },
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
+		{"it was heard after the removal, and long silent since", func(e *diagnosis.Evidence) {
+			e.Socket.LastReceive, e.Socket.At, e.Now = after(0.3), after(600), after(600)
+		}, diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
 		{"it was heard after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Socket.Since, e.Now = after(4), after(4), after(6) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
 	} {

@@ -294,6 +294,7 @@ type node struct {
 	host      uint32 // the network namespace of the node
 	listening *inspector.Listening
 	routes    inspector.Routes
+	peers     inspector.Peers
 	lasts     time.Duration // how long a conntrack entry is taken for current
 	stop      func()        // has the inspector end
 	done      chan struct{} // closed once it has
@@ -357,7 +358,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	}
 	i := inspector.New(inspector.Options{
 		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
-		Owners: n.owners, Places: n.places, Listening: n.listening, HostNetNS: n.host, Routes: n.routes, ConntrackAge: n.lasts,
+		Owners: n.owners, Places: n.places, Listening: n.listening, HostNetNS: n.host, Routes: n.routes, Peers: n.peers, ConntrackAge: n.lasts,
 	})
 	ready := make(chan struct{})
 	go func() {

@@ -18,6 +18,7 @@ type file struct {
 	decision diagnosis.Decision
 	backend  flow.BackendState // that the last event told
 	stuck    bool
+	departed departed // the backend that an idle flow waits for
 	history  []flow.Step
 
 	outcome flow.Outcome

@@ -30,7 +30,7 @@ func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.
 func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 	c := i.o.Cluster
 	e.Cluster = c.Health(e.Now)
-	e.Backend = c.Backend(e.Target(), e.Now)
+	i.askBackend(e)
 	e.Peer = flow.Peer{Addr: e.Socket.Remote}
 	e.Service = nil
 	// The peer of an accepted socket is whoever connected, before any SNAT.

@@ -23,12 +23,29 @@ type gonePeers struct {
 
 // gonePeer is one address whose pod was deleted.
 type gonePeer struct {
-	since    time.Time
+	pod      departed
 	tuples   []flow.Tuple // connections to it, as their sockets send them
 	searched bool         // conntrack has answered
-	// reused is true once another pod has the address: only the connections
-	// in tuples are the dead one's.
-	reused bool
+	// narrow is true where only the connections in tuples are the dead one's:
+	// another pod has the address by now, or only slices said that it had it,
+	// which counts for what their Service sent there.
+	narrow bool
+	// claimed is true where only slices said that the pod had the address.
+	claimed bool
+}
+
+// add takes up connections that are not known yet.
+func (p *gonePeer) add(tuples []flow.Tuple) {
+	known := make(map[flow.Tuple]struct{}, len(p.tuples))
+	for _, t := range p.tuples {
+		known[t] = struct{}{}
+	}
+	for _, t := range tuples {
+		if _, ok := known[t]; !ok {
+			known[t] = struct{}{}
+			p.tuples = append(p.tuples, t)
+		}
+	}
 }
 
 // noteGone takes up which of the changed addresses are gone, given to another
@@ -46,25 +63,44 @@ func (i *Inspector) noteGone(changed map[netip.Addr]struct{}) (gone []netip.Addr
 	clear(i.gone.unsure)
 	now := time.Now()
 	for addr := range changed {
-		b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
-		dead := b.State == flow.BackendDeleted && !b.HostNetwork
-		peer, known := i.gone.peers[addr]
-		switch {
-		case dead && (!known || peer.reused || !peer.since.Equal(b.Since)):
-			i.gone.makeRoom()
-			i.gone.set(addr, gonePeer{since: b.Since, tuples: peer.tuples})
+		if i.noteOne(addr, now) {
 			gone = append(gone, addr)
-		case dead || !known:
-		case b.Former == nil:
-			delete(i.gone.peers, addr)
-			i.gone.pending = true
-		case !peer.reused:
-			peer.reused = true
-			peer.tuples = append(peer.tuples, i.idleAt(addr)...)
-			i.gone.set(addr, peer)
 		}
 	}
 	return gone
+}
+
+// noteOne takes up what became of one address, and reports whether a pod is
+// newly gone from it.
+func (i *Inspector) noteOne(addr netip.Addr, now time.Time) bool {
+	b := i.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
+	peer, known := i.gone.peers[addr]
+	if b.State == flow.BackendDeleted && !b.HostNetwork {
+		pod := departed{b.Namespace, b.Pod, b.PodUID, b.Since}
+		if known && !peer.narrow && peer.pod.same(pod) && peer.pod.at.Equal(pod.at) {
+			return false
+		}
+		i.gone.makeRoom()
+		i.gone.set(addr, gonePeer{pod: pod, tuples: peer.tuples})
+		return true
+	}
+	since, departs := i.o.Cluster.Departed(addr)
+	if departs && (!known || peer.claimed && !peer.pod.at.Equal(since)) {
+		i.gone.makeRoom()
+		i.gone.set(addr, gonePeer{pod: departed{at: since}, tuples: peer.tuples, narrow: true, claimed: true})
+		return true
+	}
+	switch {
+	case !known || peer.claimed && departs || !peer.claimed && !alive(b):
+	case peer.claimed, peer.pod.isBack(b):
+		delete(i.gone.peers, addr)
+		i.gone.pending = true
+	case !peer.narrow:
+		peer.narrow = true
+		peer.add(i.idleAt(addr))
+		i.gone.set(addr, peer)
+	}
+	return false
 }
 
 func (g *gonePeers) set(addr netip.Addr, p gonePeer) {
@@ -89,7 +125,7 @@ func (g *gonePeers) makeRoom() {
 	}
 	var oldest netip.Addr
 	for addr, p := range g.peers {
-		if !oldest.IsValid() || p.since.Before(g.peers[oldest].since) {
+		if !oldest.IsValid() || p.pod.at.Before(g.peers[oldest].pod.at) {
 			oldest = addr
 		}
 	}
@@ -118,7 +154,7 @@ func (i *Inspector) tellGone() {
 	var tuples []flow.Tuple
 	addrs := make([]netip.Addr, 0, len(i.gone.peers))
 	for addr, peer := range i.gone.peers {
-		if !peer.reused {
+		if !peer.narrow {
 			addrs = append(addrs, addr)
 		}
 	}

@@ -40,6 +40,7 @@ type Inspector struct {
 	sweeps, readings, searches, removals, judging, asking *budget
 
 	sweptAt  time.Time
+	metAt    time.Time // when the cluster source was last told of the peers
 	pace     pace
 	soughtAt time.Time // when a translation was last looked for
 	seeking  pace

@@ -71,15 +71,20 @@ func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
 	if !f.stuck {
 		return reportAtOnce(f.decision)
 	}
-	if f.decision.Healthy && i.o.Cluster.OutOfDate(f.evidence.Now) {
-		// Nobody says that its peer is back: only why is not known any more.
-		f.decision.Healthy, f.decision.Mute = false, before.Mute
-	}
-	if f.decision.Healthy {
+	switch {
+	case !f.decision.Healthy:
+	case f.departed.heard(f.evidence):
 		f.decision = before
 		i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: f.evidence.Now})
 		i.monitor.Forget(f.evidence.Socket.ID)
 		return false
+	case f.departed.isBack(f.evidence.Backend):
+		f.decision = before
+		i.withdraw(f)
+		return false
+	default:
+		// Nobody says that its peer is back: only why is not known any more.
+		f.decision.Healthy, f.decision.Mute = false, before.Mute
 	}
 	i.revise(f, before)
 	return false
@@ -117,6 +122,7 @@ func (i *Inspector) ripen(ctx context.Context, ids []flow.ID) {
 // revise publishes a verdict that has turned: once for each turn.
 func (i *Inspector) revise(f *file, before diagnosis.Decision) {
 	d := f.decision
+	f.departed.note(f.evidence, d)
 	if d == before && f.backend == f.evidence.Backend.State {
 		return
 	}

@@ -17,6 +17,7 @@ func (i *Inspector) report(f *file) {
 		return
 	}
 	f.stuck, f.backend = true, f.evidence.Backend.State
+	f.departed.note(f.evidence, f.decision)
 	if f.decision.Mute == flow.MuteAtRisk {
 		i.tell(f, flow.EventAtRisk, "found at risk: %s · %s", f.decision.Symptom, f.decision.Cause)
 		return

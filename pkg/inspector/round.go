@@ -63,6 +63,7 @@ func (i *Inspector) round() round {
 		},
 		func(ctx context.Context) { i.look(ctx, lost, swept) },
 		i.askUnanswered,
+		i.meetPeers,
 	}
 	steps = slices.Concat(steps, i.seekAgain(), i.seekIdle())
 	return round{append(steps, i.judgeRegularly, i.due)}

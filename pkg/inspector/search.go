@@ -27,7 +27,7 @@ func (i *Inspector) seekGone(gone []netip.Addr) []step {
 func (i *Inspector) seekAgain() []step {
 	var failed []netip.Addr
 	for addr, peer := range i.gone.peers {
-		if !peer.searched && !peer.reused {
+		if !peer.searched && (!peer.narrow || peer.claimed) {
 			failed = append(failed, addr)
 		}
 	}
@@ -60,7 +60,7 @@ func (i *Inspector) search(ctx context.Context, addrs []netip.Addr) (answered bo
 	}
 	for _, addr := range addrs {
 		peer := i.gone.peers[addr]
-		peer.tuples = append(peer.tuples, found[addr]...)
+		peer.add(found[addr])
 		peer.searched = true
 		i.gone.set(addr, peer)
 	}
@@ -80,7 +80,7 @@ func (i *Inspector) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[
 	found := map[netip.Addr][]flow.Tuple{}
 	began := time.Now()
 	err := i.o.Conntrack.ByReplySource(ctx, addrs, func(t flow.Translation) error {
-		if to := t.Reply.Src.Addr(); t.Translated() {
+		if to := t.Reply.Src.Addr(); t.Translated() && i.deadEnd(t) {
 			found[to] = append(found[to], t.Orig)
 		}
 		return nil
@@ -90,4 +90,14 @@ func (i *Inspector) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[
 	i.o.Meter.Sweep("conntrack", took)
 	i.o.Meter.Lookup(flow.SourceConntrack, took, err)
 	return found, err
+}
+
+// deadEnd reports whether an entry leads to a pod that is gone. Where only
+// slices said that the pod had the address, that differs from one Service to
+// the other.
+func (i *Inspector) deadEnd(t flow.Translation) bool {
+	if peer := i.gone.peers[t.Reply.Src.Addr().Unmap()]; !peer.claimed {
+		return true
+	}
+	return i.o.Cluster.BackendVia(t.Reply.Src, t.Orig.Dst, time.Now()).State == flow.BackendDeleted
 }

@@ -63,7 +63,7 @@ func missing(table Conntrack, addrs ...netip.Addr) (*Inspector, *counting) {
 	kernel := &counting{}
 	i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Conntrack: table})
 	for _, addr := range addrs {
-		i.gone.set(addr, gonePeer{since: time.Now()})
+		i.gone.set(addr, gonePeer{pod: departed{at: time.Now()}})
 	}
 	return i, kernel
 }
@@ -119,7 +119,7 @@ func TestSearchesAreMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := &searched{failures: 3}
 		i, _ := missing(table, six1, six2, four1)
-		i.gone.set(four2, gonePeer{reused: true})
+		i.gone.set(four2, gonePeer{narrow: true})
 		do(t.Context(), i.seekGone([]netip.Addr{six1, six2, four1})) // both fail
 		do(t.Context(), i.seekAgain())                               // the first fails, the second waits
 		if got := len(table.questions); got != 3 || len(i.connections()) != 0 {

@@ -37,6 +37,9 @@ type Conntrack interface {
 // Cluster is what is known of Services, backends, pods and nodes.
 type Cluster interface {
 	Backend(addr netip.AddrPort, now time.Time) cluster.Backend
+	BackendVia(addr, service netip.AddrPort, now time.Time) cluster.Backend
+	Departed(addr netip.Addr) (since time.Time, ok bool)
+	Meet(addrs map[netip.Addr]struct{})
 	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
 	Class(addr netip.AddrPort) flow.PeerClass
 	PodByIP(addr netip.Addr) (cluster.Pod, bool)
@@ -83,6 +86,11 @@ type Meter interface {
 	Resync()
 }
 
+// Peers reads the remote addresses of every connection of the node.
+type Peers interface {
+	Peers() (map[netip.Addr]struct{}, error)
+}
+
 // Options of an Inspector. Store, Kernel and Cluster are required; another
 // source that is nil is not asked.
 type Options struct {
@@ -96,8 +104,11 @@ type Options struct {
 	Owners        Owners
 	Places        Places
 	Listening     *Listening // a new one by default
-	Sinks         []Sink
-	Meter         Meter
+	// Peers is for a cluster source that reads a pod of another node only
+	// when it is told that the pod matters.
+	Peers Peers
+	Sinks []Sink
+	Meter Meter
 
 	HostNetNS  uint32        // inode number of the agent's own network namespace
 	StuckAfter time.Duration // 10 s by default

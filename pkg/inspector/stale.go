@@ -64,7 +64,7 @@ func (i *Inspector) leadsTo(ctx context.Context, t flow.Tuple, addr netip.Addr) 
 
 func (i *Inspector) staleEntry(entry flow.Translation) flow.StaleEntry {
 	now := time.Now()
-	b := i.o.Cluster.Backend(entry.Backend(), now)
+	b := i.o.Cluster.BackendVia(entry.Backend(), entry.Orig.Dst, now)
 	return flow.StaleEntry{
 		Client: entry.Orig.Src, Service: entry.Orig.Dst, Backend: entry.Backend(), Namespace: b.Namespace, Pod: b.Pod,
 		DeletedAt: b.Since, ExpiresAt: now.Add(entry.Timeout), Command: entry.DeleteCommand(),

@@ -185,6 +185,10 @@ func TestAPI(t *testing.T) {
 	server, local := apiPod("server-1", "node-b", "192.168.136.2"), apiPod("client-1", "node-a", "192.168.75.2")
 	const slices, pods = "/apis/discovery.k8s.io/v1/endpointslices", "/api/v1/pods"
 	s.lists[slices], s.lists[pods] = []any{apiSlice(server)}, []any{local}
+	s.lists["/api/v1/services"] = []any{&corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "server"},
+		Spec: corev1.ServiceSpec{ClusterIP: "10.96.0.10", Ports: []corev1.ServicePort{{Port: 8000}}},
+	}}
 	state := runAPI(t, s)
 	if _, ok := state.PodByUID("uid-client-1"); !ok {
 		t.Error("this node's pod is not known")
@@ -206,7 +210,12 @@ func TestAPI(t *testing.T) {
 	s.events[slices] <- watch.Event{Type: watch.Modified, Object: apiSlice(other)}
 	s.events[slices] <- watch.Event{Type: watch.Modified, Object: apiSlice()}
 	backend := netip.MustParseAddrPort("192.168.136.3:8000")
-	eventually(t, "the other is gone", func() bool { return state.Backend(backend, time.Now()).State == flow.BackendDeleted })
+	eventually(t, "the other is gone, for who was sent there", func() bool {
+		return state.BackendVia(backend, netip.MustParseAddrPort("10.96.0.10:8000"), time.Now()).State == flow.BackendDeleted
+	})
+	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || !b.Unproven {
+		t.Errorf("nobody read its record, and it is %s for who came by itself: %s", b.State, b.How)
+	}
 	s.events[pods] <- watch.Event{Type: watch.Deleted, Object: local}
 	eventually(t, "this node's pod is gone", func() bool {
 		return state.Backend(netip.MustParseAddrPort("192.168.75.2:1"), time.Now()).State == flow.BackendDeleted

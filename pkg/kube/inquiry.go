@@ -85,6 +85,9 @@ func (q *inquiry) take(now time.Time) {
 		if one.Pod == "" {
 			s = subject{node: one.Node}
 		}
+		if at, ok := q.alive[s]; ok && !one.Urgent && now.Sub(at) < podAge {
+			q.alive[s] = now.Add(-podAge) // it has left a slice since: that it lived is no answer any more
+		}
 		switch {
 		case len(q.pending) >= maxPending:
 			return // what still matters will be asked again

@@ -15,7 +15,7 @@ import (
 
 // Service converts a Service. Only its TCP ports are kept.
 func Service(svc *corev1.Service) cluster.Service {
-	s := cluster.Service{Namespace: svc.Namespace, Name: svc.Name}
+	s := cluster.Service{Namespace: svc.Namespace, Name: svc.Name, CreatedAt: svc.CreationTimestamp.Time}
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return s
 	}

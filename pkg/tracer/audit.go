@@ -3,6 +3,7 @@ package tracer
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"time"
 	"unsafe"
 
@@ -53,4 +54,20 @@ func timeout(jiffies int64, c clock) time.Duration {
 		return 0
 	}
 	return c.jiffies(jiffies)
+}
+
+// Peers returns the remote addresses of every connection that Audit reads, at
+// the same cost.
+func (t *Tracer) Peers() (map[netip.Addr]struct{}, error) {
+	peers := map[netip.Addr]struct{}{}
+	c := now(t.tick)
+	err := t.iterate(tcpstuckProgAuditFiles, auditedSize, func(raw []byte) error {
+		s, err := decodeAudited(raw, c)
+		if err != nil {
+			return err
+		}
+		peers[s.Remote.Addr().Unmap()] = struct{}{}
+		return nil
+	})
+	return peers, err
 }

@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestBackends(t *testing.T) {
 				"forced deletion": forced, "forced deletion of a terminating pod": forcedTerminating, "graceful deletion": graceful,
 				"service deleted and recreated": serviceDeleted, "relabelled": relabelled, "slice move": sliceMove,
 				"no targetRef": noTargetRef, "host network restart": hostNetwork, "finished": finished, "address reused": reused,
-				"recreated under its name": recreated, "this node's pods": local,
+				"recreated under its name": recreated, "read by nobody": unread, "this node's pods": local,
 			} {
 				t.Run(name, func(t *testing.T) { play(t, e, s) })
 			}
@@ -41,6 +42,7 @@ func forced(t *testing.T, e *environment, s source) {
 	e.service(t, "forced", "")
 	e.slice(t, "forced-x", "forced", endpoint(p))
 	s.awaitState(t, "10.1.1.1:8000", flow.BackendListed)
+	s.awaitRead(t, "10.1.1.1:8000")
 	e.deletePod(t, p.Name, 0)
 	s.never(t, "10.1.1.1:8000", flow.BackendDeleted, 100*time.Millisecond) // the slice tells
 	e.slice(t, "forced-x", "forced")
@@ -69,6 +71,7 @@ func graceful(t *testing.T, e *environment, s source) {
 	p := e.pod(t, "graceful", "node-b", "10.1.3.1")
 	e.slice(t, "graceful-x", "graceful", endpoint(p))
 	s.awaitState(t, "10.1.3.1:8000", flow.BackendListed)
+	s.awaitRead(t, "10.1.3.1:8000")
 	e.deletePod(t, p.Name, 30)
 	e.slice(t, "graceful-x", "graceful") // already
 	s.awaitState(t, "10.1.3.1:8000", flow.BackendTerminating)
@@ -97,6 +100,7 @@ func relabelled(t *testing.T, e *environment, s source) {
 	p := e.pod(t, "relabelled", "node-b", "10.1.5.1")
 	e.slice(t, "relabelled-x", "relabelled", endpoint(p))
 	s.awaitState(t, "10.1.5.1:8000", flow.BackendListed)
+	s.awaitRead(t, "10.1.5.1:8000")
 	e.slice(t, "relabelled-x", "relabelled")
 	s.awaitState(t, "10.1.5.1:8000", flow.BackendUnlisted)
 	s.never(t, "10.1.5.1:8000", flow.BackendDeleted, 300*time.Millisecond)
@@ -144,6 +148,7 @@ func finished(t *testing.T, e *environment, s source) {
 	p := e.pod(t, "finished", "node-b", "10.1.8.1")
 	e.slice(t, "finished-x", "finished", endpoint(p))
 	s.awaitState(t, "10.1.8.1:8000", flow.BackendListed)
+	s.awaitRead(t, "10.1.8.1:8000")
 	p.Status.Phase = corev1.PodSucceeded
 	must[*corev1.Pod](t)(e.admin.CoreV1().Pods(namespace).UpdateStatus(t.Context(), p, metav1.UpdateOptions{}))
 	e.slice(t, "finished-x", "finished")
@@ -154,6 +159,7 @@ func reused(t *testing.T, e *environment, s source) {
 	p := e.pod(t, "old", "node-b", "10.1.9.1")
 	e.slice(t, "reused-x", "reused", endpoint(p))
 	s.awaitState(t, "10.1.9.1:8000", flow.BackendListed)
+	s.awaitRead(t, "10.1.9.1:8000")
 	e.deletePod(t, p.Name, 0)
 	p = e.pod(t, "new", "node-b", "10.1.9.1")
 	e.slice(t, "reused-x", "reused", endpoint(p))
@@ -167,12 +173,31 @@ func recreated(t *testing.T, e *environment, s source) {
 	p := e.pod(t, "db-0", "node-b", "10.1.10.1")
 	e.slice(t, "db-x", "db", endpoint(p))
 	s.awaitState(t, "10.1.10.1:8000", flow.BackendListed)
+	s.awaitRead(t, "10.1.10.1:8000")
 	e.deletePod(t, p.Name, 0)
 	p = e.pod(t, "db-0", "node-b", "10.1.10.2")
 	e.slice(t, "db-x", "db", endpoint(p))
 	s.awaitState(t, "10.1.10.1:8000", flow.BackendDeleted)
 	if b := s.backend("10.1.10.2:8000"); b.State != flow.BackendListed {
 		t.Errorf("its successor: %+v", b)
+	}
+}
+
+// unread plays a pod that was gone before anybody read its record: for the
+// connections of the Service whose slice named it alone it is deleted.
+func unread(t *testing.T, e *environment, s source) {
+	p := e.pod(t, "unread", "node-b", "10.1.11.1")
+	e.service(t, "unread", "10.0.0.55")
+	e.slice(t, "unread-x", "unread", endpoint(p))
+	await(t, "its slice", func() bool { svc, _ := s.Service(netip.MustParseAddrPort("10.0.0.55:8000")); return svc.Backends == 1 })
+	e.deletePod(t, p.Name, 0)
+	e.slice(t, "unread-x", "unread")
+	backend := netip.MustParseAddrPort("10.1.11.1:8000")
+	await(t, "who was sent there knows", func() bool {
+		return s.BackendVia(backend, netip.MustParseAddrPort("10.0.0.55:8000"), time.Now()).State == flow.BackendDeleted
+	})
+	if b := s.backend(backend.String()); b.State != flow.BackendUnlisted || !b.Unproven {
+		t.Errorf("%s: %s", b.State, b.How)
 	}
 }
 

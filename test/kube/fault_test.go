@@ -50,6 +50,7 @@ func TestFaults(t *testing.T) {
 			s.awaitUp(t, true)
 			for host := 1; host <= 5; host++ {
 				s.awaitState(t, at(host), flow.BackendListed)
+				s.awaitRead(t, at(host))
 			}
 
 			tt.fault(p)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -106,6 +107,13 @@ func (s source) backend(addr string) cluster.Backend {
 func (s source) awaitState(t *testing.T, addr string, want flow.BackendState) time.Duration {
 	t.Helper()
 	return await(t, addr+" "+string(want), func() bool { return s.backend(addr).State == want })
+}
+
+// awaitRead waits until the pod at an address is known by its own record, which
+// proves that it had the address.
+func (s source) awaitRead(t *testing.T, addr string) {
+	t.Helper()
+	await(t, "the record of "+addr, func() bool { return strings.Contains(s.backend(addr).How, "is in the list") })
 }
 
 // never demands that a backend is not called deleted for a while.

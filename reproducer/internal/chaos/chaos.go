@@ -26,7 +26,7 @@ type Fault struct {
 // sight of a namespace that is gone, and a table that is full stays so.
 func All() []Fault {
 	return []Fault{
-		ring(), records(), twins(), conntrackErrors(), readers(), scrapes(), clockJumps(), diskFull(), deafPipe(),
+		ring(), records(), hostile(), twins(), conntrackErrors(), readers(), scrapes(), clockJumps(), diskFull(), deafPipe(),
 		sigterm(), crowd(), soak(), kill(), goneNamespace(), tableFull(),
 	}
 }

@@ -28,6 +28,7 @@ type Lab struct {
 	client  *cluster.Pod // on node-a; every connection begins here
 	doomed  *cluster.Pod // on node-a; another that has connections
 	echo    *cluster.Service
+	server  *cluster.Pod // of echo
 	healthy *healthy
 	truth   *truth
 	held    []*conn // of storms
@@ -78,12 +79,11 @@ func (l *Lab) startPods(ctx context.Context) error {
 	if l.echo, err = l.cluster.AddService("echo", "echo", false); err != nil {
 		return err
 	}
-	server, err := l.startServer(ctx, "echo", "node-a")
-	if err != nil {
+	if l.server, err = l.startServer(ctx, "echo", "node-a"); err != nil {
 		return err
 	}
 	for name, pod := range map[string]**cluster.Pod{"client": &l.client, "doomed": &l.doomed} {
-		spec := cluster.PodSpec{Workload: name, Node: "node-a", Args: []string{"client", "--idle", "--server", server.Address()}}
+		spec := cluster.PodSpec{Workload: name, Node: "node-a", Args: []string{"client", "--idle", "--server", l.server.Address()}}
 		if *pod, err = l.cluster.StartPod(ctx, spec); err != nil {
 			return err
 		}

@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+)
+
+// claim is what the slices of one namespace say of one address: that it is
+// this pod's, or with a ref without a name, that something answers there. It
+// is the word of whoever may write slices in that namespace. A claim in the
+// list has at least one listing.
+type claim struct {
+	first, last *listing // in the order in which they came
+	listings    int32
+	terminating int32     // of them
+	since       time.Time // when it came into its condition: listed, or terminating
+}
+
+func (c *claim) pod() ref     { return c.first.pod() }
+func (c *claim) node() string { return c.first.ep.Node }
+
+// add adds a listing, and reports whether the claim is in another condition
+// than before.
+func (c *claim) add(l *listing, at time.Time) (turned bool) {
+	was, fresh := c.terminating > 0, c.listings == 0
+	l.claim, l.prev = c, c.last
+	if fresh {
+		c.first = l
+	} else {
+		c.last.next = l
+	}
+	c.last = l
+	c.listings++
+	if l.ep.Terminating {
+		c.terminating++
+	}
+	return c.turn(fresh || was != (c.terminating > 0), at)
+}
+
+// remove takes a listing out, and reports whether the claim is in another
+// condition than before.
+func (c *claim) remove(l *listing, at time.Time) (turned bool) {
+	was := c.terminating > 0
+	if l.prev != nil {
+		l.prev.next = l.next
+	} else {
+		c.first = l.next
+	}
+	if l.next != nil {
+		l.next.prev = l.prev
+	} else {
+		c.last = l.prev
+	}
+	l.claim, l.prev, l.next = nil, nil, nil
+	c.listings--
+	if l.ep.Terminating {
+		c.terminating--
+	}
+	return c.turn(was != (c.terminating > 0), at)
+}
+
+func (c *claim) turn(turned bool, at time.Time) bool {
+	if turned {
+		c.since = at
+	}
+	return turned
+}
+
+// crowd is how many claims at an address, and listings of a claim, are looked
+// at. More are nonsense or malice, and may not cost more.
+const crowd = 64
+
+// each calls look for the listings, a crowd of them at most, until it returns
+// false.
+func (c *claim) each(look func(*listing) bool) {
+	for l, n := c.first, 0; l != nil && n < crowd; l, n = l.next, n+1 {
+		if !look(l) {
+			return
+		}
+	}
+}
+
+// serves reports whether the claim speaks for a port.
+func (c *claim) serves(port uint16) (yes bool) {
+	c.each(func(l *listing) bool { yes = l.slice.serves(port); return !yes })
+	return yes
+}
+
+// of reports whether the claim is made in the name of a service.
+func (c *claim) of(service Key) (yes bool) {
+	if service == (Key{}) {
+		return false
+	}
+	c.each(func(l *listing) bool { yes = l.slice.serviceKey() == service; return !yes })
+	return yes
+}
+
+// services returns the services that make the claims at a port, sorted.
+func services(claims []*claim, port uint16) []string {
+	var names []string
+	for _, c := range claims {
+		c.each(func(l *listing) bool {
+			if l.slice.Service != "" && l.slice.serves(port) {
+				names = append(names, l.slice.service())
+			}
+			return true
+		})
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
