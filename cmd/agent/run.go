@@ -104,6 +104,9 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners,
 		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: ownNetNS(), StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
 	}
+	if open.retry != nil {
+		o.Beside = open.retry.Health
+	}
 	if table, err := conntrack.Open(); err == nil {
 		o.Conntrack = table
 	} else {

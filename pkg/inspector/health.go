@@ -18,6 +18,9 @@ func (i *Inspector) checkHealth(ctx context.Context) bool {
 	}
 	now := time.Now()
 	all := []flow.Health{i.kernelHealth(), i.conntrackHealth(), i.o.Cluster.Health(now)}
+	if i.o.Beside != nil {
+		all = append(all, i.o.Beside()...)
+	}
 	outOfDate := i.o.Cluster.OutOfDate(now)
 	turned := outOfDate != i.outOfDate
 	i.outOfDate = outOfDate
