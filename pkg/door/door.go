@@ -11,10 +11,16 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // MostPlaces is how many connections a door holds where descriptors suffice.
 const MostPlaces = 64
+
+// perSecond is how many connections a door lets in, and how many requests its
+// server answers. More would leave the agent's own work waiting for a CPU.
+const perSecond = 800
 
 // Door is a listener that holds a number of connections at most. One that
 // comes when all places are taken is let in, and another has to go: see
@@ -22,29 +28,83 @@ const MostPlaces = 64
 // which knows what each of them is doing.
 type Door struct {
 	net.Listener
-	places int
+	places  int
+	pauses  time.Duration
+	changed chan struct{} // a place is free, or may be taken
+	pace    *rate.Limiter
 
 	mu     sync.Mutex
 	inside map[*visitor]struct{}
+	closed bool
 }
 
 // Guard returns a Door with a number of places, at least one. Closing it
 // closes the listener.
 func Guard(l net.Listener, places int) *Door {
-	return &Door{Listener: l, places: max(places, 1), inside: map[*visitor]struct{}{}}
+	pauses := stay
+	if l.Addr().Network() == "unix" {
+		pauses = owed // the owner's own programs read lists that are long
+	}
+	return &Door{
+		Listener: l, places: max(places, 1), pauses: pauses, inside: map[*visitor]struct{}{},
+		changed: make(chan struct{}, 1), pace: rate.NewLimiter(perSecond, MostPlaces),
+	}
 }
 
 // Accept returns the next connection, and closes another where that takes it.
+// While all places are taken by connections that have just come, asked, or
+// taken in some of their answer, the next ones wait in the kernel. So do those
+// that are more than perSecond.
 func (d *Door) Accept() (net.Conn, error) {
+	d.await()
+	time.Sleep(d.pace.Reserve().Delay()) // a millisecond
 	c, err := d.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	v := &visitor{Conn: c, door: d, standing: standing{source: sourceOf(c), state: opening, since: time.Now()}}
+	v := &visitor{Conn: c, door: d, standing: standing{source: sourceOf(c), state: opening, since: time.Now(), pauses: d.pauses}}
 	if goes := d.admit(v); goes != nil {
 		goes.show()
 	}
 	return v, nil
+}
+
+// Close closes the listener. Connections stay.
+func (d *Door) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
+	d.tell()
+	return d.Listener.Close()
+}
+
+// await waits until there is room for one more.
+func (d *Door) await() {
+	for wait := d.untilRoom(); wait > 0; wait = d.untilRoom() {
+		select {
+		case <-d.changed:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// untilRoom returns how long it takes at most until there is room.
+func (d *Door) untilRoom() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || len(d.inside) < d.places {
+		return 0
+	}
+	now := time.Now()
+	return leaves(d.inside, d.places, now).standing.until().Sub(now)
+}
+
+// tell wakes who waits for room.
+func (d *Door) tell() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
 }
 
 // admit gives a place to a visitor, and returns the one that had it before.
@@ -52,7 +112,7 @@ func (d *Door) admit(v *visitor) (goes *visitor) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.inside) >= d.places {
-		goes = leaves(d.inside, d.places)
+		goes = leaves(d.inside, d.places, time.Now())
 		delete(d.inside, goes)
 	}
 	d.inside[v] = struct{}{}
@@ -76,15 +136,28 @@ func sourceOf(c net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// Write notes that the caller takes its answer in.
-func (v *visitor) Write(b []byte) (int, error) {
-	n, err := v.Conn.Write(b)
-	if n > 0 {
-		v.door.mu.Lock()
-		v.standing.since = time.Now()
-		v.door.mu.Unlock()
+// piece is how many bytes of an answer are written at once.
+const piece = 32 << 10
+
+// Write writes in pieces, and notes with each that the caller takes its answer
+// in.
+func (v *visitor) Write(b []byte) (written int, err error) {
+	for written < len(b) && err == nil {
+		var n int
+		n, err = v.Conn.Write(b[written:min(len(b), written+piece)])
+		written += n
+		v.progress()
 	}
-	return n, err
+	return written, err
+}
+
+// progress notes a piece of an answer. What TLS writes before is none.
+func (v *visitor) progress() {
+	v.door.mu.Lock()
+	defer v.door.mu.Unlock()
+	if v.standing.state == asking || v.standing.state == taking {
+		v.standing.state, v.standing.since = taking, time.Now()
+	}
 }
 
 // Close gives the place back.
@@ -92,6 +165,7 @@ func (v *visitor) Close() error {
 	v.door.mu.Lock()
 	delete(v.door.inside, v)
 	v.door.mu.Unlock()
+	v.door.tell()
 	return v.Conn.Close()
 }
 
@@ -135,6 +209,9 @@ func follow(c net.Conn, s http.ConnState) {
 
 func (v *visitor) is(s state) {
 	v.door.mu.Lock()
-	defer v.door.mu.Unlock()
 	v.standing.state, v.standing.since = s, time.Now()
+	v.door.mu.Unlock()
+	if s == idle {
+		v.door.tell()
+	}
 }

@@ -10,7 +10,8 @@ type state int
 
 const (
 	opening state = iota // it has not sent a whole header yet
-	asking               // its request is being answered
+	asking               // the agent owes it an answer
+	taking               // it is taking its answer in
 	idle                 // it has its answer, and may ask again
 )
 
@@ -18,7 +19,30 @@ const (
 type standing struct {
 	source netip.Addr
 	state  state
-	since  time.Time // opening: when it came; asking: when it asked, or last took in a part of its answer; idle: when it had its answer
+	since  time.Time     // it has been doing that; taking: since it took in the latest piece
+	pauses time.Duration // between pieces, that are granted to it
+}
+
+const (
+	// stay is how long nobody has to go who has just come, or just taken in some
+	// of its answer. Most need less for all of it. It is short, for as many as
+	// have places make one wait for so long who comes next.
+	stay = 100 * time.Millisecond
+	// owed is how long nobody has to go for whom the agent is at work.
+	owed = time.Second
+)
+
+// until returns when nothing speaks against its going any more.
+func (s standing) until() time.Time {
+	switch s.state {
+	case asking:
+		return s.since.Add(owed)
+	case taking:
+		return s.since.Add(s.pauses)
+	case idle:
+		return s.since
+	}
+	return s.since.Add(stay)
 }
 
 // fairShare: a source that holds more than one in so many places gives one of
@@ -26,12 +50,12 @@ type standing struct {
 const fairShare = 4
 
 // leaves returns the visitor that has to go: the oldest idle one; where none
-// is idle, the one that has held its place for the longest without asking or
-// without taking in its answer. A source with more than its share gives first.
+// is idle, the one that has had its time, without asking or without taking in
+// its answer, before any other. A source with more than its share gives first.
 // Half of the places are for those that have not asked yet, so that neither a
 // crowd that says nothing nor one that asks and does not listen keeps out one
-// that asks and goes.
-func leaves(inside map[*visitor]struct{}, places int) (goes *visitor) {
+// that asks and goes. Where all have some time left, the one with the least.
+func leaves(inside map[*visitor]struct{}, places int, now time.Time) (goes *visitor) {
 	held, silent := map[netip.Addr]int{}, 0
 	for v := range inside {
 		held[v.standing.source]++
@@ -39,25 +63,24 @@ func leaves(inside map[*visitor]struct{}, places int) (goes *visitor) {
 			silent++
 		}
 	}
-	first := asking
-	if silent > places/2 {
-		first = opening
-	}
 	rank := func(s standing) (n int) {
+		if s.until().After(now) {
+			return 8
+		}
 		if held[s.source] <= places/fairShare {
 			n += 4
 		}
 		if s.state != idle {
 			n += 2
 		}
-		if s.state != first {
+		if (s.state == opening) != (silent > places/2) {
 			n++
 		}
 		return n
 	}
 	for v := range inside {
 		if goes == nil || rank(v.standing) < rank(goes.standing) ||
-			rank(v.standing) == rank(goes.standing) && v.standing.since.Before(goes.standing.since) {
+			rank(v.standing) == rank(goes.standing) && v.standing.until().Before(goes.standing.until()) {
 			goes = v
 		}
 	}

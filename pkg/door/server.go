@@ -42,7 +42,7 @@ const (
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	seldom := &seldom{log: log, sometimes: rate.Sometimes{Interval: complaints}}
 	return &http.Server{
-		Handler:           h,
+		Handler:           paced(h),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -55,6 +55,20 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		ConnState: follow,
 		ErrorLog:  slog.NewLogLogger(seldom, slog.LevelWarn),
 	}
+}
+
+// paced answers so many requests a second that callers who ask over and over
+// on connections that they keep leave the CPU to the agent's work, too.
+func paced(h http.Handler) http.Handler {
+	pace := rate.NewLimiter(perSecond, MostPlaces)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // or the answer waits for a body that nobody reads
+		}
+		if pace.Wait(r.Context()) == nil { // else the caller has left
+			h.ServeHTTP(w, r)
+		}
+	})
 }
 
 // Run runs serve, which has the server serve its listeners, until the context

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -40,10 +41,11 @@ type agent struct {
 	*namespace.Process
 	api     *api.Client
 	http    *http.Client
+	private *http.Client // through the unix socket
 	ns      *namespace.Namespace
 	spec    agentSpec
 	address string // of its metrics
-	page    string // of its profiles
+	page    string // of its page
 	socket  string
 	events  string
 	log     string
@@ -79,6 +81,12 @@ func (l *Lab) start(spec agentSpec) (*agent, error) {
 		return nil, err
 	}
 	a.api = api.NewClient(a.socket)
+	a.private = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", a.socket)
+		},
+	}}
 	l.agents = append(l.agents, a)
 	return a, nil
 }
@@ -119,11 +127,15 @@ func (a *agent) living() error {
 }
 
 func (a *agent) get(ctx context.Context, address, path string) (body []byte, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	return fetch(ctx, a.http, "http://"+address+path)
+}
+
+func fetch(ctx context.Context, client *http.Client, url string) (body []byte, status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	resp, err := a.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -138,7 +150,7 @@ func (a *agent) flows(ctx context.Context) ([]flow.Finding, error) {
 	return list.Flows, err
 }
 
-// metrics scrapes the agent.
+// metrics scrapes the agent. What it answers may be a second old.
 func (a *agent) metrics(ctx context.Context) (scenario.Metrics, error) {
 	body, status, err := a.get(ctx, a.address, "/metrics")
 	if err != nil || status != http.StatusOK {
