@@ -82,6 +82,45 @@ func TestAPageWhoseAddressIsTaken(t *testing.T) {
 	}
 }
 
+// What costs as much as its caller likes is for who may open the socket.
+func TestProfilesAreOnTheSocketAlone(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	address, metrics := free(t), free(t)
+	c := agent(t, "--page-address="+address, "--web.listen-address="+metrics)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, c) }()
+	client := api.NewClient(c.socket)
+	defer client.Close()
+	awaitSocket(t, c.socket)
+	if _, err := client.Flows(ctx, api.Query{}); err != nil { // it is ready
+		t.Fatal(err)
+	}
+	socket := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", c.socket)
+	}}}
+	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, ask := range []struct {
+		client *http.Client
+		host   string
+		want   int
+	}{{socket, "agent", 200}, {plain, address, 404}, {plain, metrics, 404}} {
+		resp, err := ask.client.Get("http://" + ask.host + "/debug/pprof/goroutine?debug=1")
+		if err != nil {
+			t.Errorf("%s: %v", ask.host, err)
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != ask.want {
+			t.Errorf("%s: %d, want %d", ask.host, resp.StatusCode, ask.want)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // free returns an address that nobody has now.
 func free(t *testing.T) string {
 	t.Helper()

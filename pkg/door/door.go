@@ -43,7 +43,7 @@ type Door struct {
 func Guard(l net.Listener, places int) *Door {
 	pauses := stay
 	if l.Addr().Network() == "unix" {
-		pauses = owed // the owner's own programs read lists that are long
+		pauses = listStay
 	}
 	return &Door{
 		Listener: l, places: max(places, 1), pauses: pauses, inside: map[*visitor]struct{}{},

@@ -171,6 +171,23 @@ func TestTheOldestIdleOneGoes(t *testing.T) {
 	}
 }
 
+// A request that announces a body is answered before that comes, or the agent
+// would owe an answer for as long as a caller likes.
+func TestABodyIsNotWaitedFor(t *testing.T) {
+	address := open(t, "tcp", 4, ok)
+	for _, body := range []string{"Content-Length: 1000", "Transfer-Encoding: chunked"} {
+		conn := dial(t, "tcp", address)
+		began := time.Now()
+		say(t, conn, "GET / HTTP/1.1\r\nHost: x\r\n"+body+"\r\n\r\n")
+		if code := status(t, conn); code != http.StatusOK {
+			t.Errorf("%s: %d", body, code)
+		}
+		if took := time.Since(began); took > 8*time.Second { // its time to send one is 10 s
+			t.Errorf("%s: answered after %v", body, took)
+		}
+	}
+}
+
 // An answer that is read slowly is not cut off while there is room.
 func TestASlowReaderHasItsAnswerWhileThereIsRoom(t *testing.T) {
 	const size = 8 << 20

@@ -28,8 +28,10 @@ const (
 	// of its answer. Most need less for all of it. It is short, for as many as
 	// have places make one wait for so long who comes next.
 	stay = 100 * time.Millisecond
+	// listStay is the same where the owner's own programs read long lists.
+	listStay = 300 * time.Millisecond
 	// owed is how long nobody has to go for whom the agent is at work.
-	owed = time.Second
+	owed = 500 * time.Millisecond
 )
 
 // until returns when nothing speaks against its going any more.

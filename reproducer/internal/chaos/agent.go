@@ -44,6 +44,7 @@ type agent struct {
 	private *http.Client // through the unix socket
 	ns      *namespace.Namespace
 	spec    agentSpec
+	scraped time.Time
 	address string // of its metrics
 	page    string // of its page
 	socket  string
@@ -150,8 +151,13 @@ func (a *agent) flows(ctx context.Context) ([]flow.Finding, error) {
 	return list.Flows, err
 }
 
-// metrics scrapes the agent. What it answers may be a second old.
+// metrics scrapes the agent, which nobody else must do meanwhile: it waits
+// until the answer to the scrape before is too old to be given again.
 func (a *agent) metrics(ctx context.Context) (scenario.Metrics, error) {
+	if err := pause(ctx, time.Until(a.scraped.Add(scenario.ScrapeAge))); err != nil {
+		return nil, err
+	}
+	defer func() { a.scraped = time.Now() }()
 	body, status, err := a.get(ctx, a.address, "/metrics")
 	if err != nil || status != http.StatusOK {
 		return nil, fmt.Errorf("scrape agent %s: status %d: %w", a.spec.name, status, err)
