@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -223,9 +224,10 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// What a connection does is seen through TLS, too, with both versions of HTTP.
+// What a connection does is seen through TLS, too, with both versions of HTTP:
+// who waits for its answer stays, and the idle ones go.
 func TestTLS(t *testing.T) {
-	const places = 4
+	const places = 3
 	issuer := httptest.NewTLSServer(ok) // it has a certificate
 	defer issuer.Close()
 	for name, protocols := range map[string][]string{"HTTP/1.1": {"http/1.1"}, "HTTP/2.0": {"h2"}} {
@@ -234,25 +236,42 @@ func TestTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			serve(t, door.Guard(l, places), ok, func(s *http.Server, l net.Listener) error {
+			asked, answer := make(chan struct{}), make(chan struct{})
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					close(asked)
+					<-answer
+				}
+				ok(w, r)
+			})
+			serve(t, door.Guard(l, places), h, func(s *http.Server, l net.Listener) error {
 				s.TLSConfig = &tls.Config{Certificates: issuer.TLS.Certificates, NextProtos: protocols}
 				return s.ServeTLS(l, "", "")
 			})
-			for range 3 * places {
+			get := func(path string) {
 				transport := issuer.Client().Transport.(*http.Transport).Clone()
 				transport.ForceAttemptHTTP2 = true
 				client := &http.Client{Transport: transport, Timeout: patience}
-				defer client.CloseIdleConnections()
-				resp, err := client.Get("https://" + l.Addr().String())
+				t.Cleanup(client.CloseIdleConnections)
+				resp, err := client.Get("https://" + l.Addr().String() + path)
 				if err != nil {
-					t.Fatal(err)
+					t.Errorf("%s: %v", path, err)
+					return
 				}
 				_, _ = io.Copy(io.Discard, resp.Body)
 				_ = resp.Body.Close()
 				if resp.Proto != name || resp.StatusCode != http.StatusOK {
-					t.Errorf("%s %s", resp.Proto, resp.Status)
+					t.Errorf("%s: %s %s", path, resp.Proto, resp.Status)
 				}
 			}
+			var slow sync.WaitGroup
+			slow.Go(func() { get("/slow") })
+			<-asked
+			for range 3 * places { // each stays connected, idle
+				get("/")
+			}
+			close(answer)
+			slow.Wait()
 		})
 	}
 }
