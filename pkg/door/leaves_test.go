@@ -28,6 +28,8 @@ func TestWhoLeaves(t *testing.T) {
 		{"one that is idle, for however short", []standing{at(prometheus, idle, 0), at(pod, taking, time.Hour)}},
 		{"none of the idle: who has not asked for the longest, where most have not", append(
 			[]standing{at(prometheus, opening, time.Minute)}, many(7, at(pod, opening, time.Second))...)},
+		{"the silent have no more than half", append(
+			[]standing{at(prometheus, opening, time.Second)}, append(many(4, at(pod, opening, time.Second-stay)), at(pod, taking, time.Minute))...)},
 		{"who does not take its answer in, where most have asked", append(
 			[]standing{at(prometheus, taking, time.Second)}, many(6, at(pod, opening, 0))...)},
 		{"a deaf one before one that has just come, however many are deaf", append(
