@@ -53,7 +53,7 @@ func parse(args []string, version string) (config, error) {
 	app := cli.New("tcpstuck-agent", version, "Finds the TCP connections of this node that make no progress, and says why.")
 	c.web = exporter.Flags(app, ":9797")
 	app.Flag("socket", "Unix socket for the tcpstuck command. Its folder must exist; the default's is made.").Default(usualSocket).StringVar(&c.socket)
-	app.Flag("page-address", "Loopback address of the page and the profiles; empty: none.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
+	app.Flag("page-address", "Loopback address of the page; empty: none. Where it is taken the agent works without, and tries again.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
 	app.Flag("stuck-after", "How long without progress makes a flow stuck. Where its backend is known to be gone, it is reported at once.").Default("10s").DurationVar(&c.stuckAfter)
 	app.Flag("cluster", "Where cluster records come from: kubernetes (as the pod's ServiceAccount, or by a kubeconfig), file, none; auto: the file if there is one, else kubernetes if it is found.").Default("auto").EnumVar(&c.cluster, "auto", "none", "kubernetes", "file")
 	app.Flag("cluster-state", "File as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints it; watched.").PlaceHolder("FILE").StringVar(&c.clusterFile)

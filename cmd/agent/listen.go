@@ -12,15 +12,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
 
-// listeners are where the agent answers. They are opened before anything
-// runs, so that an address that cannot be had is all that a start tells of.
+// listeners are where the agent answers, each behind a door. They are opened
+// before anything runs, so that an address that cannot be had is all that a
+// start tells of.
+//
+// The port of the metrics and the socket are what Prometheus, probes and
+// tcpstuck ask: an agent that nobody hears would look like a node without
+// stuck flows. Where one of them is taken, the agent ends. Without the page
+// it works on.
 type listeners struct {
 	metrics []net.Listener
 	socket  net.Listener
-	page    net.Listener // nil: there is none
+	page    net.Listener // nil: there is none, or none yet
+	retry   *page        // nil: none is wanted
 }
 
 func listen(ctx context.Context, c config) (l listeners, err error) {
@@ -29,17 +37,30 @@ func listen(ctx context.Context, c config) (l listeners, err error) {
 			l.close()
 		}
 	}()
+	places, err := door.Places(len(*c.web.WebListenAddresses) + 2)
+	if err != nil {
+		return l, err
+	}
+	if places < door.MostPlaces {
+		c.log.Warn("there are few descriptors: each port holds fewer connections", "connections", places, "raise", "ulimit -n, LimitNOFILE=")
+	}
 	if l.metrics, err = exporter.Listen(ctx, c.web); err != nil {
 		return l, err
 	}
+	for i, one := range l.metrics {
+		l.metrics[i] = door.Guard(one, places)
+	}
 	if c.pageAddress != "" {
-		if l.page, err = api.ListenPage(ctx, c.pageAddress); err != nil {
-			return l, fmt.Errorf("--page-address: %w", err)
+		l.retry = &page{address: c.pageAddress, places: places, again: pageAgain}
+		if l.page, err = l.retry.open(ctx); err != nil {
+			return l, err
 		}
 	}
-	if l.socket, err = listenSocket(ctx, c.socket, usualSocket); err != nil {
+	socket, err := listenSocket(ctx, c.socket, usualSocket)
+	if err != nil {
 		return l, fmt.Errorf("--socket: %w", err)
 	}
+	l.socket = door.Guard(socket, places)
 	return l, nil
 }
 
@@ -67,11 +88,12 @@ func (l listeners) close() {
 }
 
 // serveFlows serves single flows where only this host can ask: on the unix
-// socket and on loopback.
+// socket and on loopback. Profiles are for those who may open the socket.
 func serveFlows(ctx context.Context, group *errgroup.Group, l listeners, o api.Options) {
-	handler := api.Handler(o)
-	group.Go(func() error { return api.Serve(ctx, l.socket, handler, o.Log) })
-	if l.page != nil {
-		group.Go(func() error { return api.Serve(ctx, l.page, api.LoopbackOnly(handler), o.Log) })
+	private := o
+	private.Profiles = true
+	group.Go(func() error { return api.Serve(ctx, l.socket, api.Handler(private), o.Log) })
+	if l.retry != nil {
+		group.Go(func() error { return l.retry.serve(ctx, l.page, api.LoopbackOnly(api.Handler(o)), o.Log) })
 	}
 }

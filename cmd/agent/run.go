@@ -110,6 +110,9 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	if source != nil {
 		o.Peers = kernel
 	}
+	if open.retry != nil {
+		o.Beside = open.retry.Health
+	}
 	if table, err := conntrack.Open(); err == nil {
 		o.Conntrack = table
 	} else {

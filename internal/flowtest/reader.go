@@ -77,6 +77,19 @@ func (r *Reader) Health() []flow.Health { return r.Sources }
 // Stale implements flow.Reader.
 func (r *Reader) Stale() []flow.StaleEntry { return r.StaleEntries }
 
+// IDs implements flow.Reader.
+func (r *Reader) IDs() []flow.ID {
+	var ids []flow.ID
+	for _, fs := range [][]flow.Finding{r.Live, r.Past} {
+		for _, f := range fs {
+			if !slices.Contains(ids, f.ID) {
+				ids = append(ids, f.ID)
+			}
+		}
+	}
+	return ids
+}
+
 // Finding implements flow.Reader.
 func (r *Reader) Finding(id flow.ID) (flow.Finding, bool) {
 	for _, fs := range [][]flow.Finding{r.Live, r.Past} {

@@ -8,7 +8,7 @@ var street = [][]string{
 	{"pkg/deadline", "pkg/cluster"},
 	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege"},
 	{"pkg/inspector"},
-	{"pkg/report"},
+	{"pkg/report", "pkg/door"},
 	{"pkg/exporter", "pkg/events", "pkg/api", "pkg/remedy"},
 	{"internal/cli"},
 	{"cmd/agent", "cmd/tcpstuck"},

@@ -29,22 +29,26 @@ type Options struct {
 	// Ready is nil once the agent can be trusted, else it says why not yet, and
 	// no flow is told of; a nil function: at once.
 	Ready func() error
-	Log   *slog.Logger
+	// Profiles offers Go's profiles, too. A profile takes CPU, and a trace
+	// memory, for as long as its caller says: they are for the agent's owner.
+	Profiles bool
+	Log      *slog.Logger
 }
 
 type server struct {
 	Options
 	template *template.Template
-	turn     turn
+	turn     turn // of what has to be composed as a whole
+	search   turn // of looking through all ids
 }
 
-// Handler returns the API, the page and the profiles. Who may open them is
-// up to the listener: they tell addresses and processes.
+// Handler returns the API, the page and, where they are wanted, the profiles.
+// Who may open them is up to the listener: they tell addresses and processes.
 func Handler(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1)}
+	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1), search: make(turn, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/flows", s.trusted(s.flows))
 	mux.HandleFunc("/v1/flows/{id}", s.trusted(s.bare(s.flow)))
@@ -55,15 +59,21 @@ func Handler(opts Options) http.Handler {
 	mux.HandleFunc("/readyz", s.ready)
 	mux.HandleFunc("/{$}", s.trusted(s.index))
 	mux.HandleFunc("/flows/{id}", s.trusted(s.story))
+	if opts.Profiles {
+		addProfiles(mux)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
+	})
+	return s.readOnly(mux)
+}
+
+func addProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
-	})
-	return s.readOnly(mux)
 }
 
 // readOnly refuses everything that could be meant to change something.

@@ -170,9 +170,17 @@ func TestPageStaysSmall(t *testing.T) {
 	}
 }
 
-func TestProfiles(t *testing.T) {
-	if w := ask(handler(flowtest.NewReader()), "GET", "/debug/pprof/goroutine?debug=1"); w.Code != 200 || !strings.Contains(w.Body.String(), "goroutine profile") {
-		t.Errorf("%d %s", w.Code, w.Body)
+// Whoever may open a port of loopback, every pod on the host's network, must
+// not have the agent trace itself.
+func TestProfilesAreOfferedWhereTheyAreWanted(t *testing.T) {
+	for _, wanted := range []bool{true, false} {
+		h := api.Handler(api.Options{Reader: flowtest.NewReader(), Profiles: wanted, Log: slog.New(slog.DiscardHandler)})
+		for _, path := range []string{"/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/cmdline", "/debug/pprof/symbol"} {
+			w := ask(h, "GET", path)
+			if offered := w.Code == 200; offered != wanted || !wanted && w.Code != 404 {
+				t.Errorf("%s where profiles are wanted: %v: %d %s", path, wanted, w.Code, w.Body)
+			}
+		}
 	}
 }
 
@@ -252,7 +260,7 @@ func TestNoFlowIsToldOfBeforeTheAgentIsReady(t *testing.T) {
 		notYet := errors.New("it looks")
 		h := api.Handler(api.Options{
 			Reader: flowtest.NewReader(), Ready: func() error { return notYet }, Log: slog.New(slog.DiscardHandler),
-			Audit: func() (audit.Report, error) { return flowtest.Audit(), nil },
+			Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }, Profiles: true,
 		})
 		w := ask(h, "GET", target)
 		if w.Code != want || want == 503 && w.Body.String() != `{"error":"not ready: it looks"}`+"\n" {

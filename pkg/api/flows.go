@@ -3,14 +3,12 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -52,10 +50,13 @@ type About struct {
 	Counted    map[flow.Mute]int `json:"counted"`          // counted only, by reason
 }
 
-// selectFlows goes through the flows that a query selects.
-func (s *server) selectFlows(q Query) iter.Seq[flow.Finding] {
+// selectFlows goes through the flows that a query selects, until ctx ends.
+func (s *server) selectFlows(ctx context.Context, q Query) iter.Seq[flow.Finding] {
 	return func(yield func(flow.Finding) bool) {
 		for f := range s.Reader.Each(flow.Selection{Live: q.State != Ended, Ended: q.State != Live, Words: !q.Rows}) {
+			if ctx.Err() != nil {
+				return
+			}
 			if f.Mute != "" && !q.Muted || f.Ended() && f.EndedAt.Before(q.EndedAfter) {
 				continue
 			}
@@ -85,7 +86,7 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 		about.Started = &started
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if err := writeFlowList(patience(w), about, s.selectFlows(q), s.Reader.Health()); err != nil {
+	if err := writeFlowList(patience(w), about, s.selectFlows(r.Context(), q), s.Reader.Health()); err != nil {
 		s.Log.Debug("Cannot send the flows", "err", err)
 	}
 }
@@ -125,74 +126,4 @@ func writeFlowList(to io.Writer, about About, fs iter.Seq[flow.Finding], sources
 		return err
 	}
 	return w.Flush()
-}
-
-// How the answer begins about a flow that the agent does not have, or an id
-// that is several flows'.
-const (
-	NoFlow    = "no flow has an id"
-	ManyFlows = "several flows have ids"
-)
-
-// The reasons why one flow cannot be told.
-var (
-	errNoFlow    = errors.New(NoFlow)
-	errManyFlows = errors.New(ManyFlows)
-)
-
-func (s *server) flow(w http.ResponseWriter, r *http.Request) {
-	f, err := s.find(r.PathValue("id"))
-	if err != nil {
-		s.fail(w, codeOf(err), err.Error())
-		return
-	}
-	s.reply(w, http.StatusOK, f)
-}
-
-func codeOf(err error) int {
-	switch {
-	case errors.Is(err, errNoFlow):
-		return http.StatusNotFound
-	case errors.Is(err, errManyFlows):
-		return http.StatusConflict
-	}
-	return http.StatusBadRequest
-}
-
-// find returns the flow with that id, or the only one whose id begins so.
-func (s *server) find(prefix string) (flow.Finding, error) {
-	prefix = strings.ToLower(prefix)
-	id, err := flow.ParseID(prefix)
-	if err != nil {
-		return flow.Finding{}, err
-	}
-	if f, ok := s.Reader.Finding(id); ok {
-		return f, nil
-	}
-	var found []flow.Finding
-	for f := range s.selectFlows(Query{State: All, Muted: true}) {
-		same := func(o flow.Finding) bool { return o.ID == f.ID } // it was stuck before
-		if strings.HasPrefix(f.ID.String(), prefix) && !slices.ContainsFunc(found, same) {
-			found = append(found, f)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return flow.Finding{}, fmt.Errorf("%w that begins with %s: it is not stuck, or it ended long ago", errNoFlow, prefix)
-	case 1:
-		return found[0], nil
-	}
-	return flow.Finding{}, fmt.Errorf("%w that begin with %s: %s", errManyFlows, prefix, someIDs(found))
-}
-
-func someIDs(fs []flow.Finding) string {
-	const most = 5
-	var ids []string
-	for _, f := range fs[:min(len(fs), most)] {
-		ids = append(ids, f.ID.String())
-	}
-	if len(fs) > most {
-		ids = append(ids, fmt.Sprintf("and %d more", len(fs)-most))
-	}
-	return strings.Join(ids, ", ")
 }

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"syscall"
-	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
 // ListenPage listens on a TCP address, which must be of the loopback
@@ -21,7 +22,7 @@ func ListenPage(ctx context.Context, address string) (net.Listener, error) {
 	if !loopback(host) {
 		return nil, fmt.Errorf("page address %s is not of the loopback interface", address)
 	}
-	config := net.ListenConfig{Control: modest}
+	config := net.ListenConfig{Control: door.Modest}
 	l, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("serve page: %w", err)
@@ -29,27 +30,12 @@ func ListenPage(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-const (
-	pageBuffer  = 128 << 10        // bytes that the kernel may hold for one client
-	pageTimeout = 10 * time.Second // until it gives up one that does not read
-)
-
-// modest limits what the listener's connections may cost: a client that does
-// not read would else have the kernel hold megabytes, and minutes after the
-// agent has hung up on it. Accepted sockets inherit both.
-func modest(_, _ string, c syscall.RawConn) error {
-	var set error
-	err := c.Control(func(fd uintptr) {
-		set = errors.Join(
-			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, pageBuffer),
-			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(pageTimeout.Milliseconds())),
-		)
-	})
-	return errors.Join(err, set)
+// Taken reports whether ListenPage failed because the kernel refused an address
+// that can be meant: something else has it, or the host lacks it.
+func Taken(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno)
 }
-
-// tcpUserTimeout is TCP_USER_TIMEOUT, in milliseconds.
-const tcpUserTimeout = 0x12
 
 // LoopbackOnly refuses requests whose Host is not a loopback name: a web
 // site whose name was made to resolve to 127.0.0.1 would otherwise read the

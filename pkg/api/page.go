@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"context"
 	_ "embed"
 	"html/template"
 	"net/http"
@@ -53,15 +54,15 @@ func (s *server) index(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	p := s.overview()
+	p := s.overview(r.Context())
 	leave()
 	s.render(w, http.StatusOK, p)
 }
 
 // overview composes the page of all flows.
-func (s *server) overview() page {
+func (s *server) overview(ctx context.Context) page {
 	p, status := s.newPage(), s.newStatus()
-	p.Groups = report.Summarize(slices.Collect(s.selectFlows(Query{State: Live})))
+	p.Groups = report.Summarize(slices.Collect(s.selectFlows(ctx, Query{State: Live, Rows: true})))
 	for _, g := range p.Groups {
 		for _, f := range g.Findings {
 			if len(p.Rows) == rowsOnPage {
@@ -79,7 +80,7 @@ func (s *server) overview() page {
 func (s *server) story(w http.ResponseWriter, r *http.Request) {
 	p := s.newPage()
 	p.ID = r.PathValue("id")
-	f, err := s.find(p.ID)
+	f, err := s.find(r.Context(), p.ID)
 	if err != nil {
 		p.Story = err.Error()
 		s.render(w, codeOf(err), p)

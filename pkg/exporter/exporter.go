@@ -69,24 +69,9 @@ func New(opts Options) *Exporter {
 	return e
 }
 
-// scrapeTimeout is how long a scrape may take, its turn included.
-const scrapeTimeout = 10 * time.Second
-
-// Handler serves the metrics to a scrape. Scrapes take turns, so that a storm
-// of them takes no more than one core from the agent's own work. A scraper that
-// does not read holds nobody up: its answer is composed before it is sent.
+// Handler serves the metrics to scrapes: see answers.
 func (e *Exporter) Handler() http.Handler {
-	compose := promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{
+	return newAnswers(promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(e.log.Handler(), slog.LevelError),
-	})
-	turn := make(chan struct{}, 1)
-	inTurn := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case turn <- struct{}{}:
-			defer func() { <-turn }()
-			compose.ServeHTTP(w, r)
-		case <-r.Context().Done(): // the time is up, or the client has left
-		}
-	})
-	return http.TimeoutHandler(inTurn, scrapeTimeout, "too many scrapes\n")
+	}))
 }

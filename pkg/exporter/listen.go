@@ -12,6 +12,8 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/mdlayher/vsock"
 	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
 const vsockScheme = "vsock://"
@@ -45,7 +47,7 @@ func Listen(ctx context.Context, c *web.FlagConfig) (listeners []net.Listener, e
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	if !strings.HasPrefix(address, vsockScheme) {
-		return new(net.ListenConfig).Listen(ctx, "tcp", address)
+		return (&net.ListenConfig{Control: door.Modest}).Listen(ctx, "tcp", address)
 	}
 	where, err := url.Parse(address)
 	if err != nil {

@@ -2,22 +2,18 @@ package exporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
-)
 
-// shutdownTimeout is how long a scrape that is under way may take after the
-// agent was told to stop.
-const shutdownTimeout = 3 * time.Second
+	"github.com/tcpstuck/tcpstuck/pkg/door"
+)
 
 // Flags adds --web.listen-address and --web.config.file to the program. Their
 // values are what Listen and Serve take.
@@ -28,7 +24,7 @@ func Flags(app *kingpin.Application, listenAddress string) *web.FlagConfig {
 // ServeOptions is what the TCP port shows. All fields are required.
 type ServeOptions struct {
 	Web       *web.FlagConfig
-	Listeners []net.Listener // as Listen returns them; Serve closes them
+	Listeners []net.Listener // guarded by doors; Serve closes them
 	Metrics   http.Handler
 	Ready     func() error // nil once the agent can be trusted, else why not yet
 	Log       *slog.Logger
@@ -62,28 +58,9 @@ func CheckFlags(c *web.FlagConfig) error {
 // Serve serves /metrics, /healthz and /readyz until the context ends, which
 // is not an error. Nothing on this port tells about a single flow.
 func Serve(ctx context.Context, opts ServeOptions) error {
-	server := &http.Server{
-		Handler:           handler(opts),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),
-	}
-	served := make(chan error, 1)
-	go func() { served <- web.ServeMultiple(opts.Listeners, server, opts.Web, opts.Log) }()
-
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve metrics: %w", err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(stop); err != nil {
-		_ = server.Close() // a scrape that hangs does not hold up the agent
-	}
-	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+	server := door.NewServer(handler(opts), opts.Log)
+	err := door.Run(ctx, server, func() error { return web.ServeMultiple(opts.Listeners, server, opts.Web, opts.Log) })
+	if err != nil {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil

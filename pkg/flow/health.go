@@ -18,6 +18,10 @@ const (
 	SourceOwner     Source = "owner"
 )
 
+// SourcePage stands for the page on loopback, of which no evidence comes. It is
+// beside the sources once its address was taken by something else.
+const SourcePage Source = "page"
+
 // Sources returns every source.
 func Sources() []Source {
 	return []Source{SourceKernel, SourceConntrack, SourceCluster, SourceRoute, SourceOwner}
@@ -114,6 +118,9 @@ type Reader interface {
 	// Count returns how many live findings there are by why they are muted; ""
 	// stands for those that are not.
 	Count() map[Mute]int
+	// IDs returns the ids of all findings, live and ended, each once, in no
+	// order. Nothing is composed.
+	IDs() []ID
 	// Finding returns one finding, live or ended.
 	Finding(id ID) (Finding, bool)
 	// Suspects returns how many flows are under suspicion and not reported.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,6 +14,13 @@ type ID uint64
 
 // String returns the flow id as users see it: lower-case hexadecimal.
 func (id ID) String() string { return strconv.FormatUint(uint64(id), 16) }
+
+// BeginsWith reports whether the id, as String prints it, begins with a prefix
+// in lower case.
+func (id ID) BeginsWith(prefix string) bool {
+	var digits [16]byte
+	return strings.HasPrefix(string(strconv.AppendUint(digits[:0], uint64(id), 16)), prefix)
+}
 
 // ParseID reads a flow id as String prints it.
 func ParseID(s string) (ID, error) {

@@ -21,6 +21,9 @@ func (i *Inspector) checkHealth(ctx context.Context) bool {
 	if i.o.Owners != nil {
 		all = append(all, i.ownerHealth(now))
 	}
+	if i.o.Beside != nil {
+		all = append(all, i.o.Beside()...)
+	}
 	outOfDate := i.o.Cluster.OutOfDate(now)
 	turned := outOfDate != i.outOfDate
 	i.outOfDate = outOfDate

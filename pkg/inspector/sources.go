@@ -109,6 +109,9 @@ type Options struct {
 	Peers Peers
 	Sinks []Sink
 	Meter Meter
+	// Beside returns the health of what is no source and yet has to be told of;
+	// nil: there is nothing. It must not block.
+	Beside func() []flow.Health
 
 	HostNetNS  uint32        // inode number of the agent's own network namespace
 	StuckAfter time.Duration // 10 s by default

@@ -103,6 +103,27 @@ func (s *Store) Count() map[flow.Mute]int {
 	return count
 }
 
+// IDs implements flow.Reader.
+func (s *Store) IDs() []flow.ID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ids := make([]flow.ID, 0, len(s.live)+s.ended.latest.Len())
+	for id := range s.live {
+		ids = append(ids, id)
+	}
+	seen := make(map[flow.ID]struct{}, s.ended.latest.Len())
+	for f := range s.ended.all() {
+		id := f.evidence.Socket.ID
+		_, live := s.live[id] // it was stuck before
+		_, twice := seen[id]
+		if !live && !twice {
+			ids = append(ids, id)
+		}
+		seen[id] = struct{}{}
+	}
+	return ids
+}
+
 // Finding returns one finding, live or ended.
 func (s *Store) Finding(id flow.ID) (flow.Finding, bool) {
 	f, ok := s.file(id)

@@ -40,3 +40,22 @@ func TestFactsAreFindingsWithoutWords(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// A flow that was stuck before, and is again, is one flow.
+func TestEachIDIsThereOnce(t *testing.T) {
+	n := start(t, nil)
+	moved := hung()
+	moved.Live = false
+	for range 2 {
+		n.kernel.retransmits(hung())
+		n.await(flow.EventStuck)
+		if diff := cmp.Diff([]flow.ID{hung().ID}, n.store.IDs()); diff != "" {
+			t.Errorf("while it is stuck: -want +got\n%s", diff)
+		}
+		n.kernel.retransmits(moved)
+		n.await(flow.EventRecovered)
+	}
+	if diff := cmp.Diff([]flow.ID{hung().ID}, n.store.IDs()); diff != "" {
+		t.Errorf("once it has recovered twice: -want +got\n%s", diff)
+	}
+}

@@ -13,7 +13,10 @@ import (
 // everyFlow asks for all flows, in short.
 var everyFlow = api.Query{State: api.Live, Muted: true, Brief: true}
 
-const asks = 3 // how often each question is asked; the slowest answer counts
+const (
+	asks      = 3           // how often each question is asked; the slowest answer counts
+	scrapeAge = time.Second // until a scrape is not answered from the last one
+)
 
 // measureAnswers asks the agent what people and Prometheus ask, during the
 // storm, and compares how it lists the sockets with how ss does.
@@ -31,6 +34,9 @@ func (b *bench) measureAnswers(ctx context.Context) error {
 	} {
 		var took []time.Duration
 		for range asks {
+			if err := pause(ctx, scrapeAge); err != nil {
+				return err
+			}
 			d, err := q.ask()
 			if err != nil {
 				return err

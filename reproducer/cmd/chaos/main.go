@@ -54,6 +54,9 @@ func dispatch(ctx context.Context, args []string, out io.Writer) (failed int, er
 	if len(args) > 1 && args[0] == "crowd" {
 		return 0, crowd(ctx, args[1])
 	}
+	if len(args) > 2 && args[0] == "flood" {
+		return 0, chaos.Attack(ctx, args[1], args[2:])
+	}
 	return play(ctx, args, out)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -40,10 +41,12 @@ type agent struct {
 	*namespace.Process
 	api     *api.Client
 	http    *http.Client
+	private *http.Client // through the unix socket
 	ns      *namespace.Namespace
 	spec    agentSpec
+	scraped time.Time
 	address string // of its metrics
-	page    string // of its profiles
+	page    string // of its page
 	socket  string
 	events  string
 	log     string
@@ -79,6 +82,12 @@ func (l *Lab) start(spec agentSpec) (*agent, error) {
 		return nil, err
 	}
 	a.api = api.NewClient(a.socket)
+	a.private = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", a.socket)
+		},
+	}}
 	l.agents = append(l.agents, a)
 	return a, nil
 }
@@ -119,11 +128,15 @@ func (a *agent) living() error {
 }
 
 func (a *agent) get(ctx context.Context, address, path string) (body []byte, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	return fetch(ctx, a.http, "http://"+address+path)
+}
+
+func fetch(ctx context.Context, client *http.Client, url string) (body []byte, status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, 0, err
 	}
-	resp, err := a.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -138,8 +151,13 @@ func (a *agent) flows(ctx context.Context) ([]flow.Finding, error) {
 	return list.Flows, err
 }
 
-// metrics scrapes the agent.
+// metrics scrapes the agent, which nobody else must do meanwhile: it waits
+// until the answer to the scrape before is too old to be given again.
 func (a *agent) metrics(ctx context.Context) (scenario.Metrics, error) {
+	if err := pause(ctx, time.Until(a.scraped.Add(scenario.ScrapeAge))); err != nil {
+		return nil, err
+	}
+	defer func() { a.scraped = time.Now() }()
 	body, status, err := a.get(ctx, a.address, "/metrics")
 	if err != nil || status != http.StatusOK {
 		return nil, fmt.Errorf("scrape agent %s: status %d: %w", a.spec.name, status, err)

@@ -26,8 +26,8 @@ type Fault struct {
 // sight of a namespace that is gone, and a table that is full stays so.
 func All() []Fault {
 	return []Fault{
-		ring(), records(), hostile(), twins(), conntrackErrors(), readers(), scrapes(), clockJumps(), diskFull(), deafPipe(),
-		sigterm(), crowd(), soak(), kill(), goneNamespace(), tableFull(),
+		ring(), records(), hostile(), twins(), conntrackErrors(), readers(), scrapeStorm(), connectionFlood(), headerFlood(), clockJumps(), diskFull(), deafPipe(),
+		pageTaken(), sigterm(), crowd(), soak(), kill(), restarts(), goneNamespace(), tableFull(),
 	}
 }
 

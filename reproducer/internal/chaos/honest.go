@@ -19,12 +19,17 @@ type toldEvent struct {
 	Flow *struct {
 		ID    string     `json:"id"`
 		Cause flow.Cause `json:"cause"`
-		Peer  struct {
-			Address netip.Addr `json:"address"`
-			Port    uint16     `json:"port"`
-		} `json:"peer"`
+		Local toldEnd    `json:"local"`
+		Peer  toldEnd    `json:"peer"`
 	} `json:"flow"`
 }
+
+type toldEnd struct {
+	Address netip.Addr `json:"address"`
+	Port    uint16     `json:"port"`
+}
+
+func (e toldEnd) addr() netip.AddrPort { return netip.AddrPortFrom(e.Address, e.Port) }
 
 // honest reads what an agent wrote into its event file, also one that was told
 // to end: every line is an event, none is about a connection that never hung,
@@ -64,7 +69,7 @@ func (l *Lab) honestLine(line []byte) error {
 	if err != nil {
 		return err
 	}
-	if !l.truth.hung(id, netip.AddrPortFrom(e.Flow.Peer.Address, e.Flow.Peer.Port)) {
+	if !l.truth.hung(id, e.Flow.Local.addr(), e.Flow.Peer.addr()) {
 		return fmt.Errorf("it is about %s, which never hung: %.500s", id, line)
 	}
 	// An agent that came after the backend had gone, or cannot ask, says that

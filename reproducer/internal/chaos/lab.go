@@ -223,7 +223,12 @@ func (l *Lab) settle(ctx context.Context, o *Outcome) {
 	if err := l.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
+	read := map[string]bool{} // an agent that is started anew goes on in the same file
 	for _, a := range l.agents {
+		if read[a.events] {
+			continue
+		}
+		read[a.events] = true
 		if err := l.honest(a); err != nil {
 			o.lose("%v", err)
 		}

@@ -17,7 +17,7 @@ type truth struct {
 	risky map[flow.ID]bool        // they are idle, or on the move: it may list them
 	ever  map[flow.ID]bool        // they were one or the other once
 	cause map[flow.ID]flow.Cause  // why they hang, or would, where that was made so
-	deaf  map[netip.AddrPort]bool // local addresses of clients that do not read what an agent sends
+	deaf  map[netip.AddrPort]bool // of clients that do not read what an agent sends, and of ports that are flooded
 }
 
 func newTruth() *truth {
@@ -61,12 +61,12 @@ func (t *truth) risk(conns ...*conn) {
 	}
 }
 
-// ignore records a client that does not read: an agent that answers it hangs
-// on it, and may say so.
-func (t *truth) ignore(client netip.AddrPort) {
+// ignore records a client that does not read, or a port that is flooded: an
+// agent that answers there hangs, or hangs up, and may say so.
+func (t *truth) ignore(end netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.deaf[client] = true
+	t.deaf[end] = true
 }
 
 // over records connections that recovered or ended.
@@ -86,10 +86,10 @@ func (t *truth) len() int {
 }
 
 // hung reports whether a connection ever hung.
-func (t *truth) hung(id flow.ID, peer netip.AddrPort) bool {
+func (t *truth) hung(id flow.ID, local, peer netip.AddrPort) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ever[id] || t.deaf[peer]
+	return t.ever[id] || t.deaf[local] || t.deaf[peer]
 }
 
 // difference is where a list of findings departs from the truth.
@@ -128,7 +128,7 @@ func (t *truth) compare(findings []flow.Finding) difference {
 	listed := map[flow.ID]bool{}
 	for _, f := range findings {
 		listed[f.ID] = true
-		if !t.stuck[f.ID] && !t.risky[f.ID] && !t.deaf[f.Peer.Addr] && f.Mute != flow.MuteClosing {
+		if !t.stuck[f.ID] && !t.risky[f.ID] && !t.deaf[f.Local.Addr] && !t.deaf[f.Peer.Addr] && f.Mute != flow.MuteClosing {
 			d.extra = append(d.extra, f)
 		}
 	}

@@ -34,17 +34,17 @@ const collections = 5
 func (a *agent) usage(ctx context.Context) (usage, error) {
 	u := usage{heap: math.MaxUint64}
 	for range collections {
-		if _, status, err := a.get(ctx, a.page, "/debug/pprof/heap?gc=1"); err != nil || status != http.StatusOK {
-			return usage{}, fmt.Errorf("collect garbage: status %d: %w", status, err)
-		}
-		m, err := a.metrics(ctx)
+		heap, err := a.profile(ctx, "heap?gc=1&debug=1", "# HeapAlloc = ")
 		if err != nil {
 			return usage{}, err
 		}
-		goroutines, _ := m.Sum("go_goroutines")
-		heap, _ := m.Sum("go_memstats_heap_alloc_bytes")
-		u.goroutines, u.heap = int(goroutines), min(u.heap, uint64(heap))
+		u.heap = min(u.heap, heap)
 	}
+	goroutines, err := a.profile(ctx, "goroutine?debug=1", "goroutine profile: total ")
+	if err != nil {
+		return usage{}, err
+	}
+	u.goroutines = int(goroutines)
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", a.PID()))
 	if err != nil {
 		return u, err
@@ -55,6 +55,21 @@ func (a *agent) usage(ctx context.Context) (usage, error) {
 	}
 	u.resident, err = a.memory()
 	return u, err
+}
+
+// profile reads a number from a profile, which are offered on the socket alone:
+// the one that follows name.
+func (a *agent) profile(ctx context.Context, which, name string) (uint64, error) {
+	body, status, err := fetch(ctx, a.private, "http://agent/debug/pprof/"+which)
+	if err != nil || status != http.StatusOK {
+		return 0, fmt.Errorf("read profile %s: status %d: %w", which, status, err)
+	}
+	for line := range strings.Lines(string(body)) {
+		if n, ok := strings.CutPrefix(strings.TrimSpace(line), name); ok {
+			return strconv.ParseUint(n, 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("profile %s has no %q", which, name)
 }
 
 // memory returns what of an agent is resident.

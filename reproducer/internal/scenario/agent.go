@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
@@ -30,6 +31,9 @@ type Agent struct {
 	events string
 	log    string
 	http   http.Client
+
+	scraping sync.Mutex
+	scraped  time.Time
 }
 
 // AgentConfig says how to run an agent.
@@ -107,8 +111,17 @@ func (a *Agent) ready() (bool, error) {
 	return resp.StatusCode == http.StatusOK, nil
 }
 
-// Scrape reads the agent's metrics.
+// ScrapeAge is how old what an agent answers to a scrape may be: who asks again
+// sooner gets the same.
+const ScrapeAge = time.Second
+
+// Scrape reads the agent's metrics as they are now: it waits until the answer
+// to the scrape before is too old to be given again.
 func (a *Agent) Scrape() (Metrics, error) {
+	a.scraping.Lock()
+	defer a.scraping.Unlock()
+	time.Sleep(time.Until(a.scraped.Add(ScrapeAge)))
+	defer func() { a.scraped = time.Now() }()
 	resp, err := a.http.Get("http://" + agentAddress + "/metrics")
 	if err != nil {
 		return nil, fmt.Errorf("scrape the agent: %w", err)

@@ -1,0 +1,112 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// headerBytes is how much a request may bring before its body. net/http
+	// reads headerSlop more than it is told to.
+	headerBytes = 16 << 10
+	headerSlop  = 4 << 10
+	// streams is how many requests one connection may make at once (HTTP/2).
+	streams = 8
+	// frameBytes is the smallest largest frame that HTTP/2 allows.
+	frameBytes = 16 << 10
+	// windowBytes is the smallest window that HTTP/2 allows.
+	windowBytes = 64 << 10
+
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second // unless the handler sets another for each write
+	idleTimeout   = 10 * time.Second
+
+	// shutdownTimeout is how long a request that is under way may take after
+	// the agent was told to stop.
+	shutdownTimeout = 3 * time.Second
+
+	// complaints is how often a server complains of its callers, who could
+	// fill a disk with that.
+	complaints = time.Second
+)
+
+// NewServer returns a server whose callers can neither send nor hold much. It
+// serves connections of a Door, plain or through TLS.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	seldom := &seldom{log: log, sometimes: rate.Sometimes{Interval: complaints}}
+	return &http.Server{
+		Handler:           paced(h),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes - headerSlop,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: streams, MaxReadFrameSize: frameBytes,
+			MaxReceiveBufferPerConnection: windowBytes, MaxReceiveBufferPerStream: windowBytes,
+		},
+		ConnState: follow,
+		ErrorLog:  slog.NewLogLogger(seldom, slog.LevelWarn),
+	}
+}
+
+// paced answers so many requests a second that callers who ask over and over
+// on connections that they keep leave the CPU to the agent's work, too.
+func paced(h http.Handler) http.Handler {
+	pace := rate.NewLimiter(perSecond, MostPlaces)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // or the answer waits for a body that nobody reads
+		}
+		if pace.Wait(r.Context()) == nil { // else the caller has left
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+// Run runs serve, which has the server serve its listeners, until the context
+// ends, which is not an error. Requests that are under way then have 3 s.
+func Run(ctx context.Context, server *http.Server, serve func() error) error {
+	served := make(chan error, 1)
+	go func() { served <- serve() }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		_ = server.Close() // a caller that does not read holds nobody up
+	}
+	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
+
+// seldom is a log handler that takes one line in a while.
+type seldom struct {
+	log       *slog.Logger
+	sometimes rate.Sometimes
+}
+
+func (s *seldom) Enabled(ctx context.Context, l slog.Level) bool {
+	return s.log.Handler().Enabled(ctx, l)
+}
+
+func (s *seldom) Handle(ctx context.Context, r slog.Record) (err error) {
+	s.sometimes.Do(func() { err = s.log.Handler().Handle(ctx, r) })
+	return err
+}
+
+func (s *seldom) WithAttrs([]slog.Attr) slog.Handler { return s }
+
+func (s *seldom) WithGroup(string) slog.Handler { return s }

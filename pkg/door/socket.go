@@ -1,0 +1,36 @@
+package door
+
+import (
+	"errors"
+	"syscall"
+	"time"
+)
+
+const (
+	sendBytes    = 128 << 10        // that the kernel may hold of an answer
+	receiveBytes = 16 << 10         // that it may hold of a request; the kernel doubles it
+	deafTimeout  = 10 * time.Second // until it gives up a caller that does not acknowledge
+	dumbSeconds  = 5                // until it hands over a connection on which nothing was said
+)
+
+// tcpUserTimeout is TCP_USER_TIMEOUT, in milliseconds.
+const tcpUserTimeout = 0x12
+
+// Modest is the Control of a net.ListenConfig of a TCP port: it limits what
+// the kernel keeps for one connection. Without it a caller that does not read
+// has the kernel hold megabytes, and minutes after the agent has hung up on
+// it. And whoever connects and says nothing stays in the kernel, which has room
+// for thousands, and takes no place from those who ask. Accepted sockets
+// inherit it all.
+func Modest(_, _ string, c syscall.RawConn) error {
+	var set error
+	err := c.Control(func(fd uintptr) {
+		set = errors.Join(
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBytes),
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBytes),
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, dumbSeconds),
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(deafTimeout.Milliseconds())),
+		)
+	})
+	return errors.Join(err, set)
+}
