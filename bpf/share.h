@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Who may have records sent of sockets that nobody suspected. Owners share the
+/* How many records are sent of sockets that nobody suspected. Owners share the
  * node's number. Each may use a part of what is left: an owner that is alone gets
  * enough for a deployment that dies at once, and the greediest leaves most of it.
  */

@@ -6,10 +6,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A namespace is told so many things at once, then one in a while. All of a
-// node are told more, so that a namespace that has been told little is
-// told something while others are noisy: what it was told counts as nodeShare
-// times as much of what is left to the node.
+// A namespace has so many Events at once, then one in a while. The node has more
+// for all of them. While few of these are left, a namespace that had little goes
+// first: nodeShare times what it had must be less than what is left.
 const (
 	atOnce     = 5
 	pause      = 30 * time.Second
@@ -18,9 +17,9 @@ const (
 	nodeShare  = 40
 )
 
-// budget is what may be told: by the node, by namespace, and by pod. The
-// processes of the host have a share as a namespace has. It keeps no more
-// namespaces than were told something of late.
+// budget is how many Events may be written: of the node, of a namespace and of a
+// pod. The processes of the host have a share as a namespace has. It keeps the
+// namespaces that had one of late.
 type budget struct {
 	node   *rate.Limiter
 	shares map[string]*rate.Limiter // by namespace; empty: the host's
@@ -30,12 +29,12 @@ func newBudget() *budget {
 	return &budget{node: rate.NewLimiter(rate.Every(nodePause), nodeAtOnce), shares: map[string]*rate.Limiter{}}
 }
 
-// tell reports whether something may be told in a namespace, of somebody who
-// was told so many things there of late: no more than are left to the others.
-func (b *budget) tell(namespace string, told int) bool {
+// allow reports whether a pod may have another Event that had so many of late: it
+// leaves as many to the other pods of its namespace.
+func (b *budget) allow(namespace string, had int) bool {
 	left := b.left(namespace)
 	spent := atOnce - left
-	if told >= left || spent*nodeShare >= int(b.node.Tokens()) {
+	if had >= left || spent*nodeShare >= int(b.node.Tokens()) {
 		return false
 	}
 	b.spend(namespace)

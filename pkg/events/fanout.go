@@ -17,7 +17,7 @@ type Publisher interface {
 
 // Fanout gives every event to every sink, each in the order of publishing.
 // A sink that is slow or broken loses its own events and nobody else's, and first
-// those of the owner who has most of them.
+// those of the owner that has most of them.
 type Fanout struct {
 	log    *slog.Logger
 	direct []Publisher

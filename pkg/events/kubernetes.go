@@ -80,7 +80,7 @@ func (k *Kubernetes) Write(ev flow.Event) error {
 		t.repeated += times
 		return nil
 	}
-	if !k.budget.tell(told.Pod.Namespace, k.toldOfLate(told.Pod)) {
+	if !k.budget.allow(told.Pod.Namespace, k.toldOfLate(told.Pod)) {
 		k.over[kubernetesSum(ev.Flow.Node)] += times
 		return nil
 	}
@@ -96,8 +96,8 @@ func (k *Kubernetes) Failing() bool {
 	return k.failing
 }
 
-// toldOfLate returns how many things were told of a pod within the last pause.
-// The processes of the host are many, and one is not told from another.
+// toldOfLate returns how many Events a pod had within the last pause. The
+// processes of the host are many, and not to be told apart here.
 func (k *Kubernetes) toldOfLate(pod kube.PodRef) (n int) {
 	if pod == (kube.PodRef{}) {
 		return 0

@@ -8,13 +8,13 @@ import (
 )
 
 // line is what waits for a sink, in the order of publishing. When it is full,
-// the owner who has most in it gives its latest, so that a storm of one loses
+// the owner that has most in it gives its latest, so that a storm of one loses
 // nothing of another. Each step takes O(1).
 type line struct {
 	most  int
 	order *list.List // of waiting
 	owned map[string][]*list.Element
-	// having is who has so many in line; top is the most that somebody has.
+	// having is which owners have so many in line; top is the most that one has.
 	having map[int]map[string]struct{}
 	top    int
 }
@@ -35,7 +35,7 @@ func (l *line) len() int { return l.order.Len() }
 func (l *line) add(ev flow.Event) (lost bool) {
 	owner := ownerOf(ev)
 	if lost = l.len() >= l.most; lost {
-		if l.top <= len(l.owned[owner])+1 { // nobody has more than it would have
+		if l.top <= len(l.owned[owner])+1 { // no owner has more than this one would
 			return true
 		}
 		l.giveLatest(l.greediest())
@@ -85,8 +85,8 @@ func (l *line) keep(owner string, all []*list.Element) {
 	}
 }
 
-// ownerOf returns whose event it is: a namespace of the cluster, which few have
-// many of, a network namespace where that is not known, or the agent itself.
+// ownerOf returns whose event it is: a namespace's of the cluster, a network
+// namespace's where that is not known, or the agent's own.
 func ownerOf(ev flow.Event) string {
 	switch {
 	case ev.Flow == nil:

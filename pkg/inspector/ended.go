@@ -40,8 +40,8 @@ func (e *endedFiles) all() iter.Seq[*file] {
 	}
 }
 
-// ownerOf returns whose finding it is. Everybody can have many pods, processes
-// and names of processes, and few have many namespaces.
+// ownerOf returns whose finding it is. Pods, processes and names of processes
+// are easy to make, namespaces of the cluster are not.
 func ownerOf(f *file) []string {
 	local, s := f.evidence.Local, f.evidence.Socket
 	switch {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// heard is when the server gave its last sign of life, on any connection: a
-// byte, or that it ends the connection. It may be used from any goroutine.
+// heard is when the last sign of life came from the server, on any connection: a
+// byte, or the end of the connection. It may be used from any goroutine.
 type heard struct{ at atomic.Pointer[time.Time] }
 
 func (h *heard) note() { h.at.Store(new(time.Now())) }
