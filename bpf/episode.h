@@ -244,7 +244,7 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 		f |= FLAG_OWNED;
 	if (e->unstored)
 		f |= FLAG_UNSTORED;
-	if (sk->__sk_common.skc_state == TCP_SYN_SENT && is_foreign(sk))
+	if (unanswered(sk) && is_foreign(sk))
 		f |= FLAG_FOREIGN;
 	return f;
 }

@@ -159,8 +159,9 @@ type Socket struct {
 	// Unstored is true of a socket whose options left no room for what the
 	// kernel side keeps on it: no snapshot has it, each file scan shows it.
 	Unstored bool
-	// Foreign is true of a socket that connects from an address that its
-	// network namespace does not have: its owner bound it there (IP_FREEBIND).
+	// Foreign is true of a socket that connects, or has given up, from an
+	// address that its network namespace does not have: its owner bound it
+	// there (IPV6_FREEBIND, IP_TRANSPARENT).
 	Foreign bool
 	Orphan  bool // no process owns it any more (SOCK_DEAD)
 	MPTCP   bool // a subflow: its death is not the application's

@@ -21,6 +21,7 @@ func (i *Inspector) sweep(ctx context.Context) {
 		i.o.Log.Warn("passes over all sockets are held to their share of a core", "took", worked, "every", slowed, "share", i.o.SweepCPU)
 	}
 	i.sawKernel(err)
+	clear(i.sought)
 	if len(i.files) > 0 {
 		i.learnPlaces()
 	}
