@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,6 +56,10 @@ func TestASliceListsAndNeverBuries(t *testing.T) {
 			s.SetPod(evil, sec(2))
 			s.SetSlice(says(at("198.51.100.20", endpoint(evil))), sec(3))
 			gone(s)
+		}, outside, flow.BackendUnknown, ""},
+		"it says that an address outside is its living pod's": {func(s *cluster.State) {
+			s.SetPod(evil, sec(2))
+			s.SetSlice(says(at("198.51.100.20", endpoint(evil))), sec(3))
 		}, outside, flow.BackendUnknown, ""},
 		"and takes the slice back": {func(s *cluster.State) {
 			s.SetPod(evil, sec(2))
@@ -231,6 +236,36 @@ func TestWhoFollowsADeadPodIsUnreadUntilItsRecordIs(t *testing.T) {
 	}
 }
 
+// TestAnotherTenantsPodFollowsADeadOne: who was sent to the new pod is not told
+// that the old one is dead, and the record that settles it for all is asked for.
+func TestAnotherTenantsPodFollowsADeadOne(t *testing.T) {
+	s, one := limited()
+	s.SetPod(one, sec(2))
+	s.DeletePod(one.Key(), one.UID, sec(3))
+	s.SetSlice(slice("server-x", "server"), sec(3))
+	two := with(attacker(), func(p *cluster.Pod) { p.IPs = one.IPs })
+	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}, sec(4))
+	s.SetSlice(says(endpoint(two)), sec(4))
+	s.TakeQuestions()
+	look := func(via string) cluster.Backend {
+		return s.BackendVia(addr("192.168.136.2:8000"), addr(via), sec(9))
+	}
+	if b := look("10.96.0.66:8000"); b.State != flow.BackendListed || b.Pod != "a-0" || !b.Unread {
+		t.Errorf("who was sent to the new pod: %+v", b)
+	}
+	s.TakeQuestions()
+	if b := look("10.96.0.30:8000"); b.State != flow.BackendDeleted || b.Pod != "server-1" {
+		t.Errorf("who was sent to the old one: %+v", b)
+	}
+	if got := s.TakeQuestions(); !slices.Contains(got, question(two, true)) {
+		t.Errorf("the new pod is not asked for: %v", got)
+	}
+	s.SetPod(two, sec(10))
+	if b := look("10.96.0.30:8000"); b.State != flow.BackendListed || b.Pod != "a-0" || b.Former == nil {
+		t.Errorf("once its record was read: %+v", b)
+	}
+}
+
 // TestNobodyTakesAServicesName: a ClusterIP goes before a load balancer's
 // address, that before an external IP, and among equals the oldest.
 func TestNobodyTakesAServicesName(t *testing.T) {
@@ -239,11 +274,12 @@ func TestNobodyTakesAServicesName(t *testing.T) {
 	evil := cluster.Service{
 		Namespace: "attacker", Name: "evil", ExternalIPs: ips("10.96.0.1", "203.0.113.5", "203.0.113.6"), Ports: []uint16{80, 5432}, CreatedAt: sec(-10),
 	}
-	services := []cluster.Service{web, balanced, evil}
-	for turn := range 3 {
+	older := cluster.Service{Namespace: "attacker", Name: "older", ExternalIPs: ips("10.96.0.1", "203.0.113.5"), Ports: []uint16{80}, CreatedAt: sec(-1000)}
+	services := []cluster.Service{web, balanced, evil, older}
+	for turn := range services {
 		s := up()
-		for n := range 3 {
-			s.SetService(services[(turn+n)%3], sec(n))
+		for n := range services {
+			s.SetService(services[(turn+n)%len(services)], sec(n))
 		}
 		for a, want := range map[string]string{
 			"10.96.0.1:80": "web", "10.96.0.1:5432": "web", "203.0.113.5:80": "lb", "203.0.113.6:80": "lb", "203.0.113.6:5432": "evil",
@@ -272,6 +308,13 @@ func TestTheNameOfAGoneServiceStays(t *testing.T) {
 	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ExternalIPs: ips("10.96.0.10"), Ports: []uint16{8000}}, sec(2))
 	if got, _ := s.Service(addr("10.96.0.10:8000")); got.Name != "db" || !got.Deleted {
 		t.Errorf("%+v", got)
+	}
+	lb := cluster.Service{Namespace: "shop", Name: "lb", LoadBalancerIPs: ips("203.0.113.5"), Ports: []uint16{80}}
+	s.SetService(lb, sec(2))
+	s.DeleteService(lb.Key(), sec(2))
+	s.SetService(cluster.Service{Namespace: "attacker", Name: "worse", ExternalIPs: ips("203.0.113.5"), Ports: []uint16{80}}, sec(2))
+	if got, _ := s.Service(addr("203.0.113.5:80")); got.Name != "lb" || !got.Deleted {
+		t.Errorf("a load balancer's address: %+v", got)
 	}
 	s.SetService(with(db("10.96.0.10"), func(v *cluster.Service) { v.Name = "cache" }), sec(3))
 	if got, _ := s.Service(addr("10.96.0.10:8000")); got.Name != "cache" || got.Deleted {

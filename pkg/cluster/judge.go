@@ -41,12 +41,29 @@ func (s *State) judge(addr netip.AddrPort, via Key) Backend {
 // dead, for nobody else's slice revives it; else that of the Service; empty:
 // any.
 func (s *State) speaker(ip netip.Addr, via Key) string {
-	if had := s.past.had(ip); len(had) > 0 {
-		if last := had[len(had)-1]; s.fate(last.pod).kind == dead {
-			return last.pod.Namespace
+	had := s.past.had(ip)
+	if len(had) == 0 {
+		return via.Namespace
+	}
+	if last := had[len(had)-1]; s.fate(last.pod).kind == dead {
+		if s.vouches(via, ip) {
+			return via.Namespace
 		}
+		return last.pod.Namespace
 	}
 	return via.Namespace
+}
+
+// vouches reports whether a Service's own slice names a pod at an address
+// whose record nobody has read yet: what the Service sends there goes to that
+// pod, as far as is known, whoever had the address before.
+func (s *State) vouches(via Key, ip netip.Addr) bool {
+	if via == (Key{}) {
+		return false
+	}
+	return slices.ContainsFunc(s.addrs[ip].claimed(via.Namespace), func(c *claim) bool {
+		return c.of(via) && !s.lists(c.node()) && s.fate(c.pod()).kind == unseen
+	})
 }
 
 // judgeClaims judges by the slices alone. Of several claims, the one that

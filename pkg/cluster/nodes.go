@@ -67,6 +67,14 @@ func (s *State) vacate(old *node) {
 	}
 }
 
+// KnowsNode reports whether the records go by that name for a node: pods say
+// which node they run on, but the name that an agent was given may be another.
+func (s *State) KnowsNode(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.nodes[name] != nil || s.limited && s.podsOf == name
+}
+
 // touchNode marks what runs on a node: its state is part of their answer.
 func (s *State) touchNode(name string) {
 	for _, p := range s.pods {

@@ -128,11 +128,10 @@ func (s *State) inquire(ip netip.Addr, b Backend, via Key, now time.Time) {
 	if n := s.nodes[b.Node]; b.Node != "" && (n == nil || now.Sub(n.read) >= NodeAge) {
 		s.questions.put(Question{Node: b.Node, Urgent: true})
 	}
-	a, speaker := s.addrs[ip], s.speaker(ip, via)
-	if a.holder() == nil {
-		s.askClaimed(ip, a.claimed(speaker), true)
+	if a := s.addrs[ip]; a.holder() == nil { // who has no say may yet be right
+		s.askClaimed(ip, slices.Concat(a.claimed(via.Namespace), a.claimed("")), true)
 	}
-	formers := s.formers(ip, speaker)
+	formers := s.formers(ip, s.speaker(ip, via))
 	for _, f := range formers[max(0, len(formers)-askedPerAddress):] {
 		s.askPod(f.pod, f.node, ip, true)
 	}
@@ -173,7 +172,7 @@ func (s *State) Meet(ips map[netip.Addr]struct{}) {
 	}
 	for ip := range ips {
 		if a := s.addrs[ip]; a.holder() == nil {
-			s.askClaimed(ip, a.claimed(s.speaker(ip, Key{})), false)
+			s.askClaimed(ip, a.claimed(""), false)
 		}
 	}
 }

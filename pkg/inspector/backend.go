@@ -33,5 +33,5 @@ func (i *Inspector) related(e diagnosis.Evidence) bool {
 		return true
 	}
 	pod, ok := i.o.Cluster.PodByIP(e.Socket.Local.Addr())
-	return ok && (pod.Node == i.store.node || pod.Node == "")
+	return ok && (pod.Node == i.store.node || !i.o.Cluster.KnowsNode(i.store.node))
 }

@@ -91,7 +91,7 @@ func (i *Inspector) noteOne(addr netip.Addr, now time.Time) bool {
 		return true
 	}
 	switch {
-	case !known || peer.claimed && departs || !peer.claimed && !alive(b):
+	case !known || peer.claimed && departs || !alive(b):
 	case peer.claimed, peer.pod.isBack(b):
 		delete(i.gone.peers, addr)
 		i.gone.pending = true

@@ -73,7 +73,7 @@ func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
 	}
 	switch {
 	case !f.decision.Healthy:
-	case f.departed.heard(f.evidence):
+	case f.departed.at.IsZero() && !i.o.Cluster.OutOfDate(f.evidence.Now), f.departed.heard(f.evidence):
 		f.decision = before
 		i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: f.evidence.Now})
 		i.monitor.Forget(f.evidence.Socket.ID)

@@ -195,12 +195,17 @@ func TestAnOverlappingAddressElsewhereIsNoneOfOurs(t *testing.T) {
 	nested.ID, nested.Local = 0x98, netip.MustParseAddrPort("172.17.0.2:5555")
 	known := nested
 	known.ID, known.Local = 0x9a, netip.MustParseAddrPort("172.17.0.3:5556")
+	twin := straight() // with the address of another node's pod
+	twin.ID, twin.Local = 0x97, netip.AddrPortFrom(another, 5558)
 	n := start(t, func(n *node) {
-		n.kernel.idle = []flow.Socket{nested, known, straight()}
+		n.replace(withAnother())
+		n.kernel.idle = []flow.Socket{nested, twin, known, straight()}
 		ours := known.Tuple()
 		n.table.entries[ours] = flow.Translation{Orig: ours, Reply: flow.Tuple{Src: server, Dst: known.Local}, State: "ESTABLISHED"}
 	})
-	n.replace(without())
+	o := withAnother()
+	o.Slices[0].Endpoints, o.Pods = nil, o.Pods[1:]
+	n.replace(o)
 	found := map[flow.ID]bool{}
 	for range 2 {
 		e := n.await(flow.EventAtRisk)
@@ -208,7 +213,7 @@ func TestAnOverlappingAddressElsewhereIsNoneOfOurs(t *testing.T) {
 			t.Errorf("%s: %s", e.Flow.ID, verdict(e))
 		}
 	}
-	if found[nested.ID] {
+	if found[nested.ID] || found[twin.ID] {
 		t.Error("a socket of an unrelated namespace is at risk for our dead pod")
 	}
 	hangs := nested
@@ -217,6 +222,26 @@ func TestAnOverlappingAddressElsewhereIsNoneOfOurs(t *testing.T) {
 	n.kernel.retransmits(hangs)
 	if e := n.await(flow.EventStuck); verdict(e) == "Retransmitting · PeerDeleted" || e.Flow.ID != nested.ID {
 		t.Errorf("%s: %s", e.Flow.ID, verdict(e))
+	}
+}
+
+// TestANodeThatTheRecordsCallOtherwise: an agent that was given another name
+// than the records have still takes the pods for its own.
+func TestANodeThatTheRecordsCallOtherwise(t *testing.T) {
+	renamed := func(o cluster.Objects) cluster.Objects {
+		o.Nodes = o.Nodes[1:]
+		for n := range o.Pods {
+			o.Pods[n].Node = "red"
+		}
+		return o
+	}
+	n := start(t, func(n *node) {
+		n.replace(renamed(objects()))
+		n.kernel.idle = []flow.Socket{straight()}
+	})
+	n.replace(renamed(without()))
+	if e := n.await(flow.EventAtRisk); verdict(e) != "HalfOpen · PeerDeleted" {
+		t.Error(verdict(e))
 	}
 }
 

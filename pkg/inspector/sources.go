@@ -40,6 +40,7 @@ type Cluster interface {
 	BackendVia(addr, service netip.AddrPort, now time.Time) cluster.Backend
 	Departed(addr netip.Addr) (since time.Time, ok bool)
 	Meet(addrs map[netip.Addr]struct{})
+	KnowsNode(name string) bool
 	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
 	Class(addr netip.AddrPort) flow.PeerClass
 	PodByIP(addr netip.Addr) (cluster.Pod, bool)
