@@ -92,7 +92,7 @@ func All() []Scenario {
 		calico(), headless(), addressReuse(), sameNodeNoEndpoints(), synStale(),
 		userTimeout(), silentSender(), silentSenderL2(),
 		nodeDown(), nodeDownEvicted(), nodeBack(), vipFailover(), reject(), deadNeighbour(), pathMTU(), egress(),
-		idleHalfOpen(), halfOpenDownstream(), keepalive(),
+		idleHalfOpen(), idleReuse(), halfOpenDownstream(), keepalive(),
 		zeroWindow(), zeroWindowDead(), sidecar(), localBlackhole(), localFilter(),
 		truncatedUnread(), truncatedLatePing(), truncatedDrainTimeout(), truncatedConsumer(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
