@@ -156,7 +156,7 @@ func (w *world) evidence(addr netip.Addr, via cluster.Key, b cluster.Backend, id
 func TestNobodyIsCalledGoneWithoutAPodThatHadTheAddress(t *testing.T) {
 	gone := []flow.Cause{flow.StaleConntrack, flow.PeerDeleted, flow.AddressReused}
 	found := map[flow.Cause]int{}
-	for seed := range uint64(200) {
+	for seed := range uint64(100) {
 		w := &world{
 			rand: rand.New(rand.NewPCG(seed, 1)), state: cluster.New(cluster.Options{MaxStaleness: time.Hour}), limited: seed%2 == 1, now: noon,
 			dead: map[netip.Addr][]cluster.Key{}, said: map[claimed]bool{},

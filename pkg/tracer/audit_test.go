@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -178,5 +179,19 @@ func TestAuditOfEveryClass(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestPeersAreWhomTheConnectionsLeadTo(t *testing.T) {
+	inum := nettest.Loopback(t)
+	tr := open(t, Options{Scope: []uint32{inum}})
+	nettest.Pair(t, "tcp4", "127.0.0.7:0")
+	peers, err := tr.Peers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[netip.Addr]struct{}{netip.MustParseAddr("127.0.0.7"): {}, netip.MustParseAddr("127.0.0.1"): {}}
+	if diff := cmp.Diff(want, peers, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Errorf("peers (-want +got):\n%s", diff)
 	}
 }

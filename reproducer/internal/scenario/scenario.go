@@ -92,7 +92,7 @@ func All() []Scenario {
 		calico(), headless(), addressReuse(), sameNodeNoEndpoints(), synStale(),
 		userTimeout(), silentSender(), silentSenderL2(),
 		nodeDown(), nodeDownEvicted(), nodeBack(), vipFailover(), reject(), deadNeighbour(), pathMTU(), egress(),
-		idleHalfOpen(), halfOpenDownstream(), keepalive(), idleClosed(),
+		idleHalfOpen(), idleReuse(), halfOpenDownstream(), keepalive(), idleClosed(),
 		zeroWindow(), zeroWindowDead(), windowReopens(), windowReopensDead(), sidecar(), localBlackhole(), localFilter(), filterThenDead(),
 		truncatedUnread(), truncatedLatePing(), truncatedDrainTimeout(), truncatedConsumer(),
 		lossy(), graceful(), gracefulLateClose(), vanishedClients(),
