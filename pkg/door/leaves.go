@@ -10,7 +10,7 @@ type state int
 
 const (
 	opening state = iota // it has not sent a whole header yet
-	asking               // the agent owes it an answer
+	asking               // the agent owes it an answer, or has not listened to it yet
 	taking               // it is taking its answer in
 	idle                 // it has its answer, and may ask again
 )
@@ -24,7 +24,7 @@ type standing struct {
 }
 
 const (
-	// stay is how long nobody has to go who has just come, or just taken in some
+	// stay is how long nobody has to go who is listened to, or has just taken in some
 	// of its answer. Most need less for all of it. It is short, for as many as
 	// have places make one wait for so long who comes next.
 	stay = 100 * time.Millisecond
