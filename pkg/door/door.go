@@ -62,7 +62,7 @@ func (d *Door) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &visitor{Conn: c, door: d, standing: standing{source: sourceOf(c), state: opening, since: time.Now(), pauses: d.pauses}}
+	v := &visitor{Conn: c, door: d, standing: standing{source: sourceOf(c), state: asking, since: time.Now(), pauses: d.pauses}}
 	if goes := d.admit(v); goes != nil {
 		goes.show()
 	}
@@ -122,7 +122,8 @@ func (d *Door) admit(v *visitor) (goes *visitor) {
 // visitor is a connection through a door.
 type visitor struct {
 	net.Conn
-	door *Door
+	door  *Door
+	begun sync.Once // to be read from
 
 	standing standing // under the door's lock
 }
@@ -134,6 +135,13 @@ func sourceOf(c net.Conn) netip.Addr {
 		return a.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
+}
+
+// Read reads what the caller says, whose time to say it begins when the agent
+// gets round to listen.
+func (v *visitor) Read(b []byte) (int, error) {
+	v.begun.Do(func() { v.is(opening) })
+	return v.Conn.Read(b)
 }
 
 // piece is how many bytes of an answer are written at once.

@@ -10,7 +10,7 @@ type state int
 
 const (
 	opening state = iota // it has not sent a whole header yet
-	asking               // the agent owes it an answer
+	asking               // the agent owes it an answer, or has not listened to it yet
 	taking               // it is taking its answer in
 	idle                 // it has its answer, and may ask again
 )
@@ -24,9 +24,9 @@ type standing struct {
 }
 
 const (
-	// stay is how long nobody has to go who has just come, or just taken in some
-	// of its answer. Most need less for all of it. It is short, for as many as
-	// have places make one wait for so long who comes next.
+	// stay is how long nobody has to go who is being listened to, or has just
+	// taken in some of its answer. Most need less for all of it. It is short: as
+	// many as have places make the next one wait for that long.
 	stay = 100 * time.Millisecond
 	// listStay is the same where the owner's own programs read long lists.
 	listStay = 300 * time.Millisecond
@@ -51,12 +51,12 @@ func (s standing) until() time.Time {
 // them up before any other source does.
 const fairShare = 4
 
-// leaves returns the visitor that has to go: the oldest idle one; where none
-// is idle, the one that has had its time, without asking or without taking in
-// its answer, before any other. A source with more than its share gives first.
-// Half of the places are for those that have not asked yet, so that neither a
-// crowd that says nothing nor one that asks and does not listen keeps out one
-// that asks and goes. Where all have some time left, the one with the least.
+// leaves returns the visitor that has to go: the oldest idle one; where none is
+// idle, the one whose time was up first, without asking or without taking in
+// its answer. A source with more than its share gives first. Half of the places
+// are for those that have not asked yet, so that neither a crowd that says
+// nothing nor one that asks and does not listen keeps out a caller that asks
+// and goes. Where all have some time left, the one with the least has to go.
 func leaves(inside map[*visitor]struct{}, places int, now time.Time) (goes *visitor) {
 	held, silent := map[netip.Addr]int{}, 0
 	for v := range inside {

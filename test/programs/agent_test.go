@@ -55,7 +55,7 @@ func TestAgentCannotStart(t *testing.T) {
 		{"no port", "--web.listen-address=localhost", nil},
 		{"no address of the metrics", "--web.listen-address=", nil},
 		{"an address of another host", "--web.listen-address=192.0.2.1:9797", nil},
-		{"a busy port of the page", fmt.Sprint("--page-address=127.0.0.1:", port), nil},
+		{"a port of the page that is none", "--page-address=127.0.0.1:99999", nil},
 		{"a page for everybody", "--page-address=0.0.0.0:9798", nil},
 		{"no web configuration", "--web.config.file=DIR/none.yml", nil},
 		{"a broken web configuration", "--web.config.file=DIR/web.yml", nil},

@@ -3,85 +3,85 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
+	"path/filepath"
 	"time"
 )
 
-// restarts: however often the agent is started anew, it finds what hangs, and
+// restarts: however often an agent is started anew, it finds what hangs, and
 // leaves nothing behind.
 func restarts() Fault {
 	const (
-		times  = 50
-		minute = time.Minute
+		times = 50
+		stuck = 200
+		most  = time.Minute
 	)
 	return Fault{
 		Name:  "restarts",
-		Story: fmt.Sprintf("%d restarts in a minute, by SIGKILL and by SIGTERM in turn; each agent lives until it is ready, every fifth until it has been asked", times),
+		Story: fmt.Sprintf("an agent among %d connections that hang is started anew %d times in a minute, ended by SIGKILL and by SIGTERM in turn", stuck, times),
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			before, err := l.files()
+			conns, err := l.calm(ctx, l.doomed.NS, stuck)
 			if err != nil {
 				return err
 			}
+			defer l.calmDown(conns)
+			if err := l.hang(conns); err != nil {
+				return err
+			}
+			here := &Lab{truth: newTruth()} // what this agent sees
+			here.truth.hang(conns...)
+			spec := agentSpec{name: "restarted", scope: []string{l.doomed.NS.Path()}}
 			began := time.Now()
 			var slowest time.Duration
 			for n := range times {
-				if err := l.end(n%2 == 0); err != nil {
-					o.lose("restart %d: %v", n+1, err)
+				took, err := l.restartOnce(ctx, o, here, spec, n%2 == 0)
+				if err != nil {
+					return fmt.Errorf("start %d: %w", n+1, err)
 				}
 				o.inject(1)
-				started := time.Now()
-				if l.agent, err = l.startReady(ctx, l.agent.spec); err != nil {
-					return fmt.Errorf("restart %d: %w", n+1, err)
-				}
-				slowest = max(slowest, time.Since(started))
-				if n%5 == 4 {
-					if err := l.found(ctx, l.agent); err != nil {
-						o.lose("restart %d: %v", n+1, err)
-					}
-				}
+				slowest = max(slowest, took)
 			}
-			took := time.Since(began)
-			after, err := l.files()
-			if err != nil {
-				return err
+			all := time.Since(began)
+			o.see("%d lives in %.0f s; each agent listed all %d flows, the slowest %.2f s after its start", times, all.Seconds(), stuck, slowest.Seconds())
+			if all > most {
+				o.lose("%d lives took %.0f s", times, all.Seconds())
 			}
-			for _, name := range after {
-				if !slices.Contains(before, name) {
-					o.lose("%s is left behind", name)
-				}
-			}
-			said, err := l.honestCounters(ctx, l.truth.len())
-			if err != nil {
-				o.lose("%v", err)
-			}
-			o.see("%d starts in %.0f s, the slowest was ready after %.2f s; the last agent has all %d flows; %s", times, took.Seconds(), slowest.Seconds(), l.truth.len(), said)
-			if took > minute {
-				o.lose("%d restarts took %.0f s", times, took.Seconds())
-			}
-			return nil
+			return l.leftovers(o, spec)
 		},
 	}
 }
 
-// end ends the agent, at once or as it is asked to.
-func (l *Lab) end(kill bool) error {
-	if kill {
-		return l.agent.Kill()
+// restartOnce starts an agent, demands that it finds what hangs, and ends it.
+// It returns how long after the start that was listed.
+func (l *Lab) restartOnce(ctx context.Context, o *Outcome, here *Lab, spec agentSpec, kill bool) (time.Duration, error) {
+	began := time.Now()
+	a, err := l.startReady(ctx, spec)
+	if err != nil {
+		return 0, err
 	}
-	_, err := l.agent.terminate()
-	return err
+	if err := here.found(ctx, a); err != nil {
+		o.lose("%v", err)
+	}
+	took := time.Since(began)
+	if kill {
+		return took, a.Kill()
+	}
+	if _, err := a.terminate(); err != nil {
+		o.lose("%v", err)
+	}
+	return took, nil
 }
 
-// files returns the names of what is in the run's directory.
-func (l *Lab) files() ([]string, error) {
-	entries, err := os.ReadDir(l.dir.Path)
+// leftovers demands that agents of which the last was told to end have left
+// their log and their events, and nothing else.
+func (l *Lab) leftovers(o *Outcome, spec agentSpec) error {
+	left, err := filepath.Glob(filepath.Join(l.dir.Path, spec.name+"*"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
+	for _, path := range left {
+		if ext := filepath.Ext(path); ext != ".log" && ext != ".events" {
+			o.lose("%s is left behind", path)
+		}
 	}
-	return names, nil
+	return nil
 }
