@@ -65,7 +65,15 @@ static __noinline bool namespace_has(const struct net *net, bool v6, struct in6_
 	return false;
 }
 
-/* Meant for a socket in SYN_SENT. */
+/* Nobody may ever have answered it: it connects, or has given up. */
+static __always_inline bool unanswered(const struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+
+	return state == TCP_SYN_SENT || state == TCP_CLOSE;
+}
+
+/* Meant for a socket that is unanswered. */
 static __always_inline bool is_foreign(const struct sock *sk)
 {
 	const struct sock_common *c = &sk->__sk_common;

@@ -214,7 +214,7 @@ static __always_inline __u8 read_flags(const struct sock *sk, const struct tcp_s
 		f |= FLAG_ACCEPTED;
 	if (e->pid && e->sweep == sweep)
 		f |= FLAG_OWNED;
-	if (sk->__sk_common.skc_state == TCP_SYN_SENT && is_foreign(sk))
+	if (unanswered(sk) && is_foreign(sk))
 		f |= FLAG_FOREIGN;
 	return f;
 }

@@ -143,8 +143,9 @@ type Socket struct {
 	// listener itself before it connected. False may also be one whose listener
 	// had a backlog of 0. So it is a hint.
 	Accepted bool
-	// Foreign is true of a socket that connects from an address that its
-	// network namespace does not have: its owner bound it there (IP_FREEBIND).
+	// Foreign is true of a socket that connects, or has given up, from an
+	// address that its network namespace does not have: its owner bound it
+	// there (IPV6_FREEBIND, IP_TRANSPARENT).
 	Foreign bool
 	Orphan  bool // no process owns it any more (SOCK_DEAD)
 	MPTCP   bool // a subflow: its death is not the application's

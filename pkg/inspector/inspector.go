@@ -44,8 +44,9 @@ type Inspector struct {
 	soughtAt time.Time // when a translation was last looked for
 	seeking  pace
 	owners   map[flow.Process]ownerAnswer
-	hiddenAt time.Time // when /proc last did not show a living process
-	ownersAt time.Time // when it last showed all
+	sought   map[uint32]bool // network namespaces that were looked for since the last sweep
+	hiddenAt time.Time       // when /proc last did not show a living process
+	ownersAt time.Time       // when it last showed all
 
 	lost, refused uint64
 
@@ -68,7 +69,7 @@ func New(o Options) *Inspector {
 		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
 		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now),
 		judging: newBudget(judgeShare, now).owing(judgesAgain), asking: newBudget(askShare, now),
-		owners: map[flow.Process]ownerAnswer{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
+		owners: map[flow.Process]ownerAnswer{}, sought: map[uint32]bool{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
 		unanswered: map[flow.ID]bool{}, up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
 	}
 }

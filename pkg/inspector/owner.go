@@ -34,7 +34,8 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 	if errors.Is(err, owner.ErrGone) {
 		local.PID, local.Started, local.Comm = 0, 0, ""
 	}
-	if process.PodUID == "" && e.PodUID == "" && !i.o.Places.Knows(s.NetNS) {
+	if process.PodUID == "" && e.PodUID == "" && !i.o.Places.Knows(s.NetNS) && !i.sought[s.NetNS] {
+		i.sought[s.NetNS] = true // once between two sweeps: nobody may live there any more
 		i.learnPlaces()
 	}
 	// Once proven it stays so: a socket outlives its process.

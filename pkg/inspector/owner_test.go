@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -23,7 +24,7 @@ func withAttacker() cluster.Objects {
 // TestThePodOfAFlow has a flow from the address of client-1.
 func TestThePodOfAFlow(t *testing.T) {
 	const spaceOf1, spaceOf3 = 7, 8
-	real := places{spaceOf1: "uid-2", spaceOf3: "uid-3"}
+	proven := places{spaceOf1: "uid-2", spaceOf3: "uid-3"}
 	for name, c := range map[string]struct {
 		netns   uint32
 		foreign bool
@@ -33,25 +34,25 @@ func TestThePodOfAFlow(t *testing.T) {
 		hidden  bool       // /proc shows nobody
 		want    string
 	}{
-		"its process says so":                          {spaceOf1, false, real, flow.Owner{PodUID: "uid-2"}, false, false, "client-1"},
-		"its process has gone, its namespace says so":  {spaceOf1, false, real, flow.Owner{}, true, false, "client-1"},
-		"a process of the host, in the pod":            {spaceOf1, false, real, flow.Owner{}, false, false, "client-1"},
-		"no process is shown, its namespace says so":   {spaceOf1, false, real, flow.Owner{}, false, true, "client-1"},
+		"its process says so":                          {spaceOf1, false, proven, flow.Owner{PodUID: "uid-2"}, false, false, "client-1"},
+		"its process has gone, its namespace says so":  {spaceOf1, false, proven, flow.Owner{}, true, false, "client-1"},
+		"a process of the host, in the pod":            {spaceOf1, false, proven, flow.Owner{}, false, false, "client-1"},
+		"no process is shown, its namespace says so":   {spaceOf1, false, proven, flow.Owner{}, false, true, "client-1"},
 		"nothing is proven":                            {spaceOf1, false, nil, flow.Owner{}, false, false, "client-1"},
 		"nothing is proven, its process has gone":      {spaceOf1, false, nil, flow.Owner{}, true, false, "client-1"},
 		"nothing is proven, no process is shown":       {spaceOf1, false, nil, flow.Owner{}, false, true, "client-1"},
 		"a UID that is in no list":                     {spaceOf1, false, nil, flow.Owner{PodUID: "a-static-one"}, false, false, "client-1"},
-		"another pod's process":                        {spaceOf3, true, real, flow.Owner{PodUID: "uid-3"}, false, false, "attacker-1"},
+		"another pod's process":                        {spaceOf3, true, proven, flow.Owner{PodUID: "uid-3"}, false, false, "attacker-1"},
 		"another pod's process, nothing else is known": {spaceOf3, true, nil, flow.Owner{PodUID: "uid-3"}, false, false, "attacker-1"},
-		"in another pod, its process has gone":         {spaceOf3, false, real, flow.Owner{}, true, false, "attacker-1"},
-		"in another pod, no process is shown":          {spaceOf3, true, real, flow.Owner{}, false, true, "attacker-1"},
-		"a namespace that somebody made":               {9, false, real, flow.Owner{}, false, false, ""},
-		"one that somebody made, its process has gone": {9, false, real, flow.Owner{}, true, false, ""},
+		"in another pod, its process has gone":         {spaceOf3, false, proven, flow.Owner{}, true, false, "attacker-1"},
+		"in another pod, no process is shown":          {spaceOf3, true, proven, flow.Owner{}, false, true, "attacker-1"},
+		"a namespace that somebody made":               {9, false, proven, flow.Owner{}, false, false, ""},
+		"one that somebody made, its process has gone": {9, false, proven, flow.Owner{}, true, false, ""},
 		"not an address of its namespace":              {9, true, nil, flow.Owner{}, false, false, ""},
 		"the same, no process is shown":                {9, true, nil, flow.Owner{}, false, true, ""},
 		"in the node's namespace":                      {hostNetNS, false, nil, flow.Owner{}, false, false, ""},
 		"in the node's namespace, no process is shown": {hostNetNS, false, nil, flow.Owner{}, false, true, ""},
-		"in the node's namespace, by a pod":            {hostNetNS, false, real, flow.Owner{PodUID: "uid-3"}, false, false, "attacker-1"},
+		"in the node's namespace, by a pod":            {hostNetNS, false, proven, flow.Owner{PodUID: "uid-3"}, false, false, "attacker-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := start(t, func(n *node) {
@@ -150,3 +151,35 @@ func TestShownProcessesAreASourceThatIsUp(t *testing.T) {
 }
 
 var _ inspector.Places = places{}
+
+// searched knows nothing, and counts how often it is asked to look.
+type searched struct {
+	places
+	passes chan struct{}
+}
+
+func (s searched) Knows(uint32) bool { return false }
+
+func (s searched) Refresh(time.Time) error {
+	s.passes <- struct{}{}
+	return nil
+}
+
+// A namespace without any process is looked for once between two sweeps, not
+// once for each of its flows.
+func TestAnEmptyNamespaceIsLookedForOnce(t *testing.T) {
+	s := searched{passes: make(chan struct{}, 1000)}
+	n := start(t, func(n *node) { n.places = s })
+	for id := range flow.ID(50) {
+		one := hung()
+		one.ID, one.Orphan, one.PID, one.Started, one.Comm = id+1, true, 0, 0, ""
+		one.Local = netip.AddrPortFrom(local.Addr(), uint16(20_000+id))
+		n.kernel.retransmits(one)
+	}
+	for range 50 {
+		n.await(flow.EventStuck)
+	}
+	if made := len(s.passes); made == 0 || made > 20 {
+		t.Errorf("%d passes over all processes for 50 flows of one namespace", made)
+	}
+}

@@ -24,6 +24,7 @@ func (i *Inspector) sweep() {
 	if err == nil {
 		i.o.Listening.Set(listeners)
 	}
+	clear(i.sought)
 	if len(i.files) > 0 {
 		i.learnPlaces()
 	}

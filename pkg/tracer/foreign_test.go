@@ -97,3 +97,17 @@ func TestForeignBeyondWhatIsLookedAt(t *testing.T) {
 		t.Errorf("%+v, want the last device's address to be foreign", s)
 	}
 }
+
+// What it connected from is told with its end, too.
+func TestForeignToTheEnd(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	nettest.Nowhere(t, "d0", "fd78::1/64")
+	connecting(t, unix.AF_INET6, "[fd78::77]:0", "[2001:db8::9]:443",
+		unix.SOL_IPV6, unix.IPV6_FREEBIND, 1, unix.IPPROTO_TCP, unix.TCP_SYNCNT, 1)
+	if s := next(t, tr).Suspect; s == nil || !s.Foreign {
+		t.Errorf("%+v, want a foreign one", s)
+	}
+	if e := next(t, tr).End; e == nil || !e.Last.Foreign {
+		t.Errorf("%+v, want a foreign one", e)
+	}
+}
