@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -51,15 +52,14 @@ func isThisProcess(t *testing.T, how string, s flow.Socket, comm string) {
 	}
 }
 
-// TestProcessesAreThoseOfProc: its number, its start and its name, whichever
-// of its threads had the socket, and whatever the name.
+// TestProcessesAreThoseOfProc: its number, its start and its name, whatever
+// that is.
 func TestProcessesAreThoseOfProc(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
 	name(t, "bad\x01\u202eproc\xff")
 	const shown = "bad??proc?"
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	isThisProcess(t, "audit", audited(t, tr, cookie(t, client)).Socket, shown)
-	ping(t, client, server) // which nobody reads
 	nettest.NewWall(t).Drop(server.LocalAddr().(*net.TCPAddr).Port)
 	if _, err := client.Write([]byte("x")); err != nil {
 		t.Fatal(err)
@@ -69,12 +69,46 @@ func TestProcessesAreThoseOfProc(t *testing.T) {
 		t.Fatal(err)
 	}
 	isThisProcess(t, "sweep", awaitTimeouts(t, tr, id, 1), shown)
-	shut(t, client) // with unread bytes
+}
+
+// offMain runs f on a thread that is not the main one.
+func offMain(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread is not used again
+		if unix.Gettid() == os.Getpid() {
+			offMain(f)
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+// Who closes a socket with unread bytes is its owner, whom no sweep has seen:
+// the whole process, not the thread that did it.
+func TestWhoClosesIsAProcess(t *testing.T) {
+	tr := watch(t, nettest.Loopback(t))
+	name(t, "closer")
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	ping(t, client, server) // which nobody reads
+	nettest.NewWall(t).Drop(server.LocalAddr().(*net.TCPAddr).Port)
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if s := next(t, tr).Suspect; s == nil || s.PID != 0 {
+		t.Fatalf("%+v, want a suspect without an owner", s)
+	}
+	offMain(func() {
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(unsafe.StringData("thread\x00"))), 0, 0, 0)
+		_ = client.Close()
+	})
 	e := next(t, tr).End
 	if e == nil {
 		t.Fatal("no end")
 	}
-	isThisProcess(t, "close", e.Last, shown)
+	isThisProcess(t, "close", e.Last, "closer")
 }
 
 // TestProcessesInATimeNamespace has /proc show other times than the kernel's.
@@ -86,6 +120,17 @@ func TestProcessesInATimeNamespace(t *testing.T) {
 	}
 }
 
+// neighbours returns the processes in scope but this one, whose main thread may
+// be the one that the test is locked to.
+func neighbours(t *testing.T, tr *Tracer) []flow.Resident {
+	t.Helper()
+	all, err := tr.Residents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(r flow.Resident) bool { return int(r.PID) == os.Getpid() })
+}
+
 func TestResidents(t *testing.T) {
 	inum := nettest.Loopback(t)
 	tr := open(t, Options{Scope: []uint32{inum}})
@@ -94,10 +139,7 @@ func TestResidents(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = child.Process.Kill(), child.Wait() })
-	all, err := tr.Residents()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := neighbours(t, tr)
 	if len(all) != 1 || int(all[0].PID) != child.Process.Pid || all[0].NetNS != inum {
 		t.Fatalf("%+v, want process %d in %d", all, child.Process.Pid, inum)
 	}
@@ -136,11 +178,7 @@ func TestResidentsWithoutAMainThread(t *testing.T) {
 			t.Fatalf("its main thread lives: %s, %v", stat, err)
 		}
 	}
-	all, err := tr.Residents()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if all = slices.Compact(all); len(all) != 1 || int(all[0].PID) != child.Process.Pid {
+	if all := slices.Compact(neighbours(t, tr)); len(all) != 1 || int(all[0].PID) != child.Process.Pid {
 		t.Errorf("%+v, want process %d", all, child.Process.Pid)
 	}
 }
