@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -28,7 +29,7 @@ func connecting(t *testing.T, domain int, bind, to string, options ...int) {
 			t.Fatal(err)
 		}
 	}
-	if err := unix.Connect(fd, at(domain, to)); err != unix.EINPROGRESS {
+	if err := unix.Connect(fd, at(domain, to)); !errors.Is(err, unix.EINPROGRESS) {
 		t.Fatal(err)
 	}
 	if len(options) > 0 { // and wipes its traces

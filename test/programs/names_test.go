@@ -98,13 +98,13 @@ func (tr trick) play() error {
 			return err
 		}
 	}
-	if err := unix.Connect(fd, sockaddr(to)); err != nil && err != unix.EINPROGRESS {
+	if err := unix.Connect(fd, sockaddr(to)); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		return fmt.Errorf("connect: %w", err)
 	}
 	if !tr.Write {
 		return nil
 	}
-	fmt.Println("connected")
+	_, _ = fmt.Fprintln(os.Stdout, "connected")
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	_, err = unix.Write(fd, []byte("and nobody answers"))
 	return err
