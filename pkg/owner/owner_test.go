@@ -217,16 +217,17 @@ func copyOfTest(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.CreateTemp("", "owner.test")
-	if err != nil {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "owner.test")
+	if err := os.WriteFile(path, program, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Remove(f.Name()) })
-	_, err = f.Write(program)
-	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
-		t.Fatal(err)
+	for _, one := range []string{filepath.Dir(dir), dir, path} {
+		if err := os.Chmod(one, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return f.Name()
+	return path
 }
 
 func process(t *testing.T, proc, stat, cgroup string) {
