@@ -266,11 +266,11 @@ func (w *world) fill(n int) {
 func (w *world) take() error {
 	for m := range w.monitors {
 		var looked []flow.Socket
-		complete, any := true, false
+		complete, looks := true, false
 		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
 			l := &w.lives[n]
 			if l.Act == uint8(historiesActACT_LOOK) {
-				any = true
+				looks = true
 				complete = complete && l.NoRoom == 0 && l.All == 1
 			} else {
 				complete = false
@@ -285,10 +285,10 @@ func (w *world) take() error {
 			}
 			looked = append(looked, r)
 		}
-		if any {
+		if looks {
 			w.deliver(m)
 		}
-		if err := w.apply(m, looked, complete && any); err != nil {
+		if err := w.apply(m, looked, complete && looks); err != nil {
 			return err
 		}
 		w.meddle(m)

@@ -66,7 +66,7 @@ func (a *agent) pageless(ctx context.Context, address string) error {
 		return err
 	}
 	if up, found := m.Sum(`tcpstuck_source_up`); !found || up == 0 || m.Value("tcpstuck_source_up", map[string]string{"source": "page"}) != 0 {
-		return fmt.Errorf("Prometheus is not told")
+		return errors.New("the metrics do not tell of it")
 	}
 	return nil
 }
