@@ -137,7 +137,7 @@ func (w *world) lives(tenant, uid string) bool {
 }
 
 // evidence is what a connection to an address shows.
-func (w *world) evidence(addr netip.Addr, via cluster.Key, b cluster.Backend, idle bool) diagnosis.Evidence {
+func (w *world) evidence(via cluster.Key, b cluster.Backend, idle bool) diagnosis.Evidence {
 	e := calico()
 	if via.Name == "" {
 		headless(&e)
@@ -179,7 +179,7 @@ func TestNobodyIsCalledGoneWithoutAPodThatHadTheAddress(t *testing.T) {
 					via := services[at]
 					b := w.state.BackendVia(netip.AddrPortFrom(addr, 8000), at, w.now)
 					for _, idle := range []bool{false, true} {
-						d := diagnosis.Decide(w.evidence(addr, via, b, idle))
+						d := diagnosis.Decide(w.evidence(via, b, idle))
 						if !slices.Contains(gone, d.Cause) {
 							continue
 						}

@@ -5,7 +5,9 @@
 package door
 
 import (
+	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -57,7 +59,9 @@ func Guard(l net.Listener, places int) *Door {
 // that are more than perSecond.
 func (d *Door) Accept() (net.Conn, error) {
 	d.await()
-	time.Sleep(d.pace.Reserve().Delay()) // a millisecond
+	if err := d.pace.Wait(context.Background()); err != nil { // a millisecond
+		return nil, fmt.Errorf("pace the connections: %w", err)
+	}
 	c, err := d.Listener.Accept()
 	if err != nil {
 		return nil, err

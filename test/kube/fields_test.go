@@ -53,6 +53,11 @@ func check(t *testing.T, fields []field) {
 }
 
 func probe(path string) corev1.HTTPGetAction {
+	return corev1.HTTPGetAction{Port: intstr.FromString("metrics"), Path: path}
+}
+
+// loopbackProbe is one that knows no certificate.
+func loopbackProbe(path string) corev1.HTTPGetAction {
 	return corev1.HTTPGetAction{Host: "127.0.0.1", Port: intstr.FromInt32(9798), Path: path}
 }
 
@@ -100,6 +105,8 @@ func TestFieldsOfTheTLSComponent(t *testing.T) {
 	}
 	check(t, []field{
 		{"group", pod.SecurityContext.RunAsGroup, pod.SecurityContext.FSGroup},
+		{"liveness", loopbackProbe("/healthz"), *pod.Containers[0].LivenessProbe.HTTPGet},
+		{"readiness", loopbackProbe("/readyz"), *pod.Containers[0].ReadinessProbe.HTTPGet},
 		{"mounts", map[string]string{documented[1][2]: documented[0][1], "/etc/tcpstuck": documented[2][1]}, mounted},
 		{"file", true, slices.Contains(pod.Containers[0].Env, corev1.EnvVar{Name: "TCPSTUCK_WEB_CONFIG_FILE", Value: "/etc/tcpstuck/web-config.yml"})},
 	})

@@ -73,7 +73,6 @@ func TestManifestsGrantWhatIsListed(t *testing.T) {
 // Standards forbids.
 const beyond = `host namespaces (hostNetwork=true, hostPID=true)` +
 	`, hostPort (container "agent" uses hostPort 9797)` +
-	`, probe or lifecycle host (container "agent" uses probe or lifecycle host "127.0.0.1")` +
 	`, unrestricted capabilities (container "agent" must not include "BPF", "NET_ADMIN", "PERFMON" in securityContext.capabilities.add)`
 
 // TestPodAsksForLittle has the server's own admission say what of the agent's

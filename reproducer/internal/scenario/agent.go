@@ -120,7 +120,7 @@ const ScrapeAge = time.Second
 func (a *Agent) Scrape() (Metrics, error) {
 	a.scraping.Lock()
 	defer a.scraping.Unlock()
-	time.Sleep(time.Until(a.scraped.Add(ScrapeAge)))
+	<-time.After(time.Until(a.scraped.Add(ScrapeAge)))
 	defer func() { a.scraped = time.Now() }()
 	resp, err := a.http.Get("http://" + agentAddress + "/metrics")
 	if err != nil {
