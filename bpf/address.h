@@ -9,89 +9,93 @@
 
 #include "kernel.h"
 
-/* What is beyond these is not looked at, and counts as foreign. A pod has two
- * or three devices with two or three addresses each.
+/* How many devices and addresses are looked at, one in a step; what is beyond is
+ * not found. A pod has two or three devices with two or three addresses each.
+ * One loop over both is short for the verifier, one inside the other is not.
  */
-#define DEVICES 16
-#define DEVICE_ADDRESSES 8
+#define STEPS 32
 
-static __always_inline bool device_has4(const struct net_device *dev, __be32 want)
+/* A function that is not static is verified once, whoever calls it. */
+__noinline int namespace_has4(__u64 net, __u32 want)
 {
-	const struct in_ifaddr *a;
+	const struct list_head *head = &((const struct net *)net)->dev_base_head;
+	const struct list_head *at = head;
+	const struct in_ifaddr *a = NULL;
 
-	BPF_CORE_READ_INTO(&a, dev, ip_ptr, ifa_list);
-	for (int i = 0; i < DEVICE_ADDRESSES && a; i++) {
-		if (BPF_CORE_READ(a, ifa_local) == want)
-			return true;
-		a = BPF_CORE_READ(a, ifa_next);
+	for (int i = 0; i < STEPS; i++) {
+		const struct net_device *dev;
+
+		if (a) {
+			if (BPF_CORE_READ(a, ifa_local) == want)
+				return 1;
+			a = BPF_CORE_READ(a, ifa_next);
+			continue;
+		}
+		at = BPF_CORE_READ(at, next);
+		if (!at || at == head)
+			return 0;
+		dev = (const void *)at - bpf_core_field_offset(struct net_device, dev_list);
+		BPF_CORE_READ_INTO(&a, dev, ip_ptr, ifa_list);
 	}
-	return false;
+	return 0;
 }
 
-static __always_inline bool device_has6(const struct net_device *dev, const struct in6_addr *want)
+__noinline int namespace_has6(__u64 net, __u64 first, __u64 second)
 {
-	const struct inet6_dev *in6 = BPF_CORE_READ(dev, ip6_ptr);
-	const struct list_head *head, *at;
-	const __u64 *w = (const void *)want;
+	const struct list_head *devices = &((const struct net *)net)->dev_base_head;
+	const struct list_head *at = devices;
+	const struct list_head *head = NULL, *next = NULL; /* of the addresses of one device */
 	__u64 got[2];
 
-	if (!in6)
-		return false;
-	head = &in6->addr_list;
-	at = BPF_CORE_READ(head, next);
-	for (int i = 0; i < DEVICE_ADDRESSES && at && at != head; i++) {
-		const struct inet6_ifaddr *a = (const void *)at - bpf_core_field_offset(struct inet6_ifaddr, if_list);
+	for (int i = 0; i < STEPS; i++) {
+		const struct net_device *dev;
+		const struct inet6_dev *in6;
 
-		bpf_core_read(got, sizeof(got), &a->addr);
-		if (got[0] == w[0] && got[1] == w[1])
-			return true;
+		if (next && next != head) {
+			const struct inet6_ifaddr *a = (const void *)next - bpf_core_field_offset(struct inet6_ifaddr, if_list);
+
+			bpf_core_read(got, sizeof(got), &a->addr);
+			if (got[0] == first && got[1] == second)
+				return 1;
+			next = BPF_CORE_READ(next, next);
+			continue;
+		}
 		at = BPF_CORE_READ(at, next);
+		if (!at || at == devices)
+			return 0;
+		dev = (const void *)at - bpf_core_field_offset(struct net_device, dev_list);
+		in6 = BPF_CORE_READ(dev, ip6_ptr);
+		next = NULL;
+		if (!in6)
+			continue;
+		head = &in6->addr_list;
+		next = BPF_CORE_READ(head, next);
 	}
-	return false;
+	return 0;
 }
 
-static __noinline bool namespace_has(const struct net *net, bool v6, struct in6_addr *want)
+/* Its owner chose its address; any other is the kernel's choice. */
+static __always_inline bool is_bound(const struct sock *sk)
 {
-	const struct list_head *head = &net->dev_base_head;
-	const struct list_head *at = BPF_CORE_READ(head, next);
-
-	for (int i = 0; i < DEVICES && at && at != head; i++) {
-		const struct net_device *dev = (const void *)at - bpf_core_field_offset(struct net_device, dev_list);
-
-		if (v6 ? device_has6(dev, want) : device_has4(dev, *(__be32 *)want))
-			return true;
-		at = BPF_CORE_READ(at, next);
-	}
-	return false;
+	return BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDADDR_LOCK;
 }
 
-/* Nobody may ever have answered it: it connects, or has given up. */
-static __always_inline bool unanswered(const struct sock *sk)
-{
-	__u8 state = sk->__sk_common.skc_state;
-
-	return state == TCP_SYN_SENT || state == TCP_CLOSE;
-}
-
-/* Meant for a socket that is unanswered. */
-static __always_inline bool is_foreign(const struct sock *sk)
+/* Whether a bound socket's namespace has its address. The walk is long for the
+ * verifier, so that one program alone makes it: the pass over all files.
+ */
+static __always_inline bool is_at_home(const struct sock *sk)
 {
 	const struct sock_common *c = &sk->__sk_common;
-	struct in6_addr local = {};
-	__u32 *w = (__u32 *)&local;
-	bool v6 = c->skc_family == AF_INET6;
+	__u64 local[2], net;
+	__u32 *w = (__u32 *)local;
 
-	if (!(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDADDR_LOCK))
-		return false;
-	if (v6)
-		bpf_probe_read_kernel(&local, sizeof(local), &c->skc_v6_rcv_saddr);
-	else
-		w[0] = c->skc_rcv_saddr;
-	if (v6 && !w[0] && !w[1] && w[2] == __builtin_bswap32(0x0000ffff)) {
-		v6 = false;
-		w[0] = w[3];
-	}
-	return !namespace_has(c->skc_net.net, v6, &local);
+	bpf_core_read(&net, sizeof(net), &c->skc_net.net); /* a number, not a pointer */
+	if (c->skc_family != AF_INET6)
+		return namespace_has4(net, c->skc_rcv_saddr);
+	bpf_probe_read_kernel(local, sizeof(local), &c->skc_v6_rcv_saddr);
+	if (!local[0] && w[2] == __builtin_bswap32(0x0000ffff))
+		return namespace_has4(net, w[3]);
+	return namespace_has6(net, local[0], local[1]);
 }
 
 #endif

@@ -61,8 +61,10 @@ int set_state(__u64 *ctx)
 		expect_answer(sk, &l, told);
 	if (!told)
 		return 0;
-	if (!e)
+	if (!e) {
+		none.state = oldstate;
 		e = &none;
+	}
 	e->known = 1;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {

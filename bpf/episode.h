@@ -223,6 +223,7 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 {
 	const struct tcp_sock___usec *u = (const void *)tp;
 	unsigned long flags = sk->__sk_common.skc_flags;
+	__u8 state = sk->__sk_common.skc_state;
 	__u16 f = 0;
 
 	if (flags & (1UL << SOCK_DEAD))
@@ -244,7 +245,9 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 		f |= FLAG_OWNED;
 	if (e->unstored)
 		f |= FLAG_UNSTORED;
-	if (unanswered(sk) && is_foreign(sk))
+	if (state == TCP_CLOSE)
+		state = e->state;
+	if (state == TCP_SYN_SENT && is_bound(sk) && !e->at_home)
 		f |= FLAG_FOREIGN;
 	return f;
 }

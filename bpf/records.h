@@ -42,7 +42,7 @@ enum reading_flag {
 	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
 	FLAG_ACCEPTED = 1 << 6,
 	FLAG_UNSTORED = 1 << 8, /* it had no room for storage: no snapshot has it, the sweep does */
-	FLAG_FOREIGN = 1 << 7, /* it connects from an address that its namespace does not have */
+	FLAG_FOREIGN = 1 << 7, /* it connects from an address that its owner chose, and that no pass found in its namespace */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */

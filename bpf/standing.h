@@ -32,7 +32,8 @@ struct episode {
 	__u8 ended;    /* and that was shown */
 	__u8 owned;    /* its owner was shown */
 	__u8 unstored; /* the socket had no room for storage: it is in `unstored` */
-	__u8 pad[3];
+	__u8 at_home;  /* its namespace has the address that its owner bound it to */
+	__u8 pad[2];
 	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
 };
 
@@ -76,6 +77,7 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->reset = 0;
 	e->closed = 0; /* a socket may connect again */
 	e->ended = 0;
+	e->at_home = 0;
 }
 
 /* Whether a pass over all files begins an episode. */

@@ -98,6 +98,8 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 		forget(sk, e);
 		return 0;
 	}
+	if (!e->at_home && sk->__sk_common.skc_state == TCP_SYN_SENT && is_bound(sk))
+		e->at_home = is_at_home(sk);
 	if (e->unstored)
 		show_unstored(sk, tp, e, &s);
 	return 0;

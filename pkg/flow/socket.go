@@ -24,6 +24,9 @@ func (id ID) BeginsWith(prefix string) bool {
 
 // ParseID reads a flow id as String prints it.
 func ParseID(s string) (ID, error) {
+	if s == "" {
+		return 0, errors.New("the id of the flow is empty")
+	}
 	n, err := strconv.ParseUint(s, 16, 64)
 	if errors.Is(err, strconv.ErrRange) {
 		return 0, fmt.Errorf("flow id %q is too long: an id has 16 hexadecimal digits at most", s)

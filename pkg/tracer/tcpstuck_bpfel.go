@@ -72,7 +72,8 @@ type tcpstuckEpisode struct {
 	Ended       uint8
 	Owned       uint8
 	Unstored    uint8
-	Pad         [3]uint8
+	AtHome      uint8
+	Pad         [2]uint8
 	_           [4]byte
 	StartedNs   uint64
 }

@@ -26,6 +26,7 @@ func TestComparePrediction(t *testing.T) {
 		"last too far off":           {End{First: at(0), Last: at(60 * time.Millisecond)}, false, "last prediction"},
 		"shaken":                     {End{First: at(10 * time.Second), Last: at(-time.Second)}, true, ""},
 		"shaken, but not predicted":  {End{First: at(0)}, true, "not predicted"},
+		"shaken, and never at first": {End{First: flow.GivesUp{Never: true}, Last: at(-time.Second)}, true, ""},
 		"never":                      {End{First: flow.GivesUp{Never: true}, Last: at(0)}, false, "not predicted"},
 		"early reading is off":       {End{First: at(0), Last: at(0), Readings: readAt(59*time.Second, 3*time.Second)}, false, ""},
 		"later reading is right":     {End{First: at(0), Last: at(0), Readings: readAt(61*time.Second, 900*time.Millisecond)}, false, ""},
