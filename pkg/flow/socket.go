@@ -25,7 +25,7 @@ func (id ID) BeginsWith(prefix string) bool {
 // ParseID reads a flow id as String prints it.
 func ParseID(s string) (ID, error) {
 	if s == "" {
-		return 0, errors.New("the id of the flow is empty")
+		return 0, errors.New(`flow id "" is empty`)
 	}
 	n, err := strconv.ParseUint(s, 16, 64)
 	if errors.Is(err, strconv.ErrRange) {

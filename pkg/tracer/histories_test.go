@@ -17,7 +17,7 @@ import (
 const (
 	histories    = 100_000
 	atOnce       = 64 // LIVES of bpf/histories.c
-	steps        = 60
+	steps        = 40
 	perMonitor   = 4
 	heldAtMost   = 3
 	watchedAfter = 10 * time.Second
