@@ -13,7 +13,7 @@
  * not found. A pod has two or three devices with two or three addresses each.
  * One loop over both is short for the verifier, one inside the other is not.
  */
-#define STEPS 32
+#define STEPS 16
 
 /* A function that is not static is verified once, whoever calls it. */
 __noinline int namespace_has4(__u64 net, __u32 want)
