@@ -203,7 +203,7 @@ func TestPlugin(t *testing.T) {
 		if code, stdout, stderr := kubectl(t, operator, "explain", "1f3a", living); code != 0 || stderr != "" || !strings.Contains(stdout, "node node-a") || !strings.Contains(stdout, "conntrack -D") {
 			t.Errorf("%d %s %s", code, stdout, stderr)
 		}
-		if code, _, stderr := kubectl(t, operator, "explain", "7777", living); code != 2 || !strings.Contains(stderr, "no flow has an id that begins with 7777 on the 3 nodes that answered") {
+		if code, _, stderr := kubectl(t, operator, "explain", "7777", living); code != 2 || !strings.Contains(stderr, "no node has a flow whose id begins with 7777") {
 			t.Errorf("%d %s", code, stderr)
 		}
 	})
