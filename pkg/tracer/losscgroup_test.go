@@ -69,7 +69,7 @@ func TestACgroupOfManyNamespacesIsOneOwner(t *testing.T) {
 func TestHelperLosesInNamespaces(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv(inNamespaces))
 	if err != nil {
-		t.Skip("for another test")
+		return // TestACgroupOfManyNamespacesIsOneOwner runs it
 	}
 	for fd := 3; fd < 3+n; fd++ {
 		t.Run(fmt.Sprint(fd), func(t *testing.T) {
