@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 	flags := flag.NewFlagSet("kernels", flag.ContinueOnError)
 	var o options
 	flags.StringVar(&o.cache, "cache", filepath.Join(".tools", "kernels"), "where kernels are kept")
-	flags.DurationVar(&o.timeout, "timeout", 15*time.Minute, "for one guest")
+	flags.DurationVar(&o.timeout, "timeout", 20*time.Minute, "for one guest")
 	flags.StringVar(&o.memory, "memory", "1536M", "of one guest")
 	names := flags.String("kernels", "6.1 6.12", "parted by blanks: "+known())
 	table := flags.String("table", "", "a document whose table to write anew")

@@ -82,7 +82,7 @@ func build(ctx context.Context, dir string) (plan, error) {
 		}
 		p.programs[filepath.Base(binary)] = binary
 		p.jobs = append(p.jobs, job{name: s.name, tests: tests, args: []string{
-			filepath.Base(binary), "-test.v=test2json", "-test.timeout=10m", "-test.run=^(" + strings.Join(tests, "|") + ")$",
+			filepath.Base(binary), "-test.v=test2json", "-test.timeout=14m", "-test.run=^(" + strings.Join(tests, "|") + ")$",
 		}})
 	}
 	for _, name := range []string{"tcpstuck-agent", "tcpstuck", "reproducer", "echo"} {
