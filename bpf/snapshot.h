@@ -67,8 +67,11 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	v = view_of(e, &s);
 	if (v == VIEW_NONE || (news_only && !is_news(e, v, sweep) && !is_asked_for(sk)))
 		return 0;
-	if (v == VIEW_SUSPECT)
+	if (v == VIEW_SUSPECT) {
 		e->state = sk->__sk_common.skc_state;
+		if (!e->idle)
+			e->segs_in = s.segs_in;
+	}
 	read_socket(&r, sk, tp, e, v == VIEW_SUSPECT ? READING_SUSPECT : READING_RECOVERED);
 	/* A full buffer is no loss: the kernel shows this socket again. */
 	if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))

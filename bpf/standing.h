@@ -25,7 +25,7 @@ struct episode {
 	__u8 told;  /* and was shown this episode */
 	__u8 reset;
 	__u8 idle;     /* nothing timed out: it points at a peer that is gone */
-	__u32 segs_in; /* at its latest timeout, or when it was found idle */
+	__u32 segs_in; /* at its latest timeout or reading; of an idle one, when it was found */
 	__s32 err;     /* sk_err when it went to CLOSE: its owner's next call takes it away */
 	__u8 state;    /* that it left; until then, the last one seen */
 	__u8 closed;

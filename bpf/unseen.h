@@ -11,9 +11,9 @@
 
 #include "loss.h"
 
-/* The kernel gave it up: since its last timeout no segment came in, not even a
- * reset, or since its peer was gone only probes went out, and the timer that was
- * armed then has run out. A dead socket's timer keeps the time that it was armed
+/* The kernel gave it up: since its last timeout or reading no segment came in, not
+ * even a reset, or since its peer was gone only probes went out, and the timer that
+ * was armed then has run out. A dead socket's timer keeps the time that it was armed
  * for.
  */
 static __always_inline bool gave_up(struct reading *r, const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
