@@ -1,0 +1,336 @@
+package tracer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+)
+
+// sock is what is true of one socket.
+type sock struct {
+	una, segs   uint32
+	outstanding bool
+	zeroWindow  bool
+	closed      bool  // by its owner: its FIN is outstanding
+	retransmits uint8 // as in the kernel, it passes 255
+	gone        bool  // its peer
+
+	timedOutAt uint32 // snd_una at its latest timeout
+	timedOut   bool
+	foundIdle  bool // by a pass, and not a segment came since
+}
+
+func (s *sock) idle() bool { return !s.outstanding && !s.closed }
+
+func (s *sock) stalled() bool { return s.outstanding && (s.retransmits > 0 || s.zeroWindow) }
+
+// standsStill: a timer ran out since snd_una moved, or a pass has found it; no
+// pass sees what its owner closed.
+func (s *sock) standsStill() bool {
+	return s.stalled() && !s.closed || s.outstanding && s.timedOut && s.timedOutAt == s.una || s.foundIdle && s.gone
+}
+
+type world struct {
+	rand     *rand.Rand
+	now      time.Time
+	socks    [atOnce]sock
+	lives    [atOnce]historiesLife
+	monitors [atOnce / perMonitor]*monitor.Monitor
+	lost     [atOnce / perMonitor]bool
+	late     []lateRecord
+}
+
+type lateRecord struct {
+	life   int
+	socket flow.Socket
+}
+
+func newWorld(r *rand.Rand) *world {
+	w := &world{rand: r, now: time.Unix(1_000_000, 0)}
+	for n := range w.monitors {
+		w.monitors[n] = monitor.New(watchedAfter, heldAtMost)
+	}
+	for n := range w.socks {
+		w.socks[n].una = r.Uint32()
+	}
+	return w
+}
+
+// step makes something happen to each socket.
+func (w *world) step() {
+	w.now = w.now.Add(time.Duration(w.rand.IntN(3000)) * time.Millisecond)
+	what := w.rand.IntN(3) // all lives of a pass or a look are in it together
+	for n := range w.lives {
+		w.lives[n].Act = uint8(historiesActACT_NONE)
+		w.lives[n].NoRoom = 0
+		if w.rand.IntN(4) > 0 {
+			w.happen(n)
+		}
+		switch {
+		case w.lives[n].Act != 0:
+		case what == 1:
+			w.pass(n)
+		case what == 2:
+			w.look(n, w.rand.IntN(8) == 0)
+		}
+		w.fill(n)
+	}
+	if what == 2 {
+		w.keepTogether()
+	}
+}
+
+// happen changes one socket, by what may happen to it now.
+func (w *world) happen(n int) {
+	s, l := &w.socks[n], &w.lives[n]
+	switch w.rand.IntN(12) {
+	case 0, 1: // its owner writes
+		if !s.closed {
+			s.outstanding = true
+		}
+	case 2: // an acknowledgement
+		if s.outstanding {
+			s.una++
+			s.segs++
+			s.retransmits, s.foundIdle = 0, false
+			s.outstanding = w.rand.IntN(3) > 0 && !s.closed
+			s.zeroWindow = s.zeroWindow && s.outstanding
+		}
+	case 3: // a segment that acknowledges nothing new
+		s.segs++
+		s.foundIdle = false
+	case 4: // the window shuts
+		s.zeroWindow = s.outstanding
+	case 5: // it opens, and nothing more comes: the peer is gone
+		if s.zeroWindow {
+			s.segs++
+			s.zeroWindow, s.foundIdle, s.retransmits = false, false, 0
+		}
+	case 6, 7, 8: // a retransmission timer runs out
+		if !s.outstanding || s.zeroWindow {
+			return
+		}
+		s.retransmits++
+		if w.rand.IntN(6) == 0 {
+			s.retransmits = 0 // 256 of them
+		}
+		s.timedOut, s.timedOutAt, s.foundIdle = true, s.una, false
+		l.Act = uint8(historiesActACT_TIMEOUT)
+		l.NoRoom = truth(w.rand.IntN(5) == 0)
+		w.lost[n/perMonitor] = w.lost[n/perMonitor] || l.NoRoom == 1
+	case 9: // its peer is deleted
+		s.gone = true
+	case 10: // or that was withdrawn
+		s.gone = s.gone && w.rand.IntN(4) > 0
+		s.foundIdle = s.foundIdle && s.gone
+	case 11: // its owner closes
+		if s.idle() && w.rand.IntN(4) == 0 {
+			s.closed, s.outstanding, s.foundIdle = true, true, false
+		}
+	}
+}
+
+func (w *world) pass(n int) {
+	s := &w.socks[n]
+	if s.closed {
+		return // no file of any process
+	}
+	w.lives[n].Act = uint8(historiesActACT_PASS)
+	if s.stalled() {
+		s.timedOut, s.timedOutAt, s.foundIdle = true, s.una, false
+		return
+	}
+	if s.gone && s.idle() {
+		s.foundIdle = true
+	}
+}
+
+// look is of news alone unless all; the iterator's buffer may be full, and then
+// the kernel shows the socket again, which a later look stands for here.
+func (w *world) look(n int, all bool) {
+	l := &w.lives[n]
+	l.Act, l.All = uint8(historiesActACT_LOOK), truth(all)
+	l.NoRoom = truth(w.rand.IntN(5) == 0)
+}
+
+// keepTogether has all lives of one monitor in one look, or none of them.
+func (w *world) keepTogether() {
+	for m := range w.monitors {
+		all := w.monitors[m].Owed() || w.lost[m]
+		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
+			if w.lives[n].Act == uint8(historiesActACT_TIMEOUT) {
+				continue
+			}
+			w.lives[n].Act, w.lives[n].All = uint8(historiesActACT_LOOK), truth(all)
+		}
+	}
+}
+
+// fill hands the kernel side what it would read from the socket.
+func (w *world) fill(n int) {
+	s, l := &w.socks[n], &w.lives[n]
+	l.NowNs = uint64(w.now.UnixNano())
+	l.Retransmits = uint32(s.retransmits)
+	l.Gone = truth(s.gone && !s.stalled())
+	l.Standing.SndUna, l.Standing.SegsIn = s.una, s.segs
+	l.Standing.Outstanding, l.Standing.Stalled = truth(s.outstanding), truth(s.stalled())
+	l.Standing.Idle, l.Standing.Open = truth(s.idle()), 1
+}
+
+// take carries what the kernel side showed to the monitors: records may come
+// late, a look whose buffer was full is no complete one.
+func (w *world) take() error {
+	for m := range w.monitors {
+		var looked []flow.Socket
+		complete, looks := true, false
+		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
+			l := &w.lives[n]
+			if l.Act == uint8(historiesActACT_LOOK) {
+				looks = true
+				complete = complete && l.NoRoom == 0 && l.All == 1
+			} else {
+				complete = false
+			}
+			if l.View == uint8(historiesViewVIEW_NONE) {
+				continue
+			}
+			r := w.reading(n)
+			if l.Act == uint8(historiesActACT_TIMEOUT) && w.rand.IntN(3) == 0 {
+				w.late = append(w.late, lateRecord{n, r})
+				continue
+			}
+			looked = append(looked, r)
+		}
+		if looks {
+			w.deliver(m)
+		}
+		if err := w.apply(m, looked, complete && looks); err != nil {
+			return err
+		}
+		w.meddle(m)
+	}
+	return nil
+}
+
+func (w *world) reading(n int) flow.Socket {
+	s, l := &w.socks[n], &w.lives[n]
+	r := flow.Socket{
+		ID: flow.ID(n + 1), State: flow.Established, Una: s.una, At: w.now, Since: w.now,
+		Live: l.View == uint8(historiesViewVIEW_SUSPECT), Timeouts: int(l.Episode.Timeouts),
+	}
+	if s.closed {
+		r.State, r.Orphan, r.FinOutstanding = flow.FinWait1, true, true
+	} else if s.outstanding {
+		r.Unacknowledged = 1
+	}
+	return r
+}
+
+// deliver has the late records of a monitor come.
+func (w *world) deliver(m int) {
+	rest := w.late[:0]
+	for _, r := range w.late {
+		if r.life/perMonitor != m {
+			rest = append(rest, r)
+			continue
+		}
+		w.monitors[m].Observe(r.socket)
+	}
+	w.late = rest
+}
+
+func (w *world) apply(m int, looked []flow.Socket, complete bool) error {
+	before := map[flow.ID]flow.Socket{}
+	for _, s := range looked {
+		if held, _, ok := w.monitors[m].Socket(s.ID); ok {
+			before[s.ID] = held
+		}
+	}
+	var changes []monitor.Change
+	if complete {
+		changes = w.monitors[m].Snapshot(looked, w.now)
+		w.lost[m] = false
+	} else {
+		for _, s := range looked {
+			changes = append(changes, w.monitors[m].Observe(s)...)
+		}
+	}
+	for _, c := range changes {
+		held, ok := before[c.Socket.ID]
+		if c.Kind != monitor.Recovered || !ok {
+			continue
+		}
+		s := &w.socks[c.Socket.ID-1]
+		if held.Una == c.Socket.Una && held.Timeouts > 0 && s.outstanding {
+			return fmt.Errorf("socket %d recovered, and its snd_una stands: held %+v, now %+v", c.Socket.ID, held, c.Socket)
+		}
+		if held.Una == c.Socket.Una && held.Timeouts == 0 && s.foundIdle {
+			return fmt.Errorf("socket %d recovered, and no segment came from its peer: held %+v, now %+v", c.Socket.ID, held, c.Socket)
+		}
+	}
+	return nil
+}
+
+// meddle does what the inspector may do to a flow.
+func (w *world) meddle(m int) {
+	id := flow.ID(m*perMonitor + w.rand.IntN(perMonitor) + 1)
+	switch w.rand.IntN(10) {
+	case 0:
+		w.monitors[m].Stick(id)
+	case 1:
+		w.monitors[m].Forget(id)
+	}
+}
+
+// settle makes a pass and then a look, of all where that is owed, with room for
+// everything.
+func (w *world) settle(p *play) {
+	w.now = w.now.Add(3 * time.Second)
+	for n := range w.lives {
+		w.lives[n].Act, w.lives[n].NoRoom = uint8(historiesActACT_NONE), 0
+		w.pass(n)
+		w.fill(n)
+	}
+	p.run(w)
+	w.now = w.now.Add(time.Millisecond)
+	for n := range w.lives {
+		w.lives[n].Act, w.lives[n].NoRoom = uint8(historiesActACT_LOOK), 0
+		w.fill(n)
+	}
+	w.keepTogether()
+	for m := range w.monitors {
+		w.deliver(m)
+	}
+	p.run(w)
+	for m := range w.monitors {
+		var looked []flow.Socket
+		all := true
+		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
+			all = all && w.lives[n].All == 1
+			if w.lives[n].View != uint8(historiesViewVIEW_NONE) {
+				looked = append(looked, w.reading(n))
+			}
+		}
+		if err := w.apply(m, looked, all); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// check returns how many sockets stand still, all of which are held.
+func (w *world) check() (held int, err error) {
+	for n := range w.socks {
+		m := w.monitors[n/perMonitor]
+		if !w.socks[n].standsStill() {
+			continue
+		}
+		if _, _, ok := m.Socket(flow.ID(n + 1)); !ok && m.Len() < heldAtMost {
+			return 0, fmt.Errorf("socket %d stands still and is not held: %+v, episode %+v", n+1, w.socks[n], w.lives[n].Episode)
+		}
+		held++
+	}
+	return held, nil
+}
