@@ -41,10 +41,11 @@ func GivesUp(s flow.Socket) flow.GivesUp {
 	return idle(s)
 }
 
-// maxTimeouts bounds a simulation: a user timeout of 49 days, the longest
-// there is, takes 35,000 RTOs at the default maximum and twelve times a
-// hundred more at the smallest, 1 s. Beyond it there is no answer.
-const maxTimeouts = 1 << 16
+// maxTimeouts bounds a simulation. Each clock doubles its timeout some twenty
+// times at most, counts to 255 at most (the sysctls are a u8, TCP_SYNCNT and
+// TCP_KEEPCNT less), or comes at one distance, which is skipped. Beyond it
+// there is no answer.
+const maxTimeouts = 1 << 10
 
 // clock turns jiffies into times and back, by the reading of a socket.
 type clock struct {
@@ -57,10 +58,21 @@ func clockOf(s flow.Socket) clock { return clock{read: s.At, jiffies: s.Jiffies,
 
 func (c clock) time(jiffies uint64) time.Time { return c.read.Add(c.after(jiffies)) }
 
-// after is a time relative to the reading: a simulation takes a thousand steps
-// where the RTO is held small, and times are dear.
+// after is a time relative to the reading.
 func (c clock) after(jiffies uint64) time.Duration {
 	return time.Duration(int64(jiffies-c.jiffies)) * c.tick
+}
+
+// skipped returns how many jiffies of a time are passed over by firings that
+// come at one distance: the last one in it is where the simulation goes on. A
+// timer that is armed where the one before fired, for the same wait, fires at
+// the same distance, for the wheel rounds both alike.
+func (c clock) skipped(left time.Duration, fires uint64, wait time.Duration) uint64 {
+	step := Wheel(fires, fires+c.ticks(wait)) - fires
+	if left <= 0 {
+		return 0
+	}
+	return uint64(left/c.tick) / step * step
 }
 
 // ticks rounds up, as msecs_to_jiffies does.

@@ -36,6 +36,9 @@ func idle(s flow.Socket) flow.GivesUp {
 			wait = s.KeepaliveInterval
 		}
 		fires = Wheel(fires, fires+c.ticks(wait))
+		if probes > s.ProbesOut { // from now on they come at one distance
+			fires += c.skipped(s.UserTimeout-c.time(fires).Sub(heard), fires, s.KeepaliveInterval)
+		}
 	}
 	return flow.GivesUp{}
 }

@@ -21,7 +21,7 @@ const (
 // unless the socket has a user timeout or is an orphan.
 func probing(s flow.Socket) flow.GivesUp {
 	p := newProbe(s)
-	if p.answered && s.UserTimeout == 0 && !s.Orphan {
+	if p.answered && s.UserTimeout == 0 && !s.Orphan && !p.dead() {
 		return flow.GivesUp{Never: true}
 	}
 	for range maxTimeouts {
@@ -29,6 +29,13 @@ func probing(s flow.Socket) flow.GivesUp {
 			return flow.GivesUp{At: p.time(p.fires)}
 		}
 		p.send()
+		if !p.steady() {
+			continue
+		}
+		if p.userTimeout == 0 {
+			return flow.GivesUp{Never: true}
+		}
+		p.fires += p.skipped(p.userTimeout-p.time(p.fires).Sub(p.began), p.fires, p.wait())
 	}
 	return flow.GivesUp{}
 }
@@ -72,6 +79,18 @@ func (p *probe) dead() bool {
 	return p.out >= retries || (!alive && p.backoff >= retries)
 }
 
+// steady says whether another firing changes nothing but the time, if this one
+// does not abort the socket.
+func (p *probe) steady() bool { return p.answered && p.backoff >= p.s.Retries2 && !p.dead() }
+
+// wait is the distance of the next probe, a user timeout aside.
+func (p *probe) wait() time.Duration {
+	if p.dropped {
+		return congested
+	}
+	return min(max(p.s.RTO, rtoBase)<<min(p.backoff, maxShift), p.s.RTOMax)
+}
+
 // send is what a firing does to a socket that lives on (tcp_send_probe0).
 func (p *probe) send() {
 	if p.began.IsZero() {
@@ -80,13 +99,10 @@ func (p *probe) send() {
 	if !p.answered {
 		p.out++
 	}
-	wait := congested
-	if !p.dropped {
-		if p.backoff < p.s.Retries2 {
-			p.backoff++
-		}
-		wait = min(max(p.s.RTO, rtoBase)<<min(p.backoff, maxShift), p.s.RTOMax)
+	if !p.dropped && p.backoff < p.s.Retries2 {
+		p.backoff++
 	}
+	wait := p.wait()
 	if p.userTimeout > 0 { // tcp_clamp_probe0_to_user_timeout
 		wait = min(wait, max(p.userTimeout-p.time(p.fires).Sub(p.began), 2*p.tick))
 	}

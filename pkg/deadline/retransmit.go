@@ -80,20 +80,15 @@ func (t *timer) retransmit(double bool) {
 // skip passes over the firings that change nothing but the time: once the RTO
 // is at its maximum they come at one distance, for each starts on the wheel
 // where the one before ended. It stops where less than that is left, for a
-// user timeout clamps the last. Where the maximum is small that saves a
-// thousand steps.
+// user timeout clamps the last. It does not count them: who skips asks the time
+// alone.
 func (t *timer) skip(limit time.Duration) {
 	if t.rto < t.rtoMax {
 		return
 	}
-	step := Wheel(t.fires, t.fires+t.ticks(t.rtoMax)) - t.fires
-	n := (limit - t.elapsed()) / (time.Duration(step) * t.tick)
-	if n <= 0 {
-		return
-	}
-	t.retransmits += int(n)
-	t.expires += uint64(n) * step
-	t.fires += uint64(n) * step
+	over := t.skipped(limit-t.elapsed(), t.fires, t.rtoMax)
+	t.expires += over
+	t.fires += over
 }
 
 func (t *timer) rearm(now uint64, double bool) {

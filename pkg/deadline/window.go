@@ -26,6 +26,9 @@ func windowClosed(s flow.Socket) flow.GivesUp {
 			return flow.GivesUp{At: t.time(t.fires)}
 		}
 		t.retransmit(true)
+		if answered {
+			t.skip(s.UserTimeout)
+		}
 	}
 	return flow.GivesUp{}
 }
