@@ -13,7 +13,6 @@ import (
 
 const (
 	stands     = 2  // ages for which an answer stands while conntrack fails
-	atOnce     = 2  // lookups: conntrack answers on the core that asks
 	worthwhile = 16 // lookups that are worth a second goroutine
 )
 
@@ -51,8 +50,8 @@ func (t *table) lookups(ctx context.Context, tuples []flow.Tuple) []answer {
 		return answers
 	}
 	var workers sync.WaitGroup
-	for n := range atOnce {
-		workers.Go(func() { ask(n, atOnce) })
+	for n := range conntrack.LookupsAtOnce {
+		workers.Go(func() { ask(n, conntrack.LookupsAtOnce) })
 	}
 	workers.Wait()
 	return answers
