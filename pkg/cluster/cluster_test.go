@@ -70,7 +70,7 @@ func TestBackendOfAHostGoesByPort(t *testing.T) {
 	s := up()
 	node := nodeB()
 	exporter := cluster.Pod{Namespace: "default", Name: "exporter", UID: "u-e", Node: "node-b", HostNetwork: true, IPs: ips("172.18.0.3")}
-	s.SetNode(node, sec(0))
+	s.Lookups().SetNode(node, sec(0))
 	s.SetPod(exporter, sec(0))
 	s.SetSlice(slice("kubernetes", "kubernetes", bare("172.18.0.3")), sec(0)) // port 8000
 	metrics := with(slice("exporter", "exporter", endpoint(exporter)), func(sl *cluster.Slice) { sl.Ports = []uint16{9100} })

@@ -203,7 +203,7 @@ func TestOnAnUnreadPodASliceBuriesForItsServiceAlone(t *testing.T) {
 func TestADeadPodThatWasReadStaysDead(t *testing.T) {
 	s, one := limited()
 	s.SetPod(one, sec(2)) // read, for a flow points there
-	s.ForgetPod(one.Key(), one.UID)
+	s.Lookups().ForgetPod(one.Key(), one.UID)
 	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}, sec(3))
 	s.SetSlice(says(bare("192.168.136.2")), sec(3))
 	s.SetSlice(slice("server-x", "server"), sec(4))
@@ -246,18 +246,18 @@ func TestAnotherTenantsPodFollowsADeadOne(t *testing.T) {
 	two := with(attacker(), func(p *cluster.Pod) { p.IPs = one.IPs })
 	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}, sec(4))
 	s.SetSlice(says(endpoint(two)), sec(4))
-	s.TakeQuestions()
+	s.Lookups().Take()
 	look := func(via string) cluster.Backend {
 		return s.BackendVia(addr("192.168.136.2:8000"), addr(via), sec(9))
 	}
 	if b := look("10.96.0.66:8000"); b.State != flow.BackendListed || b.Pod != "a-0" || !b.Unread {
 		t.Errorf("who was sent to the new pod: %+v", b)
 	}
-	s.TakeQuestions()
+	s.Lookups().Take()
 	if b := look("10.96.0.30:8000"); b.State != flow.BackendDeleted || b.Pod != "server-1" {
 		t.Errorf("who was sent to the old one: %+v", b)
 	}
-	if got := s.TakeQuestions(); !slices.Contains(got, question(two, true)) {
+	if got := s.Lookups().Take(); !slices.Contains(got, question(two, true)) {
 		t.Errorf("the new pod is not asked for: %v", got)
 	}
 	s.SetPod(two, sec(10))

@@ -43,7 +43,7 @@ func (d departed) same(o departed) bool {
 func alive(b cluster.Backend) bool {
 	switch b.State {
 	case flow.BackendListed, flow.BackendTerminating, flow.BackendUnlisted:
-		return !b.Unproven
+		return !b.Unverified
 	}
 	return false
 }

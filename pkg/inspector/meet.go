@@ -23,7 +23,7 @@ func (i *Inspector) meetPeers(context.Context) {
 			i.o.Log.Debug("whom this node talks to could not be read", "error", err)
 			return
 		}
-		i.o.Cluster.Meet(peers)
+		i.o.Cluster.NotePeers(peers)
 	})
 	i.sweeps.spend(worked, time.Now())
 }

@@ -39,7 +39,7 @@ type Cluster interface {
 	Backend(addr netip.AddrPort, now time.Time) cluster.Backend
 	BackendVia(addr, service netip.AddrPort, now time.Time) cluster.Backend
 	Departed(addr netip.Addr) (since time.Time, ok bool)
-	Meet(addrs map[netip.Addr]struct{})
+	NotePeers(addrs map[netip.Addr]struct{})
 	KnowsNode(name string) bool
 	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
 	Class(addr netip.AddrPort) flow.PeerClass

@@ -92,7 +92,7 @@ func OpenAPI(o APIOptions) (*API, error) {
 func (a *API) Run(ctx context.Context) error {
 	defer a.client.close()
 	ctx = klog.NewContext(ctx, logr.Discard()) // the link tells of what fails
-	a.state.AskNode(a.node)                    // its addresses are NodePorts'
+	a.state.Lookups().AskNode(a.node)          // its addresses are NodePorts'
 	var group errgroup.Group
 	for _, run := range []func(context.Context){
 		a.link.run, a.jobs.run, a.inquiry.run,

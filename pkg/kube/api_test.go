@@ -213,7 +213,7 @@ func TestAPI(t *testing.T) {
 	eventually(t, "the other is gone, for who was sent there", func() bool {
 		return state.BackendVia(backend, netip.MustParseAddrPort("10.96.0.10:8000"), time.Now()).State == flow.BackendDeleted
 	})
-	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || !b.Unproven {
+	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || !b.Unverified {
 		t.Errorf("nobody read its record, and it is %s for who came by itself: %s", b.State, b.How)
 	}
 	s.events[pods] <- watch.Event{Type: watch.Deleted, Object: local}

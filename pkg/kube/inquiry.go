@@ -69,7 +69,7 @@ func (q *inquiry) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-q.state.Questions():
+		case <-q.state.Lookups().Ready():
 			q.take(time.Now())
 		case now := <-retry.C:
 			q.forget(now)
@@ -80,7 +80,7 @@ func (q *inquiry) run(ctx context.Context) {
 
 // take accepts questions that were not answered just now.
 func (q *inquiry) take(now time.Time) {
-	for _, one := range q.state.TakeQuestions() {
+	for _, one := range q.state.Lookups().Take() {
 		s := subject{cluster.Key{Namespace: one.Namespace, Name: one.Pod}, one.UID, ""}
 		if one.Pod == "" {
 			s = subject{node: one.Node}
@@ -91,7 +91,7 @@ func (q *inquiry) take(now time.Time) {
 		switch {
 		case len(q.pending) >= maxPending:
 			return // what still matters will be asked again
-		case one.Pod == "" && q.state.ReadNode(one.Node, cluster.NodeAge, now):
+		case one.Pod == "" && q.state.Lookups().NodeRead(one.Node, cluster.NodeAge, now):
 		case now.Sub(q.alive[s]) < podAge:
 		case !one.Urgent && !q.idle.AllowN(now, 1):
 		default:
@@ -105,7 +105,7 @@ func (q *inquiry) forget(now time.Time) {
 	for s, at := range q.alive {
 		if now.Sub(at) >= keepPod {
 			delete(q.alive, s)
-			q.state.ForgetPod(s.pod, s.uid)
+			q.state.Lookups().ForgetPod(s.pod, s.uid)
 		}
 	}
 }
@@ -166,11 +166,11 @@ func (q *inquiry) askNode(ctx context.Context, name string) error {
 	node, err := get[corev1.Node](ctx, q.client.core, "nodes", "", name)
 	switch {
 	case apierrors.IsNotFound(err):
-		q.state.DeleteNode(name, time.Now())
+		q.state.Lookups().DeleteNode(name, time.Now())
 	case err != nil:
 		return err
 	default:
-		q.state.SetNode(Node(node), time.Now())
+		q.state.Lookups().SetNode(Node(node), time.Now())
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (q *inquiry) askPod(ctx context.Context, s subject, node string) error {
 // pod's address may have been the Node's, which outlives it.
 func (q *inquiry) gone(ctx context.Context, s subject, node string) error {
 	now := time.Now()
-	if node != "" && !q.state.ReadNode(node, cluster.NodeAge, now) {
+	if node != "" && !q.state.Lookups().NodeRead(node, cluster.NodeAge, now) {
 		if err := q.askNode(ctx, node); err != nil {
 			return err
 		}

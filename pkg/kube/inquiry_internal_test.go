@@ -21,7 +21,7 @@ func TestWhoLeftIsAskedForAnew(t *testing.T) {
 		{Addr: backend.Addr(), Node: "node-b", Pod: "server-1", PodUID: "uid-1"},
 	}}
 	state.SetSlice(sl, now)
-	state.SetNode(cluster.Node{Name: "node-b"}, now)
+	state.Lookups().SetNode(cluster.Node{Name: "node-b"}, now)
 	q := newInquiry(nil, "node-a", nil, state, slog.New(slog.DiscardHandler))
 	look := func(at time.Time) int {
 		state.Backend(backend, at)

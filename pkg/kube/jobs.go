@@ -108,6 +108,6 @@ func (j *jobs) ask(ctx context.Context, job cluster.Key) {
 		return
 	}
 	for _, uid := range pods {
-		j.state.SetWorkload(uid, cron, "CronJob")
+		j.state.Lookups().SetWorkload(uid, cron, "CronJob")
 	}
 }
