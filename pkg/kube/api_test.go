@@ -229,8 +229,8 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// TestAPIWithoutANode: a pod that is gone is not called so while nobody knows
-// whether its address is its node's.
+// TestAPIWithoutAnAnswerAboutTheNode: a pod that is gone does not count as gone
+// while it is not known whether its address is its node's.
 func TestAPIWithoutAnAnswerAboutTheNode(t *testing.T) {
 	s := newServer(t)
 	server := apiPod("server-1", "node-b", "192.168.136.2")
@@ -251,7 +251,7 @@ func TestAPIWithoutAnAnswerAboutTheNode(t *testing.T) {
 		return n
 	}
 	eventually(t, "it asks again", func() bool { return asked() > 1 })
-	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted {
+	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || b.Unverified {
 		t.Errorf("%s: %s", b.State, b.How)
 	}
 }
