@@ -95,3 +95,19 @@ func BenchmarkRemoval(b *testing.B) {
 		s.SetPod(p, sec(2))
 	}
 }
+
+// BenchmarkNodesTurn is one reading in which every node has another state.
+func BenchmarkNodesTurn(b *testing.B) {
+	s, _ := filled(10_000)
+	states := []cluster.NodeState{cluster.NodeReady, cluster.NodeUnreachable}
+	nodes := make([]cluster.Node, 1000)
+	for turn := 0; b.Loop(); turn++ {
+		for n := range nodes {
+			nodes[n] = cluster.Node{Name: fmt.Sprintf("node-%d.region.compute.internal", n), State: states[turn%2]}
+		}
+		s.Replace(cluster.Objects{Nodes: nodes, HasNodes: true}, sec(turn))
+		if n := len(s.TakeChanged()); n != 100_000 {
+			b.Fatalf("%d addresses are marked", n)
+		}
+	}
+}

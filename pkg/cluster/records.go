@@ -77,30 +77,32 @@ func (r *records) deleteSlice(k Key, at time.Time) {
 
 func (r *records) setNode(n Node, at time.Time) {
 	if r.nodes.set(n, at) {
-		r.markOnNode(n.Name)
+		r.markOnNodes(map[string]bool{n.Name: true})
 	}
 }
 
 func (r *records) deleteNode(name string, at time.Time) {
 	if r.nodes.delete(name, at) {
-		r.markOnNode(name)
+		r.markOnNodes(map[string]bool{name: true})
 	}
 }
 
-// markOnNode marks the addresses of what runs on a node: the node's state is
-// part of their answer.
-func (r *records) markOnNode(name string) {
+// markOnNodes marks the addresses of what runs on some nodes: the state of a
+// node is part of their answer. It looks at every address, so that a reading
+// calls it once for all nodes.
+func (r *records) markOnNodes(names map[string]bool) {
 	for _, p := range r.pods.byKey {
-		if p.Node == name {
+		if names[p.Node] {
 			r.changes.mark(p.IPs...)
 		}
 	}
 	for ip, entry := range r.addrs.byIP {
 		entry.claims.each(func(c *claim) bool {
-			if c.node() == name {
+			found := names[c.node()]
+			if found {
 				r.changes.mark(ip)
 			}
-			return c.node() != name
+			return !found
 		})
 	}
 }

@@ -70,13 +70,19 @@ func (r *records) replaceServices(all []Service, at time.Time) {
 
 func (r *records) replaceNodes(all []Node, at time.Time) {
 	present := make(map[string]struct{}, len(all))
+	turned := make(map[string]bool)
 	for _, n := range all {
 		present[n.Name] = struct{}{}
-		r.setNode(n, at)
+		if r.nodes.set(n, at) {
+			turned[n.Name] = true
+		}
 	}
 	for name := range r.nodes.byName {
-		if _, ok := present[name]; !ok {
-			r.deleteNode(name, at)
+		if _, ok := present[name]; !ok && r.nodes.delete(name, at) {
+			turned[name] = true
 		}
+	}
+	if len(turned) > 0 {
+		r.markOnNodes(turned)
 	}
 }

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -161,6 +162,31 @@ func TestNodeStateIsPartOfTheAnswer(t *testing.T) {
 	s.Lookups().DeleteNode("node-b", sec(2))
 	if b := s.Backend(at, sec(2)); b.NodeState != cluster.NodeDeleted || b.State != flow.BackendListed {
 		t.Errorf("%+v", b)
+	}
+}
+
+// TestAReadingOfNodesMarksWhatRunsOnThem: of several nodes, those whose state
+// changed and the one that is absent, and no other.
+func TestAReadingOfNodesMarksWhatRunsOnThem(t *testing.T) {
+	s := up()
+	at := map[string]netip.Addr{"node-b": ip("10.0.0.1"), "node-c": ip("10.0.0.2"), "node-d": ip("10.0.0.3")}
+	reading := func(b cluster.NodeState, names ...string) {
+		o := cluster.Objects{HasNodes: true}
+		for _, name := range names {
+			o.Nodes = append(o.Nodes, cluster.Node{Name: name, State: cluster.NodeReady})
+		}
+		o.Nodes[0].State = b
+		s.Replace(o, sec(1))
+	}
+	for name, a := range at {
+		s.SetPod(cluster.Pod{Namespace: "default", Name: "on-" + name, UID: name, Node: name, IPs: []netip.Addr{a}}, sec(0))
+	}
+	reading(cluster.NodeReady, "node-b", "node-c", "node-d")
+	s.TakeChanged()
+	reading(cluster.NodeUnreachable, "node-b", "node-d")
+	want := map[netip.Addr]struct{}{at["node-b"]: {}, at["node-c"]: {}}
+	if got := s.TakeChanged(); !maps.Equal(got, want) {
+		t.Errorf("marked %v, want %v", got, want)
 	}
 }
 
