@@ -127,20 +127,20 @@ func TestALookAtAnAddressAsksNothing(t *testing.T) {
 	}
 }
 
-// TestAnswersAreTold: an answer about a pod that no slice names any more
+// TestAnAnswerMarksItsAddress: an answer about a pod that no slice names any more
 // concerns the address that it had.
-func TestAnswersAreTold(t *testing.T) {
+func TestAnAnswerMarksItsAddress(t *testing.T) {
 	s, p := limited()
 	s.SetSlice(slice("server-x", "server"), sec(2))
 	s.TakeChanged()
 	s.DeletePod(p.Key(), p.UID, sec(3))
 	if _, ok := s.TakeChanged()[p.IPs[0]]; !ok {
-		t.Error("nobody is told that the pod was not found")
+		t.Error("the pod was not found, and its address is not marked")
 	}
 }
 
-// TestRelistOfOneNode: a pod that a list lacks is asked for; a pod that was
-// asked for is not missed in the list.
+// TestRelistOfOneNode: a pod that a list lacks is asked for. A pod that was read
+// by name does not have to be in the list.
 func TestRelistOfOneNode(t *testing.T) {
 	s, remote := limited()
 	s.SetPod(remote, sec(2))
@@ -194,9 +194,9 @@ func TestNodeReadingsAge(t *testing.T) {
 	}
 }
 
-// TestWhomThisNodeTalksToIsReadInTime: once a pod is gone, nobody can tell any
-// more that it had the address.
-func TestWhomThisNodeTalksToIsReadInTime(t *testing.T) {
+// TestPeersAreReadInTime: once a pod is gone, nobody can verify that it had the
+// address.
+func TestPeersAreReadInTime(t *testing.T) {
 	s, one := limited()
 	meet := func() []cluster.Question {
 		s.NotePeers(map[netip.Addr]struct{}{one.IPs[0]: {}, ip("198.51.100.9"): {}, ip("192.168.75.2"): {}})

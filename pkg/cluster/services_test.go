@@ -84,7 +84,7 @@ func TestClass(t *testing.T) {
 	gonePod.IPs = ips("192.168.136.3")
 	kubeProxy := cluster.Pod{Namespace: "kube-system", Name: "kube-proxy", UID: "u-kp", Node: "node-c", HostNetwork: true, IPs: ips("172.18.0.4")}
 	s.Lookups().SetNode(nodeB(), sec(0))
-	s.SetPod(kubeProxy, sec(0)) // tells the address of a node that is not listed
+	s.SetPod(kubeProxy, sec(0)) // its address is that of a node that is not listed
 	s.SetPod(one, sec(0))
 	s.SetPod(gonePod, sec(0))
 	s.DeletePod(gonePod.Key(), gonePod.UID, sec(1))

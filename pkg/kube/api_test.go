@@ -103,7 +103,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, events <-chan wat
 	}
 }
 
-// put has an object for those who ask for it by name.
+// put adds an object that can be read by name.
 func (s *server) put(path string, object any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,7 +214,7 @@ func TestAPI(t *testing.T) {
 		return state.BackendVia(backend, netip.MustParseAddrPort("10.96.0.10:8000"), time.Now()).State == flow.BackendDeleted
 	})
 	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || !b.Unverified {
-		t.Errorf("nobody read its record, and it is %s for who came by itself: %s", b.State, b.How)
+		t.Errorf("its record was not read, and it is %s without a Service: %s", b.State, b.How)
 	}
 	s.events[pods] <- watch.Event{Type: watch.Deleted, Object: local}
 	eventually(t, "this node's pod is gone", func() bool {

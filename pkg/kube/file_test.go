@@ -110,7 +110,7 @@ func await(t *testing.T, s *cluster.State, what string, ok func() bool) {
 	}
 }
 
-// eventually waits for what the state tells nobody of.
+// eventually waits for what the state does not signal.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
