@@ -67,11 +67,15 @@ func TestMemory(t *testing.T) {
 }
 
 func BenchmarkHeap(b *testing.B) {
-	for b.Loop() {
-		s, bytes := filled(10_000)
-		b.ReportMetric(float64(bytes), "heap-bytes")
-		b.ReportMetric(float64(bytes)/100_000, "heap-bytes/endpoint")
-		runtime.KeepAlive(s)
+	for _, slices := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(slices*10, "-endpoints"), func(b *testing.B) {
+			for b.Loop() {
+				s, bytes := filled(slices)
+				b.ReportMetric(float64(bytes), "heap-bytes")
+				b.ReportMetric(float64(bytes)/float64(slices*10), "heap-bytes/endpoint")
+				runtime.KeepAlive(s)
+			}
+		})
 	}
 }
 
