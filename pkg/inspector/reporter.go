@@ -1,0 +1,31 @@
+package inspector
+
+import (
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
+)
+
+// reporter makes events.
+type reporter struct {
+	node, bootID string
+	sinks        []Sink
+}
+
+// report publishes what happened to a flow, unless that is suppressed: then it
+// stands in the flow's history alone.
+func (r reporter) report(kind flow.EventType, e *ledger.Entry) {
+	if mute := e.Decision().Mute; mute != "" && kind != flow.EventAtRisk {
+		return
+	}
+	now := time.Now()
+	finding := e.Finding(r.node, r.bootID, now)
+	r.publish(flow.Event{Type: kind, Time: now, Flow: &finding})
+}
+
+func (r reporter) publish(e flow.Event) {
+	for _, s := range r.sinks {
+		s.Publish(e)
+	}
+}

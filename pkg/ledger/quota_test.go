@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// of is a reading of a flow in a network namespace.
+func of(id flow.ID, netns uint32) flow.Socket {
+	s := readAt(0, 1)
+	s.ID, s.NetNS = id, netns
+	return s
+}
+
+// suppress has a flow be of those that are only counted.
+func suppress(l *Ledger, id flow.ID) {
+	if e := l.Entry(id); e != nil {
+		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteExternalClient}))
+	}
+}
+
+// held counts the flows that are held of each network namespace.
+func held(l *Ledger) map[uint32]int {
+	n := map[uint32]int{}
+	for _, e := range l.Entries() {
+		n[e.Socket().NetNS]++
+	}
+	return n
+}
+
+func refused(l *Ledger) uint64 {
+	n, _ := l.Short(start)
+	return n
+}
+
+const (
+	greedy    = 7
+	neighbour = 8
+)
+
+// TestNobodyTakesTheTable: whatever one owner has, another one's flow finds
+// room, up to half of the table.
+func TestNobodyTakesTheTable(t *testing.T) {
+	l := ofMost(100)
+	for id := range flow.ID(300) {
+		l.Observe(of(id, greedy))
+	}
+	if refused(l) != 200 {
+		t.Errorf("%d refused, want those of 300 that found no room among 100", refused(l))
+	}
+	for id := range flow.ID(300) {
+		l.Observe(of(1000+id, neighbour))
+	}
+	if diff := cmp.Diff(map[uint32]int{greedy: 50, neighbour: 50}, held(l)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for id := range flow.ID(10) {
+		l.Observe(of(2000+id, uint32(100+id)))
+	}
+	for id := range flow.ID(10) {
+		if l.Entry(2000+id) == nil {
+			t.Errorf("the flow of one with a single one, %d, found no room", id)
+		}
+	}
+}
+
+// TestWhatMakesRoomIsSaid: a flow that was reported does not go in silence.
+func TestWhatMakesRoomIsSaid(t *testing.T) {
+	l := ofMost(2)
+	l.Observe(of(1, greedy))
+	l.Observe(of(2, greedy))
+	report(l, 1)
+	report(l, 2)
+	changes := l.Observe(of(3, neighbour))
+	if diff := cmp.Diff([]step{{Dropped, true}, {Suspected, false}}, steps(changes)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	l.End(flow.End{ID: 3})
+	if !l.Owed() {
+		t.Error("there is room again, and what had to go is not looked for")
+	}
+}
+
+// TestSuppressedFlowsTakeATenth: and what is watched needs no room from anybody
+// else while any of them is held.
+func TestSuppressedFlowsTakeATenth(t *testing.T) {
+	l := ofMost(100)
+	for id := range flow.ID(10_000) {
+		l.Observe(of(id, uint32(id%5)+10))
+		suppress(l, id)
+	}
+	if got := l.Len(); got != 10 {
+		t.Errorf("%d suppressed flows are held, want a tenth of the table", got)
+	}
+	if refused(l) != 0 || l.Owed() {
+		t.Errorf("%d refused, owed %v: nobody misses what is only counted", refused(l), l.Owed())
+	}
+	for id := range flow.ID(100) {
+		if len(l.Observe(of(20_000+id, neighbour))) == 0 {
+			t.Fatalf("flow %d of the neighbour found no room", id)
+		}
+	}
+	if diff := cmp.Diff(map[uint32]int{neighbour: 100}, held(l)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestWhatWasPassedOverIsNotAskedAboutAgain: until it moves.
+func TestWhatWasPassedOverIsNotAskedAboutAgain(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(5) {
+		l.Observe(of(id, greedy))
+		suppress(l, id)
+	}
+	over := flow.ID(0)
+	for ; l.Entry(over) != nil; over++ {
+	}
+	if got := l.Observe(of(over, greedy)); len(got) != 0 {
+		t.Errorf("%v, and it stands where it stood", steps(got))
+	}
+	further := of(over, greedy)
+	further.Una = 2
+	if got := l.Observe(further); len(got) != 1 || got[0].Kind != Suspected {
+		t.Errorf("%v, want a suspicion: it stands elsewhere", steps(got))
+	}
+	suppress(l, over)
+	l.End(flow.End{ID: over})
+	if _, known := l.passed[over]; known {
+		t.Error("one that has ended is known for ever")
+	}
+}
+
+// TestProcessesOwnTheHostsFlows: all else there is one owner for all.
+func TestProcessesOwnTheHostsFlows(t *testing.T) {
+	l := New(Options{StuckAfter: stuckAfter, MaxFlows: 10, HostNetNS: 1}, start)
+	for id := range flow.ID(50) {
+		s := of(id, 1)
+		s.PID, s.Started = 4711, time.Hour
+		l.Observe(s)
+	}
+	kubelet := of(100, 1)
+	kubelet.PID, kubelet.Started = 812, time.Minute
+	if l.Observe(kubelet); l.Entry(100) == nil {
+		t.Error("another process of the host found no room")
+	}
+}
+
+// TestAnOwnerIsLearntLater: a file scan shows which process has a socket.
+func TestAnOwnerIsLearntLater(t *testing.T) {
+	l := New(Options{StuckAfter: stuckAfter, MaxFlows: 10, HostNetNS: 1}, start)
+	for id := range flow.ID(10) {
+		l.Observe(of(id, 1))
+	}
+	for id := range flow.ID(9) {
+		s := of(id, 1)
+		s.PID, s.Started, s.At = 4711, time.Hour, at(1)
+		l.Observe(s)
+	}
+	l.Observe(of(100, 1))
+	if l.Entry(9) == nil || l.Entry(100) == nil {
+		t.Error("the greedy process kept all that was its own")
+	}
+}
