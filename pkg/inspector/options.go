@@ -34,7 +34,7 @@ type Conntrack interface {
 type Cluster interface {
 	evidence.Cluster
 	departed.Cluster
-	Meet(addrs map[netip.Addr]struct{})
+	NotePeers(addrs map[netip.Addr]struct{})
 	OutOfDate(now time.Time) bool
 	Changed() <-chan struct{}
 	TakeChanged() map[netip.Addr]struct{}

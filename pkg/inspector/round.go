@@ -153,7 +153,7 @@ func (i *Inspector) meetPeers(context.Context) {
 			i.o.Log.Debug("the addresses that this node talks to could not be read", "error", err)
 			return
 		}
-		i.o.Cluster.Meet(peers)
+		i.o.Cluster.NotePeers(peers)
 	})
 }
 

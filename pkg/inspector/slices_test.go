@@ -275,12 +275,12 @@ func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
 			n.peers = talksTo{server.Addr(): {}}
 		})
 		select {
-		case <-n.cluster.Questions():
+		case <-n.cluster.Lookups().Ready():
 		case <-time.After(patience):
 			t.Fatal("nothing is asked")
 		}
 		want := cluster.Question{Namespace: "default", Pod: "server-1", UID: "uid-1", Node: "node-b"}
-		if got := n.cluster.TakeQuestions(); len(got) != 1 || got[0] != want {
+		if got := n.cluster.Lookups().Take(); len(got) != 1 || got[0] != want {
 			t.Errorf("questions %+v, want %+v", got, want)
 		}
 	})

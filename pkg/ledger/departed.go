@@ -47,7 +47,7 @@ func (d Departed) Same(o Departed) bool {
 func Alive(b cluster.Backend) bool {
 	switch b.State {
 	case flow.BackendListed, flow.BackendTerminating, flow.BackendUnlisted:
-		return !b.Unproven
+		return !b.Unverified
 	}
 	return false
 }

@@ -110,13 +110,13 @@ type backend struct {
 	services       string // parted by blanks
 	former         cluster.Former
 	hostNetwork, reused,
-	unread, unproven bool
+	unread, unverified bool
 }
 
 func packBackend(b cluster.Backend) backend {
 	p := backend{
 		addr: b.Addr, namespace: b.Namespace, pod: b.Pod, podUID: b.PodUID, node: b.Node, nodeState: b.NodeState, hostNetwork: b.HostNetwork,
-		state: b.State, since: b.Since, created: b.CreatedAt, how: b.How, services: strings.Join(b.Services, " "), unread: b.Unread, unproven: b.Unproven,
+		state: b.State, since: b.Since, created: b.CreatedAt, how: b.How, services: strings.Join(b.Services, " "), unread: b.Unread, unverified: b.Unverified,
 	}
 	if b.Former != nil {
 		p.former, p.reused = *b.Former, true
@@ -127,7 +127,7 @@ func packBackend(b cluster.Backend) backend {
 func (p backend) evidence() cluster.Backend {
 	b := cluster.Backend{
 		Addr: p.addr, Namespace: p.namespace, Pod: p.pod, PodUID: p.podUID, Node: p.node, NodeState: p.nodeState, HostNetwork: p.hostNetwork,
-		State: p.state, Since: p.since, CreatedAt: p.created, How: p.how, Services: strings.Fields(p.services), Unread: p.unread, Unproven: p.unproven,
+		State: p.state, Since: p.since, CreatedAt: p.created, How: p.how, Services: strings.Fields(p.services), Unread: p.unread, Unverified: p.unverified,
 	}
 	if p.reused {
 		b.Former = &p.former

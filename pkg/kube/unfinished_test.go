@@ -40,7 +40,7 @@ func grow(t *testing.T, path string, pieces []string, between func()) {
 	}
 }
 
-func TestAListThatIsBeingWrittenDeletesNobody(t *testing.T) {
+func TestAnUnfinishedListDeletesNoPod(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, running)
 	s, l := run(t, path)
@@ -55,11 +55,11 @@ func TestAListThatIsBeingWrittenDeletesNobody(t *testing.T) {
 		}
 	})
 	if !s.Health(time.Now()).Up || l.count("level=WARN") > 0 {
-		t.Errorf("it is told: %+v", s.Health(time.Now()))
+		t.Errorf("it is reported: %+v", s.Health(time.Now()))
 	}
 }
 
-func TestAListWithoutAnEndIsBelievedOnceItRests(t *testing.T) {
+func TestAListWithoutAnEndCountsOnceItSettles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, strings.Join(kindFirst, ""))
 	s, l := run(t, path)
@@ -69,21 +69,21 @@ func TestAListWithoutAnEndIsBelievedOnceItRests(t *testing.T) {
 	}
 	awaitState(t, s, flow.BackendListed)
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("believed after %s", took)
+		t.Errorf("it counts after %s", took)
 	}
 	began = time.Now()
 	rename(t, path, strings.Join(kindFirst[:2], ""))
 	awaitState(t, s, flow.BackendDeleted)
 	if took := time.Since(began); took < 2*time.Second || took > 10*time.Second {
-		t.Errorf("believed after %s", took)
+		t.Errorf("it counts after %s", took)
 	}
 	if l.count("level=WARN") > 0 {
-		t.Error("it is told as a failure")
+		t.Error("it is reported as a failure")
 	}
 }
 
 // What proves its end is read at once, whatever was waited for before.
-func TestAListThatProvesItsEndIsBelievedAtOnce(t *testing.T) {
+func TestAListThatProvesItsEndCountsAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	whole := strings.Join(kindFirst, "")
 	write(t, path, whole)
@@ -101,26 +101,25 @@ func TestAListThatProvesItsEndIsBelievedAtOnce(t *testing.T) {
 		{"---\n" + deleted, flow.BackendDeleted},
 	} {
 		began := time.Now()
-		write(t, path, whole) // not believed
+		write(t, path, whole) // does not count
 		time.Sleep(150 * time.Millisecond)
 		write(t, path, c.content)
 		awaitState(t, s, c.want)
 		if took := time.Since(began); took > time.Second {
-			t.Errorf("%q is believed after %s", c.content, took)
+			t.Errorf("%q counts after %s", c.content, took)
 		}
 	}
 }
 
-// What it was seen as before it gave way to a list that proves its end does
-// not count.
-func TestAListThatComesAgainHasToRestAgain(t *testing.T) {
+// The time before a list that proves its end came in between does not count.
+func TestAListThatComesAgainHasToSettleAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, running)
 	s, l := run(t, path)
 	awaitState(t, s, flow.BackendListed)
 	seen, cut := time.Now(), strings.Join(kindFirst[:2], "")
 	rename(t, path, cut)
-	time.Sleep(200 * time.Millisecond) // it is read, and tells nobody
+	time.Sleep(200 * time.Millisecond) // it is read, without a signal
 	rename(t, path, running)
 	eventually(t, "read again", func() bool { return l.count("read cluster state") > 1 })
 	time.Sleep(time.Until(seen.Add(2500 * time.Millisecond)))
@@ -128,11 +127,11 @@ func TestAListThatComesAgainHasToRestAgain(t *testing.T) {
 	rename(t, path, cut)
 	awaitState(t, s, flow.BackendDeleted)
 	if took := time.Since(began); took < 2*time.Second {
-		t.Errorf("believed after %s", took)
+		t.Errorf("it counts after %s", took)
 	}
 }
 
-func TestAListThatNeverRests(t *testing.T) {
+func TestAListThatNeverSettles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, running)
 	s, _ := run(t, path)

@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// A flow waits for an urgent answer. The rest is asked for on the chance
-	// that a flow points there: of a thousand pods that a roll-out replaces,
-	// every node asks for ten, and for one each 5 s.
+	// A flow waits for an urgent answer. Other pods are read in case a flow
+	// points there: of a thousand pods that a roll-out replaces, every node
+	// reads ten at once, and then one each 5 s.
 	urgentRate, urgentBurst = rate.Limit(20), 20
 	idleRate, idleBurst     = rate.Limit(0.2), 10
 
 	parallel   = 4
 	retryAfter = 2 * time.Second
-	podAge     = 5 * time.Second // how long the word that a pod lives holds
-	keepPod    = time.Minute     // that nobody asks for any more
+	podAge     = 5 * time.Second // how long a reading of a living pod is good for
+	keepPod    = time.Minute     // without a question about it
 	maxPending = 1000
 )
 
@@ -37,11 +37,11 @@ type subject struct {
 	node string // where pod is empty
 }
 
-// inquiry asks the API what the state wants to know: single objects by name,
+// lookups reads what the state asks for from the API: single objects by name,
 // never a list.
-type inquiry struct {
+type lookups struct {
 	client       *client
-	node         string // whose pods are watched
+	node         string // its pods are watched
 	up           func() bool
 	state        *cluster.State
 	log          *slog.Logger
@@ -49,27 +49,27 @@ type inquiry struct {
 
 	mu      sync.Mutex
 	pending map[subject]cluster.Question // not answered yet
-	alive   map[subject]time.Time        // pods that were there, and when
-	denied  map[string]bool              // resources that were said to be forbidden
+	alive   map[subject]time.Time        // pods that were alive when they were last read, and when that was
+	denied  map[string]bool              // resources whose refusal was logged
 }
 
-func newInquiry(c *client, node string, up func() bool, state *cluster.State, log *slog.Logger) *inquiry {
-	return &inquiry{
+func newLookups(c *client, node string, up func() bool, state *cluster.State, log *slog.Logger) *lookups {
+	return &lookups{
 		client: c, node: node, up: up, state: state, log: log,
 		urgent: rate.NewLimiter(urgentRate, urgentBurst), idle: rate.NewLimiter(idleRate, idleBurst),
 		pending: make(map[subject]cluster.Question), alive: make(map[subject]time.Time), denied: make(map[string]bool),
 	}
 }
 
-// run answers until ctx ends.
-func (q *inquiry) run(ctx context.Context) {
+// run answers questions until ctx ends.
+func (q *lookups) run(ctx context.Context) {
 	retry := time.NewTicker(retryAfter)
 	defer retry.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-q.state.Questions():
+		case <-q.state.Lookups().Ready():
 			q.take(time.Now())
 		case now := <-retry.C:
 			q.forget(now)
@@ -78,20 +78,20 @@ func (q *inquiry) run(ctx context.Context) {
 	}
 }
 
-// take accepts questions that were not answered just now.
-func (q *inquiry) take(now time.Time) {
-	for _, one := range q.state.TakeQuestions() {
+// take accepts the questions that have no recent answer.
+func (q *lookups) take(now time.Time) {
+	for _, one := range q.state.Lookups().Take() {
 		s := subject{cluster.Key{Namespace: one.Namespace, Name: one.Pod}, one.UID, ""}
 		if one.Pod == "" {
 			s = subject{node: one.Node}
 		}
 		if at, ok := q.alive[s]; ok && !one.Urgent && now.Sub(at) < podAge {
-			q.alive[s] = now.Add(-podAge) // it has left a slice since: that it lived is no answer any more
+			q.alive[s] = now.Add(-podAge) // it left a slice after that reading: read it again
 		}
 		switch {
 		case len(q.pending) >= maxPending:
-			return // what still matters will be asked again
-		case one.Pod == "" && q.state.ReadNode(one.Node, cluster.NodeAge, now):
+			return // whoever still needs an answer will ask again
+		case one.Pod == "" && q.state.Lookups().NodeRead(one.Node, cluster.NodeAge, now):
 		case now.Sub(q.alive[s]) < podAge:
 		case !one.Urgent && !q.idle.AllowN(now, 1):
 		default:
@@ -100,19 +100,19 @@ func (q *inquiry) take(now time.Time) {
 	}
 }
 
-// forget drops the pods that nobody asked for in a while.
-func (q *inquiry) forget(now time.Time) {
+// forget drops the pods that had no question for a while.
+func (q *lookups) forget(now time.Time) {
 	for s, at := range q.alive {
 		if now.Sub(at) >= keepPod {
 			delete(q.alive, s)
-			q.state.ForgetPod(s.pod, s.uid)
+			q.state.Lookups().ForgetPod(s.pod, s.uid)
 		}
 	}
 }
 
-// answer asks for everything that is pending, while the API answers at all.
-// What fails stays pending.
-func (q *inquiry) answer(ctx context.Context) {
+// answer reads everything that is pending, while the API is up. What fails
+// stays pending.
+func (q *lookups) answer(ctx context.Context) {
 	if !q.up() {
 		return
 	}
@@ -132,12 +132,12 @@ func (q *inquiry) answer(ctx context.Context) {
 			return nil
 		})
 	}
-	_ = group.Wait() // it returns what its functions do: nil
+	_ = group.Wait() // its functions return nil
 }
 
-// refused reports whether asking again is no use, and tells once of each kind
-// of which that is so.
-func (q *inquiry) refused(err error) bool {
+// refused reports whether it is useless to ask again. It logs that once for
+// each kind of object.
+func (q *lookups) refused(err error) bool {
 	q.log.Debug("kubernetes API", "err", err)
 	if !apierrors.IsForbidden(err) {
 		return false
@@ -154,44 +154,44 @@ func (q *inquiry) refused(err error) bool {
 	return true
 }
 
-func (q *inquiry) ask(ctx context.Context, s subject, node string) error {
+func (q *lookups) ask(ctx context.Context, s subject, node string) error {
 	if s.node != "" {
 		return q.askNode(ctx, s.node)
 	}
 	return q.askPod(ctx, s, node)
 }
 
-// askNode records a Node, or that there is none of that name.
-func (q *inquiry) askNode(ctx context.Context, name string) error {
+// askNode reads a Node, and records it, or that there is none of that name.
+func (q *lookups) askNode(ctx context.Context, name string) error {
 	node, err := get[corev1.Node](ctx, q.client.core, "nodes", "", name)
 	switch {
 	case apierrors.IsNotFound(err):
-		q.state.DeleteNode(name, time.Now())
+		q.state.Lookups().DeleteNode(name, time.Now())
 	case err != nil:
 		return err
 	default:
-		q.state.SetNode(Node(node), time.Now())
+		q.state.Lookups().SetNode(Node(node), time.Now())
 	}
 	return nil
 }
 
-// askPod records a pod, or that it is gone: not found, followed by another of
-// its name, or finished.
-func (q *inquiry) askPod(ctx context.Context, s subject, node string) error {
+// askPod reads a pod, and records it, or that it is gone: it was not found,
+// another pod has its name, or it has finished.
+func (q *lookups) askPod(ctx context.Context, s subject, node string) error {
 	object, err := get[corev1.Pod](ctx, q.client.core, "pods", s.pod.Namespace, s.pod.Name)
 	now := time.Now()
 	switch {
 	case apierrors.IsNotFound(err):
-		return q.gone(ctx, s, node)
+		return q.recordGone(ctx, s, node)
 	case err != nil:
 		return err
 	}
 	pod := Pod(object)
 	if s.uid != "" && pod.UID != s.uid {
-		return q.gone(ctx, s, node)
+		return q.recordGone(ctx, s, node)
 	}
 	if pod.Node == q.node && !pod.Finished {
-		return nil // it is watched: what is known of it may be newer by now
+		return nil // the watch has it, and may have a newer record by now
 	}
 	q.state.SetPod(pod, now)
 	if pod.Finished {
@@ -204,11 +204,11 @@ func (q *inquiry) askPod(ctx context.Context, s subject, node string) error {
 	return nil
 }
 
-// gone records that a pod is gone. Its Node is asked for first, since the
-// pod's address may have been the Node's, which outlives it.
-func (q *inquiry) gone(ctx context.Context, s subject, node string) error {
+// recordGone records that a pod is gone. It reads the pod's Node first: the
+// pod's address may be the Node's, and that one is not gone.
+func (q *lookups) recordGone(ctx context.Context, s subject, node string) error {
 	now := time.Now()
-	if node != "" && !q.state.ReadNode(node, cluster.NodeAge, now) {
+	if node != "" && !q.state.Lookups().NodeRead(node, cluster.NodeAge, now) {
 		if err := q.askNode(ctx, node); err != nil {
 			return err
 		}

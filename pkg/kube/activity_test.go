@@ -37,10 +37,10 @@ func (w *wire) Read([]byte) (int, error) {
 	return r.n, r.err
 }
 
-func TestWhatComesFromTheServerIsHeard(t *testing.T) {
+func TestActivityIsWhatTheServerSends(t *testing.T) {
 	for name, c := range map[string]struct {
 		result
-		heard bool
+		noted bool
 	}{
 		"a byte":                      {result{n: 1}, true},
 		"a byte, and the end":         {result{n: 1, err: io.EOF}, true},
@@ -52,26 +52,26 @@ func TestWhatComesFromTheServerIsHeard(t *testing.T) {
 		"a deadline of ours":          {result{err: os.ErrDeadlineExceeded}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := new(heard)
-			n, err := (&heardConn{Conn: &wire{results: []result{c.result}}, heard: h}).Read(nil)
+			h := new(activity)
+			n, err := (&watchedConn{Conn: &wire{results: []result{c.result}}, activity: h}).Read(nil)
 			if n != c.n || !errors.Is(err, c.err) {
 				t.Errorf("%d, %v", n, err)
 			}
-			if got := h.at.Load() != nil; got != c.heard {
-				t.Errorf("heard: %v, want %v", got, c.heard)
+			if got := h.at.Load() != nil; got != c.noted {
+				t.Errorf("noted: %v, want %v", got, c.noted)
 			}
 		})
 	}
 }
 
-// The records count as out of date since the server was last heard: at once
-// where it ends the connection, earlier where it dies without a word.
+// The records are out of date since the server's last activity: at once where
+// the server ends the connection, earlier where it vanishes.
 func TestSinceWhenASourceIsDown(t *testing.T) {
 	for name, silent := range map[string]time.Duration{"a server that ends": 0, "a server that falls silent": 12 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const gap = 10 * time.Second
-				state, h := cluster.New(cluster.Options{}), new(heard)
+				state, h := cluster.New(cluster.Options{}), new(activity)
 				l := newLink(state, "https://192.0.2.1", h, gap, slog.New(slog.DiscardHandler), "pods")
 				l.opened("pods")
 				time.Sleep(time.Hour)
@@ -96,7 +96,7 @@ func TestSinceWhenASourceIsDown(t *testing.T) {
 	}
 }
 
-func TestAnAPIIsHeard(t *testing.T) {
+func TestAnAnswerIsActivity(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
 	c, err := newClient(Access{config: &rest.Config{Host: s.URL}}, time.Second)
@@ -107,7 +107,7 @@ func TestAnAPIIsHeard(t *testing.T) {
 	if _, err := get[corev1.Pod](t.Context(), c.core, "pods", "default", "client"); err == nil {
 		t.Error("there is a pod")
 	}
-	if c.heard.at.Load() == nil {
-		t.Error("it answered, and was not heard")
+	if c.activity.at.Load() == nil {
+		t.Error("it answered, and nothing was noted")
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 )
 
-// TestWhoLeftIsAskedForAnew: that a pod lived a second ago is an answer, until
-// it leaves its slice.
-func TestWhoLeftIsAskedForAnew(t *testing.T) {
+// TestAPodThatLeftIsReadAgain: a reading of a living pod is an answer, until the
+// pod leaves its slice.
+func TestAPodThatLeftIsReadAgain(t *testing.T) {
 	now := time.Now()
 	state := cluster.New(cluster.Options{MaxStaleness: time.Hour})
 	state.LimitPods("node-a")
@@ -21,8 +21,8 @@ func TestWhoLeftIsAskedForAnew(t *testing.T) {
 		{Addr: backend.Addr(), Node: "node-b", Pod: "server-1", PodUID: "uid-1"},
 	}}
 	state.SetSlice(sl, now)
-	state.SetNode(cluster.Node{Name: "node-b"}, now)
-	q := newInquiry(nil, "node-a", nil, state, slog.New(slog.DiscardHandler))
+	state.Lookups().SetNode(cluster.Node{Name: "node-b"}, now)
+	q := newLookups(nil, "node-a", nil, state, slog.New(slog.DiscardHandler))
 	look := func(at time.Time) int {
 		state.Backend(backend, at)
 		q.take(at)
