@@ -57,7 +57,7 @@ func New(o Options) *Inspector {
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
 		asker: evidence.New(evidence.Options{
 			Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Listening: o.Listening, Meter: o.Meter,
-			Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Scans: b.scans, Searches: books.New(searchShare, owed, now),
+			Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Books: books, Scans: b.scans, Searches: books.New(searchShare, owed, now),
 		}),
 		departed: departed.New(departed.Options{
 			Kernel: o.Kernel, Conntrack: o.Conntrack, Cluster: o.Cluster, Meter: o.Meter, Log: o.Log, Removals: books.New(searchShare, scanOwed, now),
