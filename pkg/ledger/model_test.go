@@ -32,7 +32,7 @@ type model struct {
 // each in its place, whatever happens; and what leaves or finds no room does so
 // for a reason.
 func TestRandomHistories(t *testing.T) {
-	const histories, steps = 100, 250
+	const histories, steps = 50, 200
 	for seed := range uint64(histories) {
 		m := &model{
 			t: t, random: rand.New(rand.NewPCG(seed, 14)), now: start, una: map[flow.ID]uint32{}, held: map[flow.ID]bool{}, //nolint:gosec // repeatable cases
