@@ -1,0 +1,38 @@
+package inspector
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// TestAFlowIsJudgedOnceInATurn: the record of its first timeout may wait when it
+// has its turn to be read again.
+func TestAFlowIsJudgedOnceInATurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		kernel.socket.Timeouts, kernel.socket.Pending, kernel.socket.Unsent, kernel.socket.SendWindow = 0, 0, 0, 9
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		e := i.o.Ledger.Entry(1)
+		i.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Mute: flow.MuteAtRisk}).Report(time.Now(), "found at risk")})
+		time.Sleep(tick)
+		written := kernel.socket
+		written.At, written.Timeouts, written.Retransmits, written.PacketsOut = time.Now(), 1, 1, 1
+		kernel.socket = written
+		kernel.emptied <- tracer.Record{Suspect: &written}
+		i.look(t.Context(), false, false)
+		var got []flow.EventType
+		for _, e := range *events {
+			got = append(got, e.Type)
+		}
+		if diff := cmp.Diff([]flow.EventType{flow.EventStuck}, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
