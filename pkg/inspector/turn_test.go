@@ -36,3 +36,22 @@ func TestAFlowIsJudgedOnceInATurn(t *testing.T) {
 		}
 	})
 }
+
+// TestNoScanForWhatIsReported: a file scan names the owners of what is about to
+// be reported. A flow that only waits for a time has its owner.
+func TestNoScanForWhatIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		kernel := &counting{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1}}}
+		i := watching(Options{Kernel: kernel})
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		time.Sleep(i.o.StuckAfter)
+		if i.due(t.Context()); kernel.scans != 1 {
+			t.Fatalf("%d file scans for what is about to be reported, want 1", kernel.scans)
+		}
+		i.o.Ledger.Await(1, time.Now())
+		if i.due(t.Context()); kernel.scans != 1 {
+			t.Errorf("%d file scans, and what was due is reported already", kernel.scans)
+		}
+	})
+}
