@@ -229,3 +229,46 @@ func TestSuppressedFlowsMakeRoomFirst(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// TestFlowsAtRiskAreWatched: they will hang.
+func TestFlowsAtRiskAreWatched(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(10) {
+		l.Observe(of(id, greedy))
+		e := l.Entry(id)
+		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteAtRisk}))
+	}
+	if l.Len() != 10 {
+		t.Errorf("%d flows at risk are held, want all ten", l.Len())
+	}
+}
+
+// TestAPodIsOneOwner: it can make processes, and namespaces of its own only with
+// privileges.
+func TestAPodIsOneOwner(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(30) {
+		s := of(id, greedy)
+		s.PID, s.Started = uint32(id)+1, time.Hour
+		l.Observe(s)
+	}
+	for id := range flow.ID(5) {
+		l.Observe(of(100+id, neighbour))
+	}
+	if diff := cmp.Diff(map[uint32]int{greedy: 5, neighbour: 5}, held(l)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestPassedOverFlowsAreBounded: by as many ids as a node may have sockets.
+func TestPassedOverFlowsAreBounded(t *testing.T) {
+	p := passedOver{}
+	e := NewEntry(of(0, greedy))
+	for id := range flow.ID(mostPassed + 100) {
+		e.reading.id = id
+		p.add(e)
+	}
+	if len(p) != mostPassed {
+		t.Errorf("%d are known, want %d", len(p), mostPassed)
+	}
+}
