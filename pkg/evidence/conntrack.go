@@ -13,7 +13,6 @@ import (
 
 const (
 	stands     = 2  // ages for which an answer stands while conntrack fails
-	atOnce     = 2  // lookups: conntrack answers on the core that asks
 	worthwhile = 16 // lookups that are worth a second goroutine
 )
 
@@ -51,7 +50,7 @@ func (t *table) lookups(ctx context.Context, tuples []flow.Tuple) []answer {
 		ask(0, 1)
 		return answers
 	}
-	t.books.Help(atOnce, func(n int) { ask(n, atOnce) })
+	t.books.Help(conntrack.LookupsAtOnce, func(n int) { ask(n, conntrack.LookupsAtOnce) })
 	return answers
 }
 

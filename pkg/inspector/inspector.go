@@ -17,7 +17,7 @@ import (
 
 const (
 	tick        = time.Second
-	readShare   = 0.0004           // of a core that reading flows again may take
+	readShare   = 0.0007           // of a core that reading flows again, and judging them by that, may take
 	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each

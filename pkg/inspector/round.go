@@ -98,13 +98,11 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 	case !scanned && l.Len() == 0:
 	case i.budgets.readings.Allows(now) || now.Sub(i.collector.lookedAt) >= looks:
 		named := l.Turn(rereads)
-		var got collected
-		i.budgets.readings.Run(func() { got = i.collector.look(ctx, named) })
 		tasks := make([]task, len(named))
 		for n, id := range named {
 			tasks[n] = task{why: isAged, id: id}
 		}
-		i.turn(ctx, got, tasks)
+		i.budgets.readings.Run(func() { i.turn(ctx, i.collector.look(ctx, named), tasks) })
 	}
 }
 

@@ -18,7 +18,8 @@ type conntrack struct {
 
 // translation is a conntrack entry.
 type translation struct {
-	asked, orig, reply [2]address
+	orig, reply        [2]address
+	asked              *[2]address // nil: what the socket sends
 	state              unique.Handle[string]
 	timeout            time.Duration
 	zone               uint16
@@ -29,8 +30,12 @@ func packConntrack(c diagnosis.Conntrack, s flow.Socket) conntrack {
 	p := conntrack{at: distanceOf(c.At, s.At), missing: c.Missing, zones: c.Zones, unanswered: c.Unanswered}
 	if t := c.Entry; t != nil {
 		p.entry = &translation{
-			asked: tupleOf(t.Asked), orig: tupleOf(t.Orig), reply: tupleOf(t.Reply), state: unique.Make(t.State),
+			orig: tupleOf(t.Orig), reply: tupleOf(t.Reply), state: unique.Make(t.State),
 			timeout: t.Timeout, zone: t.Zone, assured: t.Assured, unreplied: t.Unreplied,
+		}
+		if t.Asked != s.Tuple() {
+			asked := tupleOf(t.Asked)
+			p.entry.asked = &asked
 		}
 	}
 	return p
@@ -39,8 +44,12 @@ func packConntrack(c diagnosis.Conntrack, s flow.Socket) conntrack {
 func (p conntrack) evidence(s flow.Socket) diagnosis.Conntrack {
 	c := diagnosis.Conntrack{At: p.at.time(s.At), Missing: p.missing, Zones: p.zones, Unanswered: p.unanswered}
 	if t := p.entry; t != nil {
+		asked := s.Tuple()
+		if t.asked != nil {
+			asked = tuple(*t.asked)
+		}
 		c.Entry = &flow.Translation{
-			Asked: tuple(t.asked), Orig: tuple(t.orig), Reply: tuple(t.reply), State: t.state.Value(),
+			Asked: asked, Orig: tuple(t.orig), Reply: tuple(t.reply), State: t.state.Value(),
 			Timeout: t.timeout, Zone: t.zone, Assured: t.assured, Unreplied: t.unreplied,
 		}
 	}

@@ -102,7 +102,7 @@ func (e *Entry) Target() netip.AddrPort {
 	if e.facts.conntrack.entry == nil {
 		return e.reading.remote.addrPort()
 	}
-	return e.facts.conntrack.evidence(flow.Socket{}).Entry.Backend()
+	return e.facts.conntrack.evidence(flow.Socket{Local: e.reading.local.addrPort(), Remote: e.reading.remote.addrPort()}).Entry.Backend()
 }
 
 // Evidence returns what is known of the flow.
