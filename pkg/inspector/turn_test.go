@@ -55,3 +55,35 @@ func TestNoScanForWhatIsReported(t *testing.T) {
 		}
 	})
 }
+
+// TestAVerdictThatWaitsIsReportedInTime: it turned soon after it was last
+// reported to have turned, and is reported ten seconds after that, whenever the
+// flow has its turn.
+func TestAVerdictThatWaitsIsReportedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		shut := kernel.socket
+		open := shut
+		open.SendWindow, open.PacketsOut, open.Pending, open.Retransmits, open.Timeouts = 9, 1, flow.TimerRetransmit, 1, 2
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		reportNow(i, 1, flow.EventStuck)
+		turns := func(s flow.Socket) {
+			s.At = time.Now()
+			kernel.socket = s
+			i.o.Ledger.Observe(s)
+			i.turn(t.Context(), collected{}, []task{{why: isAged, id: 1}})
+		}
+		time.Sleep(time.Second)
+		turns(open)
+		revised := time.Now()
+		time.Sleep(time.Second)
+		if turns(shut); len(*events) != 2 {
+			t.Fatalf("%d events, want that it is stuck, and that its verdict turned once", len(*events))
+		}
+		time.Sleep(i.untilDue())
+		i.due(t.Context())
+		if after := time.Since(revised); after != revisedEvery || len(*events) != 3 || (*events)[2].Flow.Symptom != flow.ZeroWindow {
+			t.Errorf("%d events %v after the verdict turned, want the latest after 10 s", len(*events), after)
+		}
+	})
+}
