@@ -1,6 +1,9 @@
 package budget
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 const (
 	savesUp = 50 * time.Second // worth of its share is the most that a budget saves up
@@ -9,7 +12,10 @@ const (
 
 // Books keep what the budgets of one loop pay, so that they nest. The zero
 // value is ready.
-type Books struct{ paid time.Duration }
+type Books struct {
+	paid   time.Duration
+	helped time.Duration // CPU time of helpers, in all
+}
 
 // Budget is a share of a core that may be saved up, for 50 s, and spent in a
 // burst of half a second at most.
@@ -45,11 +51,25 @@ func (b *Budget) Allows(now time.Time) bool {
 // Run does work and pays the CPU time that it took, without what other budgets
 // paid inside. It returns what it paid.
 func (b *Budget) Run(work func()) time.Duration {
-	before := b.books.paid
-	took := cpuTime(work)
+	before, helped := b.books.paid, b.books.helped
+	took := cpuTime(work) + b.books.helped - helped
 	own := max(0, took-(b.books.paid-before))
 	b.Charge(own, time.Now())
 	return own
+}
+
+// Help has so many goroutines do work at once and returns when all have done it.
+// The budget that runs the caller, if one does, pays for them.
+func (b *Books) Help(goroutines int, work func(n int)) {
+	took := make([]time.Duration, goroutines)
+	var all sync.WaitGroup
+	for n := range goroutines {
+		all.Go(func() { took[n] = cpuTime(func() { work(n) }) })
+	}
+	all.Wait()
+	for _, t := range took {
+		b.helped += t
+	}
 }
 
 // Charge pays for work that was measured otherwise. It may go into debt, which

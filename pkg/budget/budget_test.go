@@ -72,6 +72,26 @@ func TestABudgetPaysForItsOwnWorkOnly(t *testing.T) {
 	}
 }
 
+// TestABudgetPaysForItsHelpers: those of the work that it runs, and not those of
+// what another budget pays for inside.
+func TestABudgetPaysForItsHelpers(t *testing.T) {
+	var books Books
+	now := time.Now()
+	outer, inner := books.New(0.5, time.Minute, now), books.New(0.5, time.Minute, now)
+	const work = 20 * time.Millisecond
+	books.Help(2, func(int) { burn(work) }) // of nobody
+	outer.Run(func() {
+		books.Help(2, func(int) { burn(work) })
+		inner.Run(func() { books.Help(3, func(int) { burn(work) }) })
+	})
+	if got := outer.Spent(); got < 2*work || got >= 3*work {
+		t.Errorf("the outer budget paid %v for two helpers of %v", got, work)
+	}
+	if got := inner.Spent(); got < 3*work || got >= 4*work {
+		t.Errorf("the inner budget paid %v for three helpers of %v", got, work)
+	}
+}
+
 // burn takes some time of a core.
 func burn(d time.Duration) {
 	for began := threadTime(); threadTime()-began < d; {

@@ -3,9 +3,9 @@ package evidence
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -21,9 +21,10 @@ type table struct {
 	conntrack Conntrack // nil: down
 	down      string    // why
 	meter     Meter
-	err       error     // of the last question
-	at        time.Time // of the last entry
-	owes      bool      // a question was not answered, and not asked again since
+	books     *budget.Books // of who asks
+	err       error         // of the last question
+	at        time.Time     // of the last entry
+	owes      bool          // a question was not answered, and not asked again since
 }
 
 // answer is what conntrack said of one tuple.
@@ -49,11 +50,7 @@ func (t *table) lookups(ctx context.Context, tuples []flow.Tuple) []answer {
 		ask(0, 1)
 		return answers
 	}
-	var workers sync.WaitGroup
-	for n := range conntrack.LookupsAtOnce {
-		workers.Go(func() { ask(n, conntrack.LookupsAtOnce) })
-	}
-	workers.Wait()
+	t.books.Help(conntrack.LookupsAtOnce, func(n int) { ask(n, conntrack.LookupsAtOnce) })
 	return answers
 }
 

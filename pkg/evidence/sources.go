@@ -60,7 +60,7 @@ type Meter interface {
 	Sweep(kind string, took time.Duration)
 }
 
-// Options of an Asker. Names, Meter and the budgets are required; another source
+// Options of an Asker. Names, Meter, Books and the budgets are required; another source
 // that is nil is not asked.
 type Options struct {
 	Names     Names
@@ -73,6 +73,7 @@ type Options struct {
 	Node          string
 	StuckAfter    time.Duration
 	ConntrackAge  time.Duration  // for which an answer of conntrack counts as current
+	Books         *budget.Books  // of the loop that asks
 	Scans         *budget.Budget // pays for looks at all processes
 	Searches      *budget.Budget // pays for searches of the whole conntrack table
 }

@@ -5,12 +5,14 @@ package inspector
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/budget"
 	"github.com/tcpstuck/tcpstuck/pkg/departed"
 	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
 const (
@@ -57,7 +59,7 @@ func New(o Options) *Inspector {
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
 		asker: evidence.New(evidence.Options{
 			Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Listening: o.Listening, Meter: o.Meter,
-			Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Scans: b.scans, Searches: books.New(searchShare, owed, now),
+			Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Books: books, Scans: b.scans, Searches: books.New(searchShare, owed, now),
 		}),
 		departed: departed.New(departed.Options{
 			Kernel: o.Kernel, Conntrack: o.Conntrack, Cluster: o.Cluster, Meter: o.Meter, Log: o.Log, Removals: books.New(searchShare, scanOwed, now),
@@ -129,14 +131,14 @@ func (i *Inspector) news(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. Their owners are
-// looked for first, if the budget allows it.
+// due reads the flows whose time has come, and decides on them. The owners of
+// those that may be reported now are looked for first, if the budget allows it.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {
 		return
 	}
-	if i.collector.mayScan() {
+	if slices.ContainsFunc(due, isSuspect) && i.collector.mayScan() {
 		i.scan(ctx)
 	}
 	named := make([]flow.ID, len(due))
@@ -145,6 +147,8 @@ func (i *Inspector) due(ctx context.Context) {
 	}
 	i.turn(ctx, i.collector.look(ctx, named), asked(due, isDue))
 }
+
+func isSuspect(e *ledger.Entry) bool { return e.Life() == ledger.Suspect }
 
 // scan makes a pass over all sockets of all processes; it names the owners of
 // what is held, and finds what is idle and points at a backend that is gone.

@@ -155,6 +155,9 @@ func TestToldToEndWhileConntrackIsSearched(t *testing.T) {
 				break
 			}
 			<-n.done
+			if more := q.asked.Load() - at; more > 2 { // of the flow that it is at
+				t.Errorf("told to end at question %d, it asked %d more", at, more)
+			}
 			n.truthful(flow.ConntrackMissing)
 		}
 	})

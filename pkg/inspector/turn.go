@@ -129,9 +129,11 @@ func changed(changes []ledger.Change) []task {
 }
 
 // known returns what is known of the flows of tasks; flows that have left the
-// ledger since are left out.
+// ledger since are left out. A flow that is held is judged once, for its first
+// reason: what is decided on it stands on what was decided before.
 func (i *Inspector) known(tasks []task) []*known {
 	all := make([]*known, 0, len(tasks))
+	held := make(map[flow.ID]bool, len(tasks))
 	for _, t := range tasks {
 		k := &known{task: t, entry: t.change.Entry}
 		switch t.why {
@@ -140,9 +142,10 @@ func (i *Inspector) known(tasks []task) []*known {
 		case isOver:
 			k.evidence = k.entry.Evidence()
 		default:
-			if k.entry = i.o.Ledger.Entry(t.id); k.entry == nil {
+			if k.entry = i.o.Ledger.Entry(t.id); k.entry == nil || held[t.id] {
 				continue
 			}
+			held[t.id] = true
 			k.evidence = k.entry.Evidence()
 		}
 		all = append(all, k)

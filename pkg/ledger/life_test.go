@@ -328,6 +328,63 @@ func TestWhoseBackendIsGoneIsDueAtOnce(t *testing.T) {
 	}
 }
 
+// abortsAt is socket 1, which the kernel should abort so long after a reading at
+// a time.
+func abortsAt(seconds, after float64) flow.Socket {
+	s := readAt(seconds, 1)
+	s.State, s.PacketsOut, s.Pending, s.Retransmits = flow.Established, 1, flow.TimerRetransmit, 1
+	s.RTO, s.RTOMax, s.Retries2, s.Tick = 200*time.Millisecond, 2*time.Minute, 15, 4*time.Millisecond
+	s.UserTimeout, s.RetransStamp = time.Duration((seconds+after)*float64(time.Second)), start
+	s.TimerAt = s.At.Add(s.RTO)
+	return s
+}
+
+// TestAFlowIsDueOnceItsAbortDeadlineHasPassed: nothing is shown as stuck that
+// the kernel should have aborted, unless it was read since. One that stands on
+// is due again, a second after each reading.
+func TestAFlowIsDueOnceItsAbortDeadlineHasPassed(t *testing.T) {
+	m := ofMost(10)
+	m.Observe(abortsAt(1, 60))
+	report(m, 1)
+	deadline := m.Entry(1).Evidence().GivesUp.At
+	if deadline.Before(at(50)) || deadline.After(at(100)) {
+		t.Fatalf("the abort deadline is %v", deadline)
+	}
+	if due := m.Due(deadline); len(due) != 0 {
+		t.Error("due before the kernel could have aborted it")
+	}
+	if due := m.Due(deadline.Add(again)); len(due) != 1 {
+		t.Fatal("not due once the kernel should have aborted it")
+	}
+	late := abortsAt(1, 60)
+	late.At = deadline.Add(time.Second)
+	m.Observe(late)
+	if next := m.Next(); next.Before(late.At.Add(again)) || next.After(late.At.Add(5*time.Second)) {
+		t.Errorf("due at %v, want soon after it was read at %v", next, late.At)
+	}
+}
+
+// TestANearerAbortDeadlineCounts: a socket that is closed is given less time.
+func TestANearerAbortDeadlineCounts(t *testing.T) {
+	m := ofMost(10)
+	m.Observe(abortsAt(1, 600))
+	report(m, 1)
+	m.Observe(abortsAt(2, 30))
+	deadline := m.Entry(1).Evidence().GivesUp.At
+	if next := m.Next(); !next.Equal(deadline.Add(again)) {
+		t.Errorf("due at %v, want at %v", next, deadline.Add(again))
+	}
+	m.Await(1, at(20))
+	if next := m.Next(); !next.Equal(at(20)) {
+		t.Errorf("due at %v, want at the time that it waits for", next)
+	}
+	m.Await(1, at(100))
+	m.Observe(abortsAt(3, 29))
+	if next := m.Next(); !next.Equal(m.Entry(1).Evidence().GivesUp.At.Add(again)) {
+		t.Errorf("due at %v, and its abort deadline comes before what it waits for", next)
+	}
+}
+
 // TestWhatNoSnapshotHas: its absence from them means nothing, and that from two
 // file scans does.
 func TestWhatNoSnapshotHas(t *testing.T) {

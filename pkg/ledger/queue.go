@@ -28,14 +28,19 @@ func (l *Ledger) schedule(s *slot) {
 }
 
 // scheduleEnd has a flow that is reported be due once the kernel should have
-// aborted its socket, unless it waits for a time already. One that stands on all
-// the same is due again a second after each reading.
+// aborted its socket, or at the time that it waits for already, if that comes
+// before. One that stands on all the same is due again a second after each
+// reading.
 func (l *Ledger) scheduleEnd(s *slot) {
 	e := s.entry
-	if s.queued >= 0 || e.deadline.at == never {
+	if e.deadline.at == never {
 		return
 	}
-	l.due.set(s, max(l.clock(e.deadline.at.time(e.reading.at))+again, l.clock(s.readAt)+time.Second))
+	at := max(l.clock(e.deadline.at.time(e.reading.at))+again, l.clock(s.readAt)+time.Second)
+	if s.queued >= 0 {
+		at = min(at, s.dueAt)
+	}
+	l.due.set(s, at)
 }
 
 // Due returns the flows whose time has come, the suspects among them by how long

@@ -166,3 +166,109 @@ func TestAnOwnerIsLearntLater(t *testing.T) {
 		t.Error("the greedy process kept all that was its own")
 	}
 }
+
+// TestALedgerIsShortUntilAllIsLookedFor: for a minute at least, and for as long
+// as it is full or flows may stand still that are not held.
+func TestALedgerIsShortUntilAllIsLookedFor(t *testing.T) {
+	short := func(l *Ledger, seconds float64) bool {
+		_, short := l.Short(at(seconds))
+		return short
+	}
+	l := ofMost(1)
+	l.Observe(of(1, greedy))
+	if short(l, 0) {
+		t.Error("short, and nothing was refused: it is full of what there is")
+	}
+	l.Observe(of(2, greedy))
+	if !short(l, 0) || !short(l, 3600) {
+		t.Error("not short while it is full, and was when a flow came")
+	}
+	l.End(flow.End{ID: 1})
+	if !short(l, 3600) {
+		t.Error("not short before what was refused was looked for")
+	}
+	for l.Owed() {
+		l.Snapshot(nil, at(10))
+	}
+	if !short(l, 59) || short(l, 61) {
+		t.Error("want it short for a minute after a flow was refused")
+	}
+	if refused(l) != 1 {
+		t.Errorf("%d refused, want 1", refused(l))
+	}
+}
+
+// TestTheGreediestMakesRoom: not the neighbour, and nobody who has no more than
+// the one that comes.
+func TestTheGreediestMakesRoom(t *testing.T) {
+	l := ofMost(6)
+	for id := range flow.ID(4) {
+		l.Observe(of(id, greedy))
+	}
+	l.Observe(of(10, neighbour))
+	l.Observe(of(11, 9))
+	l.Observe(of(12, 9))
+	if diff := cmp.Diff(map[uint32]int{greedy: 3, neighbour: 1, 9: 2}, held(l)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := l.Observe(of(13, 9)); len(got) != 0 {
+		t.Errorf("%v, and the greediest has only one more", steps(got))
+	}
+}
+
+// TestSuppressedFlowsMakeRoomFirst: whoever has the most of the others.
+func TestSuppressedFlowsMakeRoomFirst(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(9) {
+		l.Observe(of(id, greedy))
+	}
+	l.Observe(of(9, neighbour))
+	suppress(l, 9)
+	l.Observe(of(10, greedy))
+	if diff := cmp.Diff(map[uint32]int{greedy: 10}, held(l)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestFlowsAtRiskAreWatched: they will hang.
+func TestFlowsAtRiskAreWatched(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(10) {
+		l.Observe(of(id, greedy))
+		e := l.Entry(id)
+		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteAtRisk}))
+	}
+	if l.Len() != 10 {
+		t.Errorf("%d flows at risk are held, want all ten", l.Len())
+	}
+}
+
+// TestAPodIsOneOwner: it can make processes, and namespaces of its own only with
+// privileges.
+func TestAPodIsOneOwner(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(30) {
+		s := of(id, greedy)
+		s.PID, s.Started = uint32(id)+1, time.Hour
+		l.Observe(s)
+	}
+	for id := range flow.ID(5) {
+		l.Observe(of(100+id, neighbour))
+	}
+	if diff := cmp.Diff(map[uint32]int{greedy: 5, neighbour: 5}, held(l)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestPassedOverFlowsAreBounded: by as many ids as a node may have sockets.
+func TestPassedOverFlowsAreBounded(t *testing.T) {
+	p := passedOver{}
+	e := NewEntry(of(0, greedy))
+	for id := range flow.ID(mostPassed + 100) {
+		e.reading.id = id
+		p.add(e)
+	}
+	if len(p) != mostPassed {
+		t.Errorf("%d are known, want %d", len(p), mostPassed)
+	}
+}
