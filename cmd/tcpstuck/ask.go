@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube/agents"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 const (
@@ -68,7 +69,7 @@ func askOne[T any](w *plugin, a agents.Agent, command []string) (value T, err er
 	code, err := w.fleet.Exec(ctx, a, command, &stdout, &stderr)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return value, fmt.Errorf("no answer within %v", w.timeout)
+		return value, fmt.Errorf("no answer within %s", phrase.Duration(w.timeout))
 	case err != nil:
 		return value, err
 	case code != exitOK && code != exitStuck:
@@ -163,11 +164,7 @@ func (w *waiting) line() string {
 	return fmt.Sprintf("%d of %d nodes have answered; waiting for %s", w.total-len(w.nodes), w.total, some(w.nodes))
 }
 
-// some names the first of many.
-func some(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+// some names a few nodes of many.
+func some(nodes []string) string {
+	return phrase.Some(len(nodes), 5, func(n int) string { return nodes[n] })
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // How the answer begins about a flow that the agent does not have, or an id
@@ -94,13 +95,5 @@ func (s *server) beginning(ctx context.Context, prefix string) (found []flow.ID,
 }
 
 func someIDs(ids []flow.ID) string {
-	const most = 5
-	var names []string
-	for _, id := range ids[:min(len(ids), most)] {
-		names = append(names, id.String())
-	}
-	if len(ids) > most {
-		names = append(names, fmt.Sprintf("and %d more", len(ids)-most))
-	}
-	return strings.Join(names, ", ")
+	return phrase.Some(len(ids), 5, func(n int) string { return ids[n].String() })
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // health is what the source last said of itself.
@@ -99,5 +100,5 @@ func (s *State) podsUnknown() string {
 	return ""
 }
 
-// clock writes a time of day for evidence.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
+// clock says a time of day. Evidence is of late, so its date is left out.
+func clock(t time.Time) string { return phrase.Time(t, t) }

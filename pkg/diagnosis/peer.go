@@ -11,7 +11,7 @@ func addressReused(e Evidence, _ flow.Symptom) bool { return e.reused() }
 func whyAddressReused(e Evidence) string {
 	f := e.Backend.Former
 	return fmt.Sprintf("its peer, the pod %s/%s, is gone%s, and its address %s now belongs to %s, which knows nothing of this connection and drops it",
-		f.Namespace, f.Pod, at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
+		f.Namespace, f.Pod, e.at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
 }
 
 // addressTaken: the clocks do not tell which of two pods it is; or the pod that
@@ -42,13 +42,13 @@ func staleConntrack(e Evidence, _ flow.Symptom) bool { return e.redirected() && 
 
 func whyStaleConntrack(e Evidence) string {
 	return fmt.Sprintf("conntrack still sends this connection to %s, the %s, which was deleted%s",
-		e.Target(), podName(e.Backend), at(e.Backend.Since, " at "))
+		e.Target(), podName(e.Backend), e.at(e.Backend.Since, " at "))
 }
 
 func peerDeleted(e Evidence, _ flow.Symptom) bool { return !e.redirected() && e.gone() }
 
 func whyPeerDeleted(e Evidence) string {
-	return fmt.Sprintf("its peer %s, the %s, was deleted%s", e.Target(), podName(e.Backend), at(e.Backend.Since, " at "))
+	return fmt.Sprintf("its peer %s, the %s, was deleted%s", e.Target(), podName(e.Backend), e.at(e.Backend.Since, " at "))
 }
 
 func peersNodeDown(e Evidence, _ flow.Symptom) bool {
@@ -64,7 +64,7 @@ func peerTerminating(e Evidence, _ flow.Symptom) bool {
 }
 
 func whyPeerTerminating(e Evidence) string {
-	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), at(e.Backend.Since, " since "))
+	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), e.at(e.Backend.Since, " since "))
 }
 
 // conntrackMissing needs a connection that once had an entry (a SYN that is
@@ -92,7 +92,7 @@ func pathDrop(e Evidence, s flow.Symptom) bool {
 const smallSegment = 536
 
 func whyPathDrop(e Evidence) string {
-	heard := fmt.Sprintf("%s is heard (last at %s), but the oldest data does not get through", place(e), clock(e.heard()))
+	heard := fmt.Sprintf("%s is heard (last at %s), but the oldest data does not get through", place(e), e.clock(e.heard()))
 	if n := e.Socket.Unacknowledged; n > 0 && n <= smallSegment {
 		return heard + ": what is sent that way is dropped, a filter or a path that works one way only"
 	}
@@ -109,7 +109,7 @@ func whyNotSettled(e Evidence) string {
 	if e.Backend.State == flow.BackendUnlisted {
 		return fmt.Sprintf("%s is %s; not known to be dead", backendName(e), noLonger(e.Backend.Services))
 	}
-	return fmt.Sprintf("%s was deleted%s, but was heard at %s, after that", backendName(e), at(e.Backend.Since, " at "), clock(e.heard()))
+	return fmt.Sprintf("%s was deleted%s, but was heard at %s, after that", backendName(e), e.at(e.Backend.Since, " at "), e.clock(e.heard()))
 }
 
 // untranslated: a Service address without an entry says only that something

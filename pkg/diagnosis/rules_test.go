@@ -72,11 +72,11 @@ func TestVerdicts(t *testing.T) {
 		says   string // part of the sentence
 	}{
 		{"calico", func(*diagnosis.Evidence) {}, flow.StaleConntrack, true,
-			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC"},
+			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00"},
 		{"headless", headless, flow.PeerDeleted, true, "its peer 192.168.136.2:8000, the pod default/server-1, was deleted"},
 		{"the wire first: heard 1.2 s after the removal", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
-		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
+		}, flow.Unknown, false, "but was heard at 12:00:01, after that"},
 		{"heard 0.8 s after the removal: still under way", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck = after(0.8)
 		}, flow.StaleConntrack, true, ""},
@@ -85,7 +85,7 @@ func TestVerdicts(t *testing.T) {
 		}, flow.StaleConntrack, true, ""},
 		{"heard after the removal when it was last read, long ago", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(600)
-		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
+		}, flow.Unknown, false, "but was heard at 12:00:01, after that"},
 		{"backend listed", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
 			flow.PeerUnreachable, false, "is silent, although it is listed as alive"},
 		{"backend terminating", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendTerminating },
@@ -165,7 +165,7 @@ func TestVerdicts(t *testing.T) {
 		}, flow.PeerUnreachable, false, ""},
 		{"the peer sends, and acknowledges nothing new", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastReceive, e.Socket.At, e.Now = flow.BackendListed, after(3), after(4), after(4)
-		}, flow.PathDrop, false, "is heard (last at 12:00:03 UTC)"},
+		}, flow.PathDrop, false, "is heard (last at 12:00:03)"},
 		{"the wire first: data received 1.2 s after the removal", func(e *diagnosis.Evidence) {
 			e.Socket.LastReceive, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
 		}, flow.Unknown, false, ""},
@@ -214,7 +214,7 @@ func TestVerdicts(t *testing.T) {
 		{"the address was given to another pod", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-1), after(-1)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
-		}, flow.AddressReused, true, "the pod default/server-0, is gone since 11:59:58 UTC, and its address 192.168.136.2 now belongs to pod default/server-1"},
+		}, flow.AddressReused, true, "the pod default/server-0, is gone since 11:59:58, and its address 192.168.136.2 now belongs to pod default/server-1"},
 		{"given to another pod, within the clocks' error", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-3), after(-1)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
@@ -247,8 +247,8 @@ func TestVerdicts(t *testing.T) {
 		}, flow.Unknown, false, ""},
 		{"a sidecar that stopped reading", func(e *diagnosis.Evidence) {
 			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff = 0, 0, flow.TimerProbe, 5
-			e.Upstream = &diagnosis.Upstream{Who: "envoy pid 77", Where: "192.168.136.2:8000", Cause: flow.PeerDeleted}
-		}, flow.SlowReader, false, "in the same pod envoy pid 77 is itself stuck on the way to 192.168.136.2:8000 (PeerDeleted)"},
+			e.Upstream = &diagnosis.Upstream{Who: "envoy[77]", Where: "192.168.136.2:8000", Cause: flow.PeerDeleted}
+		}, flow.SlowReader, false, "in the same pod envoy[77] is itself stuck on the way to 192.168.136.2:8000 (PeerDeleted)"},
 		{"the younger pod is the one that was connected to", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, after(-100)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-200)}

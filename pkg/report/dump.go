@@ -58,7 +58,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	if watched := Watched(v.Suspects, v.Counted, "tcpstuck"); watched != "" {
 		b.WriteString(wrap(watched, width, 4) + "\n")
 	}
-	where := strings.TrimSpace(v.Node + " at " + v.Now.Format("15:04:05 MST"))
+	where := strings.TrimSpace(v.Node + " at " + phrase.Zoned(v.Now, v.Now))
 	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
 	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
@@ -95,7 +95,7 @@ func remainder(groups []Group) string {
 	for _, g := range rest {
 		flows += len(g.Findings)
 	}
-	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", count(len(rest), "more group", "more groups"), count(flows, "flow", "flows"))
+	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", phrase.Count(len(rest), "more group", "more groups"), phrase.Count(flows, "flow", "flows"))
 }
 
 // cards writes the rows of the largest groups, then what is counted only, then what
@@ -110,7 +110,7 @@ func (v View) cards(b *strings.Builder, width int) {
 			b.WriteString(card(f, v.Now, width, indent))
 		}
 		if more := len(g.Findings) - rowsPerGroup; more > 0 {
-			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", number(more))
+			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", phrase.Number(more))
 		}
 	}
 	v.section(b, "Counted only:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
@@ -136,7 +136,7 @@ func (v View) section(b *strings.Builder, title string, width, indent int, in fu
 		b.WriteString(card(f, v.Now, width, indent))
 	}
 	if more := len(fs) - rowsPerGroup; more > 0 {
-		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", number(more))
+		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", phrase.Number(more))
 	}
 }
 
@@ -202,11 +202,11 @@ func columns(f flow.Finding, now time.Time) []string {
 	case f.GivesUp.Never:
 		until = "never"
 	case f.GivesUp.Known():
-		until = f.GivesUp.At.UTC().Format(time.RFC3339)
+		until = phrase.Stamp(f.GivesUp.At)
 	}
 	all := []string{
-		f.ID.String(), string(f.Role), owner, deployed, process(f.Local), f.Local.Addr.String(), name, address, b.Pod,
-		string(b.State), string(f.Symptom), string(f.Cause), span(age(f, now)), fmt.Sprint(f.Unacknowledged),
+		f.ID.String(), string(f.Role), owner, deployed, phrase.Process(f.Local.Comm, f.Local.PID), f.Local.Addr.String(), name, address, b.Pod,
+		string(b.State), string(f.Symptom), string(f.Cause), phrase.Duration(age(f, now)), fmt.Sprint(f.Unacknowledged),
 		fmt.Sprint(f.Unsent), fmt.Sprint(f.Timeouts), until, string(f.Outcome),
 	}
 	for i, s := range all {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Group is the findings that are stuck at one destination for one cause.
@@ -75,11 +76,11 @@ func (g Group) Line(now time.Time) string {
 	if first.Role == flow.Server {
 		arrow = "←"
 	}
-	line := fmt.Sprintf("%s of %s %s %s", count(len(g.Findings), "flow", "flows"), g.whose(), arrow, g.destination)
+	line := fmt.Sprintf("%s of %s %s %s", phrase.Count(len(g.Findings), "flow", "flows"), g.whose(), arrow, g.destination)
 	if first.Backend != nil {
 		since := ""
 		if !first.Backend.Since.IsZero() {
-			since = clock(now, first.Backend.Since)
+			since = phrase.Time(first.Backend.Since, now)
 		}
 		line += parens(backend(first, since))
 	}
@@ -107,7 +108,7 @@ func (g Group) whose() string {
 	if len(owners) == 1 {
 		return owners[0]
 	}
-	return count(len(owners), "workload", "workloads")
+	return phrase.Count(len(owners), "workload", "workloads")
 }
 
 func (g Group) until(now time.Time) string {
@@ -124,7 +125,7 @@ func (g Group) until(now time.Time) string {
 	if many {
 		says = ", first gives up in "
 	}
-	return says + span(first.At.Sub(now))
+	return says + phrase.Duration(first.At.Sub(now))
 }
 
 // workload names the thing that an operator deploys, or the process.
