@@ -107,16 +107,15 @@ func writeFlowList(to io.Writer, about About, fs iter.Seq[flow.Finding], sources
 	if _, err := fmt.Fprintf(w, `%s,"flows":[`, bytes.TrimSuffix(head, []byte("}"))); err != nil {
 		return err
 	}
-	comma := ""
+	var line []byte
 	for f := range fs {
-		b, err := f.MarshalJSON()
-		if err != nil {
-			return fmt.Errorf("encode flow %s: %w", f.ID, err)
+		if line != nil {
+			_ = w.WriteByte(',') // the writer keeps its error
 		}
-		if _, err := w.Write(append([]byte(comma), b...)); err != nil {
+		line = f.AppendJSON(line[:0])
+		if _, err := w.Write(line); err != nil {
 			return err
 		}
-		comma = ","
 	}
 	b, err := json.Marshal(append([]flow.Health{}, sources...))
 	if err != nil {

@@ -131,7 +131,6 @@ func endsTorn(path string, size int64) bool {
 
 // Line returns the event as one line of JSON, its newline included.
 func Line(ev flow.Event) ([]byte, error) {
-	ev.Time = ev.Time.UTC().Round(time.Millisecond)
 	line, err := json.Marshal(ev)
 	if err != nil {
 		return nil, fmt.Errorf("encode event: %w", err)

@@ -53,7 +53,7 @@ func hours(s string) string {
 	days := 0
 	for i, r := range s {
 		if r == 'd' {
-			return time.Duration(time.Duration(days)*24*time.Hour).String() + s[i+1:]
+			return (time.Duration(days) * 24 * time.Hour).String() + s[i+1:]
 		}
 		if r < '0' || r > '9' {
 			break
