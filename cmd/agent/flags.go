@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -10,17 +11,16 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/cli"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
-	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
 
 // config is what the flags say, checked.
 type config struct {
-	web              *web.FlagConfig
+	metricsAddresses []string
+	webConfig        string // empty: neither TLS nor authentication
 	socket           string
 	pageAddress      string
 	stuckAfter       time.Duration
@@ -51,7 +51,8 @@ func parse(args []string, version string) (config, error) {
 		level string
 	)
 	app := cli.New("tcpstuck-agent", version, "Finds the TCP connections of this node that make no progress, and says why.")
-	c.web = exporter.Flags(app, ":9797")
+	app.Flag("web.listen-address", "Address of /metrics and the probes, as :9797 or [::1]:9797; repeatable.").Default(":9797").StringsVar(&c.metricsAddresses)
+	app.Flag("web.config.file", "File that sets up TLS and authentication for it, as Prometheus' exporters have it: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md").PlaceHolder("FILE").StringVar(&c.webConfig)
 	app.Flag("socket", "Unix socket for the tcpstuck command. Its folder must exist; the default's is made.").Default(usualSocket).StringVar(&c.socket)
 	app.Flag("page-address", "Loopback address of the page; empty: none. Where it is taken the agent works without, and tries again.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
 	app.Flag("stuck-after", "How long without progress makes a flow stuck. Where its backend is known to be gone, it is reported at once.").Default("10s").DurationVar(&c.stuckAfter)
@@ -94,6 +95,9 @@ func (c *config) check(names, scope []string, level string) error {
 	case c.maxSeries < 1:
 		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
 	}
+	if err = checkAddresses(c.metricsAddresses); err != nil {
+		return err
+	}
 	if c.names, err = parseNames(names); err != nil {
 		return err
 	}
@@ -110,6 +114,18 @@ func (c *config) check(names, scope []string, level string) error {
 		return fmt.Errorf("--log-level=%s: %w", level, err)
 	}
 	c.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
+	return nil
+}
+
+// checkAddresses refuses an address without a port: the kernel would choose
+// one, and where there is no host either, serve on every interface.
+func checkAddresses(addresses []string) error {
+	for _, address := range addresses {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil || port == "" {
+			return fmt.Errorf("--web.listen-address=%s: want HOST:PORT or :PORT", address)
+		}
+	}
 	return nil
 }
 

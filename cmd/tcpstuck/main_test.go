@@ -21,6 +21,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -50,7 +51,7 @@ func serve(t *testing.T, o api.Options) string {
 	o.Version, o.Started, o.Now, o.Log = "v0.1.0", flowtest.Now().Add(-26*time.Hour), flowtest.Now, slog.New(slog.DiscardHandler)
 	o.Audit = func() (audit.Report, error) { return flowtest.Audit(), nil }
 	h := api.Handler(o)
-	go func() { served <- api.Serve(ctx, l, h, o.Log) }()
+	go func() { served <- door.Serve(ctx, l, h, o.Log) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -48,6 +49,9 @@ func Handler(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Ready == nil {
+		opts.Ready = func() error { return nil }
+	}
 	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1), search: make(turn, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/flows", s.trusted(s.flows))
@@ -55,8 +59,8 @@ func Handler(opts Options) http.Handler {
 	mux.HandleFunc("/v1/status", s.trusted(s.bare(s.status)))
 	mux.HandleFunc("/v1/stale", s.trusted(s.bare(s.stale)))
 	mux.HandleFunc("/v1/audit", s.bare(s.audit)) // it looks for itself
-	mux.HandleFunc("/healthz", s.healthy)
-	mux.HandleFunc("/readyz", s.ready)
+	mux.HandleFunc("/healthz", door.Alive)
+	mux.HandleFunc("/readyz", door.Ready(opts.Ready)) // for a kubelet that has no password for the metrics' port
 	mux.HandleFunc("/{$}", s.trusted(s.index))
 	mux.HandleFunc("/flows/{id}", s.trusted(s.story))
 	if opts.Profiles {

@@ -22,8 +22,7 @@ func ListenPage(ctx context.Context, address string) (net.Listener, error) {
 	if !loopback(host) {
 		return nil, fmt.Errorf("page address %s is not of the loopback interface", address)
 	}
-	config := net.ListenConfig{Control: door.Modest}
-	l, err := config.Listen(ctx, "tcp", address)
+	l, err := door.Listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("serve page: %w", err)
 	}

@@ -26,8 +26,8 @@ const perSecond = 800
 
 // Door is a listener that holds a number of connections at most. One that
 // comes when all places are taken is let in, and another has to go: see
-// leaves. Its connections must be served by a server that NewServer made,
-// which knows what each of them is doing.
+// leaves. Its connections must be served by Serve, which knows what each of
+// them is doing.
 type Door struct {
 	net.Listener
 	places  int
