@@ -20,14 +20,6 @@ const (
 	EventRestored  EventType = "restored"
 )
 
-// EventTypes returns every event type, in the contract's order.
-func EventTypes() []EventType {
-	return []EventType{
-		EventStuck, EventRevised, EventRecovered, EventEnded, EventDataLost,
-		EventAtRisk, EventDegraded, EventRestored,
-	}
-}
-
 // Event is one change of what is known. Flow is nil for degraded and
 // restored, which carry Source and Reason instead.
 type Event struct {

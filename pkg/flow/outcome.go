@@ -6,14 +6,13 @@ type Outcome string
 
 // The outcomes.
 const (
-	Recovered  Outcome = "Recovered"
-	TimedOut   Outcome = "TimedOut" // the kernel gave up, whatever the errno
-	Reset      Outcome = "Reset"
-	Closed     Outcome = "Closed"
-	Remediated Outcome = "Remediated"
+	Recovered Outcome = "Recovered"
+	TimedOut  Outcome = "TimedOut" // the kernel gave up, whatever the errno
+	Reset     Outcome = "Reset"
+	Closed    Outcome = "Closed"
 )
 
 // Outcomes returns every outcome, in the contract's order.
 func Outcomes() []Outcome {
-	return []Outcome{Recovered, TimedOut, Reset, Closed, Remediated}
+	return []Outcome{Recovered, TimedOut, Reset, Closed}
 }

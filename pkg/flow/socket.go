@@ -8,13 +8,11 @@ import (
 // Timer is which retransmission timer a socket has armed (icsk_pending).
 type Timer uint8
 
-// The timers, by the kernel's numbers (include/net/inet_connection_sock.h).
+// The timers that matter here, by the kernel's numbers (include/net/inet_connection_sock.h).
 const (
 	TimerNone       Timer = 0
 	TimerRetransmit Timer = 1
 	TimerProbe      Timer = 3 // ICSK_TIME_PROBE0, the persist timer
-	TimerLossProbe  Timer = 5
-	TimerReorder    Timer = 6
 )
 
 // Socket is one reading of a TCP socket's kernel state. Sizes are in bytes;
