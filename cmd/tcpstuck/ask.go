@@ -31,9 +31,8 @@ type answer[T any] struct {
 	err   error
 }
 
-// ask runs a command on every node that is asked for and reads what it prints
-// as JSON. Answers are ordered by node. It is an error that nobody can be
-// asked.
+// ask runs a command on every chosen node and reads what it prints as JSON.
+// Answers are ordered by node. An error means that no node could be asked.
 func ask[T any](w *plugin, command []string) ([]answer[T], error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -44,7 +43,7 @@ func ask[T any](w *plugin, command []string) ([]answer[T], error) {
 	chosen := choose(all, w.nodes)
 	answers := make([]answer[T], len(chosen))
 	waiting := newWaiting(chosen)
-	stop := waiting.tell(w.program)
+	stop := waiting.report(w.program)
 	defer stop()
 	var group errgroup.Group
 	group.SetLimit(asked)
@@ -139,11 +138,11 @@ func (w *waiting) done(node string) {
 	w.nodes = slices.DeleteFunc(w.nodes, func(n string) bool { return n == node })
 }
 
-// tell says how far it is, from time to time, until it is stopped.
-func (w *waiting) tell(p *program) (stop func()) {
-	ended, told := make(chan struct{}), make(chan struct{})
+// report prints how many have answered, from time to time, until it is stopped.
+func (w *waiting) report(p *program) (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(told)
+		defer close(done)
 		ticker := time.NewTicker(progress)
 		defer ticker.Stop()
 		for {
@@ -155,7 +154,7 @@ func (w *waiting) tell(p *program) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(ended); <-told }
+	return func() { close(ended); <-done }
 }
 
 func (w *waiting) line() string {

@@ -114,7 +114,7 @@ func TestExitCodes(t *testing.T) {
 		{"too much", []string{"dump", "1f3a"}, 2, "", "1f3a"},
 		{"version", []string{"--version"}, 0, "tcpstuck unknown", ""},
 		{"help", []string{"--help"}, 0, "explain", ""},
-		{"help on a command", []string{"dump", "--help"}, 0, "Also list what is counted only", ""},
+		{"help on a command", []string{"dump", "--help"}, 0, "Also list suppressed flows", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := run(c.args...)

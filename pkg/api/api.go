@@ -1,6 +1,3 @@
-// Package api answers for the agent over HTTP: what is stuck as JSON and as
-// a page, the agent's own state, and its profiles. It also holds the client
-// that the command line uses.
 package api
 
 import (
@@ -16,7 +13,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Options is what the API tells about. Reader and Log are required.
+// Options is what the API answers from. Reader and Log are required.
 type Options struct {
 	Reader  flow.Reader
 	Version string
@@ -27,11 +24,11 @@ type Options struct {
 	// Audit makes an audit of every connection; nil: the agent makes none. It
 	// is called from any goroutine.
 	Audit func() (audit.Report, error)
-	// Ready is nil once the agent can be trusted, else it says why not yet, and
-	// no flow is told of; a nil function: at once.
+	// Ready returns nil once the agent can be trusted. Until then it says why not,
+	// and the API answers nothing about flows. A nil function: at once.
 	Ready func() error
-	// Profiles offers Go's profiles, too. A profile takes CPU, and a trace
-	// memory, for as long as its caller says: they are for the agent's owner.
+	// Profiles offers Go's profiles, too. A profile takes CPU, and a trace takes
+	// memory, for as long as the caller asks: they are for the agent's owner.
 	Profiles bool
 	Log      *slog.Logger
 }
@@ -44,7 +41,7 @@ type server struct {
 }
 
 // Handler returns the API, the page and, where they are wanted, the profiles.
-// Who may open them is up to the listener: they tell addresses and processes.
+// They show addresses and processes: the listener decides which callers may.
 func Handler(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now

@@ -6,11 +6,11 @@ import (
 	"net/http"
 )
 
-// ErrNotReady is why an agent tells nothing of flows just after its start.
+// ErrNotReady is why an agent answers nothing about flows just after its start.
 var ErrNotReady = errors.New("not ready")
 
-// trusted refuses to tell of flows until the agent is ready: that nothing is
-// known yet would be taken for that nothing hangs.
+// trusted refuses to answer about flows until the agent is ready: an empty list
+// would be read as a node on which nothing hangs.
 func (s *server) trusted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := s.notReady(); err != nil {

@@ -53,7 +53,7 @@ func kernelAnswer(e Evidence) string {
 		parts = append(parts, "a FIN outstanding")
 	}
 	parts = append(parts, phrase.Count(s.Timeouts, "timeout", "timeouts"))
-	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake nobody has told one
+	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake there is none
 		parts = append(parts, "peer's window 0, "+phrase.Count(s.ProbesOut, "probe", "probes")+" unanswered")
 	}
 	if s.SendErr != 0 {
@@ -63,7 +63,7 @@ func kernelAnswer(e Evidence) string {
 		parts = append(parts, "soft error "+Errno(s.SoftErr))
 	}
 	if !s.LastAck.IsZero() {
-		parts = append(parts, "peer last heard at "+phrase.Time(s.LastAck, e.Now))
+		parts = append(parts, "last ACK from the peer at "+phrase.Time(s.LastAck, e.Now))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// sentence says who, where to, since when, why, and when it ends. Of a flow
-// that is over it tells no more than was the case until then.
+// sentence says whose connection it is, where to, since when, why, and when it
+// ends. Of a flow that is over it says what was the case until then.
 func sentence(e Evidence, symptom flow.Symptom, why string) string {
 	if symptom == flow.Truncated {
 		return truncatedSentence(e, why)
 	}
 	lasted := e.Now.Sub(e.Socket.Since)
 	if e.Ended {
-		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", who(e), complained(symptom), place(e),
+		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", subject(e), complained(symptom), place(e),
 			phrase.Zoned(e.Socket.Since, e.Now), phrase.Duration(lasted), why)
 	}
 	since := phrase.Zoned(e.Socket.Since, e.Now)
 	if lasted >= time.Second {
 		since += " (" + phrase.Duration(lasted) + ")"
 	}
-	return fmt.Sprintf("%s %s %s since %s: %s. %s", who(e), complains(symptom), place(e), since, why, stakes(e))
+	return fmt.Sprintf("%s %s %s since %s: %s. %s", subject(e), complains(symptom), place(e), since, why, stakes(e))
 }
 
 func complains(s flow.Symptom) string {
@@ -73,10 +73,10 @@ func stakes(e Evidence) string {
 	return risk + "; when the kernel gives up is not known."
 }
 
-// who also says of a socket without a process why it has none: its owner
+// subject is the owner. Of a socket without a process it also says why: its owner
 // closed it, or it never had one (NFS and iSCSI own theirs in the kernel).
-func who(e Evidence) string {
-	name := Who(e.Local)
+func subject(e Evidence) string {
+	name := owner(e.Local)
 	switch {
 	case e.Socket.Orphan:
 		return name + ", closed by its owner,"
@@ -86,8 +86,8 @@ func who(e Evidence) string {
 	return name
 }
 
-// Who names the owner of a socket: its pod and workload, or its process.
-func Who(l flow.Local) string {
+// owner names the owner of a socket: its pod and workload, or its process.
+func owner(l flow.Local) string {
 	process := ""
 	if l.PID != 0 {
 		process = phrase.Process(l.Comm, l.PID)
@@ -113,7 +113,7 @@ func Who(l flow.Local) string {
 
 // UpstreamOf names a stuck flow for the sentence of one that waits for it.
 func UpstreamOf(e Evidence) Upstream {
-	return Upstream{Who: Who(e.Local), Where: place(e), Cause: Decide(e).Cause}
+	return Upstream{Owner: owner(e.Local), Peer: place(e), Cause: Decide(e).Cause}
 }
 
 // place names the peer as the socket knows it.

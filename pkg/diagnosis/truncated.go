@@ -39,10 +39,9 @@ func truncation(e Evidence) rule {
 	panic("the last rule always holds")
 }
 
-// muteTruncated: clients outside the cluster that go away, or reset, with an
-// answer on its way are what every node that serves them sees all day. Bytes
-// that a server here threw away itself, unsent, are its own defect, whoever
-// was to have them.
+// muteTruncated: clients outside the cluster go away, or reset, with an answer on
+// its way, on every node that serves them and all day. Unsent bytes that a
+// server here threw away itself are its own defect, for whatever client.
 func muteTruncated(e Evidence) flow.Mute {
 	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
 		return ""
@@ -60,7 +59,7 @@ func ours(r flow.LossReason) bool {
 
 func truncatedSentence(e Evidence, why string) string {
 	return fmt.Sprintf("%s lost %s of what it had written to %s when that connection ended at %s: %s.",
-		Who(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), phrase.Zoned(e.End.At, e.Now), why)
+		owner(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), phrase.Zoned(e.End.At, e.Now), why)
 }
 
 // lost says how much was lost: what was never sent for certain, what was sent

@@ -11,7 +11,7 @@ import (
 
 const (
 	// headerBytes is how much a request may bring before its body. net/http
-	// reads headerSlop more than it is told to.
+	// reads headerSlop more than MaxHeaderBytes.
 	headerBytes = 16 << 10
 	headerSlop  = 4 << 10
 	// streams is how many requests one connection may make at once (HTTP/2).
@@ -26,7 +26,7 @@ const (
 	writeTimeout  = 30 * time.Second // unless the handler sets another for each write
 	idleTimeout   = 10 * time.Second
 
-	// complaints is how often a server complains of its callers, who could
+	// complaints is how often a server logs an error of a caller. Callers could
 	// fill a disk with that.
 	complaints = time.Second
 )
@@ -51,8 +51,8 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// paced answers so many requests a second that callers who ask over and over
-// on connections that they keep leave the CPU to the agent's work, too.
+// paced limits the requests a second, so that callers that repeat theirs on a
+// connection leave CPU to the agent's own work.
 func paced(h http.Handler) http.Handler {
 	pace := rate.NewLimiter(perSecond, MostPlaces)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,10 +25,9 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // modest limits what the kernel keeps for one connection. Without it a caller that does not read
-// has the kernel hold megabytes, and minutes after the agent has hung up on
-// it. And whoever connects and says nothing stays in the kernel, which has room
-// for thousands, and takes no place from those who ask. Accepted sockets
-// inherit it all.
+// has the kernel hold megabytes, for minutes after the agent has closed the
+// connection. A connection on which nothing is sent stays in the kernel, which
+// has room for thousands, and takes no place. Accepted sockets inherit it all.
 func modest(_, _ string, c syscall.RawConn) error {
 	var set error
 	err := c.Control(func(fd uintptr) {

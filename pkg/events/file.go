@@ -113,8 +113,8 @@ func (f *File) open() error {
 	return nil
 }
 
-// endsTorn reports whether a file's last line has no end: whoever wrote it was
-// killed.
+// endsTorn reports whether a file's last line has no end: the agent that wrote it
+// was killed.
 func endsTorn(path string, size int64) bool {
 	if size == 0 {
 		return false

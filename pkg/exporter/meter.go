@@ -49,7 +49,7 @@ func newAgentMetrics() agentMetrics {
 		}, []string{"source", "error"}),
 		sweeps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tcpstuck_sweep_seconds",
-			Help:    "How long a pass over the node took. sockets: every socket of every process; snapshot: every suspect in the kernel.",
+			Help:    "How long a pass over the node took. sockets: a scan of the files of every process; snapshot: one read of every suspect in the kernel; conntrack: one search of the conntrack table.",
 			Buckets: []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5},
 		}, []string{"kind"}),
 		resyncs: prometheus.NewCounter(prometheus.CounterOpts{

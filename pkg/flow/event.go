@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// EventType is what an event tells.
+// EventType is what an event reports.
 type EventType string
 
 // The event types.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Role tells which end of the connection a socket of this node is.
+// Role is the end of the connection that a socket of this node is.
 type Role string
 
 // The roles. An unknown role is the empty string.

@@ -1,10 +1,10 @@
 package flow
 
-// Mute says why a finding is counted but neither listed nor made an event.
-// The empty string means that it is reported.
+// Mute says why a finding is suppressed: it is counted, and neither listed nor
+// made an event. The empty string means that it is reported.
 type Mute string
 
-// The reasons to count a finding only.
+// The reasons to suppress a finding.
 const (
 	// MuteExternalClient is an accepted socket whose client outside the
 	// cluster vanished: every node that serves the internet holds many.

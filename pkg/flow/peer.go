@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// PeerClass tells what kind of thing the remote address of a flow is.
+// PeerClass is the kind of thing that the remote address of a flow is.
 type PeerClass string
 
 // The peer classes. No record can exist for an external peer, so nothing may

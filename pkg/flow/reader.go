@@ -13,17 +13,17 @@ type Selection struct {
 // Reader is what the store of findings offers to everything right of it. It
 // may be called from any goroutine.
 type Reader interface {
-	// Each returns the selected findings: the live ones, muted ones included,
-	// oldest first, then those that ended recently, latest first. Each is
-	// composed when it is reached, so that whoever takes few, or takes his
-	// time, costs little: a live one that has ended by then is shown as such
-	// with ended ones, and left out without.
+	// Each returns the selected findings: the live ones, suppressed ones
+	// included, oldest first, then those that ended recently, latest first. A
+	// finding is composed when it is reached, so that a slow or small reader
+	// costs little. A live one that has ended by then is shown as ended where
+	// ended ones are selected, and left out where they are not.
 	Each(Selection) iter.Seq[Finding]
 	// Facts returns the live findings without words (sentence, advice,
 	// evidence, history), in no order.
 	Facts() []Finding
-	// Count returns how many live findings there are by why they are muted; ""
-	// stands for those that are not.
+	// Count returns how many live findings there are by why they are suppressed;
+	// "" stands for those that are not.
 	Count() map[Mute]int
 	// IDs returns the ids of all findings, live and ended, each once, in no
 	// order. Nothing is composed.

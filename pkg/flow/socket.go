@@ -27,8 +27,8 @@ type Socket struct {
 
 	At    time.Time // when it was read
 	Since time.Time // when progress stopped, from the kernel's own stamps; zero: it makes progress
-	// LastAck is when the peer was last heard (tp->rcv_tstamp); resolution
-	// is one jiffy. Zero: never.
+	// LastAck is when the last ACK came from the peer (tp->rcv_tstamp);
+	// resolution is one jiffy. Zero: never.
 	LastAck time.Time
 	// Live is true while the socket is a suspect: something is outstanding
 	// and snd_una has not moved since Since; or it is idle, its backend is

@@ -26,7 +26,7 @@ type View struct {
 	Node     string
 	Socket   string         // where its agent was asked; empty: at its usual place
 	Started  time.Time      // when its agent started; zero: not known
-	Flows    []flow.Finding // live, and where asked for muted and ended ones
+	Flows    []flow.Finding // live, and where asked for suppressed and ended ones
 	Suspects int
 	Counted  map[flow.Mute]int
 	Sources  []flow.Health
@@ -98,7 +98,7 @@ func remainder(groups []Group) string {
 	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", phrase.Count(len(rest), "more group", "more groups"), phrase.Count(flows, "flow", "flows"))
 }
 
-// cards writes the rows of the largest groups, then what is counted only, then what
+// cards writes the rows of the largest groups, then what is suppressed, then what
 // has ended.
 func (v View) cards(b *strings.Builder, width int) {
 	indent := 0
@@ -113,7 +113,7 @@ func (v View) cards(b *strings.Builder, width int) {
 			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", phrase.Number(more))
 		}
 	}
-	v.section(b, "Counted only:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
+	v.section(b, "Suppressed:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
 	v.section(b, "Ended recently:", width, indent, flow.Finding.Ended)
 }
 
@@ -147,13 +147,13 @@ func card(f flow.Finding, now time.Time, width, indent int) string {
 		indent, "", pack([]string{r.Lasted(), r.AtRisk, r.GivesUp}, " · ", width, indent))
 }
 
-// path is who → where → backend, or who ← where for an accepted flow.
+// path is owner → peer → backend, or owner ← peer for an accepted flow.
 func path(f flow.Finding, r Row) []string {
 	arrow := "→ "
 	if f.Role == flow.Server {
 		arrow = "← "
 	}
-	parts := []string{r.Who}
+	parts := []string{r.Owner}
 	for _, hop := range r.Where {
 		parts = append(parts, arrow+hop)
 	}

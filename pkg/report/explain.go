@@ -12,7 +12,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Explain writes everything that is known of one flow: who and where to, the
+// Explain writes everything that is known of one flow: its owner and peer, the
 // sentence, its story, the evidence, the kernel's clock, what is at risk, and
 // what to do. Commands are never broken, so that they can be pasted.
 func Explain(w io.Writer, f flow.Finding, now time.Time, width int) error {
@@ -59,7 +59,7 @@ func (p *page) head(f flow.Finding) {
 	}
 }
 
-// place says which socket it is and who holds it.
+// place says which socket it is, and which process holds it.
 func place(f flow.Finding) string {
 	parts := []string{string(cmp.Or(f.Role, "role unknown")), f.State.String(), f.Local.Addr.String() + " → " + f.Peer.Addr.String()}
 	if name := phrase.Process(f.Local.Comm, f.Local.PID); name != "" {
@@ -106,7 +106,7 @@ func (p *page) clock(f flow.Finding) {
 		says += ", retransmission timeout " + phrase.Duration(f.RTO)
 	}
 	p.item("", says)
-	if f.ZeroWindow && f.State != flow.SynSent { // before the handshake nobody has told one
+	if f.ZeroWindow && f.State != flow.SynSent { // before the handshake there is none
 		p.item("", "the peer's window is closed")
 	}
 	limit := "TCP_USER_TIMEOUT is not set"

@@ -8,8 +8,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Watched says what is not reported but watched or counted, and which program
-// lists it; empty: nothing.
+// Watched says which flows are suspects or suppressed, and which program lists
+// them; empty: none.
 func Watched(suspects int, counted map[flow.Mute]int, program string) string {
 	var parts []string
 	if suspects > 0 {
@@ -27,11 +27,11 @@ func Watched(suspects int, counted map[flow.Mute]int, program string) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	says := "Watched or counted only: " + strings.Join(parts, ", ")
+	says := "Not listed: " + strings.Join(parts, ", ")
 	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing]+counted[flow.MuteAtRisk] == 0 {
 		return says + "."
 	}
-	return says + "; " + program + " dump --all lists what is counted."
+	return says + "; " + program + " dump --all lists the suppressed ones."
 }
 
 // Sources says which sources can be trusted, and why others cannot.

@@ -14,7 +14,7 @@ import (
 // Row is one finding in words.
 type Row struct {
 	ID      string
-	Who     string   // the owner on this node
+	Owner   string   // on this node
 	Where   []string // the peer as the socket sees it, then the backend where it is another
 	Why     string   // symptom · cause
 	Age     string   // without progress; empty: it was never stuck
@@ -26,7 +26,7 @@ type Row struct {
 func NewRow(f flow.Finding, now time.Time) Row {
 	return Row{
 		ID:      f.ID.String(),
-		Who:     who(f.Local),
+		Owner:   owner(f.Local),
 		Where:   where(f, now),
 		Why:     why(f),
 		Age:     lasted(f, now),
@@ -58,7 +58,7 @@ func lasted(f flow.Finding, now time.Time) string {
 	return phrase.Duration(age(f, now))
 }
 
-func who(l flow.Local) string {
+func owner(l flow.Local) string {
 	if l.Pod == "" {
 		return cmp.Or(phrase.Process(l.Comm, l.PID), "unknown process at "+l.Addr.String())
 	}
