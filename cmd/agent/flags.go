@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -10,17 +11,16 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/cli"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
-	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
 
 // config is what the flags say, checked.
 type config struct {
-	web              *web.FlagConfig
+	metricsAddresses []string
+	webConfig        string // empty: neither TLS nor authentication
 	socket           string
 	pageAddress      string
 	stuckAfter       time.Duration
@@ -52,7 +52,8 @@ func parse(args []string, version string) (config, error) {
 		level string
 	)
 	app := cli.New("tcpstuck-agent", version, "Finds the TCP connections of this node that make no progress, and says why.")
-	c.web = exporter.Flags(app, ":9797")
+	app.Flag("web.listen-address", "Address of /metrics and the probes, as :9797 or [::1]:9797; repeatable.").Default(":9797").StringsVar(&c.metricsAddresses)
+	app.Flag("web.config.file", "File that sets up TLS and authentication for it, as Prometheus' exporters have it: https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md").PlaceHolder("FILE").StringVar(&c.webConfig)
 	app.Flag("socket", "Unix socket for the tcpstuck command. Its folder must exist; the default's is made.").Default(usualSocket).StringVar(&c.socket)
 	app.Flag("page-address", "Loopback address of the page; empty: none. Where it is taken the agent works without, and tries again.").Default("127.0.0.1:9798").StringVar(&c.pageAddress)
 	app.Flag("stuck-after", "How long without progress makes a flow stuck. Where its backend is known to be gone, it is reported at once.").Default("10s").DurationVar(&c.stuckAfter)
@@ -61,10 +62,10 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("cluster-max-staleness", "How long a source of cluster records may be down before nothing is concluded from it.").Default("30s").DurationVar(&c.maxStaleness)
 	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
 	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
-	app.Flag("kubernetes-events", "Tell pods what is found of them with Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
+	app.Flag("kubernetes-events", "Report findings to their pods as Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
 	app.Flag("max-flows", "How many flows without progress are watched. No owner can take the room of others.").Default("100000").IntVar(&c.maxFlows)
 	app.Flag("max-series", "How many edges (what talks to what) keep their labels in each metric family; the others are summed up.").Default("500").IntVar(&c.maxSeries)
-	app.Flag("sweep-cpu", "Share of a core that passes over all sockets may take.").Default("0.01").Float64Var(&c.sweepCPU)
+	app.Flag("sweep-cpu", "Share of a core that file scans, which pass over all sockets, may take.").Default("0.01").Float64Var(&c.sweepCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
 	app.Flag("kubeconfig", "Kubeconfig to use instead of the usual ones.").Hidden().StringVar(&c.kubeconfig)
@@ -98,6 +99,9 @@ func (c *config) check(names, scope []string, level string) error {
 	case c.maxSeries < 1:
 		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
 	}
+	if err = checkAddresses(c.metricsAddresses); err != nil {
+		return err
+	}
 	if c.names, err = parseNames(names); err != nil {
 		return err
 	}
@@ -114,6 +118,18 @@ func (c *config) check(names, scope []string, level string) error {
 		return fmt.Errorf("--log-level=%s: %w", level, err)
 	}
 	c.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
+	return nil
+}
+
+// checkAddresses refuses an address without a port: the kernel would choose
+// one, and where there is no host either, serve on every interface.
+func checkAddresses(addresses []string) error {
+	for _, address := range addresses {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil || port == "" {
+			return fmt.Errorf("--web.listen-address=%s: want HOST:PORT or :PORT", address)
+		}
+	}
 	return nil
 }
 

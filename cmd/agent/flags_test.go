@@ -18,7 +18,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := *c.web.WebListenAddresses; len(got) != 1 || got[0] != ":9797" {
+	if got := c.metricsAddresses; len(got) != 1 || got[0] != ":9797" {
 		t.Errorf("--web.listen-address %v", got)
 	}
 	if c.socket != "/run/tcpstuck/agent.sock" || c.pageAddress != "127.0.0.1:9798" || c.stuckAfter != 10*time.Second ||
@@ -42,8 +42,8 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.kubernetesEvents || c.stuckAfter != 3*time.Second || c.sweepCPU != 0.2 || (*c.web.WebListenAddresses)[0] != "127.0.0.1:1" {
-		t.Errorf("stuck-after %v, sweep-cpu %v, listen %v", c.stuckAfter, c.sweepCPU, *c.web.WebListenAddresses)
+	if c.kubernetesEvents || c.stuckAfter != 3*time.Second || c.sweepCPU != 0.2 || c.metricsAddresses[0] != "127.0.0.1:1" {
+		t.Errorf("stuck-after %v, sweep-cpu %v, listen %v", c.stuckAfter, c.sweepCPU, c.metricsAddresses)
 	}
 	want := []cluster.Name{
 		{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Label: "db"}, {Prefix: netip.MustParsePrefix("2001:db8::/32"), Label: "v6"},
@@ -60,6 +60,23 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	}
 }
 
+func TestAddressesWithoutAPortAreRefused(t *testing.T) {
+	for address, says := range map[string]string{
+		"":              "--web.listen-address=: want HOST:PORT",
+		":":             "--web.listen-address=:: want HOST:PORT",
+		"localhost":     "want HOST:PORT",
+		"127.0.0.1:":    "want HOST:PORT",
+		"vsock://:9797": "want HOST:PORT",
+		":9797":         "",
+		"[::1]:9797":    "",
+	} {
+		_, err := parse([]string{"--web.listen-address=:9797", "--web.listen-address=" + address}, "test")
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: got %v, want %q", address, err, says)
+		}
+	}
+}
+
 func TestBadInputIsOneClearLine(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"--no-such-flag", "no-such-flag' (see --help)"},
@@ -68,6 +85,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 		{"--sweep-cpu=2", "share of a core"},
 		{"--sweep-cpu=NaN", "share of a core"},
 		{"--cluster-max-staleness=-5s", "above 0"},
+		{"--web.systemd-socket", "unknown long flag"},
 		{"--scope-netns=/etc/passwd", "no network namespace"},
 		{"--max-flows=0", "at least 1"},
 		{"--max-series=0", "at least 1"},

@@ -13,7 +13,6 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/door"
-	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
 
 // listeners are where the agent answers, each behind a door. They are opened
@@ -37,18 +36,19 @@ func listen(ctx context.Context, c config) (l listeners, err error) {
 			l.close()
 		}
 	}()
-	places, err := door.Places(len(*c.web.WebListenAddresses) + 2)
+	places, err := door.Places(len(c.metricsAddresses) + 2)
 	if err != nil {
 		return l, err
 	}
 	if places < door.MostPlaces {
 		c.log.Warn("there are few descriptors: each port holds fewer connections", "connections", places, "raise", "ulimit -n, LimitNOFILE=")
 	}
-	if l.metrics, err = exporter.Listen(ctx, c.web); err != nil {
-		return l, err
-	}
-	for i, one := range l.metrics {
-		l.metrics[i] = door.Guard(one, places)
+	for _, address := range c.metricsAddresses {
+		one, err := door.Listen(ctx, address)
+		if err != nil {
+			return l, fmt.Errorf("--web.listen-address: serve metrics: %w", err)
+		}
+		l.metrics = append(l.metrics, door.Guard(one, places))
 	}
 	if c.pageAddress != "" {
 		l.retry = &page{address: c.pageAddress, places: places, again: pageAgain}
@@ -92,7 +92,7 @@ func (l listeners) close() {
 func serveFlows(ctx context.Context, group *errgroup.Group, l listeners, o api.Options) {
 	private := o
 	private.Profiles = true
-	group.Go(func() error { return api.Serve(ctx, l.socket, api.Handler(private), o.Log) })
+	group.Go(func() error { return door.Serve(ctx, l.socket, api.Handler(private), o.Log) })
 	if l.retry != nil {
 		group.Go(func() error { return l.retry.serve(ctx, l.page, api.LoopbackOnly(api.Handler(o)), o.Log) })
 	}

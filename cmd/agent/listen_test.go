@@ -14,15 +14,22 @@ import (
 // open before it are not.
 func TestAStartThatFailsHoldsNoAddress(t *testing.T) {
 	nowhere(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	socket := filepath.Join(t.TempDir(), "agent.sock")
 	for name, c := range map[string]struct {
-		page, socket, says string
-		opened             int
+		metrics, page, socket, says string
+		opened                      int
 	}{
-		"page":   {"192.0.2.1:0", filepath.Join(t.TempDir(), "agent.sock"), "--page-address", 1},
-		"socket": {"127.0.0.1:0", t.TempDir(), "--socket", 2},
+		"metrics": {busy.Addr().String(), "127.0.0.1:0", socket, "--web.listen-address: serve metrics: listen tcp " + busy.Addr().String() + ": bind: address already in use", 1},
+		"page":    {"127.0.0.1:0", "192.0.2.1:0", socket, "--page-address", 2},
+		"socket":  {"127.0.0.1:0", "127.0.0.1:0", t.TempDir(), "--socket", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			args, err := parse([]string{"--web.listen-address=127.0.0.1:0", "--page-address=" + c.page, "--socket=" + c.socket}, "test")
+			args, err := parse([]string{"--web.listen-address=127.0.0.1:0", "--web.listen-address=" + c.metrics, "--page-address=" + c.page, "--socket=" + c.socket}, "test")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,7 +57,7 @@ func (p *page) serve(ctx context.Context, l net.Listener, h http.Handler, log *s
 			return err
 		}
 	}
-	return api.Serve(ctx, l, h, log)
+	return door.Serve(ctx, l, h, log)
 }
 
 func (p *page) missing(err error) {

@@ -34,8 +34,8 @@ const (
 
 // run wires the agent and works until the context ends.
 func run(ctx context.Context, c config) error {
-	if err := exporter.CheckFlags(c.web); err != nil {
-		return err
+	if err := exporter.CheckConfig(c.webConfig); err != nil {
+		return fmt.Errorf("--web.config.file: %w", err)
 	}
 	kernel, err := tracer.Open(tracer.Options{Scope: c.scope, RingBytes: c.ringBytes, Log: c.log})
 	if err != nil {
@@ -131,7 +131,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
-		return exporter.Serve(ctx, exporter.ServeOptions{Web: c.web, Listeners: open.metrics, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
+		return exporter.Serve(ctx, exporter.ServeOptions{Config: c.webConfig, Listeners: open.metrics, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
 	})
 	c.log.Info("watching", "node", c.nodeName, "stuck_after", c.stuckAfter, "socket", c.socket, "capabilities", kept, "version", version)
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube/agents"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 const (
@@ -30,9 +31,8 @@ type answer[T any] struct {
 	err   error
 }
 
-// ask runs a command on every node that is asked for and reads what it prints
-// as JSON. Answers are ordered by node. It is an error that nobody can be
-// asked.
+// ask runs a command on every chosen node and reads what it prints as JSON.
+// Answers are ordered by node. An error means that no node could be asked.
 func ask[T any](w *plugin, command []string) ([]answer[T], error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -43,7 +43,7 @@ func ask[T any](w *plugin, command []string) ([]answer[T], error) {
 	chosen := choose(all, w.nodes)
 	answers := make([]answer[T], len(chosen))
 	waiting := newWaiting(chosen)
-	stop := waiting.tell(w.program)
+	stop := waiting.report(w.program)
 	defer stop()
 	var group errgroup.Group
 	group.SetLimit(asked)
@@ -68,7 +68,7 @@ func askOne[T any](w *plugin, a agents.Agent, command []string) (value T, err er
 	code, err := w.fleet.Exec(ctx, a, command, &stdout, &stderr)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return value, fmt.Errorf("no answer within %v", w.timeout)
+		return value, fmt.Errorf("no answer within %s", phrase.Duration(w.timeout))
 	case err != nil:
 		return value, err
 	case code != exitOK && code != exitStuck:
@@ -138,11 +138,11 @@ func (w *waiting) done(node string) {
 	w.nodes = slices.DeleteFunc(w.nodes, func(n string) bool { return n == node })
 }
 
-// tell says how far it is, from time to time, until it is stopped.
-func (w *waiting) tell(p *program) (stop func()) {
-	ended, told := make(chan struct{}), make(chan struct{})
+// report prints how many have answered, from time to time, until it is stopped.
+func (w *waiting) report(p *program) (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(told)
+		defer close(done)
 		ticker := time.NewTicker(progress)
 		defer ticker.Stop()
 		for {
@@ -154,7 +154,7 @@ func (w *waiting) tell(p *program) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(ended); <-told }
+	return func() { close(ended); <-done }
 }
 
 func (w *waiting) line() string {
@@ -163,11 +163,7 @@ func (w *waiting) line() string {
 	return fmt.Sprintf("%d of %d nodes have answered; waiting for %s", w.total-len(w.nodes), w.total, some(w.nodes))
 }
 
-// some names the first of many.
-func some(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+// some names a few nodes of many.
+func some(nodes []string) string {
+	return phrase.Some(len(nodes), 5, func(n int) string { return nodes[n] })
 }

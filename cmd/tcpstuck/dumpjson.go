@@ -94,7 +94,7 @@ func writeRaw(w io.Writer, flows []json.RawMessage) error {
 	return nil
 }
 
-// exitCode tells whether a flow is stuck now.
+// exitCode is the exit code for these flows.
 func exitCode(flows []json.RawMessage) int {
 	for _, raw := range flows {
 		var f struct {

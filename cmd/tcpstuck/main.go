@@ -118,12 +118,12 @@ type commands struct {
 func addCommands(app *kingpin.Application, where string) *commands {
 	c := &commands{}
 	c.dump = app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error.")
-	c.dump.Flag("all", "Also list what is counted only, and what has ended recently.").BoolVar(&c.flags.all)
-	c.dump.Flag("ended", "List what has ended instead: the latest 1,000 of a node, none from before its agent started. Exit code 0 or 2.").BoolVar(&c.flags.ended)
-	c.dump.Flag("since", "With --ended: only what ended within that time, as 1h or 20m.").DurationVar(&c.flags.since)
+	c.dump.Flag("all", "Also list suppressed flows, and those that ended recently.").BoolVar(&c.flags.all)
+	c.dump.Flag("ended", "List ended flows instead: the latest 1,000 of a node, none from before its agent started. Exit code 0 or 2.").BoolVar(&c.flags.ended)
+	c.dump.Flag("since", "With --ended: only flows that ended within that time, as 1h or 20m.").DurationVar(&c.flags.since)
 	c.dump.Flag("stale", "List the conntrack entries that outlived their flows instead. Exit code 0 or 2.").BoolVar(&c.flags.stale)
 	c.dump.Flag("brief", "Without evidence, story and advice.").Hidden().BoolVar(&c.flags.brief)
-	c.explain = app.Command("explain", "Tell one flow's story, the evidence, and what to do.")
+	c.explain = app.Command("explain", "Explain one flow: its story, the evidence, and what to do.")
 	c.explain.Arg("id", "Id of the flow, or a beginning that no other id has.").Required().StringVar(&c.id)
 	c.audit = app.Command("audit", "List the connections of "+where+" that would hang if their peer vanished now, by workload and peer, and what would bound them. Exit code 0 or 2.")
 	return c

@@ -21,6 +21,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -50,7 +51,7 @@ func serve(t *testing.T, o api.Options) string {
 	o.Version, o.Started, o.Now, o.Log = "v0.1.0", flowtest.Now().Add(-26*time.Hour), flowtest.Now, slog.New(slog.DiscardHandler)
 	o.Audit = func() (audit.Report, error) { return flowtest.Audit(), nil }
 	h := api.Handler(o)
-	go func() { served <- api.Serve(ctx, l, h, o.Log) }()
+	go func() { served <- door.Serve(ctx, l, h, o.Log) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
@@ -87,10 +88,10 @@ func TestExitCodes(t *testing.T) {
 		{"counted only", []string{"dump", "--socket", muted}, 0, "100 accepted flows of vanished external clients", ""},
 		{"counted only, all", []string{"dump", "--socket", muted, "--all"}, 1, "198.51.100.7:20000", ""},
 		{"ended", []string{"dump", "--socket", past, "--all"}, 0, "TimedOut with ETIMEDOUT", ""},
-		{"ended alone", []string{"dump", "--socket", full, "--ended"}, 0, "1 finding ended on node-a: 1 TimedOut", ""},
+		{"ended alone", []string{"dump", "--socket", full, "--ended"}, 0, "1 finding ended on node-a by 14:02:23Z: 1 TimedOut", ""},
 		{"ended, wide", []string{"dump", "--socket", full, "--ended", "-o", "wide"}, 0, "ETIMEDOUT", ""},
-		{"ended within", []string{"dump", "--socket", full, "--ended", "--since", "5m"}, 0, "1 finding ended on node-a since 13:57:23", ""},
-		{"ended before", []string{"dump", "--socket", full, "--ended", "--since", "3m"}, 0, "No finding ended on node-a since 13:59:23.", ""},
+		{"ended within", []string{"dump", "--socket", full, "--ended", "--since", "5m"}, 0, "1 finding ended on node-a between 13:57:23 and 14:02:23Z", ""},
+		{"ended before", []string{"dump", "--socket", full, "--ended", "--since", "3m"}, 0, "No finding ended on node-a between 13:59:23 and 14:02:23Z.", ""},
 		{"ended before, as JSON", []string{"dump", "--socket", full, "--ended", "--since", "3m", "-o", "json"}, 0, `"flows": []`, ""},
 		{"since without ended", []string{"dump", "--socket", full, "--since", "3m"}, 2, "", "--since goes with --ended"},
 		{"since the future", []string{"dump", "--socket", full, "--ended", "--since=-3m"}, 2, "", "above 0"},
@@ -113,7 +114,7 @@ func TestExitCodes(t *testing.T) {
 		{"too much", []string{"dump", "1f3a"}, 2, "", "1f3a"},
 		{"version", []string{"--version"}, 0, "tcpstuck unknown", ""},
 		{"help", []string{"--help"}, 0, "explain", ""},
-		{"help on a command", []string{"dump", "--help"}, 0, "Also list what is counted only", ""},
+		{"help on a command", []string{"dump", "--help"}, 0, "Also list suppressed flows", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := run(c.args...)

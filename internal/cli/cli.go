@@ -1,4 +1,3 @@
-// Package cli is what tcpstuck's programs have in common on the command line.
 package cli
 
 import (
@@ -15,10 +14,9 @@ func New(name, version, help string) *kingpin.Application {
 	return app
 }
 
-// Environment lets every flag of the program and of its commands be given in
-// the environment as well, under the name that Envar says, and names it in what
-// is said of a value that it does not take. It is called once,
-// after the last flag was added.
+// Environment lets every flag of the program and of its commands be given in the
+// environment, too, under the name that Envar returns. An error about a value
+// names the variable. It is called once, after the last flag was added.
 func Environment(app *kingpin.Application) {
 	bind := func(flags []*kingpin.FlagModel, get func(string) *kingpin.FlagClause) {
 		for _, f := range flags {
@@ -36,8 +34,8 @@ func Environment(app *kingpin.Application) {
 	}
 }
 
-// informs tells the flags that make a program say something and leave: a
-// variable that happened to be set would stop it from working.
+// informs reports whether a flag makes a program print something and leave. A
+// variable for it that happened to be set would stop the program from working.
 func informs(flag string) bool {
 	return flag == "version" || strings.HasPrefix(flag, "help") || strings.HasPrefix(flag, "completion-")
 }

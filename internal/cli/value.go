@@ -10,8 +10,8 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// named is a flag's value whose errors tell which flag it is: those of kingpin
-// and of the standard library do not.
+// named is a flag's value whose errors name the flag: those of kingpin and of the
+// standard library do not.
 type named struct {
 	kingpin.Value
 	flag string

@@ -33,7 +33,7 @@ func Health() []flow.Health {
 	return []flow.Health{
 		{Source: flow.SourceKernel, Up: true, LastSync: at, Detail: "3 programs attached"},
 		{Source: flow.SourceConntrack, Up: true, LastSync: at},
-		{Source: flow.SourceCluster, Up: false, LastSync: Now().Add(-2 * time.Minute), Detail: "state.yaml was last read 2m0s ago"},
+		{Source: flow.SourceCluster, Up: false, LastSync: Now().Add(-2 * time.Minute), Detail: "state.yaml: unexpected end of file, since 14:00:23"},
 		{Source: flow.SourceRoute, Up: true, LastSync: at},
 		{Source: flow.SourceOwner, Up: true},
 	}

@@ -11,7 +11,7 @@ var street = [][]string{
 	{"pkg/departed"},
 	{"pkg/inspector"},
 	{"pkg/report", "pkg/door"},
-	{"pkg/exporter", "pkg/events", "pkg/api", "pkg/remedy"},
+	{"pkg/exporter", "pkg/events", "pkg/api"},
 	{"internal/cli"},
 	{"cmd/agent", "cmd/tcpstuck"},
 	{"reproducer", "tools"},
@@ -29,16 +29,14 @@ var impure = []string{"net", "net/http", "os", "os/exec"}
 // importers tells which rooms may import a dependency, by the beginning of
 // its import path. A dependency that is not here is for tests alone.
 var importers = map[string][]string{
-	"github.com/alecthomas/kingpin/":         {"cmd", "internal/cli", "pkg/exporter", "reproducer"}, // the exporter takes exporter-toolkit's flags along
-	"github.com/cilium/ebpf":                 {"pkg/tracer", "tools/storm"},                         // the bench has kernel programs of its own to compare with
+	"github.com/alecthomas/kingpin/":         {"cmd", "internal/cli", "reproducer"},
+	"github.com/cilium/ebpf":                 {"pkg/tracer", "tools/storm"}, // the bench has kernel programs of its own to compare with
 	"github.com/fsnotify/fsnotify":           {"pkg/kube"},
 	"github.com/google/go-cmp":               {"internal"},
 	"github.com/google/nftables":             {"reproducer", "internal", "tools/storm"},
 	"github.com/mdlayher/netlink":            {"pkg/conntrack"},
 	"github.com/prometheus/client_golang":    {"pkg/exporter"},
-	"github.com/prometheus/exporter-toolkit": {"pkg/exporter", "cmd/agent"},
-	"github.com/coreos/go-systemd":           {"pkg/exporter"}, // as exporter-toolkit, whose flags offer both, does
-	"github.com/mdlayher/vsock":              {"pkg/exporter"},
+	"github.com/prometheus/exporter-toolkit": {"pkg/exporter"},
 	"github.com/prometheus/procfs":           {"tools/storm"},                  // the kernel's own count of timeouts
 	"github.com/ti-mo/conntrack":             {"pkg/conntrack", "tools/storm"}, // the bench fills a table
 	"github.com/ti-mo/netfilter":             {"pkg/conntrack"},

@@ -1,6 +1,3 @@
-// Package api answers for the agent over HTTP: what is stuck as JSON and as
-// a page, the agent's own state, and its profiles. It also holds the client
-// that the command line uses.
 package api
 
 import (
@@ -12,10 +9,11 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Options is what the API tells about. Reader and Log are required.
+// Options is what the API answers from. Reader and Log are required.
 type Options struct {
 	Reader  flow.Reader
 	Version string
@@ -26,11 +24,11 @@ type Options struct {
 	// Audit makes an audit of every connection; nil: the agent makes none. It
 	// is called from any goroutine.
 	Audit func() (audit.Report, error)
-	// Ready is nil once the agent can be trusted, else it says why not yet, and
-	// no flow is told of; a nil function: at once.
+	// Ready returns nil once the agent can be trusted. Until then it says why not,
+	// and the API answers nothing about flows. A nil function: at once.
 	Ready func() error
-	// Profiles offers Go's profiles, too. A profile takes CPU, and a trace
-	// memory, for as long as its caller says: they are for the agent's owner.
+	// Profiles offers Go's profiles, too. A profile takes CPU, and a trace takes
+	// memory, for as long as the caller asks: they are for the agent's owner.
 	Profiles bool
 	Log      *slog.Logger
 }
@@ -43,10 +41,13 @@ type server struct {
 }
 
 // Handler returns the API, the page and, where they are wanted, the profiles.
-// Who may open them is up to the listener: they tell addresses and processes.
+// They show addresses and processes: the listener decides which callers may.
 func Handler(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Ready == nil {
+		opts.Ready = func() error { return nil }
 	}
 	s := &server{Options: opts, template: parsePage(), turn: make(turn, 1), search: make(turn, 1)}
 	mux := http.NewServeMux()
@@ -55,8 +56,8 @@ func Handler(opts Options) http.Handler {
 	mux.HandleFunc("/v1/status", s.trusted(s.bare(s.status)))
 	mux.HandleFunc("/v1/stale", s.trusted(s.bare(s.stale)))
 	mux.HandleFunc("/v1/audit", s.bare(s.audit)) // it looks for itself
-	mux.HandleFunc("/healthz", s.healthy)
-	mux.HandleFunc("/readyz", s.ready)
+	mux.HandleFunc("/healthz", door.Alive)
+	mux.HandleFunc("/readyz", door.Ready(opts.Ready)) // for a kubelet that has no password for the metrics' port
 	mux.HandleFunc("/{$}", s.trusted(s.index))
 	mux.HandleFunc("/flows/{id}", s.trusted(s.story))
 	if opts.Profiles {

@@ -99,7 +99,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"GET", "/v1/flows/77", 404, "no flow has an id that begins with 77: it is not stuck, or it ended long ago"},
 		{"GET", "/v1/flows/2b", 409, "several flows have ids that begin with 2b: 2b01, 2b7c"},
-		{"GET", "/v1/flows/a0", 409, "several flows have ids that begin with a0: a000, a001, a002, a003, a004, and 95 more"},
+		{"GET", "/v1/flows/a0", 409, "several flows have ids that begin with a0: a000, a001, a002, a003, a004 and 95 more"},
 		{"GET", "/v1/flows/server", 400, `flow id "server" is not a hexadecimal number`},
 		{"GET", "/v1/flows?state=dead", 400, `state is "dead", not live, ended or all`},
 		{"GET", "/v1/flows?ended_after=noon", 400, `ended_after is "noon", not a time as 2006-01-02T15:04:05Z`},

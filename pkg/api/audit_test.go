@@ -16,6 +16,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
 func TestAudit(t *testing.T) {
@@ -47,7 +48,7 @@ func TestAuditArrivesAtTheClientAsItWasMade(t *testing.T) {
 	h := api.Handler(api.Options{Reader: flowtest.NewReader(), Audit: func() (audit.Report, error) { return flowtest.Audit(), nil }, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- api.Serve(ctx, l, h, log) }()
+	go func() { served <- door.Serve(ctx, l, h, log) }()
 	defer func() {
 		cancel()
 		if err := <-served; err != nil {

@@ -152,7 +152,7 @@ func (c *Client) refusal(resp *http.Response) error {
 	return errors.New(f.Error)
 }
 
-// explain says which of the usual reasons an answer is missing for.
+// explain says for which of the usual reasons there is no answer.
 func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):

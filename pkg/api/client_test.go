@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
 // Whatever else listens on the socket, or will in a later version, is not
@@ -24,7 +25,7 @@ func TestClientRefusesAnotherVersion(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, 1)
 		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, body) })
-		go func() { served <- api.Serve(ctx, l, h, slog.New(slog.DiscardHandler)) }()
+		go func() { served <- door.Serve(ctx, l, h, slog.New(slog.DiscardHandler)) }()
 		client := api.NewClient(socket)
 		for name, ask := range map[string]func() error{
 			"flows":  func() error { _, err := client.Flows(ctx, api.Query{}); return err },

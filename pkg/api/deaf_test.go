@@ -16,6 +16,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -141,7 +142,7 @@ func serveOn(t *testing.T, o api.Options) (socket string) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- api.Serve(ctx, l, api.Handler(o), o.Log) }()
+	go func() { done <- door.Serve(ctx, l, api.Handler(o), o.Log) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

@@ -9,16 +9,17 @@ import (
 	"strings"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// How the answer begins about a flow that the agent does not have, or an id
-// that is several flows'.
+// How an answer begins when the agent has no such flow, or when several flows
+// have such an id.
 const (
 	NoFlow    = "no flow has an id"
 	ManyFlows = "several flows have ids"
 )
 
-// The reasons why one flow cannot be told.
+// The reasons why one flow cannot be shown.
 var (
 	errNoFlow    = errors.New(NoFlow)
 	errManyFlows = errors.New(ManyFlows)
@@ -69,12 +70,13 @@ func (s *server) find(ctx context.Context, prefix string) (flow.Finding, error) 
 	return flow.Finding{}, fmt.Errorf("%w that begins with %s: it is not stuck, or it ended long ago", errNoFlow, prefix)
 }
 
-// lookUp is after how many ids it is seen whether the caller is still there.
+// lookUp is the number of ids between two looks at whether the caller is still
+// there.
 const lookUp = 1024
 
 // beginning returns the ids that begin with a prefix, in order. It reads ids
-// alone, for one caller at a time: to compose all flows would cost a caller
-// nothing, and the agent megabytes.
+// alone, for one caller at a time: to compose all flows would cost the caller
+// nothing and the agent megabytes.
 func (s *server) beginning(ctx context.Context, prefix string) (found []flow.ID, err error) {
 	leave, err := s.search.take(ctx)
 	if err != nil {
@@ -94,13 +96,5 @@ func (s *server) beginning(ctx context.Context, prefix string) (found []flow.ID,
 }
 
 func someIDs(ids []flow.ID) string {
-	const most = 5
-	var names []string
-	for _, id := range ids[:min(len(ids), most)] {
-		names = append(names, id.String())
-	}
-	if len(ids) > most {
-		names = append(names, fmt.Sprintf("and %d more", len(ids)-most))
-	}
-	return strings.Join(names, ", ")
+	return phrase.Some(len(ids), 5, func(n int) string { return ids[n].String() })
 }

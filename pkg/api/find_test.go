@@ -84,7 +84,7 @@ func TestABeginningIsComparedWithIdsAlone(t *testing.T) {
 				t.Errorf("flow %s is composed", id)
 			}
 		}
-		if w := ask(h, "GET", "/v1/flows/10abc"); w.Code != 409 || w.Body.String() != `{"error":"several flows have ids that begin with 10abc: 10abc0, 10abc1, 10abc2, 10abc3, 10abc4, and 11 more"}`+"\n" {
+		if w := ask(h, "GET", "/v1/flows/10abc"); w.Code != 409 || w.Body.String() != `{"error":"several flows have ids that begin with 10abc: 10abc0, 10abc1, 10abc2, 10abc3, 10abc4 and 11 more"}`+"\n" {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})

@@ -17,7 +17,7 @@ import (
 // Query selects flows. The zero value selects what is stuck now.
 type Query struct {
 	State State
-	Muted bool // with those that are counted only
+	Muted bool // with those that are suppressed
 	Brief bool // without evidence, history and advice
 	Rows  bool // only what a row of a table shows: without the sentence, too
 	// EndedAfter leaves out those that ended before it; zero: none.
@@ -41,13 +41,13 @@ type FlowList struct {
 	Sources []flow.Health  `json:"sources"`
 }
 
-// About is whose flows they are, and what is not among them.
+// About is the node whose flows they are, and what is not among them.
 type About struct {
 	APIVersion string            `json:"apiVersion"`
 	Node       string            `json:"node"`
 	Started    *time.Time        `json:"agent_started_at"` // flows that ended before are not known
 	Suspects   int               `json:"suspects"`         // without progress, not reported yet
-	Counted    map[flow.Mute]int `json:"counted"`          // counted only, by reason
+	Counted    map[flow.Mute]int `json:"counted"`          // suppressed, by reason
 }
 
 // selectFlows goes through the flows that a query selects, until ctx ends.
@@ -95,9 +95,9 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 // tens of megabytes.
 const bufferBytes = 64 << 10
 
-// writeFlowList writes a FlowList flow by flow: in a storm the whole of it
-// would be the largest thing in the agent's memory, once for every reader
-// that does not read.
+// writeFlowList writes a FlowList flow by flow. In a storm the whole list would be
+// the largest thing in the agent's memory, once for each caller that does not
+// read.
 func writeFlowList(to io.Writer, about About, fs iter.Seq[flow.Finding], sources []flow.Health) error {
 	w := bufio.NewWriterSize(to, bufferBytes)
 	head, err := json.Marshal(about)
@@ -107,16 +107,15 @@ func writeFlowList(to io.Writer, about About, fs iter.Seq[flow.Finding], sources
 	if _, err := fmt.Fprintf(w, `%s,"flows":[`, bytes.TrimSuffix(head, []byte("}"))); err != nil {
 		return err
 	}
-	comma := ""
+	var line []byte
 	for f := range fs {
-		b, err := f.MarshalJSON()
-		if err != nil {
-			return fmt.Errorf("encode flow %s: %w", f.ID, err)
+		if line != nil {
+			_ = w.WriteByte(',') // the writer keeps its error
 		}
-		if _, err := w.Write(append([]byte(comma), b...)); err != nil {
+		line = f.AppendJSON(line[:0])
+		if _, err := w.Write(line); err != nil {
 			return err
 		}
-		comma = ","
 	}
 	b, err := json.Marshal(append([]flow.Health{}, sources...))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // ListenPage listens on a TCP address, which must be of the loopback
-// interface: what is told here is for this node's operators only.
+// interface: what it shows is for this node's operators only.
 func ListenPage(ctx context.Context, address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -22,16 +22,15 @@ func ListenPage(ctx context.Context, address string) (net.Listener, error) {
 	if !loopback(host) {
 		return nil, fmt.Errorf("page address %s is not of the loopback interface", address)
 	}
-	config := net.ListenConfig{Control: door.Modest}
-	l, err := config.Listen(ctx, "tcp", address)
+	l, err := door.Listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("serve page: %w", err)
 	}
 	return l, nil
 }
 
-// Taken reports whether ListenPage failed because the kernel refused an address
-// that can be meant: something else has it, or the host lacks it.
+// Taken reports whether ListenPage failed because the kernel refused a valid
+// address: something else has it, or the host lacks it.
 func Taken(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno)

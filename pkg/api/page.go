@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 	"github.com/tcpstuck/tcpstuck/pkg/report"
 )
 
@@ -44,7 +45,7 @@ func (s *server) newPage() page {
 	now := s.Now()
 	return page{
 		Node: cmp.Or(s.Node, "this node"), Version: s.Version,
-		At: now.Format("2006-01-02 15:04:05 MST"), Now: now,
+		At: phrase.Moment(now), Now: now,
 	}
 }
 

@@ -6,26 +6,11 @@ import (
 	"net/http"
 )
 
-// ErrNotReady is why an agent tells nothing of flows just after its start.
+// ErrNotReady is why an agent answers nothing about flows just after its start.
 var ErrNotReady = errors.New("not ready")
 
-// healthy answers while the agent runs.
-func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
-	_, _ = fmt.Fprintln(w, "ok")
-}
-
-// ready answers as /readyz on the port of the metrics does, to a kubelet that
-// has no password for that port.
-func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := s.notReady(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = fmt.Fprintln(w, "ok")
-}
-
-// trusted refuses to tell of flows until the agent is ready: that nothing is
-// known yet would be taken for that nothing hangs.
+// trusted refuses to answer about flows until the agent is ready: an empty list
+// would be read as a node on which nothing hangs.
 func (s *server) trusted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := s.notReady(); err != nil {
@@ -37,9 +22,6 @@ func (s *server) trusted(next http.HandlerFunc) http.HandlerFunc {
 }
 
 func (s *server) notReady() error {
-	if s.Ready == nil {
-		return nil
-	}
 	if err := s.Ready(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotReady, err)
 	}

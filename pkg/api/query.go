@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// parseQuery reads the parameters of /v1/flows, each at most once. One that
-// is misspelt or unknown is an error: who asks for less than everything would
-// else be told more, and take it for what was asked.
+// parseQuery reads the parameters of /v1/flows, each at most once. One that is
+// misspelt or unknown is an error: its caller would get more flows than it asked
+// for, and not notice.
 func parseQuery(r *http.Request) (Query, error) {
 	values, err := parameters(r, "state", "muted", "brief", "rows", "ended_after")
 	if err != nil {

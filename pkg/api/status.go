@@ -15,7 +15,7 @@ type Status struct {
 	BootID     string            `json:"boot_id"`
 	Stuck      int               `json:"stuck"`    // reported flows
 	Suspects   int               `json:"suspects"` // without progress, not reported yet
-	Counted    map[flow.Mute]int `json:"counted"`  // counted only, by reason
+	Counted    map[flow.Mute]int `json:"counted"`  // suppressed, by reason
 	Sources    []flow.Health     `json:"sources"`
 }
 
@@ -33,8 +33,7 @@ func (s *server) newStatus() Status {
 	return status
 }
 
-// counted names every reason for which findings are muted, also one of which
-// there is none.
+// counted has every reason to suppress a finding, also one with none.
 func counted(count map[flow.Mute]int) map[flow.Mute]int {
 	counted := map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0, flow.MuteAtRisk: 0}
 	for mute, n := range count {

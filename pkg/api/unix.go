@@ -19,10 +19,10 @@ var ErrInUse = errors.New("another agent answers on it")
 const socketMode = 0o600
 
 // ListenUnix listens on a unix socket that only its owner may open. Its folder
-// must exist: what was typed wrong makes none. A socket
-// on which nobody answers any more is replaced, a live one is ErrInUse, and
-// anything else at the path is left alone. The socket file goes when the
-// listener is closed, unless another has taken its path.
+// must exist: a mistyped path makes none. A socket on which no agent answers any
+// more is replaced. A live one is ErrInUse. Anything else at the path is left
+// alone. Closing the listener removes the socket file, unless another socket has
+// taken its path.
 func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := checkSocketPath(path); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
@@ -92,7 +92,7 @@ func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
 type socket struct {
 	net.Listener
 	path   string
-	info   os.FileInfo // of the file, whose inode is nobody else's while this listens
+	info   os.FileInfo // of the file; its inode is not reused while this listens
 	remove sync.Once
 }
 

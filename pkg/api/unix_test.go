@@ -20,6 +20,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -32,7 +33,7 @@ func serve(t *testing.T, path string, r *flowtest.Reader) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- api.Serve(ctx, l, handler(r), slog.New(slog.DiscardHandler)) }()
+	go func() { served <- door.Serve(ctx, l, handler(r), slog.New(slog.DiscardHandler)) }()
 	return func() {
 		cancel()
 		if err := <-served; err != nil {

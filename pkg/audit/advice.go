@@ -2,12 +2,12 @@ package audit
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/deadline"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // advise says what bounds the connections of an edge: by what is missing, by
@@ -34,7 +34,7 @@ func advise(e Edge, s flow.Socket) []flow.Advice {
 func align(s flow.Socket) string {
 	ends, _ := deadline.WhileIdle(s)
 	return fmt.Sprintf("With TCP_USER_TIMEOUT (%s) the kernel does not count TCP_KEEPCNT: an idle connection ends after %s instead of %s. Set TCP_USER_TIMEOUT to TCP_KEEPIDLE + TCP_KEEPINTVL × TCP_KEEPCNT = %d ms, or the three to what the user timeout is meant to be.",
-		seconds(s.UserTimeout), seconds(ends), seconds(deadline.ByKeepalive(s)), deadline.ByKeepalive(s).Milliseconds())
+		phrase.Duration(s.UserTimeout), phrase.Duration(ends), phrase.Duration(deadline.ByKeepalive(s)), deadline.ByKeepalive(s).Milliseconds())
 }
 
 // sockopt names the socket options that are missing.
@@ -44,7 +44,7 @@ func sockopt(e Edge, s flow.Socket) string {
 	if p.keepalive {
 		options = append(options, fmt.Sprintf("SO_KEEPALIVE = 1, TCP_KEEPIDLE = %d, TCP_KEEPINTVL = %d, TCP_KEEPCNT = %d", p.idle/time.Second, p.interval/time.Second, p.probes))
 		if s.Keepalive {
-			why = append(why, fmt.Sprintf("keepalive takes %s now", deadline.ByKeepalive(s)))
+			why = append(why, fmt.Sprintf("keepalive takes %s now", phrase.Duration(deadline.ByKeepalive(s))))
 		} else {
 			why = append(why, "keepalive ends a connection that only waits")
 		}
@@ -115,8 +115,4 @@ func library(e Edge, s flow.Socket) []string {
 		return []string{fmt.Sprintf("libpq: keepalives_idle=%d keepalives_interval=%d keepalives_count=%d tcp_user_timeout=%d in the connection string.", p.idle/time.Second, p.interval/time.Second, p.probes, p.userTimeout.Milliseconds())}
 	}
 	return []string{fmt.Sprintf(grpc, "client")}
-}
-
-func seconds(d time.Duration) string {
-	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // source is what the source of the records last said of itself, and what it
@@ -94,5 +95,5 @@ func (s *source) podlessSince() time.Time { return s.podless.Add(s.maxStaleness)
 // lists reports whether the source lists the pods of a node.
 func (s *source) lists(node string) bool { return !s.limited || node == s.podsOf }
 
-// clock writes a time of day for evidence.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
+// clock says a time of day. Evidence is of late, so its date is left out.
+func clock(t time.Time) string { return phrase.Time(t, t) }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 func now(format string, args ...any) flow.Advice {
@@ -136,7 +137,7 @@ func bound(e Evidence) []flow.Advice {
 		return []flow.Advice{forGood("Give the application a connect timeout of a few seconds, and let it try again; net.ipv4.tcp_syn_retries bounds those that have none.")}
 	}
 	if e.Socket.UserTimeout > 0 {
-		return []flow.Advice{forGood("TCP_USER_TIMEOUT is set to %s, which bounds the wait: shorten it if that is too long.", Duration(e.Socket.UserTimeout))}
+		return []flow.Advice{forGood("TCP_USER_TIMEOUT is set to %s, which bounds the wait: shorten it if that is too long.", phrase.Duration(e.Socket.UserTimeout))}
 	}
 	if e.Role == flow.Server {
 		return []flow.Advice{forGood("Set TCP_USER_TIMEOUT (30 s, say) on the listening socket: accepted ones inherit it. Add keepalive for connections that only read.")}

@@ -1,6 +1,3 @@
-// Package diagnosis turns evidence into a verdict: symptom, cause, a plain
-// sentence and advice. It is one ordered rule table over pure predicates: the
-// same evidence gives the same verdict, and the first rule that holds decides.
 package diagnosis
 
 import (
@@ -49,8 +46,8 @@ type Evidence struct {
 
 // Upstream is another stuck flow, as far as a sentence needs it.
 type Upstream struct {
-	Who   string
-	Where string
+	Owner string
+	Peer  string
 	Cause flow.Cause
 }
 
@@ -103,43 +100,42 @@ func (e Evidence) Removed() time.Time {
 	return time.Time{}
 }
 
-// HeardSince reports whether the peer was heard after a time.
-func (e Evidence) HeardSince(t time.Time) bool { return e.heard().After(t) }
+// HeardSince reports whether a segment came from the peer after a time.
+func (e Evidence) HeardSince(t time.Time) bool { return e.lastSegment().After(t) }
 
-// heard returns when the peer was last heard, zero if never. An
-// acknowledgement shows in rcv_tstamp; data that acknowledges nothing new takes
-// the fast path and shows as received alone (tcp_rcv_established).
-func (e Evidence) heard() time.Time {
+// lastSegment returns when the last segment came from the peer, zero if none
+// did. An acknowledgement shows in rcv_tstamp. Data that acknowledges nothing
+// new takes the fast path and shows as received alone (tcp_rcv_established).
+func (e Evidence) lastSegment() time.Time {
 	if s := e.Socket; s.LastReceive.After(s.LastAck) {
 		return s.LastReceive
 	}
 	return e.Socket.LastAck
 }
 
-// silence returns for how long the peer had not been heard when the socket was
-// last read. What it said since then nobody knows: a reading that has aged, as
-// it does among thousands of flows, makes no peer silent.
-func (e Evidence) silence() time.Duration { return e.Socket.At.Sub(e.heard()) }
+// silence returns how long the peer had sent nothing when the socket was last
+// read. What it sent since then is not known: an old reading, as there are among
+// thousands of flows, makes no peer silent.
+func (e Evidence) silence() time.Duration { return e.Socket.At.Sub(e.lastSegment()) }
 
 // settled is how long after a removal an acknowledgement may still have been
 // under way.
 const settled = time.Second
 
-// gone reports whether the flow's backend is dead as far as this very path
-// shows. The wire outranks every record: a peer that acknowledged something
-// after its removal was alive then (a force-deleted container lives on for
-// seconds, behind a partition for hours), so only silence since then counts.
-// The silence of an idle flow proves nothing: whatever was heard after the
-// removal is a veto.
+// gone reports whether the flow's backend is dead as far as this path shows.
+// The wire outranks every record. A peer that acknowledged something after its
+// removal was alive then: a force-deleted container lives on for seconds, behind
+// a partition for hours. So only silence since then counts. The silence of an
+// idle flow proves nothing: any segment after the removal is a veto.
 func (e Evidence) gone() bool {
 	if e.Backend.State != flow.BackendDeleted {
 		return false
 	}
-	heard := e.heard()
+	last := e.lastSegment()
 	if Symptom(e.Socket) == flow.HalfOpen {
-		return !heard.After(e.Backend.Since)
+		return !last.After(e.Backend.Since)
 	}
-	if heard.IsZero() || !heard.After(e.Backend.Since.Add(settled)) {
+	if last.IsZero() || !last.After(e.Backend.Since.Add(settled)) {
 		return true
 	}
 	return e.silence() >= e.StuckAfter
@@ -148,31 +144,31 @@ func (e Evidence) gone() bool {
 // clockSkew is how far the clocks of two machines may be apart.
 const clockSkew = 2 * time.Second
 
-// reused reports whether the flow was opened to a pod that is gone and whose
-// address another pod has by now: one that was created, by the cluster's clock
-// and by ours, after this very path was last heard.
+// reused reports whether the flow was opened to a pod that is gone, and another
+// pod has its address. By the cluster's clock and by ours, that one was created
+// after the last segment on this path.
 func (e Evidence) reused() bool {
-	b, heard := e.Backend, e.heard()
-	if b.Former == nil || b.HostNetwork || b.Pod == "" || heard.IsZero() {
+	b, last := e.Backend, e.lastSegment()
+	if b.Former == nil || b.HostNetwork || b.Pod == "" || last.IsZero() {
 		return false
 	}
 	switch b.State {
 	case flow.BackendListed, flow.BackendTerminating, flow.BackendUnlisted:
-		return b.CreatedAt.After(heard.Add(clockSkew)) && b.Since.After(heard)
+		return b.CreatedAt.After(last.Add(clockSkew)) && b.Since.After(last)
 	}
 	return false
 }
 
-// answersLately reports whether the peer was heard since progress stopped and
-// not too long ago to say more than the records.
+// answersLately reports whether the peer sent something since progress stopped,
+// and so late that it says more than the records.
 func (e Evidence) answersLately() bool {
 	return e.answers() && e.silence() <= max(e.StuckAfter, 2*e.Socket.RTO)
 }
 
-// answers reports whether the peer is heard although nothing moves. Selective
-// acknowledgements from before prove nothing: they stay when the peer dies.
+// answers reports whether segments come from the peer although nothing moves.
+// Earlier selective acknowledgements prove nothing: they stay when the peer dies.
 func (e Evidence) answers() bool {
-	return e.heard().After(e.Socket.Since.Add(settled))
+	return e.lastSegment().After(e.Socket.Since.Add(settled))
 }
 
 // nodeDown reports whether the records say that the backend's node is not

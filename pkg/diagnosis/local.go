@@ -10,9 +10,9 @@ import (
 func slowReader(e Evidence, s flow.Symptom) bool { return s == flow.ZeroWindow && windowConfirmed(e) }
 
 func whySlowReader(e Evidence) string {
-	why := fmt.Sprintf("the peer answers, but with a receive window of zero: whoever reads for %s has stopped reading", place(e))
+	why := fmt.Sprintf("the peer answers, but with a receive window of zero: the application at %s has stopped reading", place(e))
 	if u := e.Upstream; u != nil {
-		why += fmt.Sprintf("; in the same pod %s is itself stuck on the way to %s (%s)", u.Who, u.Where, u.Cause)
+		why += fmt.Sprintf("; in the same pod %s is itself stuck on the way to %s (%s)", u.Owner, u.Peer, u.Cause)
 	}
 	return why
 }

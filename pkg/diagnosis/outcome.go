@@ -8,7 +8,7 @@ import (
 
 // Outcome returns how a socket ended. A time-out's errno is the last soft
 // error, if there was one, and ETIMEDOUT otherwise (tcp_write_err), so a
-// reset is told apart by having been received.
+// reset is known by having been received.
 func Outcome(e flow.End) flow.Outcome {
 	if e.Loss == flow.LostDataAfterClose {
 		return flow.Closed // the kernel lets it die as by a reset, which nobody sent

@@ -11,27 +11,27 @@ func addressReused(e Evidence, _ flow.Symptom) bool { return e.reused() }
 func whyAddressReused(e Evidence) string {
 	f := e.Backend.Former
 	return fmt.Sprintf("its peer, the pod %s/%s, is gone%s, and its address %s now belongs to %s, which knows nothing of this connection and drops it",
-		f.Namespace, f.Pod, at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
+		f.Namespace, f.Pod, e.at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
 }
 
-// addressTaken: the clocks do not tell which of two pods it is; or the pod that
-// has the address is younger than the connection, and whose it was before, an
-// agent that came later cannot know.
+// addressTaken: the clocks do not show which of two pods it is. Or the pod that
+// has the address is younger than the connection, and an agent that started
+// later cannot know which pod had it before.
 func addressTaken(e Evidence, _ flow.Symptom) bool {
-	b, heard := e.Backend, e.heard()
-	if heard.IsZero() {
+	b, last := e.Backend, e.lastSegment()
+	if last.IsZero() {
 		return false
 	}
 	if b.Former != nil {
-		return b.CreatedAt.After(heard)
+		return b.CreatedAt.After(last)
 	}
-	return b.Pod != "" && b.State != flow.BackendDeleted && !b.HostNetwork && b.CreatedAt.After(heard.Add(clockSkew))
+	return b.Pod != "" && b.State != flow.BackendDeleted && !b.HostNetwork && b.CreatedAt.After(last.Add(clockSkew))
 }
 
 func whyAddressTaken(e Evidence) string {
 	f := e.Backend.Former
 	if f == nil {
-		return fmt.Sprintf("the address %s now belongs to %s, which was created after the peer was last heard; whose it was before is not known",
+		return fmt.Sprintf("the address %s now belongs to %s, which was created after the last segment from the peer; which pod had it before is not known",
 			e.Target().Addr(), podName(e.Backend))
 	}
 	return fmt.Sprintf("the address %s belonged to the pod %s/%s, which is gone, and now belongs to %s/%s; which of them the connection was opened to is not certain",
@@ -42,13 +42,13 @@ func staleConntrack(e Evidence, _ flow.Symptom) bool { return e.redirected() && 
 
 func whyStaleConntrack(e Evidence) string {
 	return fmt.Sprintf("conntrack still sends this connection to %s, the %s, which was deleted%s",
-		e.Target(), podName(e.Backend), at(e.Backend.Since, " at "))
+		e.Target(), podName(e.Backend), e.at(e.Backend.Since, " at "))
 }
 
 func peerDeleted(e Evidence, _ flow.Symptom) bool { return !e.redirected() && e.gone() }
 
 func whyPeerDeleted(e Evidence) string {
-	return fmt.Sprintf("its peer %s, the %s, was deleted%s", e.Target(), podName(e.Backend), at(e.Backend.Since, " at "))
+	return fmt.Sprintf("its peer %s, the %s, was deleted%s", e.Target(), podName(e.Backend), e.at(e.Backend.Since, " at "))
 }
 
 func peersNodeDown(e Evidence, _ flow.Symptom) bool {
@@ -64,7 +64,7 @@ func peerTerminating(e Evidence, _ flow.Symptom) bool {
 }
 
 func whyPeerTerminating(e Evidence) string {
-	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), at(e.Backend.Since, " since "))
+	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), e.at(e.Backend.Since, " since "))
 }
 
 // conntrackMissing needs a connection that once had an entry (a SYN that is
@@ -92,11 +92,11 @@ func pathDrop(e Evidence, s flow.Symptom) bool {
 const smallSegment = 536
 
 func whyPathDrop(e Evidence) string {
-	heard := fmt.Sprintf("%s is heard (last at %s), but the oldest data does not get through", place(e), clock(e.heard()))
+	answers := fmt.Sprintf("%s answers (last segment at %s), but the oldest data does not get through", place(e), e.clock(e.lastSegment()))
 	if n := e.Socket.Unacknowledged; n > 0 && n <= smallSegment {
-		return heard + ": what is sent that way is dropped, a filter or a path that works one way only"
+		return answers + ": a filter drops what is sent, or the path works one way only"
 	}
-	return heard + ": something on the path drops large segments (path MTU)"
+	return answers + ": something on the path drops large segments (path MTU)"
 }
 
 // notSettled: the records know no more than that the backend left, or the
@@ -109,7 +109,7 @@ func whyNotSettled(e Evidence) string {
 	if e.Backend.State == flow.BackendUnlisted {
 		return fmt.Sprintf("%s is %s; not known to be dead", backendName(e), noLonger(e.Backend.Services))
 	}
-	return fmt.Sprintf("%s was deleted%s, but was heard at %s, after that", backendName(e), at(e.Backend.Since, " at "), clock(e.heard()))
+	return fmt.Sprintf("%s was deleted%s, but its last segment came at %s, after that", backendName(e), e.at(e.Backend.Since, " at "), e.clock(e.lastSegment()))
 }
 
 // untranslated: a Service address without an entry says only that something
@@ -136,7 +136,7 @@ func whyListedAndSilent(e Evidence) string {
 	return fmt.Sprintf("%s is silent, although it is listed as alive%s", backendName(e), nextHop(e))
 }
 
-// nextHop tells of a neighbour that does not answer: the way ends right there.
+// nextHop names a neighbour that does not answer: the path ends there.
 func nextHop(e Evidence) string {
 	if e.Route == nil || e.Route.Neighbour != "FAILED" && e.Route.Neighbour != "INCOMPLETE" {
 		return ""
@@ -150,9 +150,9 @@ func peerSilent(e Evidence, _ flow.Symptom) bool {
 
 func whyPeerSilent(e Evidence) string {
 	if e.snat() {
-		return fmt.Sprintf("nothing is heard from %s, a node's address: a client behind its SNAT may stand there", e.Target())
+		return fmt.Sprintf("no segment comes from %s, a node's address: it may stand for a client behind the node's SNAT", e.Target())
 	}
-	return fmt.Sprintf("nothing is heard from %s, and no cluster record names it: whether it lives is not known here%s", place(e), nextHop(e))
+	return fmt.Sprintf("no segment comes from %s, and no cluster record names it: whether it lives is not known here%s", place(e), nextHop(e))
 }
 
 func always(Evidence, flow.Symptom) bool { return true }

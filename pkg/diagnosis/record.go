@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // record lists what was asked and what came back, in the order in which it
@@ -12,7 +13,7 @@ import (
 func record(e Evidence) []flow.Evidence {
 	all := []flow.Evidence{{
 		Source: string(flow.SourceKernel), At: e.Socket.At,
-		Asked: fmt.Sprintf("socket %s in network namespace %d", e.Socket.ID, e.Socket.NetNS), Answer: kernelAnswer(e.Socket),
+		Asked: fmt.Sprintf("socket %s in network namespace %d", e.Socket.ID, e.Socket.NetNS), Answer: kernelAnswer(e),
 	}}
 	if e.End != nil {
 		all = append(all, endAnswer(e))
@@ -42,17 +43,18 @@ func record(e Evidence) []flow.Evidence {
 	return all
 }
 
-func kernelAnswer(s flow.Socket) string {
-	parts := []string{s.State.String(), count(int(s.Unacknowledged), "byte", "bytes") + fmt.Sprintf(" unacknowledged, %d unsent", s.Unsent)}
+func kernelAnswer(e Evidence) string {
+	s := e.Socket
+	parts := []string{s.State.String(), phrase.Count(int(s.Unacknowledged), "byte", "bytes") + " unacknowledged, " + phrase.Number(s.Unsent) + " unsent"}
 	if s.Orphan {
 		parts = append(parts, "closed by its owner")
 	}
 	if s.FinOutstanding {
 		parts = append(parts, "a FIN outstanding")
 	}
-	parts = append(parts, count(s.Timeouts, "timeout", "timeouts"))
-	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake nobody has told one
-		parts = append(parts, "peer's window 0, "+count(s.ProbesOut, "probe", "probes")+" unanswered")
+	parts = append(parts, phrase.Count(s.Timeouts, "timeout", "timeouts"))
+	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake there is none
+		parts = append(parts, "peer's window 0, "+phrase.Count(s.ProbesOut, "probe", "probes")+" unanswered")
 	}
 	if s.SendErr != 0 {
 		parts = append(parts, "last transmission refused with "+Errno(s.SendErr))
@@ -61,7 +63,7 @@ func kernelAnswer(s flow.Socket) string {
 		parts = append(parts, "soft error "+Errno(s.SoftErr))
 	}
 	if !s.LastAck.IsZero() {
-		parts = append(parts, "peer last heard at "+clock(s.LastAck))
+		parts = append(parts, "last ACK from the peer at "+phrase.Time(s.LastAck, e.Now))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -75,9 +77,9 @@ func conntrackAnswer(e Evidence) string {
 		return "no entry"
 	}
 	t := c.Entry
-	answer := fmt.Sprintf("%s, expires in %s, packets go to %s", t.State, Duration(t.Timeout), t.Backend())
+	answer := fmt.Sprintf("%s, expires in %s, packets go to %s", t.State, phrase.Duration(t.Timeout), t.Backend())
 	if t.Accepted() {
-		answer = fmt.Sprintf("%s, expires in %s, connected from %s", t.State, Duration(t.Timeout), t.Backend())
+		answer = fmt.Sprintf("%s, expires in %s, connected from %s", t.State, phrase.Duration(t.Timeout), t.Backend())
 	}
 	if t.Assured {
 		answer += " [ASSURED]"
@@ -90,9 +92,9 @@ func conntrackAnswer(e Evidence) string {
 
 func serviceAnswer(e Evidence) string {
 	s := e.Service
-	answer := fmt.Sprintf("%s of %s/%s, %s", s.Kind, s.Namespace, s.Name, count(s.Backends, "ready endpoint", "ready endpoints"))
+	answer := fmt.Sprintf("%s of %s/%s, %s", s.Kind, s.Namespace, s.Name, phrase.Count(s.Backends, "ready endpoint", "ready endpoints"))
 	if s.Deleted {
-		answer += ", deleted" + at(s.DeletedAt, " at ")
+		answer += ", deleted" + e.at(s.DeletedAt, " at ")
 	}
 	return answer
 }

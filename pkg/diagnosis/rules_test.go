@@ -72,11 +72,11 @@ func TestVerdicts(t *testing.T) {
 		says   string // part of the sentence
 	}{
 		{"calico", func(*diagnosis.Evidence) {}, flow.StaleConntrack, true,
-			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00 UTC"},
+			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00"},
 		{"headless", headless, flow.PeerDeleted, true, "its peer 192.168.136.2:8000, the pod default/server-1, was deleted"},
 		{"the wire first: heard 1.2 s after the removal", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
-		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
+		}, flow.Unknown, false, "but its last segment came at 12:00:01, after that"},
 		{"heard 0.8 s after the removal: still under way", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck = after(0.8)
 		}, flow.StaleConntrack, true, ""},
@@ -85,7 +85,7 @@ func TestVerdicts(t *testing.T) {
 		}, flow.StaleConntrack, true, ""},
 		{"heard after the removal when it was last read, long ago", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(600)
-		}, flow.Unknown, false, "but was heard at 12:00:01 UTC, after that"},
+		}, flow.Unknown, false, "but its last segment came at 12:00:01, after that"},
 		{"backend listed", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
 			flow.PeerUnreachable, false, "is silent, although it is listed as alive"},
 		{"backend terminating", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendTerminating },
@@ -129,7 +129,7 @@ func TestVerdicts(t *testing.T) {
 		{"a client behind a node", func(e *diagnosis.Evidence) {
 			headless(e)
 			e.Role, e.Peer.Class, e.Backend = flow.Server, flow.PeerNode, cluster.Backend{Addr: server, State: flow.BackendUnknown}
-		}, flow.PeerSilent, false, "a client behind its SNAT"},
+		}, flow.PeerSilent, false, "a client behind the node's SNAT"},
 		{"a masqueraded connection is not redirected", func(e *diagnosis.Evidence) {
 			external(e)
 			ours := flow.Tuple{Src: client, Dst: outside}
@@ -148,7 +148,7 @@ func TestVerdicts(t *testing.T) {
 		}, flow.PeerDeleted, true, "its peer 192.168.75.9:40000, the pod default/client-9, was deleted"},
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Socket.At, e.Now = flow.BackendListed, after(3), after(4), after(4)
-		}, flow.PathDrop, false, "a filter or a path that works one way only"},
+		}, flow.PathDrop, false, "or the path works one way only"},
 		{"heard once after the stall, its node not heard of for long", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
 			e.Socket.LastAck, e.Socket.At, e.Now = after(3), after(600), after(600)
@@ -165,7 +165,7 @@ func TestVerdicts(t *testing.T) {
 		}, flow.PeerUnreachable, false, ""},
 		{"the peer sends, and acknowledges nothing new", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastReceive, e.Socket.At, e.Now = flow.BackendListed, after(3), after(4), after(4)
-		}, flow.PathDrop, false, "is heard (last at 12:00:03 UTC)"},
+		}, flow.PathDrop, false, "answers (last segment at 12:00:03)"},
 		{"the wire first: data received 1.2 s after the removal", func(e *diagnosis.Evidence) {
 			e.Socket.LastReceive, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
 		}, flow.Unknown, false, ""},
@@ -214,14 +214,14 @@ func TestVerdicts(t *testing.T) {
 		{"the address was given to another pod", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-1), after(-1)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
-		}, flow.AddressReused, true, "the pod default/server-0, is gone since 11:59:58 UTC, and its address 192.168.136.2 now belongs to pod default/server-1"},
+		}, flow.AddressReused, true, "the pod default/server-0, is gone since 11:59:58, and its address 192.168.136.2 now belongs to pod default/server-1"},
 		{"given to another pod, within the clocks' error", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-3), after(-1)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-2)}
 		}, flow.Unknown, false, "which of them the connection was opened to is not certain"},
 		{"its pod is younger than the connection, and nobody knows whose the address was", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, e.Socket.LastAck.Add(time.Minute)
-		}, flow.Unknown, false, "which was created after the peer was last heard; whose it was before is not known"},
+		}, flow.Unknown, false, "which was created after the last segment from the peer; which pod had it before is not known"},
 		{"its pod was created when the connection was", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, e.Socket.LastAck.Add(time.Second)
 		}, flow.PeerUnreachable, false, ""},
@@ -247,8 +247,8 @@ func TestVerdicts(t *testing.T) {
 		}, flow.Unknown, false, ""},
 		{"a sidecar that stopped reading", func(e *diagnosis.Evidence) {
 			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff = 0, 0, flow.TimerProbe, 5
-			e.Upstream = &diagnosis.Upstream{Who: "envoy pid 77", Where: "192.168.136.2:8000", Cause: flow.PeerDeleted}
-		}, flow.SlowReader, false, "in the same pod envoy pid 77 is itself stuck on the way to 192.168.136.2:8000 (PeerDeleted)"},
+			e.Upstream = &diagnosis.Upstream{Owner: "envoy[77]", Peer: "192.168.136.2:8000", Cause: flow.PeerDeleted}
+		}, flow.SlowReader, false, "in the same pod envoy[77] is itself stuck on the way to 192.168.136.2:8000 (PeerDeleted)"},
 		{"the younger pod is the one that was connected to", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, after(-100)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-200)}

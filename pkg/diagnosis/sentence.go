@@ -9,24 +9,25 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// sentence says who, where to, since when, why, and when it ends. Of a flow
-// that is over it tells no more than was the case until then.
+// sentence says whose connection it is, where to, since when, why, and when it
+// ends. Of a flow that is over it says what was the case until then.
 func sentence(e Evidence, symptom flow.Symptom, why string) string {
 	if symptom == flow.Truncated {
 		return truncatedSentence(e, why)
 	}
 	lasted := e.Now.Sub(e.Socket.Since)
 	if e.Ended {
-		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", who(e), complained(symptom), place(e),
-			clock(e.Socket.Since), Duration(lasted), why)
+		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", subject(e), complained(symptom), place(e),
+			phrase.Zoned(e.Socket.Since, e.Now), phrase.Duration(lasted), why)
 	}
-	since := clock(e.Socket.Since)
+	since := phrase.Zoned(e.Socket.Since, e.Now)
 	if lasted >= time.Second {
-		since += " (" + Duration(lasted) + ")"
+		since += " (" + phrase.Duration(lasted) + ")"
 	}
-	return fmt.Sprintf("%s %s %s since %s: %s. %s", who(e), complains(symptom), place(e), since, why, stakes(e))
+	return fmt.Sprintf("%s %s %s since %s: %s. %s", subject(e), complains(symptom), place(e), since, why, stakes(e))
 }
 
 func complains(s flow.Symptom) string {
@@ -61,28 +62,21 @@ func complained(s flow.Symptom) string {
 func stakes(e Evidence) string {
 	risk := "No byte is at risk"
 	if n := e.Socket.AtRisk(); n > 0 {
-		risk = count(int(n), "byte is", "bytes are") + " at risk"
+		risk = phrase.Count(int(n), "byte is", "bytes are") + " at risk"
 	}
 	switch {
 	case e.GivesUp.Never:
 		return risk + "; the kernel will never give up by itself."
 	case e.GivesUp.Known():
-		return fmt.Sprintf("%s; the kernel gives up at %s, in %s.", risk, clock(e.GivesUp.At), Duration(e.GivesUp.At.Sub(e.Now)))
+		return fmt.Sprintf("%s; the kernel gives up at %s, in %s.", risk, e.clock(e.GivesUp.At), phrase.Duration(e.GivesUp.At.Sub(e.Now)))
 	}
 	return risk + "; when the kernel gives up is not known."
 }
 
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// who also says of a socket without a process why it has none: its owner
+// subject is the owner. Of a socket without a process it also says why: its owner
 // closed it, or it never had one (NFS and iSCSI own theirs in the kernel).
-func who(e Evidence) string {
-	name := Who(e.Local)
+func subject(e Evidence) string {
+	name := owner(e.Local)
 	switch {
 	case e.Socket.Orphan:
 		return name + ", closed by its owner,"
@@ -92,11 +86,11 @@ func who(e Evidence) string {
 	return name
 }
 
-// Who names the owner of a socket: its pod and workload, or its process.
-func Who(l flow.Local) string {
+// owner names the owner of a socket: its pod and workload, or its process.
+func owner(l flow.Local) string {
 	process := ""
 	if l.PID != 0 {
-		process = fmt.Sprintf("%s pid %d", l.Comm, l.PID)
+		process = phrase.Process(l.Comm, l.PID)
 	}
 	if l.Pod == "" {
 		if process == "" {
@@ -119,7 +113,7 @@ func Who(l flow.Local) string {
 
 // UpstreamOf names a stuck flow for the sentence of one that waits for it.
 func UpstreamOf(e Evidence) Upstream {
-	return Upstream{Who: Who(e.Local), Where: place(e), Cause: Decide(e).Cause}
+	return Upstream{Owner: owner(e.Local), Peer: place(e), Cause: Decide(e).Cause}
 }
 
 // place names the peer as the socket knows it.
@@ -157,28 +151,16 @@ func noLonger(services []string) string {
 	return "no longer a backend of " + strings.Join(services, ", ")
 }
 
-func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+// clock says a time of day. The sentence has named the zone with its first one.
+func (e Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
 
-func at(t time.Time, preposition string) string {
+// at says a time of day behind its preposition, and nothing of one that is not
+// known.
+func (e Evidence) at(t time.Time, preposition string) string {
 	if t.IsZero() {
 		return ""
 	}
-	return preposition + clock(t)
-}
-
-// Duration prints a duration as people say it: 0.4s, 12s, 11m40s, 2h05m.
-func Duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0s"
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	return preposition + e.clock(t)
 }
 
 // Errno returns the name of an errno, or "" for 0.

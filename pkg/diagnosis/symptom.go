@@ -26,7 +26,7 @@ func Symptom(s flow.Socket) flow.Symptom {
 
 // keptHere reports whether nothing that waits ever left this host. While the
 // persist timer runs out no timer is armed (tcp_write_timer_handler), which a
-// reading beside it may meet: then the timeout before it tells.
+// reading beside it may meet: then the timeout before it shows it.
 func keptHere(s flow.Socket) bool {
 	if s.PacketsOut > 0 {
 		return false
@@ -54,16 +54,16 @@ func unrouted(s flow.Socket) bool {
 
 // windowConfirmed reports whether the peer really answers with a zero window:
 // an acknowledgement resets icsk_probes_out, and a window that closed with
-// data in flight is judged by when the peer was last heard.
+// data in flight is judged by the last segment from the peer.
 func windowConfirmed(e Evidence) bool {
 	s := e.Socket
 	if s.PacketsOut == 0 {
 		return s.ProbesOut <= 1
 	}
-	return !e.heard().IsZero() && e.silence() <= s.RTO+settled
+	return !e.lastSegment().IsZero() && e.silence() <= s.RTO+settled
 }
 
-// Mute returns why a flow is only counted, or "" when it is to be reported.
+// Mute returns why a flow is suppressed, or "" when it is to be reported.
 func Mute(s flow.Socket, role flow.Role, class flow.PeerClass) flow.Mute {
 	open := s.State == flow.SynSent || s.State == flow.Established || s.State == flow.CloseWait
 	if s.AtRisk() == 0 && (!open || s.Orphan) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Notable reports whether the end of a socket that was not stuck is a finding.
@@ -38,10 +39,9 @@ func truncation(e Evidence) rule {
 	panic("the last rule always holds")
 }
 
-// muteTruncated: clients outside the cluster that go away, or reset, with an
-// answer on its way are what every node that serves them sees all day. Bytes
-// that a server here threw away itself, unsent, are its own defect, whoever
-// was to have them.
+// muteTruncated: clients outside the cluster go away, or reset, with an answer on
+// its way, on every node that serves them and all day. Unsent bytes that a
+// server here threw away itself are its own defect, for whatever client.
 func muteTruncated(e Evidence) flow.Mute {
 	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
 		return ""
@@ -59,7 +59,7 @@ func ours(r flow.LossReason) bool {
 
 func truncatedSentence(e Evidence, why string) string {
 	return fmt.Sprintf("%s lost %s of what it had written to %s when that connection ended at %s: %s.",
-		Who(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), clock(e.End.At), why)
+		owner(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), phrase.Zoned(e.End.At, e.Now), why)
 }
 
 // lost says how much was lost: what was never sent for certain, what was sent
@@ -67,16 +67,16 @@ func truncatedSentence(e Evidence, why string) string {
 func lost(unsent, unacknowledged uint32) string {
 	switch {
 	case unsent == 0:
-		return "perhaps " + count(int(unacknowledged), "byte", "bytes")
+		return "perhaps " + phrase.Count(int(unacknowledged), "byte", "bytes")
 	case unacknowledged == 0:
-		return count(int(unsent), "byte", "bytes")
+		return phrase.Count(int(unsent), "byte", "bytes")
 	}
-	return fmt.Sprintf("%s for certain and perhaps %d more", count(int(unsent), "byte", "bytes"), unacknowledged)
+	return fmt.Sprintf("%s for certain and perhaps %s more", phrase.Count(int(unsent), "byte", "bytes"), phrase.Number(unacknowledged))
 }
 
 func whyClosedUnread(e Evidence) string {
 	return fmt.Sprintf("it was closed with %s unread in its receive buffer, so the kernel sent a reset instead of a FIN and threw away what was still to be sent",
-		count(int(e.End.Unread), "byte", "bytes"))
+		phrase.Count(int(e.End.Unread), "byte", "bytes"))
 }
 
 func whyDataAfterClose(Evidence) string {
@@ -86,11 +86,11 @@ func whyDataAfterClose(Evidence) string {
 func whyResetByPeer(e Evidence) string {
 	why := "the peer sent a reset"
 	if e.End.Unread > 0 {
-		why += fmt.Sprintf(", with %s from it still to be read: what was to follow them may never have come", count(int(e.End.Unread), "byte", "bytes"))
+		why += fmt.Sprintf(", with %s from it still to be read: what was to follow them may never have come", phrase.Count(int(e.End.Unread), "byte", "bytes"))
 	}
 	switch e.Backend.State {
 	case flow.BackendDeleted, flow.BackendTerminating:
-		return fmt.Sprintf("%s; %s is %s%s", why, backendName(e), e.Backend.State, at(e.Backend.Since, " since "))
+		return fmt.Sprintf("%s; %s is %s%s", why, backendName(e), e.Backend.State, e.at(e.Backend.Since, " since "))
 	}
 	return why
 }
@@ -118,7 +118,7 @@ func endAnswer(e Evidence) flow.Evidence {
 		answer += ", " + Errno(e.End.Err)
 	}
 	if e.End.Unread > 0 {
-		answer += ", " + count(int(e.End.Unread), "byte", "bytes") + " received and not read"
+		answer += ", " + phrase.Count(int(e.End.Unread), "byte", "bytes") + " received and not read"
 	}
 	return flow.Evidence{Source: string(flow.SourceKernel), At: e.End.At, Asked: "how the socket ended", Answer: answer}
 }

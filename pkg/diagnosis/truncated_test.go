@@ -38,13 +38,13 @@ func TestTruncated(t *testing.T) {
 		says  string
 	}{
 		{"closed unread", truncated(), flow.ClosedUnread, "",
-			"lost 46336 bytes for certain and perhaps 64088 more of what it had written to default/server:8000 when that connection ended at 12:00:01 UTC: it was closed with 5 bytes unread"},
+			"lost 46,336 bytes for certain and perhaps 64,088 more of what it had written to default/server:8000 when that connection ended at 12:00:01Z: it was closed with 5 bytes unread"},
 		{"data after close", truncated(loss(flow.LostDataAfterClose)), flow.DataAfterClose, "", "the peer sent something more after it was closed"},
-		{"reset", truncated(loss(flow.LostResetByPeer), nothingUnsent), flow.ResetByPeer, "", "lost perhaps 64088 bytes of what it had written to default/server:8000"},
+		{"reset", truncated(loss(flow.LostResetByPeer), nothingUnsent), flow.ResetByPeer, "", "lost perhaps 64,088 bytes of what it had written to default/server:8000"},
 		{"reset by what is deleted", truncated(loss(flow.LostResetByPeer), func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendDeleted }),
-			flow.ResetByPeer, "", "the peer sent a reset, with 5 bytes from it still to be read: what was to follow them may never have come; the pod default/server-1 at 192.168.136.2:8000 is deleted since 12:00:00 UTC"},
+			flow.ResetByPeer, "", "the peer sent a reset, with 5 bytes from it still to be read: what was to follow them may never have come; the pod default/server-1 at 192.168.136.2:8000 is deleted since 12:00:00"},
 		{"timed out unseen", truncated(loss(flow.LostTimedOut)), flow.PeerUnreachable, "", "is silent, although it is listed as alive"},
-		{"a server's own fault, before a client outside", truncated(fromOutside), flow.ClosedUnread, "", "46336 bytes for certain"},
+		{"a server's own fault, before a client outside", truncated(fromOutside), flow.ClosedUnread, "", "46,336 bytes for certain"},
 		{"the same, with all of it sent", truncated(fromOutside, nothingUnsent), flow.ClosedUnread, flow.MuteExternalClient, ""},
 		{"a client outside that goes away", truncated(fromOutside, loss(flow.LostResetByPeer)), flow.ResetByPeer, flow.MuteExternalClient, ""},
 		{"a client outside that vanished", truncated(fromOutside, loss(flow.LostTimedOut)), flow.PeerUnreachable, flow.MuteExternalClient, ""},

@@ -1,7 +1,3 @@
-// Package door is how the agent is asked over HTTP: the limits that every
-// port of it has, so that no caller takes the agent from another one. A door
-// is a listener that holds few connections, each of which is small; the one
-// that makes the least of its place goes when the next one comes.
 package door
 
 import (
@@ -24,10 +20,10 @@ const MostPlaces = 64
 // server answers. More would leave the agent's own work waiting for a CPU.
 const perSecond = 800
 
-// Door is a listener that holds a number of connections at most. One that
-// comes when all places are taken is let in, and another has to go: see
-// leaves. Its connections must be served by a server that NewServer made,
-// which knows what each of them is doing.
+// Door is a listener that holds a number of connections at most. When all
+// places are taken, the next connection is let in and another is closed: see
+// leaves. Its connections must be served by Serve, which knows what each of
+// them is doing.
 type Door struct {
 	net.Listener
 	places  int
@@ -54,9 +50,9 @@ func Guard(l net.Listener, places int) *Door {
 }
 
 // Accept returns the next connection, and closes another where that takes it.
-// While all places are taken by connections that have just come, asked, or
-// taken in some of their answer, the next ones wait in the kernel. So do those
-// that are more than perSecond.
+// The next connections wait in the kernel while all places are taken by those
+// that have just come, asked, or read some of their answer. So do connections
+// beyond perSecond.
 func (d *Door) Accept() (net.Conn, error) {
 	d.await()
 	if err := d.pace.Wait(context.Background()); err != nil { // a millisecond
@@ -78,7 +74,7 @@ func (d *Door) Close() error {
 	d.mu.Lock()
 	d.closed = true
 	d.mu.Unlock()
-	d.tell()
+	d.wake()
 	return d.Listener.Close()
 }
 
@@ -103,8 +99,8 @@ func (d *Door) untilRoom() time.Duration {
 	return leaves(d.inside, d.places, now).standing.until().Sub(now)
 }
 
-// tell wakes who waits for room.
-func (d *Door) tell() {
+// wake wakes an Accept that waits for room.
+func (d *Door) wake() {
 	select {
 	case d.changed <- struct{}{}:
 	default:
@@ -141,8 +137,8 @@ func sourceOf(c net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// Read reads what the caller says, whose time to say it begins when the agent
-// gets round to listen.
+// Read reads a request. The caller's time to send it begins with the first Read:
+// before that the agent was not ready for it.
 func (v *visitor) Read(b []byte) (int, error) {
 	v.begun.Do(func() { v.is(opening) })
 	return v.Conn.Read(b)
@@ -177,7 +173,7 @@ func (v *visitor) Close() error {
 	v.door.mu.Lock()
 	delete(v.door.inside, v)
 	v.door.mu.Unlock()
-	v.door.tell()
+	v.door.wake()
 	return v.Conn.Close()
 }
 
@@ -191,7 +187,7 @@ func (v *visitor) CloseWrite() error {
 	return nil
 }
 
-// show shows a visitor out. The kernel need not keep half an answer for it.
+// show closes a connection. The kernel need not keep half an answer for it.
 func (v *visitor) show() {
 	v.door.mu.Lock()
 	idle := v.standing.state == idle
@@ -224,6 +220,6 @@ func (v *visitor) is(s state) {
 	v.standing.state, v.standing.since = s, time.Now()
 	v.door.mu.Unlock()
 	if s == idle {
-		v.door.tell()
+		v.door.wake()
 	}
 }

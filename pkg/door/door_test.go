@@ -35,24 +35,25 @@ func open(t *testing.T, network string, places int, h http.Handler) (address str
 	if network == "unix" {
 		address = filepath.Join(t.TempDir(), "s")
 	}
-	config := net.ListenConfig{}
+	var l net.Listener
+	var err error
 	if network == "tcp" {
-		config.Control = door.Modest
+		l, err = door.Listen(t.Context(), address)
+	} else {
+		l, err = (&net.ListenConfig{}).Listen(t.Context(), network, address)
 	}
-	l, err := config.Listen(t.Context(), network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, door.Guard(l, places), h, func(s *http.Server, l net.Listener) error { return s.Serve(l) })
+	serve(t, door.Guard(l, places), h, (*http.Server).Serve)
 	return l.Addr().String()
 }
 
 func serve(t *testing.T, d *door.Door, h http.Handler, how func(*http.Server, net.Listener) error) {
 	t.Helper()
-	server := door.NewServer(h, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- door.Run(ctx, server, func() error { return how(server, d) }) }()
+	go func() { done <- door.ServeBy(ctx, d, h, slog.New(slog.DiscardHandler), how) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

@@ -24,13 +24,13 @@ type standing struct {
 }
 
 const (
-	// stay is how long nobody has to go who is being listened to, or has just
-	// taken in some of its answer. Most need less for all of it. It is short: as
-	// many as have places make the next one wait for that long.
+	// stay is how long a connection is kept while its request is read, and after
+	// it has read some of its answer. Most need less for all of it. It is short,
+	// since a full door makes the next connection wait for that long.
 	stay = 100 * time.Millisecond
 	// listStay is the same where the owner's own programs read long lists.
 	listStay = 300 * time.Millisecond
-	// owed is how long nobody has to go for whom the agent is at work.
+	// owed is how long a connection is kept while the agent composes its answer.
 	owed = 500 * time.Millisecond
 )
 
@@ -51,12 +51,12 @@ func (s standing) until() time.Time {
 // them up before any other source does.
 const fairShare = 4
 
-// leaves returns the visitor that has to go: the oldest idle one; where none is
-// idle, the one whose time was up first, without asking or without taking in
-// its answer. A source with more than its share gives first. Half of the places
-// are for those that have not asked yet, so that neither a crowd that says
-// nothing nor one that asks and does not listen keeps out a caller that asks
-// and goes. Where all have some time left, the one with the least has to go.
+// leaves returns the connection to close: the oldest idle one. Where none is
+// idle, it is the one whose time was up first, in which it sent no request or
+// read no answer. A source with more than its share gives first. Half of the
+// places are for connections that have sent no request yet: neither a silent
+// crowd nor one that does not read keeps out a caller that asks and leaves.
+// Where all have time left, the one with the least is closed.
 func leaves(inside map[*visitor]struct{}, places int, now time.Time) (goes *visitor) {
 	held, silent := map[netip.Addr]int{}, 0
 	for v := range inside {

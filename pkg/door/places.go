@@ -6,10 +6,9 @@ import (
 	"syscall"
 )
 
-// reserve is how many descriptors are left to the agent's own work beside
+// reserve is how many descriptors are left to the agent's own work, beside
 // those that it holds already: iterators, netlink sockets, files of /proc, an
-// API; and one for each door, whose next connection is there before another
-// has gone.
+// API. Each door needs one more, since it accepts before it closes.
 const reserve = 48
 
 // fewestPlaces is how many connections a door has to hold to be of use.

@@ -2,8 +2,6 @@ package door
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,7 +11,7 @@ import (
 
 const (
 	// headerBytes is how much a request may bring before its body. net/http
-	// reads headerSlop more than it is told to.
+	// reads headerSlop more than MaxHeaderBytes.
 	headerBytes = 16 << 10
 	headerSlop  = 4 << 10
 	// streams is how many requests one connection may make at once (HTTP/2).
@@ -28,18 +26,14 @@ const (
 	writeTimeout  = 30 * time.Second // unless the handler sets another for each write
 	idleTimeout   = 10 * time.Second
 
-	// shutdownTimeout is how long a request that is under way may take after
-	// the agent was told to stop.
-	shutdownTimeout = 3 * time.Second
-
-	// complaints is how often a server complains of its callers, who could
+	// complaints is how often a server logs an error of a caller. Callers could
 	// fill a disk with that.
 	complaints = time.Second
 )
 
-// NewServer returns a server whose callers can neither send nor hold much. It
+// newServer returns a server whose callers can neither send nor hold much. It
 // serves connections of a Door, plain or through TLS.
-func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	seldom := &seldom{log: log, sometimes: rate.Sometimes{Interval: complaints}}
 	return &http.Server{
 		Handler:           paced(h),
@@ -57,8 +51,8 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// paced answers so many requests a second that callers who ask over and over
-// on connections that they keep leave the CPU to the agent's work, too.
+// paced limits the requests a second, so that callers that repeat theirs on a
+// connection leave CPU to the agent's own work.
 func paced(h http.Handler) http.Handler {
 	pace := rate.NewLimiter(perSecond, MostPlaces)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,27 +63,6 @@ func paced(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 		}
 	})
-}
-
-// Run runs serve, which has the server serve its listeners, until the context
-// ends, which is not an error. Requests that are under way then have 3 s.
-func Run(ctx context.Context, server *http.Server, serve func() error) error {
-	served := make(chan error, 1)
-	go func() { served <- serve() }()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(stop); err != nil {
-		_ = server.Close() // a caller that does not read holds nobody up
-	}
-	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("shut down: %w", err)
-	}
-	return nil
 }
 
 // seldom is a log handler that takes one line in a while.

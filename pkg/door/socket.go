@@ -1,7 +1,9 @@
 package door
 
 import (
+	"context"
 	"errors"
+	"net"
 	"syscall"
 	"time"
 )
@@ -16,13 +18,17 @@ const (
 // tcpUserTimeout is TCP_USER_TIMEOUT, in milliseconds.
 const tcpUserTimeout = 0x12
 
-// Modest is the Control of a net.ListenConfig of a TCP port: it limits what
-// the kernel keeps for one connection. Without it a caller that does not read
-// has the kernel hold megabytes, and minutes after the agent has hung up on
-// it. And whoever connects and says nothing stays in the kernel, which has room
-// for thousands, and takes no place from those who ask. Accepted sockets
-// inherit it all.
-func Modest(_, _ string, c syscall.RawConn) error {
+// Listen listens on a TCP address, and limits what the kernel keeps for one
+// connection. Guard then limits how many there are.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{Control: modest}).Listen(ctx, "tcp", address)
+}
+
+// modest limits what the kernel keeps for one connection. Without it a caller that does not read
+// has the kernel hold megabytes, for minutes after the agent has closed the
+// connection. A connection on which nothing is sent stays in the kernel, which
+// has room for thousands, and takes no place. Accepted sockets inherit it all.
+func modest(_, _ string, c syscall.RawConn) error {
 	var set error
 	err := c.Control(func(fd uintptr) {
 		set = errors.Join(

@@ -7,7 +7,7 @@ import (
 )
 
 // A namespace has so many Events at once, then one in a while. The node has more
-// for all of them. While few of these are left, a namespace that had little goes
+// for all namespaces. While few of these are left, a namespace that had few goes
 // first: nodeShare times what it had must be less than what is left.
 const (
 	atOnce     = 5
@@ -18,8 +18,8 @@ const (
 )
 
 // budget is how many Events may be written: of the node, of a namespace and of a
-// pod. The processes of the host have a share as a namespace has. It keeps the
-// namespaces that had one of late.
+// pod. The host's processes have the share of a namespace. It keeps the
+// namespaces that had an Event lately.
 type budget struct {
 	node   *rate.Limiter
 	shares map[string]*rate.Limiter // by namespace; empty: the host's
@@ -29,8 +29,8 @@ func newBudget() *budget {
 	return &budget{node: rate.NewLimiter(rate.Every(nodePause), nodeAtOnce), shares: map[string]*rate.Limiter{}}
 }
 
-// allow reports whether a pod may have another Event that had so many of late: it
-// leaves as many to the other pods of its namespace.
+// allow reports whether a pod that had so many Events lately may have another one.
+// It must leave as many to the other pods of its namespace.
 func (b *budget) allow(namespace string, had int) bool {
 	left := b.left(namespace)
 	spent := atOnce - left

@@ -1,5 +1,3 @@
-// Package events carries events to sinks that may be slow, without ever
-// making the one that publishes wait.
 package events
 
 import (
@@ -16,8 +14,8 @@ type Publisher interface {
 }
 
 // Fanout gives every event to every sink, each in the order of publishing.
-// A sink that is slow or broken loses its own events and nobody else's, and first
-// those of the owner that has most of them.
+// A sink that is slow or broken loses its own events and no other sink's. It
+// loses those of the owner with the most events first.
 type Fanout struct {
 	log    *slog.Logger
 	direct []Publisher
@@ -59,7 +57,7 @@ func (f *Fanout) Dropped() map[string]uint64 {
 }
 
 // Close lets every sink write what is queued, then closes it. When the
-// context ends first, what is left is given up and the error says so.
+// context ends first, the rest is lost and the error says so.
 func (f *Fanout) Close(ctx context.Context) error {
 	for _, q := range f.queues {
 		q.stop()

@@ -113,8 +113,8 @@ func (f *File) open() error {
 	return nil
 }
 
-// endsTorn reports whether a file's last line has no end: whoever wrote it was
-// killed.
+// endsTorn reports whether a file's last line has no end: the agent that wrote it
+// was killed.
 func endsTorn(path string, size int64) bool {
 	if size == 0 {
 		return false
@@ -131,7 +131,6 @@ func endsTorn(path string, size int64) bool {
 
 // Line returns the event as one line of JSON, its newline included.
 func Line(ev flow.Event) ([]byte, error) {
-	ev.Time = ev.Time.UTC().Round(time.Millisecond)
 	line, err := json.Marshal(ev)
 	if err != nil {
 		return nil, fmt.Errorf("encode event: %w", err)

@@ -11,7 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// What is over the budget is told in sum.
+// What is over the budget is reported in sum.
 const (
 	gather = 5 * time.Second // how long a sum is waited for
 	last   = 2 * time.Second // how long the last sum may take
@@ -23,49 +23,47 @@ type Observer interface {
 	Observe(ctx context.Context, ev kube.Event, times int) error
 }
 
-// Kubernetes is a sink that tells pods and their owners, with Events of
-// their cluster: five at once in a namespace, then one every 30 s, whatever
-// happens in others. A repetition counts up the Event that is there. What is
-// over is counted in one Event of the node.
+// Kubernetes is a sink that writes Events of the cluster, for pods and their
+// owners: five at once in a namespace, then one every 30 s, whatever happens in
+// other namespaces. A repetition raises the count of the Event that is there.
+// What is over the budget is counted in one Event of the node.
 type Kubernetes struct {
 	observer Observer
 	log      *slog.Logger
 	started  time.Time
-	ctx      context.Context // of what is asked; ends a moment after the agent's
+	ctx      context.Context // of requests; ends a moment after the agent's
 	cancel   context.CancelFunc
 
 	mu      sync.Mutex
 	budget  *budget
-	recent  map[kube.Event]*telling // told within the last pause
+	recent  map[kube.Event]*writing // written within the last pause
 	over    map[kube.Event]int      // how often each sum stands for one more; 0: for what may be in it
 	timer   *time.Timer             // nil: nothing waits
 	flushed time.Time
 	failing bool
 }
 
-// telling is when an event was told last, and how often it came since.
-type telling struct {
+// writing is when an event was written last, and how often it came since.
+type writing struct {
 	at       time.Time
 	repeated int
 	node     string
 }
 
-// NewKubernetes returns a sink that soon gives up when ctx has ended. A flow
-// that was stuck before now may have been told of by an agent before this
-// one.
+// NewKubernetes returns a sink that soon stops when ctx has ended. A flow that
+// was stuck before now may have been reported by an agent before this one.
 func NewKubernetes(ctx context.Context, o Observer, log *slog.Logger) *Kubernetes {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(last, cancel) })
 	return &Kubernetes{
 		observer: o, log: log, started: time.Now(), ctx: own, cancel: cancel,
-		budget: newBudget(), recent: map[kube.Event]*telling{}, over: map[kube.Event]int{},
+		budget: newBudget(), recent: map[kube.Event]*writing{}, over: map[kube.Event]int{},
 	}
 }
 
-// Write tells the event, or sees to it that it is counted. An error is that
-// of the API.
+// Write writes the event, or has it counted. An error is the API's.
 func (k *Kubernetes) Write(ev flow.Event) error {
-	told, ok := kubernetesEvent(ev)
+	written, ok := kubernetesEvent(ev)
 	if !ok {
 		return nil
 	}
@@ -76,16 +74,16 @@ func (k *Kubernetes) Write(ev flow.Event) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	defer k.arm()
-	if t := k.recent[told]; t != nil {
+	if t := k.recent[written]; t != nil {
 		t.repeated += times
 		return nil
 	}
-	if !k.budget.allow(told.Pod.Namespace, k.toldOfLate(told.Pod)) {
+	if !k.budget.allow(written.Pod.Namespace, k.writtenLately(written.Pod)) {
 		k.over[kubernetesSum(ev.Flow.Node)] += times
 		return nil
 	}
-	k.recent[told] = &telling{at: time.Now(), node: ev.Flow.Node}
-	return k.observe(told, times)
+	k.recent[written] = &writing{at: time.Now(), node: ev.Flow.Node}
+	return k.observe(written, times)
 }
 
 // Failing reports whether the API did not take what it was given last. An event
@@ -96,9 +94,9 @@ func (k *Kubernetes) Failing() bool {
 	return k.failing
 }
 
-// toldOfLate returns how many Events a pod had within the last pause. The
-// processes of the host are many, and not to be told apart here.
-func (k *Kubernetes) toldOfLate(pod kube.PodRef) (n int) {
+// writtenLately returns how many Events a pod had within the last pause. The
+// host's processes are many, and this does not tell them apart.
+func (k *Kubernetes) writtenLately(pod kube.PodRef) (n int) {
 	if pod == (kube.PodRef{}) {
 		return 0
 	}
@@ -110,7 +108,7 @@ func (k *Kubernetes) toldOfLate(pod kube.PodRef) (n int) {
 	return n
 }
 
-// Close tells the sums that wait.
+// Close writes the sums that wait.
 func (k *Kubernetes) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -118,13 +116,12 @@ func (k *Kubernetes) Close() error {
 		k.timer.Stop()
 		k.timer = nil
 	}
-	k.tellSums()
+	k.writeSums()
 	k.cancel()
 	return nil
 }
 
-// arm sees to it that what waits is told: soon, where nothing was told of
-// late.
+// arm has a timer write what waits: soon, where nothing was written lately.
 func (k *Kubernetes) arm() {
 	if k.timer == nil && k.ctx.Err() == nil && len(k.recent)+len(k.over) > 0 {
 		k.timer = time.AfterFunc(max(gather, time.Until(k.flushed.Add(pause))), k.flush)
@@ -138,13 +135,13 @@ func (k *Kubernetes) flush() {
 		return
 	}
 	k.timer, k.flushed = nil, time.Now()
-	k.tellSums()
-	k.tellRepetitions()
+	k.writeSums()
+	k.writeRepetitions()
 	k.arm()
 }
 
-// tellSums keeps what the API does not take for the next time.
-func (k *Kubernetes) tellSums() {
+// writeSums keeps what the API does not take for the next time.
+func (k *Kubernetes) writeSums() {
 	for sum, n := range maps.Clone(k.over) {
 		if k.try(sum, n) {
 			delete(k.over, sum)
@@ -152,8 +149,8 @@ func (k *Kubernetes) tellSums() {
 	}
 }
 
-// tellRepetitions forgets what was not repeated any more.
-func (k *Kubernetes) tellRepetitions() {
+// writeRepetitions forgets what is not repeated any more.
+func (k *Kubernetes) writeRepetitions() {
 	for ev, t := range maps.Clone(k.recent) {
 		switch {
 		case t.repeated == 0 && time.Since(t.at) >= pause:

@@ -7,9 +7,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// line is what waits for a sink, in the order of publishing. When it is full,
-// the owner that has most in it gives its latest, so that a storm of one loses
-// nothing of another. Each step takes O(1).
+// line is what waits for a sink, in the order of publishing. When it is full, the
+// owner with the most events in it loses its latest, so that one owner's storm
+// costs no other owner anything. Each step takes O(1).
 type line struct {
 	most  int
 	order *list.List // of waiting
@@ -30,8 +30,8 @@ func newLine(most int) *line {
 
 func (l *line) len() int { return l.order.Len() }
 
-// add puts an event at the end. It reports whether that cost one, this or
-// another.
+// add puts an event at the end. It reports whether an event was lost by it, this
+// one or another.
 func (l *line) add(ev flow.Event) (lost bool) {
 	owner := ownerOf(ev)
 	if lost = l.len() >= l.most; lost {
@@ -85,8 +85,8 @@ func (l *line) keep(owner string, all []*list.Element) {
 	}
 }
 
-// ownerOf returns whose event it is: a namespace's of the cluster, a network
-// namespace's where that is not known, or the agent's own.
+// ownerOf returns the owner of an event: a namespace of the cluster; where that
+// is not known, a network namespace; or the agent.
 func ownerOf(ev flow.Event) string {
 	switch {
 	case ev.Flow == nil:

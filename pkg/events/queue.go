@@ -91,7 +91,7 @@ func (q *queue) run() {
 }
 
 // healed reports whether what was written last went through. A sink that takes
-// an event and hands it on later, or never, has a word of its own on that.
+// an event and hands it on later, or never, reports that itself.
 func (q *queue) healed() bool {
 	s, ok := q.sink.(interface{ Failing() bool })
 	return !ok || !s.Failing()

@@ -20,13 +20,13 @@ const (
 )
 
 // answers serves /metrics. It composes one answer at a time, and at most one a
-// second in each encoding, however many ask. All who ask within that second
-// share its bytes, so that a scraper that does not read costs the agent
+// second in each encoding, however many scrapes come. All scrapes within that
+// second share its bytes, so that a scraper that does not read costs the agent
 // nothing but its connection.
 type answers struct {
 	compose http.Handler
 	turn    chan struct{}
-	latest  map[string]*answer // by encoding; whoever has the turn may use it
+	latest  map[string]*answer // by encoding; for the scrape that has the turn
 }
 
 // answer is what a scrape gets. Nobody changes it once it is composed.

@@ -1,6 +1,3 @@
-// Package exporter shows Prometheus what the node's stuck flows are and how
-// well the agent can tell. It reads the store at scrape time and counts
-// events as they are published; it keeps no finding of its own.
 package exporter
 
 import (

@@ -9,7 +9,7 @@ import (
 // outcomeUnknown counts the findings whose end was not seen.
 const outcomeUnknown = "Unknown"
 
-// flowMetrics counts what events tell about flows.
+// flowMetrics counts flows by their events.
 type flowMetrics struct {
 	found *prometheus.CounterVec
 	ended *prometheus.CounterVec

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// limit chooses the edges that keep their names. Namespaces share the places,
-// in each the workloads share what is its, so that whoever has many edges loses
-// names first, and the others none. An edge that had its name at the last scrape
-// keeps it unless its workload is over its share: no series flaps.
+// limit chooses the edges that keep their names. Namespaces share the places, and
+// the workloads of a namespace share its places. So an owner with many edges
+// loses names first, and the others lose none. An edge that had its name at the
+// last scrape keeps it unless its workload is over its share: no series flaps.
 func limit(edges, named map[edge]tally, most int) (kept map[edge]tally, folded []edge) {
 	if most <= 0 || len(edges) <= most {
 		return edges, nil
@@ -77,15 +77,15 @@ func holds(group []candidate) (n int) {
 	return n
 }
 
-// claim is how many places somebody wants, and how many it holds.
+// claim is how many places a namespace or workload wants, and how many it holds.
 type claim struct {
 	name         string
 	wants, holds int
 }
 
-// allot gives to each what it wants, up to a share that is the same for all.
-// The places that are left, fewer than there are claims, go to those who
-// hold them, then to those who want least.
+// allot gives each claim what it wants, up to a share that is the same for all.
+// The places that are left, fewer than there are claims, go to the claims that
+// hold them, then to those that want least.
 func allot(claims []claim, places int) map[string]int {
 	slices.SortFunc(claims, func(a, b claim) int {
 		return cmp.Or(cmp.Compare(a.wants, b.wants), strings.Compare(a.name, b.name))

@@ -23,10 +23,9 @@ const (
 
 // The values of the kind label of tcpstuck_sweep_seconds.
 const (
-	SweepSockets  = "sockets"  // one pass over every socket of every process
-	SweepSnapshot = "snapshot" // one read of every suspect in the kernel
-	// SweepConntrack is one search of the whole conntrack table.
-	SweepConntrack = "conntrack"
+	passSockets   = "sockets"   // one scan of the files of every process
+	passSnapshot  = "snapshot"  // one read of every suspect in the kernel
+	passConntrack = "conntrack" // one search of the conntrack table
 )
 
 // agentMetrics measures the agent's own work.
@@ -50,7 +49,7 @@ func newAgentMetrics() agentMetrics {
 		}, []string{"source", "error"}),
 		sweeps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tcpstuck_sweep_seconds",
-			Help:    "How long a pass over the node took. sockets: every socket of every process; snapshot: every suspect in the kernel.",
+			Help:    "How long a pass over the node took. sockets: a scan of the files of every process; snapshot: one read of every suspect in the kernel; conntrack: one search of the conntrack table.",
 			Buckets: []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5},
 		}, []string{"kind"}),
 		resyncs: prometheus.NewCounter(prometheus.CounterOpts{
@@ -64,7 +63,7 @@ func newAgentMetrics() agentMetrics {
 			m.lookupErrors.WithLabelValues(string(source), kind)
 		}
 	}
-	for _, kind := range []string{SweepSockets, SweepSnapshot, SweepConntrack} {
+	for _, kind := range []string{passSockets, passSnapshot, passConntrack} {
 		m.sweeps.WithLabelValues(kind)
 	}
 	return m
@@ -83,7 +82,7 @@ func (e *Exporter) Lookup(source flow.Source, took time.Duration, err error) {
 	}
 }
 
-// Sweep measures one pass; kind is one of the Sweep constants.
+// Sweep measures one pass; kind is sockets, snapshot or conntrack.
 func (e *Exporter) Sweep(kind string, took time.Duration) {
 	e.agent.sweeps.WithLabelValues(kind).Observe(took.Seconds())
 }

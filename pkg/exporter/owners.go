@@ -8,11 +8,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// ownerLosses counts the bytes that findings lost, by the workload that owned
-// the socket, so that its team can be told. The series of a workload stay
-// until the agent ends; beyond the limit losses fall under one of overflow. A
-// namespace may have twice as many names as are left then, so that none, with
-// however many workloads, leaves nothing to the others.
+// ownerLosses counts the bytes that findings lost, by the workload that owned the
+// socket, so that an alert reaches its team. The series of a workload stay until
+// the agent ends. Beyond the limit, losses fall under overflow. A namespace may
+// have twice as many names as are left then, so that however many workloads it
+// has, it leaves names to the others.
 type ownerLosses struct {
 	bytes *prometheus.CounterVec
 	most  int // workloads that keep their name; 0: no limit
@@ -34,8 +34,8 @@ func newOwnerLosses(most int) *ownerLosses {
 	}
 }
 
-// add counts what a flow lost that is over. What its owner closed while it
-// was stuck is no loss: that was asked for.
+// add counts what a flow lost that has ended. What its owner closed while it was
+// stuck is no loss: the owner asked for that.
 func (o *ownerLosses) add(f flow.Finding) {
 	if f.Outcome != flow.TimedOut && f.Outcome != flow.Reset && f.Symptom != flow.Truncated {
 		return

@@ -8,37 +8,24 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
-// Flags adds --web.listen-address and --web.config.file to the program. Their
-// values are what Listen and Serve take.
-func Flags(app *kingpin.Application, listenAddress string) *web.FlagConfig {
-	return kingpinflag.AddFlags(app, listenAddress)
-}
-
-// ServeOptions is what the TCP port shows. All fields are required.
+// ServeOptions is what the TCP port shows. All fields but Config are required.
 type ServeOptions struct {
-	Web       *web.FlagConfig
+	Config    string         // file for TLS and authentication, as Prometheus' exporters have it; empty: neither
 	Listeners []net.Listener // guarded by doors; Serve closes them
 	Metrics   http.Handler
 	Ready     func() error // nil once the agent can be trusted, else why not yet
 	Log       *slog.Logger
 }
 
-// CheckFlags says what is wrong with the flags before anything is served: the
-// error names the flag.
-func CheckFlags(c *web.FlagConfig) error {
-	for _, address := range *c.WebListenAddresses {
-		if err := checkAddress(address); err != nil {
-			return err
-		}
-	}
-	path := *c.WebConfigFile
+// CheckConfig says what is wrong with a file for TLS and authentication; an
+// empty path names none.
+func CheckConfig(path string) error {
 	if path == "" {
 		return nil
 	}
@@ -49,19 +36,23 @@ func CheckFlags(c *web.FlagConfig) error {
 	if err == nil {
 		err = web.Validate(path)
 	}
-	if err != nil {
-		return fmt.Errorf("--web.config.file: %w", err)
-	}
-	return nil
+	return err
 }
 
 // Serve serves /metrics, /healthz and /readyz until the context ends, which
-// is not an error. Nothing on this port tells about a single flow.
+// is not an error. Nothing on this port shows a single flow.
 func Serve(ctx context.Context, opts ServeOptions) error {
-	server := door.NewServer(handler(opts), opts.Log)
-	err := door.Run(ctx, server, func() error { return web.ServeMultiple(opts.Listeners, server, opts.Web, opts.Log) })
-	if err != nil {
-		return fmt.Errorf("serve metrics: %w", err)
+	h, config := handler(opts), &web.FlagConfig{WebConfigFile: &opts.Config}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range opts.Listeners {
+		group.Go(func() error {
+			return door.ServeBy(ctx, l, h, opts.Log, func(server *http.Server, l net.Listener) error {
+				return web.Serve(l, server, config, opts.Log)
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("metrics: %w", err)
 	}
 	return nil
 }
@@ -69,15 +60,7 @@ func Serve(ctx context.Context, opts ServeOptions) error {
 func handler(opts ServeOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", opts.Metrics)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := opts.Ready(); err != nil {
-			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = fmt.Fprintln(w, "ok")
-	})
+	mux.HandleFunc("GET /healthz", door.Alive)
+	mux.HandleFunc("GET /readyz", door.Ready(opts.Ready))
 	return mux
 }

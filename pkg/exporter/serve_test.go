@@ -7,21 +7,18 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/goleak"
 
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 )
-
-func flags(addresses ...string) *web.FlagConfig {
-	systemd, file := false, ""
-	return &web.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &systemd, WebConfigFile: &file}
-}
 
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
@@ -40,7 +37,7 @@ func get(t *testing.T, url string) (int, string) {
 
 func TestServe(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	listeners, err := exporter.Listen(t.Context(), flags("127.0.0.1:0"))
+	l, err := door.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +46,8 @@ func TestServe(t *testing.T) {
 	served := make(chan error, 1)
 	go func() {
 		served <- exporter.Serve(ctx, exporter.ServeOptions{
-			Web: flags("127.0.0.1:0"), Listeners: listeners,
-			Metrics: exporter.New(options(flowtest.NewReader(), busyKernel())).Handler(),
+			Listeners: []net.Listener{door.Guard(l, door.MostPlaces)},
+			Metrics:   exporter.New(options(flowtest.NewReader(), busyKernel())).Handler(),
 			Ready: func() error {
 				if ready.Load() {
 					return nil
@@ -60,7 +57,7 @@ func TestServe(t *testing.T) {
 			Log: slog.New(slog.DiscardHandler),
 		})
 	}()
-	base := "http://" + listeners[0].Addr().String()
+	base := "http://" + l.Addr().String()
 
 	for _, c := range []struct {
 		path string
@@ -91,42 +88,44 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func TestListenOnABusyPort(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+// TestEachPortAsksForThePassword: two ports share a configuration, and no
+// server.
+func TestEachPortAsksForThePassword(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	config := filepath.Join(t.TempDir(), "web.yml")
+	const users = "basic_auth_users:\n  alice: $2b$04$abcdefghijklmnopqrstuuCiRP6uwuebOgMsb3sB1n0pjVVBf0O3K\n" // alice123
+	if err := os.WriteFile(config, []byte(users), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if err := exporter.CheckConfig(config); err != nil {
 		t.Fatal(err)
 	}
-	first := free.Addr().String()
-	_ = free.Close()
-	_, err = exporter.Listen(t.Context(), flags(first, l.Addr().String()))
-	if err == nil || !strings.Contains(err.Error(), l.Addr().String()) || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("got %v, want one clear error", err)
-	}
-	if again, err := net.Listen("tcp", first); err != nil {
-		t.Errorf("the other address is held: %v", err)
-	} else {
-		_ = again.Close()
-	}
-}
-
-func TestAddressesWithoutAPortAreRefused(t *testing.T) {
-	for address, says := range map[string]string{
-		"":              "--web.listen-address=: want HOST:PORT",
-		":":             "--web.listen-address=:: want HOST:PORT",
-		"localhost":     "want HOST:PORT",
-		"127.0.0.1:":    "want HOST:PORT",
-		":9797":         "",
-		"[::1]:9797":    "",
-		"vsock://:9797": "",
-	} {
-		err := exporter.CheckFlags(flags(":9797", address))
-		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: got %v, want %q", address, err, says)
+	var listeners []net.Listener
+	for range 2 {
+		l, err := door.Listen(t.Context(), "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
+		listeners = append(listeners, door.Guard(l, door.MostPlaces))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() {
+		served <- exporter.Serve(ctx, exporter.ServeOptions{
+			Config: config, Listeners: listeners, Metrics: http.NotFoundHandler(),
+			Ready: func() error { return nil }, Log: slog.New(slog.DiscardHandler),
+		})
+	}()
+	for _, l := range listeners {
+		if code, _ := get(t, "http://"+l.Addr().String()+"/healthz"); code != http.StatusUnauthorized {
+			t.Errorf("%s without a password: %d", l.Addr(), code)
+		}
+		if code, body := get(t, "http://alice:alice123@"+l.Addr().String()+"/healthz"); code != http.StatusOK {
+			t.Errorf("%s with its password: %d %s", l.Addr(), code, body)
+		}
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

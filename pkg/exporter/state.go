@@ -9,7 +9,7 @@ import (
 )
 
 // stateCollector shows what the agent knows at the moment of the scrape:
-// flows that are counted only, its sources, its sinks and itself.
+// suspects, suppressed flows, its sources, its sinks and itself.
 type stateCollector struct {
 	opts Options
 
@@ -24,13 +24,13 @@ func newStateCollector(opts Options) *stateCollector {
 		suspects: prometheus.NewDesc("tcpstuck_suspects",
 			"Flows without progress that are not reported yet.", nil, nil),
 		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
-			"Accepted flows without progress whose clients are outside the cluster: counted, never reported.", nil, nil),
+			"Accepted flows without progress whose clients are outside the cluster: suppressed, never reported.", nil, nil),
 		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
 			"Idle flows that still point at a backend that is gone and have not noticed.", nil, nil),
 		stale: prometheus.NewDesc("tcpstuck_stale_conntrack_entries",
-			"Conntrack entries that lead to a deleted backend and have outlived their flows, as of the last slow round.", nil, nil),
+			"Conntrack entries that lead to a deleted backend and have outlived their flows, as of the last search for them.", nil, nil),
 		closing: prometheus.NewDesc("tcpstuck_closing_flows",
-			"Flows without progress that have only a FIN outstanding: counted, never reported.", nil, nil),
+			"Flows without progress that have only a FIN outstanding: suppressed, never reported.", nil, nil),
 		sourceUp: prometheus.NewDesc("tcpstuck_source_up",
 			"1 while a source of evidence can be trusted.", []string{"source"}, nil),
 		lastSync: prometheus.NewDesc("tcpstuck_source_last_sync_timestamp_seconds",
@@ -60,13 +60,13 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(c.suspects, float64(c.opts.Reader.Suspects()))
 	findings := c.opts.Reader.Facts()
-	muted := mutes(findings)
-	gauge(c.externalServer, float64(muted[flow.MuteExternalClient]))
-	gauge(c.closing, float64(muted[flow.MuteClosing]))
+	suppressed := countSuppressed(findings)
+	gauge(c.externalServer, float64(suppressed[flow.MuteExternalClient]))
+	gauge(c.closing, float64(suppressed[flow.MuteClosing]))
 	gauge(c.atRisk, float64(halfOpen(findings)))
 	gauge(c.stale, float64(len(c.opts.Reader.Stale())))
 
-	// A source that nobody watches has no series: 0 would page for ever.
+	// A source that is not watched has no series: 0 would page for ever.
 	for _, h := range c.opts.Reader.Health() {
 		gauge(c.sourceUp, number(h.Up), string(h.Source))
 		gauge(c.lastSync, timestamp(h), string(h.Source))
@@ -84,7 +84,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func mutes(fs []flow.Finding) map[flow.Mute]int {
+func countSuppressed(fs []flow.Finding) map[flow.Mute]int {
 	n := make(map[flow.Mute]int)
 	for _, f := range fs {
 		n[f.Mute]++
@@ -106,8 +106,8 @@ func number(b bool) float64 {
 	return 0
 }
 
-// halfOpen counts the idle flows of gone backends, also those of which nobody
-// was told yet.
+// halfOpen counts the idle flows of gone backends, also those that are not
+// reported yet.
 func halfOpen(findings []flow.Finding) int {
 	n := 0
 	for _, f := range findings {

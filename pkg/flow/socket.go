@@ -1,84 +1,18 @@
 package flow
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 	"time"
 )
-
-// ID is a socket cookie: unique on a node until it boots.
-type ID uint64
-
-// String returns the flow id as users see it: lower-case hexadecimal.
-func (id ID) String() string { return strconv.FormatUint(uint64(id), 16) }
-
-// BeginsWith reports whether the id, as String prints it, begins with a prefix
-// in lower case.
-func (id ID) BeginsWith(prefix string) bool {
-	var digits [16]byte
-	return strings.HasPrefix(string(strconv.AppendUint(digits[:0], uint64(id), 16)), prefix)
-}
-
-// ParseID reads a flow id as String prints it.
-func ParseID(s string) (ID, error) {
-	if s == "" {
-		return 0, errors.New(`flow id "" is empty`)
-	}
-	n, err := strconv.ParseUint(s, 16, 64)
-	if errors.Is(err, strconv.ErrRange) {
-		return 0, fmt.Errorf("flow id %q is too long: an id has 16 hexadecimal digits at most", s)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("flow id %q is not a hexadecimal number", s)
-	}
-	return ID(n), nil
-}
-
-// TCPState is a TCP state by the kernel's numbers (include/net/tcp_states.h).
-type TCPState uint8
-
-// The TCP states.
-const (
-	Established TCPState = iota + 1
-	SynSent
-	SynRecv
-	FinWait1
-	FinWait2
-	TimeWait
-	Close
-	CloseWait
-	LastAck
-	Listen
-	Closing
-)
-
-var tcpStates = [...]string{
-	Established: "ESTABLISHED", SynSent: "SYN_SENT", SynRecv: "SYN_RECV", FinWait1: "FIN_WAIT1",
-	FinWait2: "FIN_WAIT2", TimeWait: "TIME_WAIT", Close: "CLOSE", CloseWait: "CLOSE_WAIT",
-	LastAck: "LAST_ACK", Listen: "LISTEN", Closing: "CLOSING",
-}
-
-// String returns the state's name in RFC 9293's spelling with underscores.
-func (s TCPState) String() string {
-	if int(s) < len(tcpStates) && tcpStates[s] != "" {
-		return tcpStates[s]
-	}
-	return "STATE_" + strconv.Itoa(int(s))
-}
 
 // Timer is which retransmission timer a socket has armed (icsk_pending).
 type Timer uint8
 
-// The timers, by the kernel's numbers (include/net/inet_connection_sock.h).
+// The timers that matter here, by the kernel's numbers (include/net/inet_connection_sock.h).
 const (
 	TimerNone       Timer = 0
 	TimerRetransmit Timer = 1
 	TimerProbe      Timer = 3 // ICSK_TIME_PROBE0, the persist timer
-	TimerLossProbe  Timer = 5
-	TimerReorder    Timer = 6
 )
 
 // Socket is one reading of a TCP socket's kernel state. Sizes are in bytes;
@@ -93,8 +27,8 @@ type Socket struct {
 
 	At    time.Time // when it was read
 	Since time.Time // when progress stopped, from the kernel's own stamps; zero: it makes progress
-	// LastAck is when the peer was last heard (tp->rcv_tstamp); resolution
-	// is one jiffy. Zero: never.
+	// LastAck is when the last ACK came from the peer (tp->rcv_tstamp);
+	// resolution is one jiffy. Zero: never.
 	LastAck time.Time
 	// Live is true while the socket is a suspect: something is outstanding
 	// and snd_una has not moved since Since; or it is idle, its backend is
@@ -186,32 +120,4 @@ func (s Socket) AtRisk() uint32 { return s.Unacknowledged + s.Unsent }
 func (s Socket) Resuming() bool {
 	return s.Timeouts > 0 && s.PacketsOut > 0 && s.SendWindow > 0 && s.State != SynSent &&
 		s.Retransmits == 0 && s.Backoff == 0 && s.ProbesOut == 0
-}
-
-// End is how a socket left that was a suspect or lost bytes, as the kernel's
-// transition to CLOSE showed it.
-type End struct {
-	ID             ID
-	NetNS          uint32
-	Local, Remote  netip.AddrPort
-	At             time.Time
-	From           TCPState // the state it was in
-	Err            int      // sk_err: the errno its owner reads, 0: none
-	SoftErr        int      // sk_err_soft
-	ResetReceived  bool     // tcp_receive_reset fired on it
-	Orphan         bool
-	MPTCP          bool
-	Unsent         uint32 // certainly lost
-	Unacknowledged uint32 // sent, perhaps delivered
-	Timeouts       int
-	Since          time.Time
-	Loss           LossReason // why its bytes died; empty where none did
-	Unread         uint32     // bytes that it had received and nobody read
-	Last           Socket     // all of the reading
-}
-
-// Listener is a listening TCP socket: the address that accepted sockets share.
-type Listener struct {
-	NetNS uint32
-	Local netip.AddrPort // an unspecified address listens on every one
 }

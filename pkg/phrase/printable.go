@@ -1,5 +1,3 @@
-// Package phrase makes words safe and alike, for every package that shows
-// some. It is pure.
 package phrase
 
 import (

@@ -32,12 +32,12 @@ func auditSummary(r audit.Report) string {
 	where := cmp.Or(r.Node, "this node")
 	hang := r.Connections - r.Bounded - r.Local
 	rest := fmt.Sprintf("%s bounded on both sides, %s a peer in the same network namespace.",
-		count(r.Bounded, "is", "are"), count(r.Local, "has", "have"))
+		phrase.Count(r.Bounded, "is", "are"), phrase.Count(r.Local, "has", "have"))
 	if hang == 0 {
-		return fmt.Sprintf("None of %s of %s would hang if its peer vanished now: %s", count(r.Connections, "connection", "connections"), where, rest)
+		return fmt.Sprintf("None of %s of %s would hang if its peer vanished now: %s", phrase.Count(r.Connections, "connection", "connections"), where, rest)
 	}
 	return fmt.Sprintf("%s of %s of %s would hang, or end at another time than it was set to, if their peer vanished now; %s",
-		number(hang), count(r.Connections, "connection", "connections"), where, rest)
+		phrase.Number(hang), phrase.Count(r.Connections, "connection", "connections"), where, rest)
 }
 
 func (p *page) auditClass(class audit.Class, all []audit.Finding) {
@@ -52,7 +52,7 @@ func (p *page) auditClass(class audit.Class, all []audit.Finding) {
 	if len(findings) == 0 {
 		return
 	}
-	p.title(wrap(fmt.Sprintf("%s (%s): %s", class, count(connections, "connection", "connections"), classMeaning(class)), p.width, 4))
+	p.title(wrap(fmt.Sprintf("%s (%s): %s", class, phrase.Count(connections, "connection", "connections"), classMeaning(class)), p.width, 4))
 	var advice []string
 	for n, f := range findings {
 		if n < rowsPerGroup {
@@ -63,7 +63,7 @@ func (p *page) auditClass(class audit.Class, all []audit.Finding) {
 		}
 	}
 	if more := len(findings) - rowsPerGroup; more > 0 {
-		fmt.Fprintf(&p.b, "  … and %s more (-o json lists all)\n", number(more))
+		fmt.Fprintf(&p.b, "  … and %s more (-o json lists all)\n", phrase.Number(more))
 	}
 	for _, text := range advice {
 		p.item("- ", text)
@@ -91,7 +91,7 @@ func (p *page) auditCard(f audit.Finding) {
 	if f.Role == flow.Server {
 		arrow = "← "
 	}
-	head := []string{count(f.Connections, "connection", "connections") + " of " + auditOwner(f.Owner), arrow + auditPeer(f.Peer, f.Role)}
+	head := []string{phrase.Count(f.Connections, "connection", "connections") + " of " + auditOwner(f.Owner), arrow + auditPeer(f.Peer, f.Role)}
 	s := f.Settings
 	facts := []string{"waiting: " + hangs(f.WhileIdle), "sending: " + hangs(&f.WhileSending), keepaliveWords(s), "user timeout " + setting(s.UserTimeout)}
 	if s.ReceiveTimeout > 0 || s.SendTimeout > 0 {
@@ -136,25 +136,25 @@ func hangs(seconds *float64) string {
 	if seconds == nil {
 		return "for ever"
 	}
-	return span(fromSeconds(*seconds))
+	return phrase.Duration(fromSeconds(*seconds))
 }
 
 func keepaliveWords(s audit.Settings) string {
 	if !s.Keepalive {
 		return "keepalive off"
 	}
-	return fmt.Sprintf("keepalive %s + %d × %s", span(fromSeconds(s.KeepaliveIdle)), s.KeepaliveProbes, span(fromSeconds(s.KeepaliveInterval)))
+	return fmt.Sprintf("keepalive %s + %d × %s", phrase.Duration(fromSeconds(s.KeepaliveIdle)), s.KeepaliveProbes, phrase.Duration(fromSeconds(s.KeepaliveInterval)))
 }
 
 func setting(seconds float64) string {
 	if seconds == 0 {
 		return "off"
 	}
-	return exactSpan(fromSeconds(seconds))
+	return phrase.Duration(fromSeconds(seconds))
 }
 
 func fromSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func example(e audit.Example, arrow string) string {
-	return fmt.Sprintf("e.g. %s %s %s%s", process(flow.Local{PID: e.PID, Comm: e.Comm}), e.Local, arrow, e.Remote)
+	return fmt.Sprintf("e.g. %s %s %s%s", phrase.Process(e.Comm, e.PID), e.Local, arrow, e.Remote)
 }

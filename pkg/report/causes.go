@@ -23,7 +23,7 @@ func meaning(c flow.Cause) string {
 	case flow.ConntrackMissing:
 		return "no conntrack entry translates the Service address any more"
 	case flow.PathDrop:
-		return "the peer is heard, but what is sent to it does not get through"
+		return "the peer answers, but what is sent to it does not get through"
 	case flow.PeerUnreachable:
 		return "the backend does not answer, and is not known to be dead"
 	case flow.PeerSilent:

@@ -26,7 +26,7 @@ type View struct {
 	Node     string
 	Socket   string         // where its agent was asked; empty: at its usual place
 	Started  time.Time      // when its agent started; zero: not known
-	Flows    []flow.Finding // live, and where asked for muted and ended ones
+	Flows    []flow.Finding // live, and where asked for suppressed and ended ones
 	Suspects int
 	Counted  map[flow.Mute]int
 	Sources  []flow.Health
@@ -58,7 +58,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	if watched := Watched(v.Suspects, v.Counted, "tcpstuck"); watched != "" {
 		b.WriteString(wrap(watched, width, 4) + "\n")
 	}
-	where := strings.TrimSpace(v.Node + " at " + v.Now.Format("15:04:05 MST"))
+	where := strings.TrimSpace(v.Node + " at " + phrase.Zoned(v.Now, v.Now))
 	b.WriteString(wrap(where+". "+Sources(v.Sources, v.Now), width, 4) + "\n")
 	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
@@ -95,10 +95,10 @@ func remainder(groups []Group) string {
 	for _, g := range rest {
 		flows += len(g.Findings)
 	}
-	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", count(len(rest), "more group", "more groups"), count(flows, "flow", "flows"))
+	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", phrase.Count(len(rest), "more group", "more groups"), phrase.Count(flows, "flow", "flows"))
 }
 
-// cards writes the rows of the largest groups, then what is counted only, then what
+// cards writes the rows of the largest groups, then what is suppressed, then what
 // has ended.
 func (v View) cards(b *strings.Builder, width int) {
 	indent := 0
@@ -110,10 +110,10 @@ func (v View) cards(b *strings.Builder, width int) {
 			b.WriteString(card(f, v.Now, width, indent))
 		}
 		if more := len(g.Findings) - rowsPerGroup; more > 0 {
-			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", number(more))
+			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", phrase.Number(more))
 		}
 	}
-	v.section(b, "Counted only:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
+	v.section(b, "Suppressed:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
 	v.section(b, "Ended recently:", width, indent, flow.Finding.Ended)
 }
 
@@ -136,7 +136,7 @@ func (v View) section(b *strings.Builder, title string, width, indent int, in fu
 		b.WriteString(card(f, v.Now, width, indent))
 	}
 	if more := len(fs) - rowsPerGroup; more > 0 {
-		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", number(more))
+		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", phrase.Number(more))
 	}
 }
 
@@ -147,13 +147,13 @@ func card(f flow.Finding, now time.Time, width, indent int) string {
 		indent, "", pack([]string{r.Lasted(), r.AtRisk, r.GivesUp}, " · ", width, indent))
 }
 
-// path is who → where → backend, or who ← where for an accepted flow.
+// path is owner → peer → backend, or owner ← peer for an accepted flow.
 func path(f flow.Finding, r Row) []string {
 	arrow := "→ "
 	if f.Role == flow.Server {
 		arrow = "← "
 	}
-	parts := []string{r.Who}
+	parts := []string{r.Owner}
 	for _, hop := range r.Where {
 		parts = append(parts, arrow+hop)
 	}
@@ -202,11 +202,11 @@ func columns(f flow.Finding, now time.Time) []string {
 	case f.GivesUp.Never:
 		until = "never"
 	case f.GivesUp.Known():
-		until = f.GivesUp.At.UTC().Format(time.RFC3339)
+		until = phrase.Stamp(f.GivesUp.At)
 	}
 	all := []string{
-		f.ID.String(), string(f.Role), owner, deployed, process(f.Local), f.Local.Addr.String(), name, address, b.Pod,
-		string(b.State), string(f.Symptom), string(f.Cause), span(age(f, now)), fmt.Sprint(f.Unacknowledged),
+		f.ID.String(), string(f.Role), owner, deployed, phrase.Process(f.Local.Comm, f.Local.PID), f.Local.Addr.String(), name, address, b.Pod,
+		string(b.State), string(f.Symptom), string(f.Cause), phrase.Duration(age(f, now)), fmt.Sprint(f.Unacknowledged),
 		fmt.Sprint(f.Unsent), fmt.Sprint(f.Timeouts), until, string(f.Outcome),
 	}
 	for i, s := range all {

@@ -12,9 +12,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Ended writes what has ended on a node, latest first: why it was stuck,
-// whose it was, how it ended and what it lost. since is the earliest end that
-// was asked for; zero: all that the agent still has.
+// Ended writes what has ended on a node, latest first: why it was stuck, its
+// owner, how it ended and what it lost. since is the earliest end that was asked
+// for; zero: all that the agent still has.
 func Ended(w io.Writer, v View, since time.Time, width int) error {
 	var b strings.Builder
 	b.WriteString(wrap(endedSummary([]View{v}, v.Now, since), width, 4) + "\n")
@@ -80,19 +80,21 @@ func endedSummary(views []View, now, since time.Time) string {
 	}
 	where := cmp.Or(views[0].Node, "this node")
 	if len(views) > 1 {
-		where = count(len(views), "node", "nodes")
+		where = phrase.Count(len(views), "node", "nodes")
 	}
 	for _, o := range append(flow.Outcomes(), unseen) {
 		if n := outcomes[string(o)]; n > 0 {
-			words = append(words, fmt.Sprintf("%s %s", number(n), o))
+			words = append(words, fmt.Sprintf("%s %s", phrase.Number(n), o))
 		}
 	}
-	says := fmt.Sprintf("%s ended on %s", count(total, "finding", "findings"), where)
+	says := fmt.Sprintf("%s ended on %s", phrase.Count(total, "finding", "findings"), where)
 	if total == 0 {
 		says = "No finding ended on " + where
 	}
-	if !since.IsZero() {
-		says += " since " + clock(now, since)
+	if since.IsZero() {
+		says += " by " + phrase.Zoned(now, now)
+	} else {
+		says += " between " + phrase.Time(since, now) + " and " + phrase.Zoned(now, now)
 	}
 	if total > 0 {
 		says += ": " + strings.Join(words, ", ") + "; " + sum(unsent, unacknowledged)
@@ -100,7 +102,7 @@ func endedSummary(views []View, now, since time.Time) string {
 	return says + ". " + memory(views, now)
 }
 
-// unseen is how a flow ended that is gone, and nobody saw it go.
+// unseen is how a flow ended whose end was not seen.
 const unseen flow.Outcome = "ended unseen"
 
 func outcome(f flow.Finding) string { return string(cmp.Or(f.Outcome, unseen)) }
@@ -112,16 +114,16 @@ func memory(views []View, now time.Time) string {
 	case last.IsZero():
 		return "The latest 1,000 are kept, none from before the agent started."
 	case len(views) == 1:
-		return "The latest 1,000 are kept, none from before the agent started at " + clock(now, last) + "."
+		return "The latest 1,000 are kept, none from before the agent started at " + phrase.Time(last, now) + "."
 	}
-	return "Each agent keeps the latest 1,000, none from before it started; the last did at " + clock(now, last) + "."
+	return "Each agent keeps the latest 1,000, none from before it started; the last did at " + phrase.Time(last, now) + "."
 }
 
 func sum(unsent, unacknowledged uint64) string {
 	if unsent+unacknowledged == 0 {
 		return "nothing lost"
 	}
-	return fmt.Sprintf("%s lost for certain, %s perhaps", size(unsent), size(unacknowledged))
+	return fmt.Sprintf("%s lost for certain, %s perhaps", phrase.Bytes(unsent), phrase.Bytes(unacknowledged))
 }
 
 func (v View) endedCards(b *strings.Builder, width int) {
@@ -135,7 +137,7 @@ func (v View) endedCards(b *strings.Builder, width int) {
 			indent, "", pack([]string{r.Lasted(), ended(f, v.Now), endedLoss(f)}, " · ", width, indent))
 	}
 	if more := len(v.Flows) - rowsPerGroup; more > 0 {
-		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", number(more))
+		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", phrase.Number(more))
 	}
 }
 
@@ -153,6 +155,6 @@ func endedColumns(f flow.Finding, now time.Time) []string {
 		stuckFor = c[12]
 	}
 	all := append(c[:9:9], c[10], c[11], stuckFor, cmp.Or(string(f.Outcome), "-"), cmp.Or(f.Err, "-"),
-		f.EndedAt.UTC().Format(time.RFC3339), c[14], c[13])
+		phrase.Stamp(f.EndedAt), c[14], c[13])
 	return all
 }

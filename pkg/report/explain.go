@@ -12,7 +12,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Explain writes everything that is known of one flow: who and where to, the
+// Explain writes everything that is known of one flow: its owner and peer, the
 // sentence, its story, the evidence, the kernel's clock, what is at risk, and
 // what to do. Commands are never broken, so that they can be pasted.
 func Explain(w io.Writer, f flow.Finding, now time.Time, width int) error {
@@ -45,7 +45,7 @@ func (p *page) item(mark, text string) {
 func (p *page) head(f flow.Finding) {
 	r := NewRow(f, p.now)
 	fmt.Fprintf(&p.b, "%s  %s\n", r.ID, pack(path(f, r), " ", p.width, len(r.ID)+2))
-	state := fmt.Sprintf("%s for %s, since %s", r.Why, r.Age, clock(p.now, f.Since))
+	state := fmt.Sprintf("%s for %s, since %s", r.Why, r.Age, phrase.Time(f.Since, p.now))
 	if f.Since.IsZero() {
 		state = r.Why
 	}
@@ -53,16 +53,16 @@ func (p *page) head(f flow.Finding) {
 		state = fmt.Sprintf("ended · %s, then %s", r.Lasted(), ended(f, p.now))
 	}
 	p.b.WriteString(state + "\n")
-	p.b.WriteString(wrap(place(f), p.width, 0) + "\n")
+	p.b.WriteString(wrap(place(f)+", at "+phrase.Zoned(p.now, p.now), p.width, 0) + "\n")
 	if f.Sentence != "" {
 		p.b.WriteString("\n" + wrap(f.Sentence, p.width, 0) + "\n")
 	}
 }
 
-// place says which socket it is and who holds it.
+// place says which socket it is, and which process holds it.
 func place(f flow.Finding) string {
 	parts := []string{string(cmp.Or(f.Role, "role unknown")), f.State.String(), f.Local.Addr.String() + " → " + f.Peer.Addr.String()}
-	if name := process(f.Local); name != "" {
+	if name := phrase.Process(f.Local.Comm, f.Local.PID); name != "" {
 		parts = append(parts, name)
 	}
 	if f.Local.Container != "" {
@@ -83,13 +83,8 @@ func (p *page) story(steps []flow.Step) {
 	steps = slices.Clone(steps)
 	slices.SortStableFunc(steps, func(a, b flow.Step) int { return a.At.Compare(b.At) })
 	for _, s := range steps {
-		p.item(p.stamp(s.At)+"  ", s.What)
+		p.item(phrase.Milli(s.At, p.now)+"  ", s.What)
 	}
-}
-
-// stamp tells milliseconds: the order of a story hangs on them.
-func (p *page) stamp(t time.Time) string {
-	return clock(p.now, t) + t.Format(".000")
 }
 
 func (p *page) evidence(evidence []flow.Evidence) {
@@ -99,24 +94,24 @@ func (p *page) evidence(evidence []flow.Evidence) {
 	p.title("Evidence")
 	for i, e := range evidence {
 		mark := fmt.Sprintf("%d. ", i+1)
-		p.item(mark, fmt.Sprintf("%s, %s: %s", e.Source, clock(p.now, e.At), e.Asked))
+		p.item(mark, fmt.Sprintf("%s, %s: %s", e.Source, phrase.Time(e.At, p.now), e.Asked))
 		p.item(strings.Repeat(" ", len(mark)), "→ "+e.Answer)
 	}
 }
 
 func (p *page) clock(f flow.Finding) {
 	p.title("The kernel's clock")
-	says := count(f.Timeouts, "timeout", "timeouts") + " without progress"
+	says := phrase.Count(f.Timeouts, "timeout", "timeouts") + " without progress"
 	if f.RTO > 0 {
-		says += ", retransmission timeout " + exactSpan(f.RTO)
+		says += ", retransmission timeout " + phrase.Duration(f.RTO)
 	}
 	p.item("", says)
-	if f.ZeroWindow && f.State != flow.SynSent { // before the handshake nobody has told one
+	if f.ZeroWindow && f.State != flow.SynSent { // before the handshake there is none
 		p.item("", "the peer's window is closed")
 	}
 	limit := "TCP_USER_TIMEOUT is not set"
 	if f.UserTimeout > 0 {
-		limit = "TCP_USER_TIMEOUT is " + exactSpan(f.UserTimeout)
+		limit = "TCP_USER_TIMEOUT is " + phrase.Duration(f.UserTimeout)
 	}
 	if f.Keepalive {
 		limit += ", keepalive is on"
@@ -140,8 +135,8 @@ func (p *page) bytes(f flow.Finding) {
 		p.item("", "none")
 		return
 	}
-	p.item("", fmt.Sprintf("%s B sent and not acknowledged: perhaps delivered", number(f.Unacknowledged)))
-	p.item("", fmt.Sprintf("%s B not sent yet: %s", number(f.Unsent), unsent))
+	p.item("", fmt.Sprintf("%s B sent and not acknowledged: perhaps delivered", phrase.Number(f.Unacknowledged)))
+	p.item("", fmt.Sprintf("%s B not sent yet: %s", phrase.Number(f.Unsent), unsent))
 	if f.SendBufferUsed > 0 {
 		p.item("", fmt.Sprintf("the send buffer is %.0f %% full", 100*f.SendBufferUsed))
 	}

@@ -5,32 +5,33 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Watched says what is not reported but watched or counted, and which program
-// lists it; empty: nothing.
+// Watched says which flows are suspects or suppressed, and which program lists
+// them; empty: none.
 func Watched(suspects int, counted map[flow.Mute]int, program string) string {
 	var parts []string
 	if suspects > 0 {
-		parts = append(parts, count(suspects, "suspect", "suspects")+" (no progress, not reported yet)")
+		parts = append(parts, phrase.Count(suspects, "suspect", "suspects")+" (no progress, not reported yet)")
 	}
 	if n := counted[flow.MuteExternalClient]; n > 0 {
-		parts = append(parts, count(n, "accepted flow of a vanished external client", "accepted flows of vanished external clients"))
+		parts = append(parts, phrase.Count(n, "accepted flow of a vanished external client", "accepted flows of vanished external clients"))
 	}
 	if n := counted[flow.MuteClosing]; n > 0 {
-		parts = append(parts, count(n, "flow that only waits to close", "flows that only wait to close"))
+		parts = append(parts, phrase.Count(n, "flow that only waits to close", "flows that only wait to close"))
 	}
 	if n := counted[flow.MuteAtRisk]; n > 0 {
-		parts = append(parts, count(n, "idle flow whose backend was just deleted", "idle flows whose backend was just deleted"))
+		parts = append(parts, phrase.Count(n, "idle flow whose backend was just deleted", "idle flows whose backend was just deleted"))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	says := "Watched or counted only: " + strings.Join(parts, ", ")
+	says := "Not listed: " + strings.Join(parts, ", ")
 	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing]+counted[flow.MuteAtRisk] == 0 {
 		return says + "."
 	}
-	return says + "; " + program + " dump --all lists what is counted."
+	return says + "; " + program + " dump --all lists the suppressed ones."
 }
 
 // Sources says which sources can be trusted, and why others cannot.
@@ -43,7 +44,7 @@ func Sources(hs []flow.Health, now time.Time) string {
 		}
 		says := string(h.Source) + " DEGRADED"
 		if !h.LastSync.IsZero() {
-			says += " (last in step " + span(now.Sub(h.LastSync)) + " ago)"
+			says += " (last in step " + phrase.Duration(now.Sub(h.LastSync)) + " ago)"
 		}
 		if h.Detail != "" {
 			says += ": " + h.Detail

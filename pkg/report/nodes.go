@@ -83,11 +83,11 @@ func sourcesOf(views []View, asked int, now time.Time) string {
 			degraded = append(degraded, v.Node+": "+strings.TrimSuffix(strings.TrimPrefix(Sources(down, now), "Sources: "), "."))
 		}
 	}
-	answered := count(len(views), "node", "nodes")
+	answered := phrase.Count(len(views), "node", "nodes")
 	if len(views) < asked {
-		answered = fmt.Sprintf("%s of %s", number(len(views)), count(asked, "node", "nodes"))
+		answered = fmt.Sprintf("%s of %s", phrase.Number(len(views)), phrase.Count(asked, "node", "nodes"))
 	}
-	says := fmt.Sprintf("%s answered at %s: %s. ", answered, now.Format("15:04:05 MST"), someNodes(views))
+	says := fmt.Sprintf("%s answered at %s: %s. ", answered, phrase.Zoned(now, now), someNodes(views))
 	if len(degraded) == 0 {
 		return says + "All sources ok."
 	}
@@ -96,15 +96,7 @@ func sourcesOf(views []View, asked int, now time.Time) string {
 
 // someNodes names the nodes while they are few.
 func someNodes(views []View) string {
-	const most = 10
-	var names []string
-	for _, v := range views[:min(len(views), most)] {
-		names = append(names, v.Node)
-	}
-	if len(views) > most {
-		names = append(names, fmt.Sprintf("and %s more", number(len(views)-most)))
-	}
-	return strings.Join(names, ", ")
+	return phrase.Some(len(views), 10, func(n int) string { return views[n].Node })
 }
 
 // EndedNodes is Ended of several nodes.

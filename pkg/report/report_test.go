@@ -2,7 +2,9 @@ package report_test
 
 import (
 	"bytes"
+	"io"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -140,13 +142,39 @@ func TestSummaryIsWorstFirst(t *testing.T) {
 	}
 }
 
-func TestTimesAreToldInTheReadersZone(t *testing.T) {
+func TestTimesAreUTCWhateverTheReadersZone(t *testing.T) {
 	zone := time.FixedZone("CET", 3600)
 	f := flowtest.Calico()
 	f.GivesUp.At = flowtest.Now().Add(12 * time.Hour)
 	got := report.NewRow(f, flowtest.Now().In(zone)).GivesUp
-	if want := "gives up in 12h (2026-03-02 03:02:23)"; got != want {
+	if want := "gives up in 12h (2026-03-02 02:02:23)"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestTheZoneIsNamedOnce: a reader must neither guess the zone nor read it with
+// each time.
+func TestTheZoneIsNamedOnce(t *testing.T) {
+	zoned := regexp.MustCompile(`\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)`)
+	v := view(append(flowtest.Findings(), flowtest.Ended())...)
+	v.Started = flowtest.Now().Add(-26 * time.Hour)
+	past := v
+	past.Flows = []flow.Finding{flowtest.Ended()}
+	for name, write := range map[string]func(io.Writer) error{
+		"dump":       func(w io.Writer) error { return report.Dump(w, v, 100) },
+		"nodes":      func(w io.Writer) error { return report.DumpNodes(w, []report.View{v, v}, 2, v.Now, 100) },
+		"ended":      func(w io.Writer) error { return report.Ended(w, past, time.Time{}, 100) },
+		"ended of":   func(w io.Writer) error { return report.Ended(w, past, v.Now.Add(-time.Hour), 100) },
+		"live flow":  func(w io.Writer) error { return report.Explain(w, flowtest.Calico(), v.Now, 100) },
+		"ended flow": func(w io.Writer) error { return report.Explain(w, flowtest.Ended(), v.Now, 100) },
+	} {
+		var out bytes.Buffer
+		if err := write(&out); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(zoned.FindAllString(out.String(), -1)); n != 1 {
+			t.Errorf("%s names the zone %d times:\n%s", name, n, out.String())
+		}
 	}
 }
 

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Row is one finding in words.
 type Row struct {
 	ID      string
-	Who     string   // the owner on this node
+	Owner   string   // on this node
 	Where   []string // the peer as the socket sees it, then the backend where it is another
 	Why     string   // symptom · cause
 	Age     string   // without progress; empty: it was never stuck
@@ -25,7 +26,7 @@ type Row struct {
 func NewRow(f flow.Finding, now time.Time) Row {
 	return Row{
 		ID:      f.ID.String(),
-		Who:     who(f.Local),
+		Owner:   owner(f.Local),
 		Where:   where(f, now),
 		Why:     why(f),
 		Age:     lasted(f, now),
@@ -54,29 +55,21 @@ func lasted(f flow.Finding, now time.Time) string {
 	if f.Symptom == flow.Truncated && f.Since.IsZero() {
 		return ""
 	}
-	return span(age(f, now))
+	return phrase.Duration(age(f, now))
 }
 
-func who(l flow.Local) string {
+func owner(l flow.Local) string {
 	if l.Pod == "" {
-		return cmp.Or(process(l), "unknown process at "+l.Addr.String())
+		return cmp.Or(phrase.Process(l.Comm, l.PID), "unknown process at "+l.Addr.String())
 	}
 	var known []string
 	if l.Workload != "" && l.Workload != l.Pod {
 		known = append(known, strings.TrimSpace(l.WorkloadKind+" "+l.Workload))
 	}
-	if p := process(l); p != "" {
+	if p := phrase.Process(l.Comm, l.PID); p != "" {
 		known = append(known, p)
 	}
 	return l.Namespace + "/" + l.Pod + parens(strings.Join(known, ", "))
-}
-
-// process says comm[pid], or what is known of it.
-func process(l flow.Local) string {
-	if l.PID == 0 {
-		return l.Comm
-	}
-	return fmt.Sprintf("%s[%d]", cmp.Or(l.Comm, "?"), l.PID)
 }
 
 func where(f flow.Finding, now time.Time) []string {
@@ -86,7 +79,7 @@ func where(f flow.Finding, now time.Time) []string {
 	}
 	since := ""
 	if !f.Backend.Since.IsZero() {
-		since = span(now.Sub(f.Backend.Since)) + " ago"
+		since = phrase.Duration(now.Sub(f.Backend.Since)) + " ago"
 	}
 	about := parens(backend(f, since))
 	if f.Backend.Addr == f.Peer.Addr {
@@ -155,7 +148,7 @@ func atRisk(f flow.Finding) string {
 	bytes := uint64(f.Unacknowledged) + uint64(f.Unsent)
 	what := "nothing"
 	if bytes > 0 {
-		what = size(bytes)
+		what = phrase.Bytes(bytes)
 	}
 	if !f.Ended() {
 		return what + " at risk"
@@ -167,10 +160,10 @@ func atRisk(f flow.Finding) string {
 func truncated(f flow.Finding) string {
 	var lost []string
 	if f.Unsent > 0 {
-		lost = append(lost, size(uint64(f.Unsent))+" lost")
+		lost = append(lost, phrase.Bytes(uint64(f.Unsent))+" lost")
 	}
 	if f.Unacknowledged > 0 {
-		lost = append(lost, size(uint64(f.Unacknowledged))+" perhaps")
+		lost = append(lost, phrase.Bytes(uint64(f.Unacknowledged))+" perhaps")
 	}
 	return strings.Join(lost, ", ")
 }
@@ -187,7 +180,7 @@ func givesUp(f flow.Finding, now time.Time) string {
 	case f.GivesUp.At.Before(now):
 		return "gives up at any moment"
 	}
-	return fmt.Sprintf("gives up in %s (%s)", span(f.GivesUp.At.Sub(now)), clock(now, f.GivesUp.At))
+	return fmt.Sprintf("gives up in %s (%s)", phrase.Duration(f.GivesUp.At.Sub(now)), phrase.Time(f.GivesUp.At, now))
 }
 
 func ended(f flow.Finding, now time.Time) string {
@@ -195,7 +188,7 @@ func ended(f flow.Finding, now time.Time) string {
 	if f.Err != "" {
 		how += " with " + f.Err
 	}
-	return how + " at " + clock(now, f.EndedAt)
+	return how + " at " + phrase.Time(f.EndedAt, now)
 }
 
 // destination is where a finding's packets go, as something that many

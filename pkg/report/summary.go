@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Group is the findings that are stuck at one destination for one cause.
@@ -18,7 +19,7 @@ type Group struct {
 	destination string
 }
 
-// Summarize groups the live findings that are not muted, worst first: most
+// Summarize groups the live findings that are not suppressed, worst first: most
 // flows, then the soonest to give up.
 func Summarize(fs []flow.Finding) []Group {
 	type key struct {
@@ -68,18 +69,18 @@ func sooner(a, b flow.GivesUp) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.At.Compare(b.At))
 }
 
-// Line says the group in one line: how many, whose, where to, until when.
+// Line says the group in one line: how many, their owners, where to, until when.
 func (g Group) Line(now time.Time) string {
 	first := g.Findings[0]
 	arrow := "→"
 	if first.Role == flow.Server {
 		arrow = "←"
 	}
-	line := fmt.Sprintf("%s of %s %s %s", count(len(g.Findings), "flow", "flows"), g.whose(), arrow, g.destination)
+	line := fmt.Sprintf("%s of %s %s %s", phrase.Count(len(g.Findings), "flow", "flows"), g.owners(), arrow, g.destination)
 	if first.Backend != nil {
 		since := ""
 		if !first.Backend.Since.IsZero() {
-			since = clock(now, first.Backend.Since)
+			since = phrase.Time(first.Backend.Since, now)
 		}
 		line += parens(backend(first, since))
 	}
@@ -99,7 +100,7 @@ func (g Group) Why() string {
 	return strings.Join(parts, " · ") + ": " + meaning(g.Cause)
 }
 
-func (g Group) whose() string {
+func (g Group) owners() string {
 	var owners []string
 	for _, f := range g.Findings {
 		owners = include(owners, workload(f.Local))
@@ -107,7 +108,7 @@ func (g Group) whose() string {
 	if len(owners) == 1 {
 		return owners[0]
 	}
-	return count(len(owners), "workload", "workloads")
+	return phrase.Count(len(owners), "workload", "workloads")
 }
 
 func (g Group) until(now time.Time) string {
@@ -124,7 +125,7 @@ func (g Group) until(now time.Time) string {
 	if many {
 		says = ", first gives up in "
 	}
-	return says + span(first.At.Sub(now))
+	return says + phrase.Duration(first.At.Sub(now))
 }
 
 // workload names the thing that an operator deploys, or the process.

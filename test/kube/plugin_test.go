@@ -32,6 +32,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -119,7 +120,7 @@ func agentSocket(t *testing.T, node string, live []flow.Finding) string {
 		Reader: &flowtest.Reader{Live: live, Past: []flow.Finding{flowtest.Ended()}, Sources: flowtest.Health()}, Node: node, Started: time.Now(), Log: log,
 		Audit: func() (audit.Report, error) { return flowtest.Audit(), nil },
 	})
-	go func() { ended <- api.Serve(ctx, l, h, log) }()
+	go func() { ended <- door.Serve(ctx, l, h, log) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

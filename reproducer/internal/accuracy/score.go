@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Case is one flow with all that is known of it.
@@ -238,4 +239,4 @@ func (s *Score) judgeTruth(c Case) {
 	}
 }
 
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+func clock(t time.Time) string { return phrase.Milli(t, t) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // How often a long wait is looked at, and from when on a prediction has to be
@@ -57,7 +58,7 @@ func (l *Lab) readUntilEnd(ctx context.Context, f flow.Finding, ended func(flow.
 		r := Reading{At: now.At, Timeouts: now.Timeouts, GivesUp: now.GivesUp}
 		readings = append(readings, r)
 		l.Timeline.Add("%.0f s without progress, %d timeouts: the kernel gives up at %s, in %.0f s",
-			now.Age().Seconds(), r.Timeouts, r.GivesUp.At.UTC().Format("15:04:05.000"), r.GivesUp.At.Sub(r.At).Seconds())
+			now.Age().Seconds(), r.Timeouts, phrase.Milli(r.GivesUp.At, r.At), r.GivesUp.At.Sub(r.At).Seconds())
 	}
 }
 
@@ -87,7 +88,7 @@ func compareReadings(end End) error {
 			continue
 		}
 		if wrong := end.Real.Sub(r.GivesUp.At); wrong.Abs() > fullTolerance {
-			return fmt.Errorf("the prediction of %s, after %s without progress, is wrong by %s", r.At.UTC().Format(time.TimeOnly), r.At.Sub(end.Since), wrong)
+			return fmt.Errorf("the prediction of %s, after %s without progress, is wrong by %s", phrase.Time(r.At, r.At), r.At.Sub(end.Since), wrong)
 		}
 	}
 	return nil

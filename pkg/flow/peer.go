@@ -1,0 +1,43 @@
+package flow
+
+import (
+	"encoding/json"
+	"net/netip"
+)
+
+// PeerClass is the kind of thing that the remote address of a flow is.
+type PeerClass string
+
+// The peer classes. No record can exist for an external peer, so nothing may
+// be concluded from having none.
+const (
+	PeerService  PeerClass = "service"
+	PeerPod      PeerClass = "pod"
+	PeerNode     PeerClass = "node"
+	PeerSelf     PeerClass = "self" // same namespace or loopback
+	PeerExternal PeerClass = "external"
+)
+
+// Peer is the far end as the socket sees it.
+type Peer struct {
+	Class     PeerClass      `json:"class" zero:"null"`
+	Addr      netip.AddrPort `json:"address"`
+	Namespace string         `json:"namespace" zero:"null"`
+	Service   string         `json:"service" zero:"null"`
+	Name      string         `json:"name" zero:"null"` // the --name label of an external peer
+}
+
+// UnmarshalJSON reads what a finding's MarshalJSON wrote.
+func (p *Peer) UnmarshalJSON(b []byte) error {
+	type plain Peer
+	in := struct {
+		*plain
+		Address netip.Addr `json:"address"`
+		Port    uint16     `json:"port"`
+	}{plain: (*plain)(p)}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	p.Addr = netip.AddrPortFrom(in.Address, in.Port)
+	return nil
+}

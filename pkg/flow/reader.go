@@ -1,0 +1,39 @@
+package flow
+
+import "iter"
+
+// Selection says which findings are wanted, and how much of them.
+type Selection struct {
+	Live, Ended bool
+	// Words asks for sentence, advice, evidence and history, which are most of
+	// the work.
+	Words bool
+}
+
+// Reader is what the store of findings offers to everything right of it. It
+// may be called from any goroutine.
+type Reader interface {
+	// Each returns the selected findings: the live ones, suppressed ones
+	// included, oldest first, then those that ended recently, latest first. A
+	// finding is composed when it is reached, so that a slow or small reader
+	// costs little. A live one that has ended by then is shown as ended where
+	// ended ones are selected, and left out where they are not.
+	Each(Selection) iter.Seq[Finding]
+	// Facts returns the live findings without words (sentence, advice,
+	// evidence, history), in no order.
+	Facts() []Finding
+	// Count returns how many live findings there are by why they are suppressed;
+	// "" stands for those that are not.
+	Count() map[Mute]int
+	// IDs returns the ids of all findings, live and ended, each once, in no
+	// order. Nothing is composed.
+	IDs() []ID
+	// Finding returns one finding, live or ended.
+	Finding(id ID) (Finding, bool)
+	// Suspects returns how many flows are under suspicion and not reported.
+	Suspects() int
+	// Health returns every source's health.
+	Health() []Health
+	// Stale returns the conntrack entries that outlived their flows.
+	Stale() []StaleEntry
+}
