@@ -32,6 +32,7 @@ type config struct {
 	eventsFile       string
 	kubernetesEvents bool
 	maxSeries        int
+	maxFlows         int
 	sweepCPU         float64
 	nodeName         string
 	scope            []uint32
@@ -62,6 +63,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
 	app.Flag("kubernetes-events", "Tell pods what is found of them with Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
 	app.Flag("max-series", "How many edges (what talks to what) keep their labels in each metric family; the others are summed up.").Default("500").IntVar(&c.maxSeries)
+	app.Flag("max-flows", "How many flows are watched at once.").Default("25000").IntVar(&c.maxFlows)
 	app.Flag("sweep-cpu", "Share of a core that passes over all sockets may take.").Default("0.01").Float64Var(&c.sweepCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
@@ -93,6 +95,8 @@ func (c *config) check(names, scope []string, level string) error {
 		return fmt.Errorf("--cluster-max-staleness=%v: want a time above 0", c.maxStaleness)
 	case c.maxSeries < 1:
 		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
+	case c.maxFlows < 1:
+		return fmt.Errorf("--max-flows=%d: want at least 1", c.maxFlows)
 	}
 	if c.names, err = parseNames(names); err != nil {
 		return err

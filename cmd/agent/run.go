@@ -105,7 +105,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
 		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners, Places: places, Listening: listening,
-		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
+		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, MaxFlows: c.maxFlows, Log: c.log,
 	}
 	if source != nil {
 		o.Peers = kernel
