@@ -27,10 +27,6 @@ const (
 var toBeSplit = map[string]string{
 	"cmd/agent.config":                    "to be split: one part for each program part that the flags configure",
 	"pkg/flow.Finding":                    "a record of values that reads itself from JSON",
-	"pkg/inspector.Inspector":             "to be split: phases and rooms of their own",
-	"pkg/ledger.Entry":                    "to be split: reading apart from life and history",
-	"pkg/ledger.Ledger":                   "to be split: quotas and indexes apart from the entries",
-	"pkg/ledger.reading":                  "to be split: a record of values, written with a pointer receiver",
 	"pkg/tracer.Tracer":                   "to be split: attachments apart from readers",
 	"reproducer/internal/accuracy.Score":  "to be split: counts apart from the score",
 	"reproducer/internal/accuracy.scene":  "to be split: one laboratory for all drivers",

@@ -21,9 +21,9 @@ import (
 // whose end nobody saw.
 func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 	for name, read := range map[string]func(*Inspector, context.Context, flow.ID){
-		"all": func(i *Inspector, ctx context.Context, _ flow.ID) { i.turn(ctx, i.collector.snapshot(ctx), nil) },
+		"all": func(i *Inspector, ctx context.Context, _ flow.ID) { i.phases.turn(ctx, i.collector.snapshot(ctx), nil) },
 		"some": func(i *Inspector, ctx context.Context, id flow.ID) {
-			i.turn(ctx, i.collector.look(ctx, []flow.ID{id}), nil)
+			i.phases.turn(ctx, i.collector.look(ctx, []flow.ID{id}), nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 					evidence.Backend.State = tc.backend
 					i.o.Ledger.Put(e.Judge(evidence, e.Decision()))
 				}
-				i.turn(ctx, collected{}, []task{{why: isAged, id: 1}})
+				i.phases.turn(ctx, collected{}, []task{{why: isAged, id: 1}})
 				i.due(ctx)
 				if left := i.o.Ledger.Len(); left != tc.left {
 					t.Errorf("%d flows are left, want %d", left, tc.left)

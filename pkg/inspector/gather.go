@@ -19,7 +19,7 @@ type known struct {
 }
 
 // gather asks the sources about flows, each for what its task is worth.
-func (i *Inspector) gather(ctx context.Context, all []*known) {
+func (p *phases) gather(ctx context.Context, all []*known) {
 	now := time.Now()
 	var fresh, recent, current, aged []*known
 	for _, k := range all {
@@ -30,27 +30,27 @@ func (i *Inspector) gather(ctx context.Context, all []*known) {
 			recent = append(recent, k)
 		case k.why == isMoved:
 			current = append(current, k)
-		case k.why == isAged && i.mayAsk(k, now) && len(aged) < refreshes:
+		case k.why == isAged && p.mayAsk(k, now) && len(aged) < refreshes:
 			aged = append(aged, k)
 		default:
 			k.evidence.Now = now
 		}
 	}
-	i.ask(ctx, fresh, 0)
-	i.ask(ctx, recent, tick)
-	i.ask(ctx, current, i.o.ConntrackAge)
+	p.ask(ctx, fresh, 0)
+	p.ask(ctx, recent, tick)
+	p.ask(ctx, current, p.conntrackAge)
 	if len(aged) > 0 {
-		i.budgets.asking.Run(func() { i.ask(ctx, aged, 0) })
+		p.asking.Run(func() { p.ask(ctx, aged, 0) })
 	}
 	for _, k := range all {
 		if ctx.Err() != nil {
 			return
 		}
-		i.deepen(ctx, k)
+		p.deepen(ctx, k)
 	}
 }
 
-func (i *Inspector) ask(ctx context.Context, some []*known, maxAge time.Duration) {
+func (p *phases) ask(ctx context.Context, some []*known, maxAge time.Duration) {
 	if len(some) == 0 {
 		return
 	}
@@ -58,7 +58,7 @@ func (i *Inspector) ask(ctx context.Context, some []*known, maxAge time.Duration
 	for n, k := range some {
 		evidence[n] = k.evidence
 	}
-	for n, e := range i.asker.Gather(ctx, evidence, maxAge) {
+	for n, e := range p.asker.Gather(ctx, evidence, maxAge) {
 		some[n].evidence = e
 	}
 }
@@ -66,9 +66,9 @@ func (i *Inspector) ask(ctx context.Context, some []*known, maxAge time.Duration
 // mayAsk reports whether conntrack may be asked again about a flow whose entry
 // has aged. It costs far more than to judge, and has a budget of its own:
 // verdicts that the clock turns do not wait for it.
-func (i *Inspector) mayAsk(k *known, now time.Time) bool {
+func (p *phases) mayAsk(k *known, now time.Time) bool {
 	c := k.evidence.Conntrack
-	return k.entry.Life() == ledger.Stuck && now.Sub(c.At) >= i.o.ConntrackAge && !c.Unanswered && i.budgets.asking.Allows(now)
+	return k.entry.Life() == ledger.Stuck && now.Sub(c.At) >= p.conntrackAge && !c.Unanswered && p.asking.Allows(now)
 }
 
 // dying reports whether a suspect died in the turn that brought its first record:
@@ -79,23 +79,23 @@ func (k *known) dying() bool {
 
 // deepen asks what only a flow that is about to be reported is worth, and what
 // was left open where it is reported already.
-func (i *Inspector) deepen(ctx context.Context, k *known) {
+func (p *phases) deepen(ctx context.Context, k *known) {
 	switch {
 	case k.why == isDue && k.entry.Life() == ledger.Suspect:
-		i.asker.Deepen(ctx, &k.evidence)
-		k.evidence.Upstream = i.upstream(k.evidence)
+		p.asker.Deepen(ctx, &k.evidence)
+		k.evidence.Upstream = p.upstream(k.evidence)
 	case k.why == isAged && k.entry.Life() == ledger.Stuck, k.why == isUnanswered:
-		i.asker.AskZones(ctx, &k.evidence)
+		p.asker.AskZones(ctx, &k.evidence)
 	}
 }
 
 // upstream looks for what a reader that stopped reading may itself wait for: a
 // stuck connection of another process in the same network namespace.
-func (i *Inspector) upstream(e diagnosis.Evidence) *diagnosis.Upstream {
+func (p *phases) upstream(e diagnosis.Evidence) *diagnosis.Upstream {
 	if diagnosis.Symptom(e.Socket) != flow.ZeroWindow {
 		return nil
 	}
-	worst := i.o.Ledger.Oldest(e.Socket.NetNS, func(other *ledger.Entry) bool {
+	worst := ledger.Oldest(p.ledger.Entries(), e.Socket.NetNS, func(other *ledger.Entry) bool {
 		o := other.Evidence()
 		victim := diagnosis.Symptom(o.Socket) == flow.ZeroWindow
 		return other.ID() != e.Socket.ID && o.Role == flow.Client && o.Local.PID != e.Local.PID && !victim

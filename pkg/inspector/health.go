@@ -45,10 +45,10 @@ func (i *Inspector) checkHealth(ctx context.Context) (turned bool) {
 		switch {
 		case !h.Up:
 			i.o.Log.Warn("a source is degraded", "source", h.Source, "reason", h.Detail)
-			i.reporter.publish(flow.Event{Type: flow.EventDegraded, Time: now, Source: string(h.Source), Reason: h.Detail})
+			i.phases.reporter.publish(flow.Event{Type: flow.EventDegraded, Time: now, Source: string(h.Source), Reason: h.Detail})
 		case known:
 			i.o.Log.Info("a source is restored", "source", h.Source)
-			i.reporter.publish(flow.Event{Type: flow.EventRestored, Time: now, Source: string(h.Source), Reason: h.Detail})
+			i.phases.reporter.publish(flow.Event{Type: flow.EventRestored, Time: now, Source: string(h.Source), Reason: h.Detail})
 		}
 	}
 	i.o.Ledger.View().SetHealth(all)

@@ -30,9 +30,9 @@ const (
 type Inspector struct {
 	o         Options
 	collector *collector
+	phases    *phases
 	asker     *evidence.Asker
 	departed  *departed.Peers
-	reporter  reporter
 	sources   sources
 	budgets   budgets
 	moved     moved
@@ -41,8 +41,8 @@ type Inspector struct {
 
 // budgets are what regular work may take.
 type budgets struct {
-	scans, readings, asking, judging *budget.Budget
-	owedAt                           time.Time // when a look made good that flows were let go of
+	scans, readings, judging *budget.Budget
+	owedAt                   time.Time // when a look made good that flows were let go of
 }
 
 // New returns an inspector that has not looked at anything yet.
@@ -51,16 +51,20 @@ func New(o Options) *Inspector {
 	now, books := time.Now(), &budget.Books{}
 	b := budgets{
 		scans: books.New(o.SweepCPU, scanOwed, now), readings: books.New(readShare, owed, now),
-		asking: books.New(askShare, owed, now), judging: books.New(judgeShare, owed, now),
+		judging: books.New(judgeShare, owed, now),
 	}
 	names := evidence.Names{Cluster: o.Cluster, Owners: o.Owners, Places: o.Places, HostNetNS: o.HostNetNS}
+	asker := evidence.New(evidence.Options{
+		Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Listening: o.Listening, Meter: o.Meter,
+		Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Books: books, Scans: b.scans, Searches: books.New(searchShare, owed, now),
+	})
 	return &Inspector{
-		o: o, budgets: b, reporter: reporter{o.Node, o.BootID, o.Sinks}, sources: sources{up: map[flow.Source]bool{}}, moved: moved{},
+		o: o, budgets: b, asker: asker, sources: sources{up: map[flow.Source]bool{}}, moved: moved{},
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
-		asker: evidence.New(evidence.Options{
-			Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Listening: o.Listening, Meter: o.Meter,
-			Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Books: books, Scans: b.scans, Searches: books.New(searchShare, owed, now),
-		}),
+		phases: &phases{
+			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{o.Node, o.BootID, o.Sinks},
+			asking: books.New(askShare, owed, now), stuckAfter: o.StuckAfter, conntrackAge: o.ConntrackAge,
+		},
 		departed: departed.New(departed.Options{
 			Kernel: o.Kernel, Conntrack: o.Conntrack, Cluster: o.Cluster, Meter: o.Meter, Log: o.Log, Removals: books.New(searchShare, scanOwed, now),
 		}),
@@ -73,7 +77,7 @@ func New(o Options) *Inspector {
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.scan(ctx)
 	i.asker.SeekTranslation(ctx)
-	i.turn(ctx, i.collector.snapshot(ctx), nil)
+	i.phases.turn(ctx, i.collector.snapshot(ctx), nil)
 	i.due(ctx)
 	i.checkHealth(ctx)
 	if ctx.Err() != nil {
@@ -90,7 +94,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		select {
 		case <-ctx.Done():
 		case r := <-i.o.Kernel.Records():
-			i.turn(ctx, collected{records: i.collector.records(ctx, r)}, nil)
+			i.phases.turn(ctx, collected{records: i.collector.records(ctx, r)}, nil)
 		case <-i.o.Cluster.Changed():
 			round.first(i.clusterChanged(ctx, i.o.Cluster.TakeChanged()))
 		case <-deadline.C:
@@ -123,7 +127,7 @@ func (i *Inspector) news(ctx context.Context) {
 	}
 	select {
 	case r := <-i.o.Kernel.Records():
-		i.turn(ctx, collected{records: i.collector.records(ctx, r)}, nil)
+		i.phases.turn(ctx, collected{records: i.collector.records(ctx, r)}, nil)
 	default:
 	}
 	if next := i.o.Ledger.Next(); !next.IsZero() && !next.After(time.Now()) {
@@ -145,7 +149,7 @@ func (i *Inspector) due(ctx context.Context) {
 	for n, e := range due {
 		named[n] = e.ID()
 	}
-	i.turn(ctx, i.collector.look(ctx, named), asked(due, isDue))
+	i.phases.turn(ctx, i.collector.look(ctx, named), asked(due, isDue))
 }
 
 func isSuspect(e *ledger.Entry) bool { return e.Life() == ledger.Suspect }
@@ -159,5 +163,5 @@ func (i *Inspector) scan(ctx context.Context) {
 	if i.o.Ledger.Len() > 0 {
 		i.asker.LearnPlaces()
 	}
-	i.turn(ctx, got, nil)
+	i.phases.turn(ctx, got, nil)
 }

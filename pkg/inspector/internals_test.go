@@ -56,7 +56,7 @@ func watching(o Options) *Inspector {
 
 // take has an inspector take a record.
 func take(ctx context.Context, i *Inspector, r tracer.Record) {
-	i.turn(ctx, collected{records: []tracer.Record{r}}, nil)
+	i.phases.turn(ctx, collected{records: []tracer.Record{r}}, nil)
 }
 
 // reportNow has a suspect be reported, whatever its time.
@@ -64,5 +64,5 @@ func reportNow(i *Inspector, id flow.ID, kind flow.EventType) {
 	e := i.o.Ledger.Entry(id)
 	evidence := e.Evidence()
 	e = e.Judge(evidence, diagnosis.Decide(evidence)).Report(time.Now(), "found stuck")
-	i.report(verdict{entry: e, said: []said{{kind, e}}})
+	i.phases.report(verdict{entry: e, said: []said{{kind, e}}})
 }

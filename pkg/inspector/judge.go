@@ -21,8 +21,8 @@ type judging struct {
 	outOfDate  bool // the cluster's records
 }
 
-func (i *Inspector) judging() judging {
-	return judging{i.o.StuckAfter, i.o.Cluster.OutOfDate(time.Now())}
+func (p *phases) judging() judging {
+	return judging{p.stuckAfter, p.cluster.OutOfDate(time.Now())}
 }
 
 // verdict is what follows from a judgement.

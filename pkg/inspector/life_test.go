@@ -50,7 +50,7 @@ func resume(s *flow.Socket) {
 func TestWhatIsUnderWayAgainKeepsItsVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, events, i := standing()
-		i.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
+		i.phases.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
 		i.due(t.Context())
 		if len(*events) != 1 || (*events)[0].Flow.Symptom != flow.ZeroWindow {
 			t.Fatalf("events %+v, want one of a window that is shut", *events)
@@ -76,7 +76,7 @@ func TestWhatIsUnderWayAgainIsNotReportedYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, events, i := standing()
 		resume(&kernel.socket)
-		i.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
+		i.phases.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
 		i.due(t.Context())
 		if len(*events) != 0 {
 			t.Fatalf("events %+v, and what waited is under way", *events)

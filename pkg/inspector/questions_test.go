@@ -3,10 +3,13 @@ package inspector
 import (
 	"context"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
@@ -31,7 +34,14 @@ func (costly) Translates(context.Context, netip.Addr) (bool, error) { return fal
 
 // spin takes some of a core.
 func spin(d time.Duration) {
-	for began := time.Now(); time.Since(began) < d; {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	clock := func() time.Duration {
+		var t unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+		return time.Duration(t.Nano())
+	}
+	for began := clock(); clock()-began < d; {
 	}
 }
 
@@ -54,13 +64,13 @@ func TestConntrackKeepsNoVerdictWaiting(t *testing.T) {
 	t.Run("an entry that has aged", func(t *testing.T) {
 		i := watching(Options{Kernel: make(emptied), Conntrack: costly{each: 20 * time.Millisecond}})
 		tasks := aged(t, i, 1)
-		i.budgets.asking.Charge(time.Second, time.Now())
-		i.turn(t.Context(), collected{}, tasks)
+		i.phases.asking.Charge(time.Second, time.Now())
+		i.phases.turn(t.Context(), collected{}, tasks)
 		e := i.o.Ledger.Entry(1)
 		if asked := e.Evidence().Conntrack.At; time.Since(asked) < time.Minute {
 			t.Errorf("asked %v ago, with nothing left for questions", time.Since(asked))
 		}
-		if judged := e.JudgedAt(); time.Since(judged) > time.Minute/2 {
+		if judged := e.Evidence().Now; time.Since(judged) > time.Minute/2 {
 			t.Errorf("judged %v ago", time.Since(judged))
 		}
 		if !i.budgets.judging.Allows(time.Now()) || !i.budgets.readings.Allows(time.Now()) {
@@ -70,11 +80,11 @@ func TestConntrackKeepsNoVerdictWaiting(t *testing.T) {
 	t.Run("many at once", func(t *testing.T) {
 		const each, flows = 2 * time.Millisecond, 40
 		i := watching(Options{Kernel: make(emptied), Conntrack: costly{each: each}})
-		i.turn(t.Context(), collected{}, aged(t, i, flows))
-		if spent := i.budgets.asking.Spent(); spent < flows*each/2 {
+		i.phases.turn(t.Context(), collected{}, aged(t, i, flows))
+		if spent := i.phases.asking.Spent(); spent < flows*each/2 {
 			t.Errorf("%d questions of %v cost their budget %v", flows, each, spent)
 		}
-		if i.budgets.asking.Allows(time.Now()) {
+		if i.phases.asking.Allows(time.Now()) {
 			t.Error("more questions may be asked")
 		}
 	})

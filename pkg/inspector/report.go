@@ -1,8 +1,6 @@
 package inspector
 
 import (
-	"context"
-	"net/netip"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -10,8 +8,8 @@ import (
 )
 
 // report keeps what was decided, and publishes what is new.
-func (i *Inspector) report(v verdict) {
-	l := i.o.Ledger
+func (p *phases) report(v verdict) {
+	l := p.ledger
 	if v.entry != nil {
 		if v.forget {
 			l.Forget(v.entry.ID())
@@ -25,67 +23,29 @@ func (i *Inspector) report(v verdict) {
 		}
 	}
 	for _, s := range v.said {
-		i.reporter.report(s.kind, s.entry)
+		p.reporter.report(s.kind, s.entry)
 	}
 }
 
-// moved are addresses that changed and whose flows were not judged since.
-type moved map[netip.Addr]struct{}
-
-// clusterChanged judges the flows again that point at a changed address. It
-// returns the steps in which what is idle there is looked for, as soon as nothing
-// else waits.
-func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) []step {
-	if i.checkHealth(ctx) {
-		i.judgeAll(ctx)
-	}
-	for addr := range changed {
-		i.moved[addr] = struct{}{}
-	}
-	gone := i.departed.Note(changed, i.sources.outOfDate, i.idleAt)
-	i.judgeMoved(ctx)
-	return i.seekGone(gone)
+// reporter makes events.
+type reporter struct {
+	node, bootID string
+	sinks        []Sink
 }
 
-// judgeMoved judges what points at a changed address, within a budget: records
-// that flip have flows judged again as often as that allows.
-func (i *Inspector) judgeMoved(ctx context.Context) {
-	if len(i.moved) == 0 || !i.budgets.judging.Allows(time.Now()) {
+// report publishes what happened to a flow, unless that is suppressed: then it
+// stands in the flow's history alone.
+func (r reporter) report(kind flow.EventType, e *ledger.Entry) {
+	if mute := e.Decision().Mute; mute != "" && kind != flow.EventAtRisk {
 		return
 	}
-	i.budgets.judging.Run(func() {
-		var some []*ledger.Entry
-		for _, e := range i.o.Ledger.Entries() {
-			if i.moved.concerns(e) {
-				some = append(some, e)
-			}
-		}
-		clear(i.moved)
-		i.turn(ctx, collected{}, asked(some, isMoved))
-	})
+	now := time.Now()
+	finding := e.Finding(r.node, r.bootID, now)
+	r.publish(flow.Event{Type: kind, Time: now, Flow: &finding})
 }
 
-func (m moved) concerns(e *ledger.Entry) bool {
-	t := e.Tuple()
-	for _, addr := range [...]netip.Addr{e.Target().Addr(), t.Src.Addr(), t.Dst.Addr()} {
-		if _, ok := m[addr]; ok {
-			return true
-		}
+func (r reporter) publish(e flow.Event) {
+	for _, s := range r.sinks {
+		s.Publish(e)
 	}
-	return false
-}
-
-func (i *Inspector) judgeAll(ctx context.Context) {
-	i.turn(ctx, collected{}, asked(i.o.Ledger.Entries(), isMoved))
-}
-
-// idleAt returns the idle connections to addr that were found.
-func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
-	var tuples []flow.Tuple
-	for _, e := range i.o.Ledger.Entries() {
-		if e.Target().Addr() == addr && e.Idle() {
-			tuples = append(tuples, e.Tuple())
-		}
-	}
-	return tuples
 }

@@ -94,7 +94,7 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 		if owed {
 			i.budgets.owedAt = now
 		}
-		i.turn(ctx, i.collector.snapshot(ctx), nil)
+		i.phases.turn(ctx, i.collector.snapshot(ctx), nil)
 	case !scanned && l.Len() == 0:
 	case i.budgets.readings.Allows(now) || now.Sub(i.collector.lookedAt) >= looks:
 		named := l.Turn(rereads)
@@ -102,7 +102,7 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 		for n, id := range named {
 			tasks[n] = task{why: isAged, id: id}
 		}
-		i.budgets.readings.Run(func() { i.turn(ctx, i.collector.look(ctx, named), tasks) })
+		i.budgets.readings.Run(func() { i.phases.turn(ctx, i.collector.look(ctx, named), tasks) })
 	}
 }
 
@@ -121,9 +121,9 @@ func (i *Inspector) askUnanswered(ctx context.Context) {
 		i.asker.Answered()
 		return
 	}
-	i.turn(ctx, collected{}, asked(open[:1], isUnanswered))
+	i.phases.turn(ctx, collected{}, asked(open[:1], isUnanswered))
 	if rest := open[1:min(madeGood, len(open))]; !i.asker.ConntrackFails() {
-		i.turn(ctx, collected{}, asked(rest, isUnanswered))
+		i.phases.turn(ctx, collected{}, asked(rest, isUnanswered))
 	}
 }
 
@@ -209,7 +209,7 @@ func (i *Inspector) seekIdle() []step {
 		},
 		func(ctx context.Context) {
 			if scanned {
-				i.turn(ctx, i.collector.look(ctx, nil), nil)
+				i.phases.turn(ctx, i.collector.look(ctx, nil), nil)
 			}
 		},
 	}

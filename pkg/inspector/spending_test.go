@@ -23,25 +23,25 @@ func TestJudgingAgainHasABudget(t *testing.T) {
 		time.Sleep(tick)
 		i.clusterChanged(t.Context(), changed)
 		judged := time.Now()
-		if got := i.o.Ledger.Entry(1).JudgedAt(); !got.Equal(judged) {
+		if got := i.o.Ledger.Entry(1).Evidence().Now; !got.Equal(judged) {
 			t.Fatalf("judged %v ago, want at once", judged.Sub(got))
 		}
 		i.budgets.judging.Charge(time.Hour, time.Now())
 		time.Sleep(tick)
 		i.clusterChanged(t.Context(), changed)
 		i.judgeMoved(t.Context())
-		if got := i.o.Ledger.Entry(1).JudgedAt(); !got.Equal(judged) {
+		if got := i.o.Ledger.Entry(1).Evidence().Now; !got.Equal(judged) {
 			t.Error("judged again while the budget is used up")
 		}
 		time.Sleep(owed)
 		i.judgeMoved(t.Context())
-		if got := i.o.Ledger.Entry(1).JudgedAt(); !got.Equal(time.Now()) {
+		if got := i.o.Ledger.Entry(1).Evidence().Now; !got.Equal(time.Now()) {
 			t.Error("not judged again once something is saved")
 		}
 		at := time.Now()
 		time.Sleep(tick)
 		i.judgeMoved(t.Context())
-		if got := i.o.Ledger.Entry(1).JudgedAt(); !got.Equal(at) {
+		if got := i.o.Ledger.Entry(1).Evidence().Now; !got.Equal(at) {
 			t.Error("judged again, and nothing changed")
 		}
 	})
@@ -80,7 +80,7 @@ func TestNothingIsStuckBeyondItsAbortDeadlineUnread(t *testing.T) {
 		i := watching(Options{Kernel: kernel, Sinks: []Sink{events}})
 		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		e := i.o.Ledger.Entry(1)
-		i.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(now, "found stuck")})
+		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(now, "found stuck")})
 		kernel.socket.Live = false // and no record of that comes
 		deadline := e.Evidence().GivesUp.At
 		time.Sleep(i.untilDue())

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
@@ -40,52 +42,63 @@ func asked(entries []*ledger.Entry, why reason) []task {
 	return tasks
 }
 
+// phases are what a turn goes through.
+type phases struct {
+	ledger       *ledger.Ledger
+	asker        *evidence.Asker
+	cluster      Cluster
+	reporter     reporter
+	asking       *budget.Budget // pays for entries that have aged
+	stuckAfter   time.Duration
+	conntrackAge time.Duration
+}
+
 // share is how many flows go through the phases at once: evidence in full takes
 // room.
 const share = 256
 
 // turn goes once through the phases, with what was collected and the flows that
 // are to be judged beside.
-func (i *Inspector) turn(ctx context.Context, got collected, beside []task) {
-	tasks := append(i.apply(ctx, got), beside...)
+func (p *phases) turn(ctx context.Context, got collected, beside []task) {
+	tasks := append(p.apply(ctx, got), beside...)
 	for len(tasks) > 0 && ctx.Err() == nil {
 		some := tasks[:min(share, len(tasks))]
 		tasks = tasks[len(some):]
-		known := i.known(some)
-		i.gather(ctx, known)
+		known := p.known(some)
+		p.gather(ctx, known)
 		if ctx.Err() != nil {
 			return // not everything was asked
 		}
 		for _, k := range known {
-			i.report(k.judge(time.Now(), i.judging()))
+			p.report(k.judge(time.Now(), p.judging()))
 		}
 	}
 }
 
 // apply has the ledger take what was collected, in the order in which it came.
-func (i *Inspector) apply(ctx context.Context, got collected) []task {
+func (p *phases) apply(ctx context.Context, got collected) []task {
 	var tasks []task
 	for _, r := range got.records {
 		if ctx.Err() != nil {
 			return nil
 		}
-		tasks = append(tasks, i.applyRecord(r)...)
+		tasks = append(tasks, p.applyRecord(r)...)
 	}
 	if r := got.reading; r != nil {
-		tasks = append(tasks, changed(i.applyReading(*r))...)
+		tasks = append(tasks, changed(p.applyReading(*r))...)
 	}
 	if !got.scanned.IsZero() {
-		tasks = append(tasks, changed(i.o.Ledger.Scanned(got.scanned))...)
+		tasks = append(tasks, changed(p.ledger.Scanned(got.scanned))...)
 	}
 	return tasks
 }
 
-func (i *Inspector) applyRecord(r tracer.Record) (tasks []task) {
+func (p *phases) applyRecord(r tracer.Record) (tasks []task) {
 	if r.End != nil {
-		tasks = i.applyEnd(*r.End)
+		tasks = p.applyEnd(*r.End)
 	}
 	if r.Suspect != nil {
-		tasks = append(tasks, changed(i.o.Ledger.Observe(*r.Suspect))...)
+		tasks = append(tasks, changed(p.ledger.Observe(*r.Suspect))...)
 	}
 	return tasks
 }
@@ -93,9 +106,9 @@ func (i *Inspector) applyRecord(r tracer.Record) (tasks []task) {
 // applyEnd takes the end of a socket: of a suspect, or of one that lost bytes and
 // that nobody suspected before. What a finding is about already, and what timed
 // out under suspicion, is reported as the end of that.
-func (i *Inspector) applyEnd(end flow.End) []task {
-	before := i.o.Ledger.Entry(end.ID)
-	tasks := changed(i.o.Ledger.End(end))
+func (p *phases) applyEnd(end flow.End) []task {
+	before := p.ledger.Entry(end.ID)
+	tasks := changed(p.ledger.End(end))
 	if !diagnosis.Notable(end) || before != nil && (before.Life() == ledger.Stuck || end.Loss == flow.LostTimedOut) {
 		return tasks
 	}
@@ -107,14 +120,14 @@ func (i *Inspector) applyEnd(end flow.End) []task {
 	return append(tasks, task{why: isLost, id: end.ID, lost: lost})
 }
 
-func (i *Inspector) applyReading(r reading) []ledger.Change {
+func (p *phases) applyReading(r reading) []ledger.Change {
 	switch {
 	case r.failed:
-		return i.o.Ledger.Reread(nil, r.sockets, r.at) // what it lacks means nothing
+		return p.ledger.Reread(nil, r.sockets, r.at) // what it lacks means nothing
 	case r.complete:
-		return i.o.Ledger.Snapshot(r.sockets, r.at)
+		return p.ledger.Snapshot(r.sockets, r.at)
 	}
-	return i.o.Ledger.Reread(r.named, r.sockets, r.at)
+	return p.ledger.Reread(r.named, r.sockets, r.at)
 }
 
 func changed(changes []ledger.Change) []task {
@@ -131,7 +144,7 @@ func changed(changes []ledger.Change) []task {
 // known returns what is known of the flows of tasks; flows that have left the
 // ledger since are left out. A flow that is held is judged once, for its first
 // reason: what is decided on it stands on what was decided before.
-func (i *Inspector) known(tasks []task) []*known {
+func (p *phases) known(tasks []task) []*known {
 	all := make([]*known, 0, len(tasks))
 	held := make(map[flow.ID]bool, len(tasks))
 	for _, t := range tasks {
@@ -142,7 +155,7 @@ func (i *Inspector) known(tasks []task) []*known {
 		case isOver:
 			k.evidence = k.entry.Evidence()
 		default:
-			if k.entry = i.o.Ledger.Entry(t.id); k.entry == nil || held[t.id] {
+			if k.entry = p.ledger.Entry(t.id); k.entry == nil || held[t.id] {
 				continue
 			}
 			held[t.id] = true

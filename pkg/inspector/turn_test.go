@@ -20,7 +20,7 @@ func TestAFlowIsJudgedOnceInATurn(t *testing.T) {
 		kernel.socket.Timeouts, kernel.socket.Pending, kernel.socket.Unsent, kernel.socket.SendWindow = 0, 0, 0, 9
 		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		e := i.o.Ledger.Entry(1)
-		i.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Mute: flow.MuteAtRisk}).Report(time.Now(), "found at risk")})
+		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Mute: flow.MuteAtRisk}).Report(time.Now(), "found at risk")})
 		time.Sleep(tick)
 		written := kernel.socket
 		written.At, written.Timeouts, written.Retransmits, written.PacketsOut = time.Now(), 1, 1, 1
@@ -71,7 +71,7 @@ func TestAVerdictThatWaitsIsReportedInTime(t *testing.T) {
 			s.At = time.Now()
 			kernel.socket = s
 			i.o.Ledger.Observe(s)
-			i.turn(t.Context(), collected{}, []task{{why: isAged, id: 1}})
+			i.phases.turn(t.Context(), collected{}, []task{{why: isAged, id: 1}})
 		}
 		time.Sleep(time.Second)
 		turns(open)

@@ -86,13 +86,10 @@ func (e *Entry) ID() flow.ID { return e.reading.id }
 func (e *Entry) Life() Life { return e.life }
 
 // Socket returns the last reading.
-func (e *Entry) Socket() flow.Socket { return e.reading.socket() }
+func (e *Entry) Socket() flow.Socket { return unpack(&e.reading) }
 
 // ReadAt returns when the flow was last read.
 func (e *Entry) ReadAt() time.Time { return e.reading.at }
-
-// JudgedAt returns when the evidence was last true; zero: never judged.
-func (e *Entry) JudgedAt() time.Time { return e.facts.now.time(e.reading.at) }
 
 // Tuple returns what the socket sends.
 func (e *Entry) Tuple() flow.Tuple { return tuple([2]address{e.reading.local, e.reading.remote}) }
@@ -107,7 +104,7 @@ func (e *Entry) Target() netip.AddrPort {
 
 // Evidence returns what is known of the flow.
 func (e *Entry) Evidence() diagnosis.Evidence {
-	evidence := e.facts.evidence(e.reading.socket())
+	evidence := e.facts.evidence(unpack(&e.reading))
 	evidence.GivesUp = e.givesUp()
 	return evidence
 }
@@ -182,20 +179,11 @@ func (e *Entry) Revise(at time.Time, line string) *Entry {
 // never.
 func (e *Entry) RevisedAt() time.Time { return e.revised.time(e.reading.at) }
 
-// Since returns when progress stopped, by the kernel's own stamps.
-func (e *Entry) Since() time.Time { return e.since() }
-
 // Idle reports whether the flow has nothing outstanding.
 func (e *Entry) Idle() bool { return diagnosis.Symptom(e.Socket()) == flow.HalfOpen }
 
 // Unanswered reports whether conntrack could not answer when it was last asked.
 func (e *Entry) Unanswered() bool { return e.facts.conntrack.unanswered }
-
-// Overdue reports whether the kernel should have aborted the socket by now, as
-// far as its last reading says.
-func (e *Entry) Overdue(now time.Time) bool {
-	return e.deadline.at != never && e.reading.at.Before(e.deadline.at.time(e.reading.at)) && now.After(e.deadline.at.time(e.reading.at))
-}
 
 // End returns the flow as it is once it is over. What it lost is known of one
 // whose end the kernel showed.

@@ -16,7 +16,7 @@ func (e *Entry) Finding(node, bootID string, now time.Time) flow.Finding {
 	evidence.Ended = e.life == Over
 	evidence.Socket.Since = f.Since
 	v := diagnosis.Judge(evidence)
-	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, e.story(evidence)
+	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, story(e, evidence)
 	return f
 }
 
@@ -32,7 +32,7 @@ func (e *Entry) finding(node, bootID string, now time.Time) flow.Finding {
 	f := flow.Finding{
 		ID: r.id, BootID: bootID, Node: node, NetNS: r.netns, Role: e.facts.role.Value(), State: r.state, Family: family(r.remote),
 		Local: local, Peer: peer, Symptom: d.Symptom, Cause: d.Cause, Mute: d.Mute, Orphan: r.flags&isOrphan != 0,
-		At: at, Since: anchor(e.since(), at), Timeouts: int(r.timeouts), RTO: r.rto,
+		At: at, Since: anchor(e.Since(), at), Timeouts: int(r.timeouts), RTO: r.rto,
 		Unacknowledged: r.unacknowledged, Unsent: r.unsent, ZeroWindow: r.sendWindow == 0 && r.state != flow.SynSent,
 		UserTimeout: r.userTimeout, Keepalive: r.flags&isKeepalive != 0, GivesUp: e.givesUp(),
 	}
@@ -47,8 +47,8 @@ func (e *Entry) finding(node, bootID string, now time.Time) flow.Finding {
 	return f
 }
 
-// since returns when progress stopped.
-func (e *Entry) since() time.Time { return e.reading.since.time(e.reading.at) }
+// Since returns when progress stopped, by the kernel's own stamps.
+func (e *Entry) Since() time.Time { return e.reading.since.time(e.reading.at) }
 
 func family(remote address) int {
 	if remote.family == 4 {
@@ -67,7 +67,7 @@ func anchor(t, now time.Time) time.Time {
 }
 
 // story returns the flow's history with what the sources date, in time order.
-func (e *Entry) story(evidence diagnosis.Evidence) []flow.Step {
+func story(e *Entry, evidence diagnosis.Evidence) []flow.Step {
 	story := e.history.all()
 	if at := evidence.Socket.LastAck; !at.IsZero() {
 		story = append(story, flow.Step{At: at, What: "the peer was last heard"})
@@ -79,7 +79,7 @@ func (e *Entry) story(evidence diagnosis.Evidence) []flow.Step {
 		}
 		story = append(story, flow.Step{At: b.Since, What: fmt.Sprintf("backend %s was seen %s", name, b.State)})
 	}
-	if at := e.since(); !at.IsZero() {
+	if at := e.Since(); !at.IsZero() {
 		story = append(story, flow.Step{At: at, What: "progress stopped"})
 	}
 	slices.SortStableFunc(story, func(a, b flow.Step) int { return a.At.Compare(b.At) })

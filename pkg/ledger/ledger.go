@@ -23,13 +23,13 @@ const owedLooks = 2
 // Ledger holds the flows. It is for one goroutine; View is for all.
 type Ledger struct {
 	o     Options
-	began time.Time // from which the times of the slots are counted
+	began epoch
 	table *table
 	view  *View
 
 	due      queue    // suspects, and flows that wait for a time, by when it comes
 	rotation rotation // all, by when they are read again
-	quotas   [classes]quota
+	quotas   quotas
 	passed   passedOver
 
 	refused   uint64
@@ -42,12 +42,10 @@ type Ledger struct {
 // New returns an empty ledger.
 func New(o Options, now time.Time) *Ledger {
 	t := newTable(o.KeepEnded)
-	l := &Ledger{o: o, began: now, table: t, view: &View{node: o.Node, bootID: o.BootID, table: t}, scanned: math.MinInt64}
-	for c := range l.quotas {
-		l.quotas[c].shares = map[owner]*share{}
+	return &Ledger{
+		o: o, began: epoch(now), table: t, view: &View{node: o.Node, bootID: o.BootID, table: t},
+		quotas: newQuotas(o.HostNetNS), passed: passedOver{}, scanned: math.MinInt64,
 	}
-	l.passed = passedOver{}
-	return l
 }
 
 // View returns what readers see.
@@ -69,7 +67,12 @@ type slot struct {
 	held     int // its place in the share
 }
 
-func (l *Ledger) clock(t time.Time) time.Duration { return t.Sub(l.began) }
+// epoch is when the times of the slots begin: a time takes a third of the room.
+type epoch time.Time
+
+func (e epoch) until(t time.Time) time.Duration { return t.Sub(time.Time(e)) }
+
+func (e epoch) time(d time.Duration) time.Time { return time.Time(e).Add(d) }
 
 // Observe takes a reading of one socket.
 func (l *Ledger) Observe(s flow.Socket) []Change { return l.observe(nil, s) }
@@ -113,11 +116,11 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	if !s.Live || s.MPTCP || l.passed.over(s) {
 		return changes
 	}
-	by := l.ownerOf(s)
+	by := l.quotas.ownerOf(s.NetNS, s.Process())
 	if l.Len() >= l.o.MaxFlows {
 		l.refused++
 		l.refusedAt, l.owed = s.At, owedLooks
-		victim := l.victim(by)
+		victim := l.quotas.victim(by)
 		if victim == nil {
 			return changes
 		}
@@ -126,7 +129,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	}
 	at := &slot{entry: NewEntry(s), readAt: s.At, seen: l.snapshots, queued: -1}
 	l.table.add(at)
-	l.quotas[watched].add(at, by)
+	l.quotas.of[watched].add(at, by)
 	l.rotation.add(at)
 	l.schedule(at)
 	return append(changes, Change{Kind: Suspected, Entry: at.entry, At: s.At})
@@ -172,7 +175,7 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 	if s.seen == l.snapshots || s.entry.reading.flags&isUnstored != 0 || s.readAt.After(at) {
 		return changes
 	}
-	now := max(1, l.clock(at))
+	now := max(1, l.began.until(at))
 	if s.absentSince == 0 {
 		s.absentSince = now
 	}
@@ -189,12 +192,12 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 func (l *Ledger) Scanned(began time.Time) []Change {
 	var changes []Change
 	for _, s := range l.table.slots {
-		if s.entry.reading.flags&isUnstored != 0 && l.clock(s.readAt) < l.scanned {
+		if s.entry.reading.flags&isUnstored != 0 && l.began.until(s.readAt) < l.scanned {
 			l.remove(s)
 			changes = append(changes, Change{Kind: Vanished, Entry: s.entry, At: began})
 		}
 	}
-	l.scanned = l.clock(began)
+	l.scanned = l.began.until(began)
 	return changes
 }
 
@@ -229,7 +232,7 @@ func (l *Ledger) remove(s *slot) {
 	l.table.remove(s.entry.ID())
 	l.due.remove(s)
 	l.rotation.remove(s)
-	l.quotas[s.class].remove(s)
+	l.quotas.of[s.class].remove(s)
 }
 
 // show puts an entry in the place of the one before it.
@@ -239,12 +242,7 @@ func (l *Ledger) show(s *slot, e *Entry) {
 	}
 	l.table.show(s, e)
 	l.schedule(s)
-	class, by := classOf(e), l.ownerOf(e.Socket())
-	if class != s.class || by != s.share.owner {
-		l.quotas[s.class].remove(s)
-		l.quotas[class].add(s, by)
-		s.class = class
-	}
+	l.quotas.rehome(s)
 }
 
 // Put takes what became of a flow that is held, or files one that is over.
@@ -258,15 +256,11 @@ func (l *Ledger) Put(e *Entry) {
 		return
 	}
 	l.show(s, e)
-	if l.quotas[suppressed].size > l.o.MaxFlows/suppressedPart {
-		l.passOver(l.quotas[suppressed].greediest())
+	if all := &l.quotas.of[suppressed]; all.size > l.o.MaxFlows/suppressedPart {
+		over := all.greediest()
+		l.remove(over)
+		l.passed.add(over.entry)
 	}
-}
-
-// passOver lets go of a suppressed flow for as long as it stands as it does.
-func (l *Ledger) passOver(s *slot) {
-	l.remove(s)
-	l.passed.add(s.entry)
 }
 
 // Entry returns a flow that is held; nil: it is not.
@@ -296,10 +290,10 @@ func (l *Ledger) Short(now time.Time) (refused uint64, short bool) {
 
 // Oldest returns the flow of a network namespace that has made no progress for
 // longest, of those that fit; nil: none does.
-func (l *Ledger) Oldest(netns uint32, fits func(*Entry) bool) *Entry {
+func Oldest(entries []*Entry, netns uint32, fits func(*Entry) bool) *Entry {
 	var oldest *Entry
-	for _, e := range l.Entries() {
-		if e.reading.netns == netns && (oldest == nil || e.since().Before(oldest.since())) && fits(e) {
+	for _, e := range entries {
+		if e.reading.netns == netns && (oldest == nil || e.Since().Before(oldest.Since())) && fits(e) {
 			oldest = e
 		}
 	}

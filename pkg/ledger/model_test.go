@@ -115,9 +115,9 @@ func (m *model) observe(s flow.Socket) {
 	counts := map[owner]int{}
 	for _, at := range m.ledger.table.slots {
 		counts[at.share.owner]++
-		most, own = max(most, counts[at.share.owner]), counts[m.ledger.ownerOf(s)]
+		most, own = max(most, counts[at.share.owner]), counts[m.ledger.quotas.ownerOf(s.NetNS, s.Process())]
 	}
-	suppressedHeld, passed, full := m.ledger.quotas[suppressed].size, m.ledger.passed[s.ID], len(m.held) == modelRoom
+	suppressedHeld, passed, full := m.ledger.quotas.of[suppressed].size, m.ledger.passed[s.ID], len(m.held) == modelRoom
 	_, isPassed := m.ledger.passed[s.ID]
 	changes := m.ledger.Observe(s)
 	m.takes(changes)
@@ -173,7 +173,7 @@ func (m *model) put(id flow.ID) {
 	if m.random.IntN(2) == 0 {
 		e = e.Report(m.now, "reported")
 	}
-	tenth := m.ledger.quotas[suppressed].size + 1
+	tenth := m.ledger.quotas.of[suppressed].size + 1
 	m.ledger.Put(e)
 	for id := range m.held {
 		if m.ledger.Entry(id) != nil {
@@ -208,15 +208,15 @@ func (m *model) check() {
 	if want, got := slices.Sorted(maps.Keys(m.held)), slices.Sorted(maps.Keys(l.table.slots)); !slices.Equal(want, got) {
 		m.t.Errorf("held are %v, want %v", got, want)
 	}
-	if len(m.held) > modelRoom || l.quotas[suppressed].size > modelRoom/suppressedPart {
-		m.t.Errorf("%d flows are held, %d of them suppressed", len(m.held), l.quotas[suppressed].size)
+	if len(m.held) > modelRoom || l.quotas.of[suppressed].size > modelRoom/suppressedPart {
+		m.t.Errorf("%d flows are held, %d of them suppressed", len(m.held), l.quotas.of[suppressed].size)
 	}
-	if len(l.rotation.slots) != len(m.held) || l.quotas[watched].size+l.quotas[suppressed].size != len(m.held) {
-		m.t.Errorf("%d in the rotation, %d and %d in the quotas, of %d", len(l.rotation.slots), l.quotas[watched].size, l.quotas[suppressed].size, len(m.held))
+	if len(l.rotation.slots) != len(m.held) || l.quotas.of[watched].size+l.quotas.of[suppressed].size != len(m.held) {
+		m.t.Errorf("%d in the rotation, %d and %d in the quotas, of %d", len(l.rotation.slots), l.quotas.of[watched].size, l.quotas.of[suppressed].size, len(m.held))
 	}
 	queued := 0
 	for id, s := range l.table.slots {
-		share := l.quotas[s.class].shares[l.ownerOf(s.entry.Socket())]
+		share := l.quotas.of[s.class].shares[l.quotas.ownerOf(s.entry.Socket().NetNS, s.entry.Socket().Process())]
 		if s.entry.ID() != id || l.rotation.slots[s.rotating] != s || share != s.share || share.slots[s.held] != s || s.class != classOf(s.entry) {
 			m.t.Errorf("flow %s is in a place that is not its own", id)
 		}
@@ -246,8 +246,8 @@ func (m *model) checkOrder() {
 			m.t.Error("the queue is out of order")
 		}
 	}
-	for c := range l.quotas {
-		q := &l.quotas[c]
+	for c := range l.quotas.of {
+		q := &l.quotas.of[c]
 		for n, s := range q.order {
 			if s.place != n || q.shares[s.owner] != s || len(s.slots) == 0 || q.order.Less(n, max(0, (n-1)/2)) {
 				m.t.Errorf("the share of %+v is out of order", s.owner)

@@ -17,10 +17,10 @@ const again = 100 * time.Millisecond
 func (l *Ledger) schedule(s *slot) {
 	e := s.entry
 	if e.life != Suspect {
-		l.scheduleEnd(s)
+		l.due.scheduleEnd(s, l.began)
 		return
 	}
-	at := l.clock(e.reading.since.time(e.reading.at)) + l.o.StuckAfter
+	at := l.began.until(e.reading.since.time(e.reading.at)) + l.o.StuckAfter
 	if ReportAtOnce(e.Decision()) {
 		at = 0
 	}
@@ -31,16 +31,16 @@ func (l *Ledger) schedule(s *slot) {
 // aborted its socket, or at the time that it waits for already, if that comes
 // before. One that stands on all the same is due again a second after each
 // reading.
-func (l *Ledger) scheduleEnd(s *slot) {
+func (q *queue) scheduleEnd(s *slot, began epoch) {
 	e := s.entry
 	if e.deadline.at == never {
 		return
 	}
-	at := max(l.clock(e.deadline.at.time(e.reading.at))+again, l.clock(s.readAt)+time.Second)
+	at := max(began.until(e.deadline.at.time(e.reading.at))+again, began.until(s.readAt)+time.Second)
 	if s.queued >= 0 {
 		at = min(at, s.dueAt)
 	}
-	l.due.set(s, at)
+	q.set(s, at)
 }
 
 // Due returns the flows whose time has come, the suspects among them by how long
@@ -48,7 +48,7 @@ func (l *Ledger) scheduleEnd(s *slot) {
 // read them first.
 func (l *Ledger) Due(now time.Time) []*Entry {
 	var due []*Entry
-	for at := l.clock(now); len(l.due) > 0 && l.due[0].dueAt <= at; {
+	for at := l.began.until(now); len(l.due) > 0 && l.due[0].dueAt <= at; {
 		s := l.due[0]
 		due = append(due, s.entry)
 		if s.entry.life != Suspect {
@@ -57,7 +57,7 @@ func (l *Ledger) Due(now time.Time) []*Entry {
 		}
 		l.due.set(s, at+again)
 	}
-	slices.SortStableFunc(due, func(a, b *Entry) int { return a.since().Compare(b.since()) })
+	slices.SortStableFunc(due, func(a, b *Entry) int { return a.Since().Compare(b.Since()) })
 	return due
 }
 
@@ -66,14 +66,14 @@ func (l *Ledger) Next() time.Time {
 	if len(l.due) == 0 {
 		return time.Time{}
 	}
-	return l.began.Add(l.due[0].dueAt)
+	return l.began.time(l.due[0].dueAt)
 }
 
 // Postpone keeps a suspect that turned out to be healthy from being due before a
 // time.
 func (l *Ledger) Postpone(id flow.ID, until time.Time) {
 	if s := l.table.slots[id]; s != nil {
-		s.notBefore = l.clock(until)
+		s.notBefore = l.began.until(until)
 		l.schedule(s)
 	}
 }
@@ -81,7 +81,7 @@ func (l *Ledger) Postpone(id flow.ID, until time.Time) {
 // Await has a flow that is reported be due at a time.
 func (l *Ledger) Await(id flow.ID, at time.Time) {
 	if s := l.table.slots[id]; s != nil && s.entry.life == Stuck {
-		l.due.set(s, l.clock(at))
+		l.due.set(s, l.began.until(at))
 	}
 }
 

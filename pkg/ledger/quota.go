@@ -40,26 +40,52 @@ type owner struct {
 	process flow.Process
 }
 
-func (l *Ledger) ownerOf(s flow.Socket) owner {
-	if s.NetNS != l.o.HostNetNS {
-		return owner{netns: s.NetNS}
+// quotas are who holds how many flows.
+type quotas struct {
+	host uint32 // the node's own network namespace
+	of   [classes]quota
+}
+
+func newQuotas(host uint32) quotas {
+	q := quotas{host: host}
+	for c := range q.of {
+		q.of[c].shares = map[owner]*share{}
 	}
-	return owner{s.NetNS, s.Process()}
+	return q
+}
+
+func (q *quotas) ownerOf(netns uint32, p flow.Process) owner {
+	if netns != q.host {
+		return owner{netns: netns}
+	}
+	return owner{netns, p}
+}
+
+// rehome has a flow count for the class and the owner that it has by now.
+func (q *quotas) rehome(s *slot) {
+	r := &s.entry.reading
+	class, by := classOf(s.entry), q.ownerOf(r.netns, flow.Process{PID: r.pid, Started: r.started})
+	if class == s.class && by == s.share.owner {
+		return
+	}
+	q.of[s.class].remove(s)
+	q.of[class].add(s, by)
+	s.class = class
 }
 
 // victim returns the flow that makes room for one of an owner: a suppressed one
 // of the greediest owner, else a watched one of the greediest; nil: nobody has
 // more than this owner.
-func (l *Ledger) victim(by owner) *slot {
-	if s := l.quotas[suppressed].greediest(); s != nil {
+func (q *quotas) victim(by owner) *slot {
+	if s := q.of[suppressed].greediest(); s != nil {
 		return s
 	}
-	q := &l.quotas[watched]
+	all := &q.of[watched]
 	own := 0
-	if share := q.shares[by]; share != nil {
+	if share := all.shares[by]; share != nil {
 		own = len(share.slots)
 	}
-	if s := q.greediest(); s != nil && len(s.share.slots) > own+1 {
+	if s := all.greediest(); s != nil && len(s.share.slots) > own+1 {
 		return s
 	}
 	return nil

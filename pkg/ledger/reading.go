@@ -70,7 +70,7 @@ func pack(s flow.Socket) reading {
 	}
 }
 
-func (r *reading) socket() flow.Socket {
+func unpack(r *reading) flow.Socket {
 	is := func(flag uint16) bool { return r.flags&flag != 0 }
 	return flow.Socket{
 		ID: r.id, NetNS: r.netns, Local: r.local.addrPort(), Remote: r.remote.addrPort(), Mapped: is(isMapped), State: r.state,

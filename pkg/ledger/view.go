@@ -55,7 +55,7 @@ func (v *View) reported() []*Entry {
 
 func (v *View) oldestFirst() []*Entry {
 	all := v.reported()
-	slices.SortFunc(all, func(a, b *Entry) int { return a.since().Compare(b.since()) })
+	slices.SortFunc(all, func(a, b *Entry) int { return a.Since().Compare(b.Since()) })
 	return all
 }
 
