@@ -2,6 +2,7 @@ package exporter_test
 
 import (
 	"errors"
+	"iter"
 	"log/slog"
 	"net/http/httptest"
 	"regexp"
@@ -181,7 +182,7 @@ type slowReader struct {
 	entered, open chan struct{}
 }
 
-func (r slowReader) Facts() []flow.Finding {
+func (r slowReader) Facts() iter.Seq[flow.Finding] {
 	r.entered <- struct{}{}
 	<-r.open
 	return r.Reader.Facts()

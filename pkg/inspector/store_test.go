@@ -34,7 +34,7 @@ func TestFactsAreFindingsWithoutWords(t *testing.T) {
 		n := start(t, nil)
 		n.kernel.retransmits(hung())
 		n.await(flow.EventStuck)
-		facts, want := n.store.Facts(), n.findings()
+		facts, want := slices.Collect(n.store.Facts()), n.findings()
 		if len(facts) != 1 || len(want) != 1 {
 			t.Fatalf("%d facts, %d findings, want one", len(facts), len(want))
 		}

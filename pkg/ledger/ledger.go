@@ -32,7 +32,6 @@ type Ledger struct {
 	quotas   quotas
 	passed   passedOver
 
-	refused   uint64
 	refusedAt time.Time
 	snapshots uint64
 	owed      int           // complete snapshots
@@ -118,7 +117,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	}
 	by := l.quotas.ownerOf(s.NetNS, s.Process())
 	if l.Len() >= l.o.MaxFlows {
-		l.refused++
+		l.table.refused.Add(1)
 		l.refusedAt, l.owed = s.At, owedLooks
 		victim := l.quotas.victim(by)
 		if victim == nil {
@@ -285,7 +284,8 @@ const shortFor = time.Minute
 // flows of another owner, and whether some may stand still because of that.
 func (l *Ledger) Short(now time.Time) (refused uint64, short bool) {
 	full := l.Len() >= l.o.MaxFlows || l.owed > 0
-	return l.refused, l.refused > 0 && (full || now.Sub(l.refusedAt) < shortFor)
+	refused = l.table.refused.Load()
+	return refused, refused > 0 && (full || now.Sub(l.refusedAt) < shortFor)
 }
 
 // Oldest returns the flow of a network namespace that has made no progress for

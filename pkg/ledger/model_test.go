@@ -233,8 +233,8 @@ func (m *model) check() {
 		m.t.Errorf("%d in the queue, %d of them held", len(l.due), queued)
 	}
 	m.checkOrder()
-	if v := l.View(); v.Suspects()+len(v.Facts()) != len(m.held) {
-		m.t.Errorf("readers see %d suspects and %d findings of %d flows", v.Suspects(), len(v.Facts()), len(m.held))
+	if v := l.View(); v.Suspects()+len(slices.Collect(v.Facts())) != len(m.held) {
+		m.t.Errorf("readers see %d suspects and %d findings of %d flows", v.Suspects(), len(slices.Collect(v.Facts())), len(m.held))
 	}
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -13,6 +14,8 @@ type table struct {
 	mu    sync.RWMutex
 	slots map[flow.ID]*slot
 	ended *endedEntries
+
+	refused atomic.Uint64 // flows that found no room, or had to make some
 }
 
 func newTable(keepEnded int) *table {

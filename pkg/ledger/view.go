@@ -60,13 +60,15 @@ func (v *View) oldestFirst() []*Entry {
 }
 
 // Facts implements flow.Reader.
-func (v *View) Facts() []flow.Finding {
-	entries, now := v.reported(), time.Now()
-	facts := make([]flow.Finding, 0, len(entries))
-	for _, e := range entries {
-		facts = append(facts, e.finding(v.node, v.bootID, now))
+func (v *View) Facts() iter.Seq[flow.Finding] {
+	return func(yield func(flow.Finding) bool) {
+		now := time.Now()
+		for _, e := range v.reported() {
+			if !yield(e.finding(v.node, v.bootID, now)) {
+				return
+			}
+		}
 	}
-	return facts
 }
 
 // Count implements flow.Reader.
@@ -117,6 +119,9 @@ func (v *View) Suspects() int {
 	}
 	return n
 }
+
+// Refused implements flow.Reader.
+func (v *View) Refused() uint64 { return v.table.refused.Load() }
 
 // Health implements flow.Reader.
 func (v *View) Health() []flow.Health {
