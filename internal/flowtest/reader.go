@@ -23,8 +23,8 @@ func NewReader() *Reader {
 	return &Reader{
 		Live:         append(Findings(), Muted(100)...),
 		Past:         []flow.Finding{Ended()},
-		SuspectCount: 2,
-		Sources:      Health(),
+		SuspectCount: 2, RefusedCount: 7,
+		Sources: Health(),
 	}
 }
 
