@@ -191,12 +191,6 @@ func (e *Entry) Idle() bool { return diagnosis.Symptom(e.Socket()) == flow.HalfO
 // Unanswered reports whether conntrack could not answer when it was last asked.
 func (e *Entry) Unanswered() bool { return e.facts.conntrack.unanswered }
 
-// Overdue reports whether the kernel should have aborted the socket by now, as
-// far as its last reading says.
-func (e *Entry) Overdue(now time.Time) bool {
-	return e.deadline.at != never && e.reading.at.Before(e.deadline.at.time(e.reading.at)) && now.After(e.deadline.at.time(e.reading.at))
-}
-
 // End returns the flow as it is once it is over. What it lost is known of one
 // whose end the kernel showed.
 func (e *Entry) End(at time.Time, outcome flow.Outcome, end *flow.End, line string) *Entry {
