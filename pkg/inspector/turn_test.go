@@ -87,3 +87,25 @@ func TestAVerdictThatWaitsIsReportedInTime(t *testing.T) {
 		}
 	})
 }
+
+// TestRecordsThatAreTrustedAgainReconsider: what they suppressed was passed over.
+func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, _, i := standing()
+		i.checkTrust(t.Context())
+		for id := flow.ID(1); id <= 11; id++ { // one more than a tenth of the ledger
+			s := kernel.socket
+			s.ID = id
+			i.o.Ledger.Observe(s)
+			e := i.o.Ledger.Entry(id)
+			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteExternalClient}))
+		}
+		if i.checkTrust(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
+			t.Fatalf("%d flows are held, want a tenth of the ledger", i.o.Ledger.Len())
+		}
+		i.sources.outOfDate = !i.sources.outOfDate
+		if i.checkTrust(t.Context()); !i.o.Ledger.Owed() {
+			t.Error("what was passed over is not looked for, and the records are other ones")
+		}
+	})
+}
