@@ -109,3 +109,19 @@ func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsSaidOfWhatIsNotHeld: a flow may have to make room between its
+// judgement and its report. Nobody would see it end.
+func TestNothingIsSaidOfWhatIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		e := i.o.Ledger.Entry(1)
+		i.o.Ledger.Forget(1)
+		reported := e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(time.Now(), "found stuck")
+		i.report(verdict{entry: reported, said: []said{{flow.EventStuck, reported}}})
+		if len(*events) != 0 || i.o.Ledger.Len() != 0 {
+			t.Errorf("events %+v of a flow that is not held", *events)
+		}
+	})
+}
