@@ -165,10 +165,6 @@ func (a *Asker) AskZones(ctx context.Context, e *diagnosis.Evidence) {
 	}
 }
 
-// ZonesOpen reports whether a flow has no entry in the default zone, and the
-// other zones were not asked yet.
-func (a *Asker) ZonesOpen(e diagnosis.Evidence) bool { return a.zones.open(e) }
-
 // askTranslation looks at once where a verdict hangs on it.
 func (a *Asker) askTranslation(ctx context.Context, e *diagnosis.Evidence) {
 	if a.zones.translates || !e.Conntrack.Missing || e.Peer.Class != flow.PeerService {

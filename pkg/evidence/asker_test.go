@@ -159,7 +159,7 @@ func TestATranslationIsLearntFromAFlow(t *testing.T) {
 		"a client of a Service":   {s, opened, true},
 		"an entry that is plain":  {s, flow.Translation{Asked: s.Tuple(), Orig: s.Tuple(), Reply: s.Tuple().Reverse()}, false},
 		"no client of a Service":  {to(outside), flow.Translation{Asked: to(outside).Tuple(), Orig: to(outside).Tuple(), Reply: opened.Reply}, false},
-		"accepted, masqueraded":   {s, flow.Translation{Asked: s.Tuple(), Orig: flow.Tuple{Src: service, Dst: client}, Reply: s.Tuple()}, false},
+		"accepted, masqueraded":   {s, flow.Translation{Asked: s.Tuple(), Orig: flow.Tuple{Src: outside, Dst: server}, Reply: s.Tuple()}, false},
 		"accepted, a plain entry": {s, flow.Translation{Asked: s.Tuple(), Orig: s.Tuple().Reverse(), Reply: s.Tuple()}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

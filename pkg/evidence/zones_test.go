@@ -23,7 +23,7 @@ func TestAnEntryOfAnotherZoneIsFound(t *testing.T) {
 	q := &questions{zones: map[flow.Tuple]flow.Translation{}}
 	a, _ := asking(t, q, nil)
 	e := missing(t, a, 1)
-	if !a.ZonesOpen(e) || e.Backend.Pod != "" {
+	if !a.zones.open(e) || e.Backend.Pod != "" {
 		t.Fatalf("%+v, backend %+v", e.Conntrack, e.Backend)
 	}
 	q.zones[e.Socket.Tuple()] = entryOf(e.Socket)
@@ -31,7 +31,7 @@ func TestAnEntryOfAnotherZoneIsFound(t *testing.T) {
 	if e.Conntrack.Missing || e.Conntrack.Entry == nil || e.Backend.Pod != "cart-1" {
 		t.Errorf("%+v, backend %+v: want the entry, and what the records say of where it leads", e.Conntrack, e.Backend)
 	}
-	if a.ZonesOpen(e) {
+	if a.zones.open(e) {
 		t.Error("the zones are open, and one has the entry")
 	}
 }
@@ -42,7 +42,7 @@ func TestAServiceWithoutAnyEntryIsSearchedForOnce(t *testing.T) {
 	a, _ := asking(t, q, nil)
 	for n := 1; n <= 20; n++ {
 		e := missing(t, a, n)
-		if a.AskZones(t.Context(), &e); !e.Conntrack.Zones || !e.Conntrack.Missing || a.ZonesOpen(e) {
+		if a.AskZones(t.Context(), &e); !e.Conntrack.Zones || !e.Conntrack.Missing || a.zones.open(e) {
 			t.Errorf("flow %d: %+v, want that no zone has it", n, e.Conntrack)
 		}
 		a.AskZones(t.Context(), &e)
@@ -70,7 +70,7 @@ func TestZonesStayOpen(t *testing.T) {
 				a, _ := asking(t, q, nil)
 				e := missing(t, a, 1)
 				prepare(q, a)
-				if a.AskZones(t.Context(), &e); !a.ZonesOpen(e) || !e.Conntrack.Missing {
+				if a.AskZones(t.Context(), &e); !a.zones.open(e) || !e.Conntrack.Missing {
 					t.Errorf("%+v, want that it stays open", e.Conntrack)
 				}
 				q.err, q.takes = nil, 0
@@ -98,7 +98,7 @@ func TestOnlyAServicesFlowIsSearchedFor(t *testing.T) {
 	a, _ := asking(t, q, nil)
 	for _, remote := range []netip.AddrPort{server, outside} {
 		e := one(t, a, diagnosis.Evidence{Socket: to(remote)}, 0)
-		if a.AskZones(t.Context(), &e); q.searches != 0 || a.ZonesOpen(e) {
+		if a.AskZones(t.Context(), &e); q.searches != 0 || a.zones.open(e) {
 			t.Errorf("%v: %d searches", remote, q.searches)
 		}
 	}

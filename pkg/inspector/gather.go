@@ -22,6 +22,10 @@ type known struct {
 func (p *phases) gather(ctx context.Context, all []*known) {
 	now := time.Now()
 	var fresh, recent, current, aged []*known
+	most := refreshes
+	if p.asker.ConntrackFails() {
+		most = 1 // each question may take all the patience that there is
+	}
 	for _, k := range all {
 		switch {
 		case k.why == isSuspected, k.why == isUnanswered, k.dying():
@@ -30,7 +34,7 @@ func (p *phases) gather(ctx context.Context, all []*known) {
 			recent = append(recent, k)
 		case k.why == isMoved:
 			current = append(current, k)
-		case k.why == isAged && p.mayAsk(k, now) && len(aged) < refreshes:
+		case k.why == isAged && p.mayAsk(k, now) && len(aged) < most:
 			aged = append(aged, k)
 		default:
 			k.evidence.Now = now

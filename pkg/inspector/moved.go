@@ -55,7 +55,10 @@ func (m moved) concerns(e *ledger.Entry) bool {
 	return false
 }
 
+// judgeAll judges every flow again, for the trust in the records has turned.
+// Those that were passed over by these records are looked for.
 func (i *Inspector) judgeAll(ctx context.Context) {
+	i.o.Ledger.Reconsider()
 	i.phases.turn(ctx, collected{}, asked(i.o.Ledger.Entries(), isMoved))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -110,13 +111,32 @@ func TestTheDeadAreNotAskedFor(t *testing.T) {
 	})
 }
 
+// TestOneQuestionAtATimeWhileConntrackFails: each may take its whole patience,
+// and the loop would do nothing else.
+func TestOneQuestionAtATimeWhileConntrackFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := &unreachable{}
+		i := watching(Options{Kernel: make(emptied), Conntrack: table})
+		tasks := aged(t, i, 40)
+		if i.phases.turn(t.Context(), collected{}, tasks[:20]); table.asked != 20 {
+			t.Errorf("asked %d times, want about each flow", table.asked)
+		}
+		if i.phases.turn(t.Context(), collected{}, tasks[20:]); table.asked != 21 {
+			t.Errorf("asked %d times more, and it fails", table.asked-20)
+		}
+	})
+}
+
 // unreachable is a conntrack table that answers nothing.
 type unreachable struct {
 	Conntrack
+	mu    sync.Mutex
 	asked int
 }
 
 func (u *unreachable) Lookup(context.Context, flow.Tuple) (flow.Translation, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	u.asked++
 	return flow.Translation{}, syscall.ENOBUFS
 }

@@ -7,20 +7,25 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// report keeps what was decided, and publishes what is new.
+// report keeps what was decided, and publishes what is new. Of a flow that had to
+// make room since it was judged, nothing is kept and nothing is new.
 func (p *phases) report(v verdict) {
-	l := p.ledger
-	if v.entry != nil {
-		if v.forget {
-			l.Forget(v.entry.ID())
-		}
-		l.Put(v.entry)
-		if !v.postpone.IsZero() {
-			l.Postpone(v.entry.ID(), v.postpone)
-		}
-		if !v.await.IsZero() {
-			l.Await(v.entry.ID(), v.await)
-		}
+	if v.entry == nil {
+		return
+	}
+	l, id := p.ledger, v.entry.ID()
+	switch {
+	case v.forget:
+		l.Forget(id)
+	case v.entry.Life() != ledger.Over && l.Entry(id) == nil:
+		return
+	}
+	l.Put(v.entry)
+	if !v.postpone.IsZero() {
+		l.Postpone(id, v.postpone)
+	}
+	if !v.await.IsZero() {
+		l.Await(id, v.await)
 	}
 	for _, s := range v.said {
 		p.reporter.report(s.kind, s.entry)

@@ -87,3 +87,41 @@ func TestAVerdictThatWaitsIsReportedInTime(t *testing.T) {
 		}
 	})
 }
+
+// TestRecordsThatAreTrustedAgainReconsider: what they suppressed was passed over.
+func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, _, i := standing()
+		i.checkTrust(t.Context())
+		for id := flow.ID(1); id <= 11; id++ { // one more than a tenth of the ledger
+			s := kernel.socket
+			s.ID = id
+			i.o.Ledger.Observe(s)
+			e := i.o.Ledger.Entry(id)
+			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteExternalClient}))
+		}
+		if i.checkTrust(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
+			t.Fatalf("%d flows are held, want a tenth of the ledger", i.o.Ledger.Len())
+		}
+		i.sources.outOfDate = !i.sources.outOfDate
+		if i.checkTrust(t.Context()); !i.o.Ledger.Owed() {
+			t.Error("what was passed over is not looked for, and the records are other ones")
+		}
+	})
+}
+
+// TestNothingIsSaidOfWhatIsNotHeld: a flow may have to make room between its
+// judgement and its report. Nobody would see it end.
+func TestNothingIsSaidOfWhatIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		e := i.o.Ledger.Entry(1)
+		i.o.Ledger.Forget(1)
+		reported := e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(time.Now(), "found stuck")
+		i.phases.report(verdict{entry: reported, said: []said{{flow.EventStuck, reported}}})
+		if len(*events) != 0 || i.o.Ledger.Len() != 0 {
+			t.Errorf("events %+v of a flow that is not held", *events)
+		}
+	})
+}

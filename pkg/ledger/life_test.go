@@ -353,7 +353,7 @@ func TestAFlowIsDueOnceItsAbortDeadlineHasPassed(t *testing.T) {
 	if due := m.Due(deadline); len(due) != 0 {
 		t.Error("due before the kernel could have aborted it")
 	}
-	if due := m.Due(deadline.Add(again)); len(due) != 1 {
+	if due := m.Due(deadline.Add(2 * again)); len(due) != 1 {
 		t.Fatal("not due once the kernel should have aborted it")
 	}
 	late := abortsAt(1, 60)
@@ -370,9 +370,8 @@ func TestANearerAbortDeadlineCounts(t *testing.T) {
 	m.Observe(abortsAt(1, 600))
 	report(m, 1)
 	m.Observe(abortsAt(2, 30))
-	deadline := m.Entry(1).Evidence().GivesUp.At
-	if next := m.Next(); !next.Equal(deadline.Add(again)) {
-		t.Errorf("due at %v, want at %v", next, deadline.Add(again))
+	if next, deadline := m.Next(), m.Entry(1).Evidence().GivesUp.At; next.Before(deadline) || next.After(deadline.Add(2*again)) {
+		t.Errorf("due at %v, want soon after %v", next, deadline)
 	}
 	m.Await(1, at(20))
 	if next := m.Next(); !next.Equal(at(20)) {
@@ -380,8 +379,29 @@ func TestANearerAbortDeadlineCounts(t *testing.T) {
 	}
 	m.Await(1, at(100))
 	m.Observe(abortsAt(3, 29))
-	if next := m.Next(); !next.Equal(m.Entry(1).Evidence().GivesUp.At.Add(again)) {
-		t.Errorf("due at %v, and its abort deadline comes before what it waits for", next)
+	if next, deadline := m.Next(), m.Entry(1).Evidence().GivesUp.At; next.Before(deadline) || next.After(deadline.Add(2*again)) {
+		t.Errorf("due at %v, and its abort deadline, %v, comes before what it waits for", next, deadline)
+	}
+}
+
+// TestOverdueFlowsAreReadTogether: those that outlive their abort deadlines cost
+// ten looks a second at most, however many they are.
+func TestOverdueFlowsAreReadTogether(t *testing.T) {
+	const flows = 500
+	m := ofMost(flows)
+	for id := range flow.ID(flows) {
+		s := abortsAt(1, 60)
+		s.ID, s.At = id, s.At.Add(time.Duration(id)*2*time.Millisecond)
+		s.UserTimeout += time.Duration(id) * 2 * time.Millisecond
+		m.Observe(s)
+		report(m, id)
+	}
+	began, looks, due := m.Next(), 0, 0
+	for ; !m.Next().IsZero() && m.Next().Before(began.Add(5*time.Second)); looks++ {
+		due += len(m.Due(m.Next()))
+	}
+	if due != flows || looks > 15 {
+		t.Errorf("%d flows are due in %d looks, want all in some ten", due, looks)
 	}
 }
 

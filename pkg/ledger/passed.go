@@ -6,8 +6,8 @@ import "github.com/tcpstuck/tcpstuck/pkg/flow"
 const mostPassed = 1 << 17
 
 // passedOver are suppressed flows that found no room, by where they stand. They
-// are not asked about again until they move: a flood of them costs no more than
-// to know their ids.
+// are not asked about again until they move or are reconsidered: a flood of them
+// costs no more than to know their ids.
 type passedOver map[flow.ID]uint32
 
 func (p passedOver) add(e *Entry) {
@@ -31,3 +31,12 @@ func (p passedOver) over(s flow.Socket) bool {
 }
 
 func (p passedOver) forget(id flow.ID) { delete(p, id) }
+
+// Reconsider has the flows that were passed over be asked about again, for the
+// records by which they are suppressed are other ones.
+func (l *Ledger) Reconsider() {
+	if len(l.passed) > 0 {
+		clear(l.passed)
+		l.owed = owedLooks
+	}
+}

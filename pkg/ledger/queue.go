@@ -30,13 +30,14 @@ func (l *Ledger) schedule(s *slot) {
 // scheduleEnd has a flow that is reported be due once the kernel should have
 // aborted its socket, or at the time that it waits for already, if that comes
 // before. One that stands on all the same is due again a second after each
-// reading.
+// reading. Those of a tenth of a second are due together: to read one takes as
+// long as to read many.
 func (q *queue) scheduleEnd(s *slot, began epoch) {
 	e := s.entry
 	if e.deadline.at == never {
 		return
 	}
-	at := max(began.until(e.deadline.at.time(e.reading.at))+again, began.until(s.readAt)+time.Second)
+	at := max(began.until(e.deadline.at.time(e.reading.at))+again, began.until(s.readAt)+time.Second).Truncate(again) + again
 	if s.queued >= 0 {
 		at = min(at, s.dueAt)
 	}

@@ -135,6 +135,26 @@ func TestWhatWasPassedOverIsNotAskedAboutAgain(t *testing.T) {
 	}
 }
 
+// TestWhatWasPassedOverIsReconsidered: once the records are other ones, by which
+// it may not be suppressed any more. A complete look shows it.
+func TestWhatWasPassedOverIsReconsidered(t *testing.T) {
+	l := ofMost(10)
+	if l.Reconsider(); l.Owed() {
+		t.Error("a look is owed, and nothing was passed over")
+	}
+	for id := range flow.ID(2) {
+		l.Observe(of(id, greedy))
+		suppress(l, id)
+	}
+	if l.Reconsider(); !l.Owed() {
+		t.Error("no look is owed")
+	}
+	l.Snapshot([]flow.Socket{of(0, greedy), of(1, greedy)}, at(1))
+	if l.Len() != 2 {
+		t.Errorf("%d flows are held, want both", l.Len())
+	}
+}
+
 // TestProcessesOwnTheHostsFlows: all else there is one owner for all.
 func TestProcessesOwnTheHostsFlows(t *testing.T) {
 	l := New(Options{StuckAfter: stuckAfter, MaxFlows: 10, HostNetNS: 1}, start)
