@@ -130,7 +130,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	l.table.add(at)
 	l.quotas.of[watched].add(at, by)
 	l.rotation.add(at)
-	l.schedule(at)
+	l.due.schedule(at, l.began, l.o.StuckAfter)
 	return append(changes, Change{Kind: Suspected, Entry: at.entry, At: s.At})
 }
 
@@ -240,7 +240,7 @@ func (l *Ledger) show(s *slot, e *Entry) {
 		l.due.remove(s)
 	}
 	l.table.show(s, e)
-	l.schedule(s)
+	l.due.schedule(s, l.began, l.o.StuckAfter)
 	l.quotas.rehome(s)
 }
 

@@ -14,17 +14,17 @@ const again = 100 * time.Millisecond
 
 // schedule puts a flow into the queue. A suspect is due once it made no progress
 // for long enough, or at once where its backend is gone.
-func (l *Ledger) schedule(s *slot) {
+func (q *queue) schedule(s *slot, began epoch, stuckAfter time.Duration) {
 	e := s.entry
 	if e.life != Suspect {
-		l.due.scheduleEnd(s, l.began)
+		q.scheduleEnd(s, began)
 		return
 	}
-	at := l.began.until(e.reading.since.time(e.reading.at)) + l.o.StuckAfter
+	at := began.until(e.reading.since.time(e.reading.at)) + stuckAfter
 	if ReportAtOnce(e.Decision()) {
 		at = 0
 	}
-	l.due.set(s, max(at, s.notBefore))
+	q.set(s, max(at, s.notBefore))
 }
 
 // scheduleEnd has a flow that is reported be due once the kernel should have
@@ -75,7 +75,7 @@ func (l *Ledger) Next() time.Time {
 func (l *Ledger) Postpone(id flow.ID, until time.Time) {
 	if s := l.table.slots[id]; s != nil {
 		s.notBefore = l.began.until(until)
-		l.schedule(s)
+		l.due.schedule(s, l.began, l.o.StuckAfter)
 	}
 }
 
