@@ -140,3 +140,28 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 		})
 	}
 }
+
+// broken is a kernel side whose looks at named suspects fail.
+type broken struct{ emptied }
+
+func (broken) News([]flow.ID) ([]flow.Socket, error) { return nil, syscall.EINTR }
+
+// TestALookThatFailedIsNoAbsence: the first look after it that lacks a flow is
+// the first of two.
+func TestALookThatFailedIsNoAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := New(Options{Kernel: broken{make(emptied, 1)}, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{})})
+		s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: time.Now(), Since: time.Now(), Timeouts: 1}
+		i.take(t.Context(), tracer.Record{Suspect: &s})
+		time.Sleep(time.Second)
+		i.lookAt(t.Context(), []flow.ID{s.ID})
+		time.Sleep(3 * time.Second)
+		if i.snapshot(t.Context()); i.monitor.Len() != 1 {
+			t.Error("one complete look that lacks it ended a flow")
+		}
+		time.Sleep(3 * time.Second)
+		if i.snapshot(t.Context()); i.monitor.Len() != 0 {
+			t.Error("two complete looks that lack it did not")
+		}
+	})
+}
