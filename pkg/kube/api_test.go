@@ -251,7 +251,7 @@ func TestAPIWithoutAnAnswerAboutTheNode(t *testing.T) {
 		return n
 	}
 	eventually(t, "it asks again", func() bool { return asked() > 1 })
-	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted {
+	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || b.Unproven {
 		t.Errorf("%s: %s", b.State, b.How)
 	}
 }

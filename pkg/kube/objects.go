@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Service converts a Service. Only its TCP ports are kept.
@@ -78,7 +79,7 @@ func endpoints(e discoveryv1.Endpoint) []cluster.Endpoint {
 		c.Node = *e.NodeName
 	}
 	if ref := e.TargetRef; ref != nil && ref.Kind == "Pod" {
-		c.Pod, c.PodUID = ref.Name, string(ref.UID)
+		c.Pod, c.PodUID = phrase.Printable(ref.Name), string(ref.UID) // the API does not check it; no pod has another name then
 	}
 	var list []cluster.Endpoint
 	for _, a := range addrs(e.Addresses) {
@@ -119,7 +120,8 @@ func Pod(pod *corev1.Pod) cluster.Pod {
 }
 
 // workload returns the name and kind of a pod's controller. A ReplicaSet
-// that a Deployment made is named <deployment>-<pod-template-hash>.
+// that a Deployment made is named <deployment>-<pod-template-hash>. The API checks
+// neither in an owner reference, so they are made printable.
 func workload(pod *corev1.Pod) (name, kind string) {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -127,10 +129,10 @@ func workload(pod *corev1.Pod) (name, kind string) {
 	}
 	if hash := pod.Labels["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
 		if deployment, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
-			return deployment, "Deployment"
+			return phrase.Printable(deployment), "Deployment"
 		}
 	}
-	return owner.Name, owner.Kind
+	return phrase.Printable(owner.Name), phrase.Printable(owner.Kind)
 }
 
 // Node converts a Node.
