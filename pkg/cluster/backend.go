@@ -137,18 +137,19 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 		return flow.PeerPod
 	case a.isHost():
 		return flow.PeerNode
-	case len(s.past.had(addr.Addr())) > 0, s.namesPod(addr.Addr(), a), s.amongPods(addr.Addr()):
-		return flow.PeerPod
+	case s.outside(a, addr.Addr()) && !s.namesPod(addr.Addr(), a):
+		return flow.PeerExternal
 	}
-	return flow.PeerExternal
+	return flow.PeerPod
 }
 
 // namesPod reports whether a slice lists, or listed, the address for a pod
-// whose own record cannot be expected to be here, nor speaks against it. A
-// slice's address without a targetRef may be anything, anywhere.
+// whose own record cannot be expected to be here, nor speaks against it: of a
+// pod that was asked for and not found, nobody knows that it had the address.
+// A slice's address without a targetRef may be anything, anywhere.
 func (s *State) namesPod(ip netip.Addr, a *address) bool {
 	believable := func(r ref, node string, since time.Time) bool {
-		return r.named() && (s.podsUnknown() != "" || !s.lists(node)) && !s.refuted(r, ip, since)
+		return r.named() && (s.podsUnknown() != "" || !s.lists(node) && s.fate(r).kind != dead) && !s.refuted(r, ip, since)
 	}
 	for _, c := range a.claimed("") {
 		if believable(c.pod(), c.node(), c.since) {

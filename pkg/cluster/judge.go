@@ -36,6 +36,17 @@ func (s *State) judge(addr netip.AddrPort, via Key) Backend {
 	return Backend{State: flow.BackendUnknown, HostNetwork: a.isHost(), How: "no record of " + ip.String()}
 }
 
+// hearsay reports whether a slice alone speaks of an address outside the
+// cluster: it names no pod, or one that was not found. Any tenant may list any
+// address, so that counts only for the connections that a Service sent there,
+// and where the source does not speak of pods.
+func (s *State) hearsay(r ref, a *address, ip netip.Addr, via Key) bool {
+	if via != (Key{}) || s.podsUnknown() != "" || !s.outside(a, ip) {
+		return false
+	}
+	return !r.named() || s.fate(r).kind == dead && !s.had(r, ip)
+}
+
 // speaker returns the namespace whose slices are listened to about an address
 // that no living pod is known to have: that of the pod that had it last and is
 // dead, for nobody else's slice revives it; else that of the Service; empty:
@@ -76,7 +87,7 @@ func (s *State) judgeClaims(a *address, addr netip.AddrPort, via Key) (best Back
 		if host && !c.serves(addr.Port()) {
 			continue // another process of the same host
 		}
-		if s.refuted(c.pod(), ip, c.since) {
+		if s.refuted(c.pod(), ip, c.since) || s.hearsay(c.pod(), a, ip, via) {
 			continue
 		}
 		b := s.judgeClaim(c, ip, via, host)
@@ -132,6 +143,9 @@ func (s *State) judgeFormers(a *address, addr netip.AddrPort, via Key) (Backend,
 		fate := s.fate(f.pod)
 		if fate.kind == dead && !fate.asked && !s.had(f.pod, ip) {
 			continue // its own record said that it was elsewhere
+		}
+		if s.hearsay(f.pod, a, ip, via) {
+			continue
 		}
 		b := s.judgeFormer(f, fate, ip, via, host)
 		b.Services = s.lastServices(addr, f.pod)

@@ -25,3 +25,9 @@ func (s *State) amongPods(ip netip.Addr) bool {
 	_, ok := s.podNets[network(ip)]
 	return ok
 }
+
+// outside reports whether no record of a pod or a node, present or past, says
+// that an address is the cluster's.
+func (s *State) outside(a *address, ip netip.Addr) bool {
+	return a.holder() == nil && !a.isHost() && len(s.past.had(ip)) == 0 && !s.amongPods(ip)
+}
