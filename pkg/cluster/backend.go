@@ -131,13 +131,25 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 	if _, ok := s.service(addr); ok {
 		return flow.PeerService
 	}
-	a := s.addrs[addr.Addr()]
+	return s.host(addr.Addr())
+}
+
+// ClassOfHost is Class of an address that packets go to as they are, whatever
+// Service has it as an external IP: any tenant may write that.
+func (s *State) ClassOfHost(ip netip.Addr) flow.PeerClass {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.host(ip.Unmap())
+}
+
+func (s *State) host(ip netip.Addr) flow.PeerClass {
+	a := s.addrs[ip]
 	switch {
 	case a.holder() != nil:
 		return flow.PeerPod
 	case a.isHost():
 		return flow.PeerNode
-	case s.outside(a, addr.Addr()) && !s.namesPod(addr.Addr(), a):
+	case s.outside(a, ip) && !s.namesPod(ip, a):
 		return flow.PeerExternal
 	}
 	return flow.PeerPod

@@ -216,6 +216,7 @@ func TestOnAnUnreadPodASliceBuriesForItsServiceAlone(t *testing.T) {
 	evilService := cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}
 	backend := addr("192.168.136.2:8000")
 	s, one := limited()
+	s.SetPod(with(server("9"), func(p *cluster.Pod) { p.IPs = ips("192.168.136.9") }), sec(0)) // pods have addresses here
 	s.SetService(evilService, sec(0))
 	s.SetSlice(says(at("192.168.136.2", endpoint(evil))), sec(1))
 	s.SetSlice(says(), sec(2))
@@ -237,8 +238,8 @@ func TestOnAnUnreadPodASliceBuriesForItsServiceAlone(t *testing.T) {
 	s.SetSlice(slice("server-x", "server"), sec(4))
 	s.DeletePod(one.Key(), one.UID, sec(5))
 	check("the server was not found", servers, flow.BackendDeleted)
-	check("the server was not found", "", flow.BackendUnknown)
-	check("the server was not found", nobodys, flow.BackendUnknown)
+	check("the server was not found", "", flow.BackendUnlisted)
+	check("the server was not found", nobodys, flow.BackendUnlisted)
 	s.SetSlice(says(bare("192.168.136.2")), sec(6))
 	check("the attacker lists the address", servers, flow.BackendDeleted)
 	if since, ok := s.Departed(backend.Addr()); !ok || !since.Equal(sec(5)) {

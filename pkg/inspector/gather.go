@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -39,6 +40,10 @@ func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 		peer = e.Target()
 	}
 	e.Peer.Class = c.Class(peer)
+	service, ok := c.Service(e.Socket.Remote)
+	if ok && service.Kind == cluster.ExternalIP && e.Untranslated() {
+		ok, e.Peer.Class = false, c.ClassOfHost(peer.Addr())
+	}
 	if s := e.Socket; s.Remote.Addr().IsLoopback() || s.Remote.Addr() == s.Local.Addr() {
 		e.Peer.Class = flow.PeerSelf
 	}
@@ -48,7 +53,7 @@ func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 	if e.Role != flow.Client {
 		return
 	}
-	if service, ok := c.Service(e.Socket.Remote); ok {
+	if ok {
 		e.Service = &service
 		e.Peer.Namespace, e.Peer.Service = service.Namespace, service.Name
 		return
