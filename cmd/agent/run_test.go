@@ -121,7 +121,8 @@ func TestToldToEndWhileItReadsTheRecords(t *testing.T) {
 // there before that.
 func awaitSocket(t *testing.T, path string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	// An emulated processor loads the kernel side and reads 20,000 pods at once.
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if conn, err := net.Dial("unix", path); err == nil {
 			_ = conn.Close()
 			return

@@ -12,24 +12,36 @@ func (r *records) class(addr netip.AddrPort) flow.PeerClass {
 	if _, ok := r.service(addr); ok {
 		return flow.PeerService
 	}
-	ip, entry := addr.Addr(), r.addrs.of(addr.Addr())
+	return r.classOfHost(addr.Addr())
+}
+
+// classOfHost is class where packets go to the address as it is.
+func (r *records) classOfHost(ip netip.Addr) flow.PeerClass {
+	entry := r.addrs.of(ip)
 	switch {
 	case entry.holder() != nil:
 		return flow.PeerPod
 	case entry.isHost():
 		return flow.PeerNode
-	case len(r.past.podsAt(ip)) > 0, r.claimedForPod(ip, entry), r.addrs.networks.contain(ip):
-		return flow.PeerPod
+	case r.outside(ip, entry) && !r.claimedForPod(ip, entry):
+		return flow.PeerExternal
 	}
-	return flow.PeerExternal
+	return flow.PeerPod
+}
+
+// outside reports whether no record of a pod or a node, present or past, says
+// that an address is the cluster's.
+func (r *records) outside(ip netip.Addr, entry *address) bool {
+	return entry.holder() == nil && !entry.isHost() && len(r.past.podsAt(ip)) == 0 && !r.addrs.networks.contain(ip)
 }
 
 // claimedForPod reports whether a slice claims, or claimed, the address for a
-// pod whose own record nobody can expect here, and does not contradict it. An
-// endpoint without a targetRef may be anything, anywhere.
+// pod whose own record nobody can expect here, and does not contradict it. A pod
+// that a lookup did not find is not known to have had the address. An endpoint
+// without a targetRef may be anything, anywhere.
 func (r *records) claimedForPod(ip netip.Addr, entry *address) bool {
 	credible := func(pod ref, node string, since time.Time) bool {
-		return pod.named() && (r.source.podsUnknown() != "" || !r.source.lists(node)) && !r.contradicted(pod, ip, since)
+		return pod.named() && (r.source.podsUnknown() != "" || !r.source.lists(node) && r.pods.status(pod).presence != podGone) && !r.contradicted(pod, ip, since)
 	}
 	for _, c := range entry.claimed("") {
 		if credible(c.pod(), c.node(), c.since) {

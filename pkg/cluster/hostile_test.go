@@ -160,6 +160,54 @@ func TestASliceMakesNoPodOfAnAddress(t *testing.T) {
 	}
 }
 
+// TestAStrangersSliceSaysNothingOfAnAddressOutside: no pod is known there, or
+// near, so whoever connects there without a Service stays with a peer that is
+// not known. Controls: who was sent there by the Service that lists it, and a
+// source that does not speak of pods.
+func TestAStrangersSliceSaysNothingOfAnAddressOutside(t *testing.T) {
+	const evils = "10.96.0.66:8000"
+	outside := addr("198.51.100.20:8000")
+	ghost := at("198.51.100.20", cluster.Endpoint{Pod: "ghost", PodUID: "u-g", Node: "node-b"})
+	down := bare("198.51.100.20")
+	down.Node = "node-b"
+	notFound := func(s *cluster.State) { s.DeletePod(cluster.Key{Namespace: "attacker", Name: "ghost"}, "u-g", sec(4)) }
+	tests := map[string]struct {
+		play        func(*cluster.State)
+		direct, via flow.BackendState
+	}{
+		"it lists it":                      {func(s *cluster.State) { s.SetSlice(says(bare("198.51.100.20")), sec(3)) }, flow.BackendUnknown, flow.BackendListed},
+		"it lists it as terminating":       {func(s *cluster.State) { s.SetSlice(says(ending(bare("198.51.100.20"))), sec(3)) }, flow.BackendUnknown, flow.BackendTerminating},
+		"it lists it on a node":            {func(s *cluster.State) { s.SetSlice(says(down), sec(3)) }, flow.BackendUnknown, flow.BackendListed},
+		"it listed it":                     {func(s *cluster.State) { s.SetSlice(says(down), sec(3)); s.SetSlice(says(), sec(4)) }, flow.BackendUnknown, flow.BackendUnlisted},
+		"it lists it for a pod of no-one":  {func(s *cluster.State) { s.SetSlice(says(ghost), sec(3)); notFound(s) }, flow.BackendUnknown, flow.BackendDeleted},
+		"it listed it for a pod of no-one": {func(s *cluster.State) { s.SetSlice(says(ghost), sec(3)); notFound(s); s.SetSlice(says(), sec(5)) }, flow.BackendUnknown, flow.BackendDeleted},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s, _ := limited()
+			s.Lookups().SetNode(with(nodeB(), func(n *cluster.Node) { n.State = cluster.NodeUnreachable }), sec(0))
+			s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}, sec(0))
+			tt.play(s)
+			b := s.Backend(outside, sec(9))
+			if b.State != tt.direct || b.Pod != "" || b.Node != "" || len(b.Services) > 0 {
+				t.Errorf("not through a Service: %+v", b)
+			}
+			if got := s.Class(outside); got != flow.PeerExternal {
+				t.Errorf("class %s", got)
+			}
+			if b := s.BackendVia(outside, addr(evils), sec(9)); b.State != tt.via {
+				t.Errorf("through its Service: %s, want %s: %s", b.State, tt.via, b.How)
+			}
+		})
+	}
+	s := cluster.New(cluster.Options{})
+	s.SetHealth(true, "file /run/cluster.yaml", sec(0))
+	s.SetSlice(slice("by-hand", "db", bare("198.51.100.20")), sec(1))
+	if b := s.Backend(outside, sec(2)); b.State != flow.BackendListed {
+		t.Errorf("the records are slices alone: %+v", b)
+	}
+}
+
 // TestAnUnreadPodIsDeletedForItsServiceAlone: where the pods of other
 // nodes are not listed, what a Service's own slices said counts for the
 // connections that it sent there, and for no others.
@@ -168,6 +216,7 @@ func TestAnUnreadPodIsDeletedForItsServiceAlone(t *testing.T) {
 	evilService := cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}
 	backend := addr("192.168.136.2:8000")
 	s, one := limited()
+	s.SetPod(with(server("9"), func(p *cluster.Pod) { p.IPs = ips("192.168.136.9") }), sec(0)) // pods have addresses here
 	s.SetService(evilService, sec(0))
 	s.SetSlice(says(at("192.168.136.2", endpoint(evil))), sec(1))
 	s.SetSlice(says(), sec(2))

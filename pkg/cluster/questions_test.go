@@ -56,7 +56,7 @@ func TestQuestions(t *testing.T) {
 		"it left, and was not found": {func(s *cluster.State) {
 			unlist(s)
 			s.DeletePod(one.Key(), one.UID, sec(4))
-		}, flow.BackendDeleted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false)}},
+		}, flow.BackendDeleted, sec(2), flow.BackendUnknown, []cluster.Question{node, question(one, false)}},
 		"it left, and lives": {func(s *cluster.State) {
 			unlist(s)
 			s.SetPod(one, sec(4))
@@ -87,7 +87,7 @@ func TestQuestions(t *testing.T) {
 			unlist(s)
 			s.Lookups().DeleteNode("node-b", sec(5))
 			s.DeletePod(one.Key(), one.UID, sec(5))
-		}, flow.BackendDeleted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false)}},
+		}, flow.BackendDeleted, sec(2), flow.BackendUnknown, []cluster.Question{node, question(one, false)}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,9 @@ func (q resolver) fromPast() (Backend, bool) {
 		if status.presence == podGone && !status.notFound && !q.pods.had(f.pod, ip) {
 			continue // its own record said that it was elsewhere
 		}
+		if q.hearsay(f.pod) {
+			continue
+		}
 		b := q.fromFormer(f, status, host)
 		b.Services = q.lastServices(f.pod)
 		if b.State != flow.BackendDeleted && !host {

@@ -82,6 +82,17 @@ func (q resolver) claimedByService() bool {
 	})
 }
 
+// hearsay reports whether a slice alone speaks of an address outside the
+// cluster: it names no pod, or one that a lookup did not find. Any tenant may list
+// any address, so that counts only for the connections that a Service sent there,
+// and where the source does not speak of pods.
+func (q resolver) hearsay(pod ref) bool {
+	if q.via != (Key{}) || q.source.podsUnknown() != "" || !q.outside(q.addr.Addr(), q.entry) {
+		return false
+	}
+	return !pod.named() || q.pods.status(pod).presence == podGone && !q.pods.had(pod, q.addr.Addr())
+}
+
 // verified reports whether it is certain that a pod that is gone had the
 // address: by the pod's own record, or where that was never read, by a slice
 // of the Service that the connection was opened to. kube-proxy went by that

@@ -100,6 +100,14 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 	return s.records.class(unmap(addr))
 }
 
+// ClassOfHost is Class of an address that packets go to as it is, whatever
+// Service has it as an external IP: any tenant may write that.
+func (s *State) ClassOfHost(ip netip.Addr) flow.PeerClass {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.classOfHost(ip.Unmap())
+}
+
 // Label returns the label of the longest prefix that holds the address, or "".
 func (s *State) Label(addr netip.Addr) string { return s.names.label(addr.Unmap()) }
 

@@ -88,6 +88,12 @@ func (e Evidence) Via() netip.AddrPort {
 	return e.Socket.Remote
 }
 
+// Untranslated reports whether conntrack has the flow, and sends it where its
+// socket believes.
+func (e Evidence) Untranslated() bool {
+	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && !e.redirected()
+}
+
 // Removed returns when the pod that a flow's backend was is known to be gone;
 // zero: nothing says that it is.
 func (e Evidence) Removed() time.Time {

@@ -89,6 +89,9 @@ func (a *Asker) askCluster(e *diagnosis.Evidence) {
 	e.Cluster = a.names.Cluster.Health(e.Now)
 	a.askBackend(e)
 	e.Peer, e.Service = a.names.Peer(e.Socket, e.Role, e.Target())
+	if e.Service != nil && e.Service.Kind == cluster.ExternalIP && e.Untranslated() {
+		e.Peer, e.Service = a.names.Host(e.Peer), nil
+	}
 	if e.Role == flow.Client && e.Service == nil {
 		e.Peer.Namespace, e.Peer.Service = listedBy(e.Backend)
 	}

@@ -106,6 +106,19 @@ func (n Names) Peer(s flow.Socket, role flow.Role, client netip.AddrPort) (flow.
 	return p, &service
 }
 
+// Host returns what a peer is where packets go to its address as it is, whatever
+// Service has that as an external IP.
+func (n Names) Host(p flow.Peer) flow.Peer {
+	host := flow.Peer{Addr: p.Addr, Class: p.Class}
+	if host.Class != flow.PeerSelf {
+		host.Class = n.Cluster.ClassOfHost(p.Addr.Addr())
+	}
+	if host.Class == flow.PeerExternal {
+		host.Name = n.Cluster.Label(p.Addr.Addr())
+	}
+	return host
+}
+
 // listedBy names the one Service that lists a backend; empty: none, or several.
 func listedBy(b cluster.Backend) (namespace, service string) {
 	if len(b.Services) != 1 {

@@ -141,3 +141,29 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 		})
 	}
 }
+
+// broken is a kernel side whose looks at named suspects fail.
+type broken struct{ emptied }
+
+func (broken) News([]flow.ID) ([]flow.Socket, error) { return nil, syscall.EINTR }
+
+// TestALookThatFailedIsNoAbsence: the first look after it that lacks a flow is
+// the first of two.
+func TestALookThatFailedIsNoAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		i := watching(Options{Kernel: broken{make(emptied, 1)}})
+		s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: time.Now(), Since: time.Now(), Timeouts: 1}
+		take(ctx, i, tracer.Record{Suspect: &s})
+		time.Sleep(time.Second)
+		i.phases.turn(ctx, i.collector.look(ctx, []flow.ID{s.ID}), nil)
+		time.Sleep(3 * time.Second)
+		if i.phases.turn(ctx, i.collector.snapshot(ctx), nil); i.o.Ledger.Len() != 1 {
+			t.Error("one complete look that lacks it ended a flow")
+		}
+		time.Sleep(3 * time.Second)
+		if i.phases.turn(ctx, i.collector.snapshot(ctx), nil); i.o.Ledger.Len() != 0 {
+			t.Error("two complete looks that lack it did not")
+		}
+	})
+}

@@ -285,3 +285,38 @@ func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
 		}
 	})
 }
+
+// TestAnExternalIPIsTheServicesWhereItIsTranslated: any tenant may write any
+// address into a Service. Where conntrack has the connection as it is, its peer
+// is who has the address.
+func TestAnExternalIPIsTheServicesWhereItIsTranslated(t *testing.T) {
+	s := hung()
+	s.Remote = netip.MustParseAddrPort("198.51.100.20:5432")
+	asIs := flow.Translation{Asked: s.Tuple(), Orig: s.Tuple(), Reply: s.Tuple().Reverse(), State: "ESTABLISHED"}
+	sent := asIs
+	sent.Reply.Src = server
+	tests := map[string]struct {
+		entry         *flow.Translation
+		want, service string
+	}{
+		"as it is":   {&asIs, "Retransmitting · PeerSilent", ""},
+		"translated": {&sent, "Retransmitting · PeerUnreachable", "evil"},
+		"no entry":   {nil, "Retransmitting · ConntrackMissing", "evil"}, // nothing speaks against the Service
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			n := start(t, func(n *node) {
+				n.cluster.SetService(cluster.Service{
+					Namespace: "attacker", Name: "evil", ExternalIPs: []netip.Addr{s.Remote.Addr()}, Ports: []uint16{5432},
+				}, time.Now())
+				if tt.entry != nil {
+					n.table.entries[s.Tuple()] = *tt.entry
+				}
+			})
+			n.kernel.retransmits(s)
+			if e := n.await(flow.EventStuck); verdict(e) != tt.want || e.Flow.Peer.Service != tt.service {
+				t.Errorf("%s, %+v", verdict(e), e.Flow.Peer)
+			}
+		})
+	}
+}

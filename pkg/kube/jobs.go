@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 const (
@@ -93,7 +94,7 @@ func (j *jobs) ask(ctx context.Context, job cluster.Key) {
 		return // the Job is read again later
 	default:
 		if owner := metav1.GetControllerOfNoCopy(object); owner != nil && owner.Kind == "CronJob" {
-			cron = owner.Name
+			cron = phrase.Printable(owner.Name) // the API does not check it
 		}
 	}
 	j.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Service converts a Service. It keeps only the TCP ports.
@@ -76,7 +77,7 @@ func endpoints(e discoveryv1.Endpoint) []cluster.Endpoint {
 		c.Node = *e.NodeName
 	}
 	if ref := e.TargetRef; ref != nil && ref.Kind == "Pod" {
-		c.Pod, c.PodUID = ref.Name, string(ref.UID)
+		c.Pod, c.PodUID = phrase.Printable(ref.Name), string(ref.UID) // the API does not check it; no pod has another name then
 	}
 	var list []cluster.Endpoint
 	for _, a := range addrs(e.Addresses) {
@@ -117,7 +118,8 @@ func Pod(pod *corev1.Pod) cluster.Pod {
 }
 
 // workload returns the name and kind of a pod's controller. The name of a
-// Deployment's ReplicaSet is <deployment>-<pod-template-hash>.
+// Deployment's ReplicaSet is <deployment>-<pod-template-hash>. The API checks
+// neither in an owner reference, so both are made printable.
 func workload(pod *corev1.Pod) (name, kind string) {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -125,10 +127,10 @@ func workload(pod *corev1.Pod) (name, kind string) {
 	}
 	if hash := pod.Labels["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
 		if deployment, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
-			return deployment, "Deployment"
+			return phrase.Printable(deployment), "Deployment"
 		}
 	}
-	return owner.Name, owner.Kind
+	return phrase.Printable(owner.Name), phrase.Printable(owner.Kind)
 }
 
 // Node converts a Node.

@@ -16,7 +16,7 @@ import (
 const (
 	port      = 8000  // of every Service
 	sinkPort  = 8001  // what comes in is read and forgotten
-	retries   = "200" // as many seconds, nearly
+	retries   = "255" // the most there are: as many seconds, nearly
 	rtoMaxMs  = "1000"
 	clientNet = "10.0.0.1/24"
 	serverNet = "10.0.0.2/24"

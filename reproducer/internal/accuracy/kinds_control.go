@@ -17,7 +17,7 @@ func controlKinds() []Kind {
 		{Name: "healthy-idle", play: func(s *scene) error { _, _, err := s.behind(calm, nil, "--idle"); return err }},
 		{Name: "sigterm-handled", play: playSigterm},
 		{Name: "fin-through", Risky: true, play: playFinThrough},
-		{Name: "same-node", play: playSameNode},
+		{Name: "same-node", Risky: true, play: playSameNode},
 		{Name: "rolling-update", play: playRollingUpdate},
 		{Name: "graceful-late-close", play: playLateClose},
 		{Name: "forced-terminating", Risky: true, play: playForcedTerminating},
@@ -76,7 +76,7 @@ func playSameNode(s *scene) error {
 			return err
 		}
 		return s.between(func() error {
-			_, err := s.c.ForceDelete(server)
+			_, err := s.remove(server)
 			return err
 		})
 	})

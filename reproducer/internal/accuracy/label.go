@@ -46,6 +46,17 @@ type Verdict struct {
 	// Slack is how long what was true before may still be said: as long as
 	// nothing on this host can tell.
 	Slack time.Duration `json:"slack,omitempty"`
+	// Recorded is since when the records say that the backend is gone, where that
+	// is before Since: an idle flow may be reported to be at risk from then on.
+	Recorded time.Time `json:"recorded,omitzero"`
+}
+
+// risksFrom returns since when a flow may be reported to be at risk.
+func (v Verdict) risksFrom() time.Time {
+	if v.Recorded.IsZero() {
+		return v.Since
+	}
+	return v.Recorded
 }
 
 func (v Verdict) String() string { return string(v.Symptom) + " · " + string(v.Cause) }

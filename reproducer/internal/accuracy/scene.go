@@ -29,6 +29,9 @@ type scene struct {
 	took []*party
 	// risky: the kind's, see there
 	risky bool
+	// recorded is when the records last said that a server's pod is gone: its
+	// route is cut only then.
+	recorded time.Time
 
 	steps []step
 }
@@ -264,6 +267,9 @@ func (s *scene) truth(since time.Time, symptom flow.Symptom, cause flow.Cause, m
 }
 
 func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
+	if gone(v.Cause) && s.recorded.Before(v.Since) {
+		v.Recorded = s.recorded
+	}
 	for _, p := range some {
 		p.relabel(func(l *Label) {
 			l.Verdicts = append(slices.Clone(l.Verdicts), v)

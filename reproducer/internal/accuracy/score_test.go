@@ -48,6 +48,10 @@ func then(seconds float64, symptom flow.Symptom, cause flow.Cause) func(*Label) 
 	}
 }
 
+func recorded(seconds float64) func(*Label) {
+	return func(l *Label) { l.Verdicts[0].Recorded = after(seconds) }
+}
+
 func lifted(seconds float64) func(*Label) {
 	return func(l *Label) { l.Lifted = after(seconds) }
 }
@@ -77,6 +81,8 @@ func TestJudge(t *testing.T) {
 		"a control whose pod goes":                    {Case{Label: Label{Risky: true}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, nil},
 		"at risk, and its pod lives":                  {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongTurn: true}},
 		"at risk before its pod is gone":              {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, -1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
+		"at risk while its route is there still":      {Case{Label: label(flow.HalfOpen, stale, recorded(-0.02)), Events: []flow.Event{said(flow.EventAtRisk, -0.01, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, nil},
+		"at risk before the records say so":           {Case{Label: label(flow.HalfOpen, stale, recorded(-0.02)), Events: []flow.Event{said(flow.EventAtRisk, -0.03, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
 		"at risk, then stuck":                         {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, nil},
 		"a control without books":                     {Case{Label: Label{Role: flow.Client}}, map[Fault]bool{Untrue: true}},
 		"right":                                       {Case{Label: label(retransmitting, stale), Events: []flow.Event{right}}, nil},

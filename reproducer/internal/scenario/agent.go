@@ -47,6 +47,10 @@ type AgentConfig struct {
 	Args       []string // further flags
 }
 
+// startPatience is for an agent that gets ready. An emulated processor takes some
+// seconds to load the kernel side, and a minute beside a client that streams.
+const startPatience = 3 * time.Minute
+
 // StartAgent runs the agent on a node and waits until it is ready.
 func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 	n := cfg.Node
@@ -73,7 +77,7 @@ func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ready, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	if err := await(ready, a.ready); err != nil {
 		return nil, errors.Join(fmt.Errorf("wait for the agent to be ready: %w\n%s", err, a.Log()), a.Stop(stopGrace))
