@@ -32,6 +32,7 @@ type config struct {
 	eventsFile       string
 	kubernetesEvents bool
 	maxSeries        int
+	maxFlows         int
 	sweepCPU         float64
 	nodeName         string
 	scope            []uint32
@@ -62,6 +63,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
 	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
 	app.Flag("kubernetes-events", "Report findings to their pods as Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
+	app.Flag("max-flows", "How many flows without progress are watched. No owner can take the room of others.").Default("100000").IntVar(&c.maxFlows)
 	app.Flag("max-series", "How many edges (what talks to what) keep their labels in each metric family; the others are summed up.").Default("500").IntVar(&c.maxSeries)
 	app.Flag("sweep-cpu", "Share of a core that file scans, which pass over all sockets, may take.").Default("0.01").Float64Var(&c.sweepCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
@@ -92,6 +94,8 @@ func (c *config) check(names, scope []string, level string) error {
 		return fmt.Errorf("--sweep-cpu=%v: want a share of a core, above 0 and at most 1", c.sweepCPU)
 	case c.maxStaleness <= 0:
 		return fmt.Errorf("--cluster-max-staleness=%v: want a time above 0", c.maxStaleness)
+	case c.maxFlows < 1:
+		return fmt.Errorf("--max-flows=%d: want at least 1", c.maxFlows)
 	case c.maxSeries < 1:
 		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
 	}

@@ -22,7 +22,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 		t.Errorf("--web.listen-address %v", got)
 	}
 	if c.socket != "/run/tcpstuck/agent.sock" || c.pageAddress != "127.0.0.1:9798" || c.stuckAfter != 10*time.Second ||
-		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.sweepCPU != 0.01 || c.clusterFile != "" || !c.kubernetesEvents {
+		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.maxFlows != 100_000 || c.sweepCPU != 0.01 || c.clusterFile != "" || !c.kubernetesEvents {
 		t.Errorf("defaults %+v", c)
 	}
 	if host, _ := os.Hostname(); c.nodeName != host {
@@ -87,6 +87,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 		{"--cluster-max-staleness=-5s", "above 0"},
 		{"--web.systemd-socket", "unknown long flag"},
 		{"--scope-netns=/etc/passwd", "no network namespace"},
+		{"--max-flows=0", "at least 1"},
 		{"--max-series=0", "at least 1"},
 		{"--max-series=1.9", "--max-series=1.9: invalid syntax"},
 		{"--max-series=1e3", "--max-series=1e3: invalid syntax"},

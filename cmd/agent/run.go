@@ -16,8 +16,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/events"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
 	"github.com/tcpstuck/tcpstuck/pkg/inspector"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 	"github.com/tcpstuck/tcpstuck/pkg/owner"
 	"github.com/tcpstuck/tcpstuck/pkg/route"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
@@ -82,11 +84,14 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		return err
 	}
 	bootID := readBootID()
-	store := inspector.NewStore(c.nodeName, bootID, keepEnded)
-	owners, host, listening := owner.New("/proc"), ownNetNS(), inspector.NewListening()
+	owners, host, listening := owner.New("/proc"), ownNetNS(), evidence.NewListening()
 	places := owner.NewPlaces(kernel.Residents, owners.Lookup, host)
+	held := ledger.New(ledger.Options{
+		Node: c.nodeName, BootID: bootID, StuckAfter: c.stuckAfter, MaxFlows: c.maxFlows, KeepEnded: keepEnded, HostNetNS: host,
+	}, time.Now())
 	auditor := &inspector.Auditor{
-		Connections: kernel, Cluster: state, Owners: owners, Places: places, Listening: listening, HostNetNS: host, Node: c.nodeName,
+		Connections: kernel, Listening: listening, Node: c.nodeName,
+		Names: evidence.Names{Cluster: state, Owners: owners, Places: places, HostNetNS: host},
 	}
 	var looked atomic.Bool
 	ready := func() error {
@@ -96,15 +101,15 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		return nil
 	}
 	serveFlows(ctx, group, open, api.Options{
-		Reader: store, Version: version, BootID: bootID, Node: c.nodeName, Started: time.Now(), Audit: auditor.Audit, Ready: ready, Log: c.log,
+		Reader: held.View(), Version: version, BootID: bootID, Node: c.nodeName, Started: time.Now(), Audit: auditor.Audit, Ready: ready, Log: c.log,
 	})
 	metrics := exporter.New(exporter.Options{
-		Reader: store, Kernel: kernel, Dropped: sinks.Dropped, MaxSeries: c.maxSeries,
+		Reader: held.View(), Kernel: kernel, Dropped: sinks.Dropped, MaxSeries: c.maxSeries,
 		Features: features(kernel, c), Version: version, Log: c.log,
 	})
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
-		Store: store, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners, Places: places, Listening: listening,
+		Node: c.nodeName, BootID: bootID, Ledger: held, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners, Places: places, Listening: listening,
 		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
 	}
 	if source != nil {

@@ -64,7 +64,7 @@ func (p *program) dump(ctx context.Context, d dumpFlags) int {
 	if err := p.show(list, d, now); err != nil {
 		return p.fail(err)
 	}
-	return stuck(list.Flows)
+	return max(stuck(list.Flows), unwatched(list.Sources))
 }
 
 // stuck is the exit code for these flows.
@@ -73,6 +73,16 @@ func stuck(flows []flow.Finding) int {
 		if !f.Ended() {
 			return exitStuck
 		}
+	}
+	return exitOK
+}
+
+// unwatched is the exit code for these sources: while the kernel side is
+// degraded, flows may hang that nobody sees, and "nothing is stuck" would be a
+// guess.
+func unwatched(sources []flow.Health) int {
+	if report.Hidden(sources) {
+		return exitError
 	}
 	return exitOK
 }

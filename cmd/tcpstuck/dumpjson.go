@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // dumpJSON hands the flows on as the agent wrote them. Nothing is written
@@ -34,7 +35,11 @@ func (p *program) dumpJSON(ctx context.Context, q api.Query) int {
 	if err != nil {
 		return p.fail(fmt.Errorf("write JSON: %w", err))
 	}
-	return exitCode(list.Flows)
+	var sources []flow.Health
+	if err := json.Unmarshal(list.Sources, &sources); err != nil {
+		return p.fail(fmt.Errorf("read the sources: %w", err))
+	}
+	return max(exitCode(list.Flows), unwatched(sources))
 }
 
 // indentFlows writes a FlowList for people.

@@ -22,7 +22,7 @@ var version = "unknown" // the build stamps it
 const (
 	exitOK    = 0 // for dump: nothing is stuck
 	exitStuck = 1 // for dump: something is stuck
-	exitError = 2 // of any kind: a wrong command line, a node that did not answer
+	exitError = 2 // of any kind: a wrong command line, a node that did not answer, flows that are not watched
 )
 
 // usualSocket is where an agent listens by default.

@@ -58,7 +58,11 @@ func (w *plugin) dump(d dumpFlags) int {
 			return w.fail(err)
 		}
 	}
-	return max(w.silent(reasons(answers), len(answers)), stuck(list.Flows))
+	code := max(w.silent(reasons(answers), len(answers)), stuck(list.Flows))
+	for _, n := range list.Nodes {
+		code = max(code, unwatched(n.Sources))
+	}
+	return code
 }
 
 func (w *plugin) showNodes(list nodesList, views []report.View, d dumpFlags, now time.Time) error {

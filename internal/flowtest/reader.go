@@ -13,6 +13,7 @@ type Reader struct {
 	Live         []flow.Finding
 	Past         []flow.Finding
 	SuspectCount int
+	RefusedCount uint64
 	Sources      []flow.Health
 	StaleEntries []flow.StaleEntry
 }
@@ -22,8 +23,8 @@ func NewReader() *Reader {
 	return &Reader{
 		Live:         append(Findings(), Muted(100)...),
 		Past:         []flow.Finding{Ended()},
-		SuspectCount: 2,
-		Sources:      Health(),
+		SuspectCount: 2, RefusedCount: 7,
+		Sources: Health(),
 	}
 }
 
@@ -57,7 +58,10 @@ func (r *Reader) Each(q flow.Selection) iter.Seq[flow.Finding] {
 }
 
 // Facts implements flow.Reader.
-func (r *Reader) Facts() []flow.Finding { return r.Live }
+func (r *Reader) Facts() iter.Seq[flow.Finding] { return slices.Values(r.Live) }
+
+// Refused implements flow.Reader.
+func (r *Reader) Refused() uint64 { return r.RefusedCount }
 
 // Count implements flow.Reader.
 func (r *Reader) Count() map[flow.Mute]int {

@@ -1,4 +1,4 @@
-// Package house keeps the order of the packages: who may import whom, and
-// which package alone knows a dependency. Its test reads the imports of the
-// whole module, those of tests excepted.
+// Package house keeps the order of the packages: which room may import which,
+// and which one alone knows a dependency. It also keeps types small enough to
+// read. Its tests read the source of the whole module, without the tests.
 package house

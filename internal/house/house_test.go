@@ -173,7 +173,7 @@ func TestViolations(t *testing.T) {
 		"within one room":   {"reproducer/cmd/reproducer", []string{module + "reproducer/internal/cluster"}, nil},
 		"its dependency":    {"pkg/tracer", []string{"github.com/cilium/ebpf/link"}, nil},
 		"up the street":     {"pkg/tracer", []string{module + "pkg/inspector"}, []string{"pkg/tracer imports pkg/inspector, which does not stand above it"}},
-		"across the hall":   {"pkg/monitor", []string{module + "pkg/tracer"}, []string{"pkg/monitor imports pkg/tracer, which does not stand above it"}},
+		"across the hall":   {"pkg/diagnosis", []string{module + "pkg/tracer"}, []string{"pkg/diagnosis imports pkg/tracer, which does not stand above it"}},
 		"not its own":       {"pkg/inspector", []string{"github.com/cilium/ebpf"}, []string{"pkg/inspector imports github.com/cilium/ebpf, which is not its to import"}},
 		"for tests alone":   {"pkg/api", []string{"github.com/google/go-cmp/cmp"}, []string{"pkg/api imports github.com/google/go-cmp/cmp, which is not its to import"}},
 		"pure, but reads":   {"pkg/deadline", []string{"os", "time"}, []string{"pkg/deadline is pure and imports os"}},

@@ -6,7 +6,9 @@ package house
 var street = [][]string{
 	{"pkg/flow", "pkg/phrase"},
 	{"pkg/deadline", "pkg/cluster"},
-	{"pkg/tracer", "pkg/monitor", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege"},
+	{"pkg/tracer", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege", "pkg/budget"},
+	{"pkg/ledger", "pkg/evidence"},
+	{"pkg/departed"},
 	{"pkg/inspector"},
 	{"pkg/report", "pkg/door"},
 	{"pkg/exporter", "pkg/events", "pkg/api"},
@@ -18,7 +20,7 @@ var street = [][]string{
 
 // pure names the rooms that compute and do nothing else: no file, no socket,
 // no process.
-var pure = []string{"pkg/flow", "pkg/phrase", "pkg/monitor", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit"}
+var pure = []string{"pkg/flow", "pkg/phrase", "pkg/ledger", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit"}
 
 // impure are the packages of the standard library that a pure room has no use
 // for.
@@ -41,7 +43,7 @@ var importers = map[string][]string{
 	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal", "tools/storm"},
 	"github.com/vishvananda/netns":           {"reproducer", "internal"},
 	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
-	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "pkg/inspector", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos; inspector: a thread's clock
+	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "pkg/budget", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos; budget: a thread's clock
 	"golang.org/x/time":                      {"pkg"},
 	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
 	"k8s.io/client-go":                       {"pkg/kube"},

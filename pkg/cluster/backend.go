@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -15,9 +16,9 @@ type Backend struct {
 	PodUID         string
 	Node           string
 	NodeState      NodeState
-	HostNetwork    bool // the address is a node's: it is not given again
+	HostNetwork    bool // the address is a node's: no other pod gets it
 	State          flow.BackendState
-	Since          time.Time // when State was first seen to hold; zero: not known
+	Since          time.Time // when State was first seen; zero: not known
 	How            string    // one clause of evidence for State
 	Services       []string  // namespace/name of those that list it at this port, or did last; sorted
 	CreatedAt      time.Time // of the pod
@@ -25,11 +26,11 @@ type Backend struct {
 	// gone; nil: none is remembered.
 	Former *Former
 	// Unread is true where a slice alone says that the pod above has Former's
-	// address: its own record, which would tell since when, was not read yet.
+	// address: its own record, which says since when, was not read yet.
 	Unread bool
-	// Unproven is true where the pod above is gone, and a slice alone says
+	// Unverified is true where the pod above is gone, and a slice alone says
 	// that it had the address.
-	Unproven bool
+	Unverified bool
 }
 
 // Former is a pod that had an address and is gone.
@@ -38,7 +39,7 @@ type Former struct {
 	UID            string
 	Node           string
 	CreatedAt      time.Time
-	GoneAt         time.Time // when it was seen to go, or to finish
+	GoneAt         time.Time // when it was seen to be deleted, or to finish
 }
 
 // Flow returns the backend as a finding carries it.
@@ -46,119 +47,40 @@ func (b Backend) Flow() flow.Backend {
 	return flow.Backend{Addr: b.Addr, Namespace: b.Namespace, Pod: b.Pod, Node: b.Node, State: b.State, Since: b.Since}
 }
 
-// Backend judges the address that packets go to. Only flow.BackendDeleted
-// means gone: a pod that had this very address, by its own record, was seen to
-// go, to be replaced under its name, or to finish. A host-network address is
-// never gone while its node is in the list. A source that is out of date at
-// now leaves flow.BackendUnknown, and How says why.
-//
-// With port 0 it judges whoever has the address. Only a judgement for a flow,
-// with its port, has the source asked for more (see Questions).
-func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
-	return s.BackendVia(addr, netip.AddrPort{}, now)
+// addStatus adds what the pod's own record says.
+func (b *Backend) addStatus(status podStatus) {
+	if !status.created.IsZero() {
+		b.CreatedAt = status.created
+	}
+	if b.Node == "" {
+		b.Node = status.node
+	}
 }
 
-// BackendVia is Backend for connections that were opened to a Service's
-// address and translated. What that Service's own slices said is what
-// kube-proxy went by, so their word that the pod was there stands, also where
-// nobody has read its record. An address of no Service makes no difference.
-func (s *State) BackendVia(addr, service netip.AddrPort, now time.Time) Backend {
-	addr = unmap(addr)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	via := s.via(service)
-	b := s.judge(addr, via)
-	if addr.Port() != 0 { // a flow is behind it
-		s.inquire(addr.Addr(), b, via, now)
-	}
-	b.Addr, b.NodeState = addr, s.nodeState(b.Node, now)
-	if s.health.source != "" {
-		b.How += ", " + s.health.source
-	}
-	if why := s.distrust(now); why != "" {
-		b.NodeState = ""
-		b.doubt(why, s.distrustSince())
-	} else if b.State == flow.BackendDeleted && s.podlessTooLong(now) {
-		b.doubt(s.podsUnknown(), s.health.podless.Add(s.opts.MaxStaleness))
-	}
-	return b
-}
-
-// via returns the service of an address that a connection was opened to.
-func (s *State) via(addr netip.AddrPort) Key {
-	if !addr.IsValid() {
-		return Key{}
-	}
-	svc, _ := s.service(unmap(addr))
-	return Key{svc.Namespace, svc.Name}
-}
-
-// Departed returns since when a pod is not there any more that only a slice
-// claims, or claimed, to have had the address. Whether it had it differs from
-// one connection to the other: BackendVia says.
-func (s *State) Departed(ip netip.Addr) (since time.Time, ok bool) {
-	ip = ip.Unmap()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	look := func(r ref) {
-		if f := s.fate(r); f.kind == dead && f.asked && f.at.After(since) && !s.had(r, ip) {
-			since, ok = f.at, true
-		}
-	}
-	for _, c := range s.addrs[ip].claimed("") {
-		look(c.pod())
-	}
-	for _, f := range s.past.said(ip, "") {
-		look(f.pod)
-	}
-	return since, ok
-}
-
-// doubt withdraws a judgement, and keeps it as evidence.
-func (b *Backend) doubt(why string, since time.Time) {
+// setUnknown withdraws a judgement, and keeps it as evidence.
+func (b *Backend) setUnknown(why string, since time.Time) {
 	if b.State != flow.BackendUnknown {
 		why += "; last known: " + string(b.State) + ", " + b.How
 	}
 	b.State, b.Since, b.How = flow.BackendUnknown, since, why
 }
 
-// Class tells what kind of thing an address is. It never says flow.PeerSelf:
-// that is seen from the socket.
-func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
-	addr = unmap(addr)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if _, ok := s.service(addr); ok {
-		return flow.PeerService
-	}
-	a := s.addrs[addr.Addr()]
-	switch {
-	case a.holder() != nil:
-		return flow.PeerPod
-	case a.isHost():
-		return flow.PeerNode
-	case len(s.past.had(addr.Addr())) > 0, s.namesPod(addr.Addr(), a), s.amongPods(addr.Addr()):
-		return flow.PeerPod
-	}
-	return flow.PeerExternal
+// setUnverified judges a backend whose pod is gone, where only a slice says
+// that the pod had the address.
+func (b *Backend) setUnverified(status podStatus, what string) {
+	b.State, b.Unverified = flow.BackendUnlisted, true
+	b.How = fmt.Sprintf("%s, and was not found at %s; only the slice says that it had this address", what, clock(status.at))
 }
 
-// namesPod reports whether a slice lists, or listed, the address for a pod
-// whose own record cannot be expected to be here, nor speaks against it. A
-// slice's address without a targetRef may be anything, anywhere.
-func (s *State) namesPod(ip netip.Addr, a *address) bool {
-	believable := func(r ref, node string, since time.Time) bool {
-		return r.named() && (s.podsUnknown() != "" || !s.lists(node)) && !s.refuted(r, ip, since)
+// setDeleted judges a backend whose pod is gone.
+func (b *Backend) setDeleted(status podStatus, what string) {
+	b.State, b.Since = flow.BackendDeleted, status.at
+	switch {
+	case status.finished:
+		b.How = fmt.Sprintf("%s finished, seen at %s", what, clock(status.at))
+	case status.notFound:
+		b.How = fmt.Sprintf("%s was not found at %s", what, clock(status.at))
+	default:
+		b.How = fmt.Sprintf("%s was in the list until %s", what, clock(status.at))
 	}
-	for _, c := range a.claimed("") {
-		if believable(c.pod(), c.node(), c.since) {
-			return true
-		}
-	}
-	for _, f := range s.past.said(ip, "") {
-		if believable(f.pod, f.node, f.at) {
-			return true
-		}
-	}
-	return false
 }

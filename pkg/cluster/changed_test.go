@@ -11,7 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-func told(s *cluster.State) bool {
+func signalled(s *cluster.State) bool {
 	select {
 	case <-s.Changed():
 		return true
@@ -33,8 +33,8 @@ func TestChanged(t *testing.T) {
 	both := reading([]cluster.Pod{one, two}, endpoint(one), endpoint(two))
 	check := func(when string, want ...string) {
 		t.Helper()
-		if got := told(s); got != (len(want) > 0) {
-			t.Errorf("%s: told %v", when, got)
+		if got := signalled(s); got != (len(want) > 0) {
+			t.Errorf("%s: signalled %v", when, got)
 		}
 		var got []string
 		for a := range s.TakeChanged() {
@@ -57,8 +57,8 @@ func TestChanged(t *testing.T) {
 	check("slice given to another service", "192.168.136.3")
 
 	s.SetHealth(true, "api", sec(4))
-	if !told(s) || len(s.TakeChanged()) != 0 {
-		t.Error("health that flips was not told alone")
+	if !signalled(s) || len(s.TakeChanged()) != 0 {
+		t.Error("a change of the health gave no signal, or marked an address")
 	}
 	s.SetHealth(true, "api", sec(5))
 	check("health as before")

@@ -6,9 +6,9 @@ import (
 )
 
 // claim is what the slices of one namespace say of one address: that it is
-// this pod's, or with a ref without a name, that something answers there. It
-// is the word of whoever may write slices in that namespace. A claim in the
-// list has at least one listing.
+// this pod's, or with a ref without a name, that something answers there.
+// Whoever may write slices in that namespace can make it. A claim has at least
+// one listing.
 type claim struct {
 	first, last *listing // in the order in which they came
 	listings    int32
@@ -19,8 +19,7 @@ type claim struct {
 func (c *claim) pod() ref     { return c.first.pod() }
 func (c *claim) node() string { return c.first.ep.Node }
 
-// add adds a listing, and reports whether the claim is in another condition
-// than before.
+// add adds a listing. It reports whether the condition of the claim changed.
 func (c *claim) add(l *listing, at time.Time) (turned bool) {
 	was, fresh := c.terminating > 0, c.listings == 0
 	l.claim, l.prev = c, c.last
@@ -37,8 +36,8 @@ func (c *claim) add(l *listing, at time.Time) (turned bool) {
 	return c.turn(fresh || was != (c.terminating > 0), at)
 }
 
-// remove takes a listing out, and reports whether the claim is in another
-// condition than before.
+// remove takes a listing out. It reports whether the condition of the claim
+// changed.
 func (c *claim) remove(l *listing, at time.Time) (turned bool) {
 	was := c.terminating > 0
 	if l.prev != nil {
@@ -66,27 +65,28 @@ func (c *claim) turn(turned bool, at time.Time) bool {
 	return turned
 }
 
-// crowd is how many claims at an address, and listings of a claim, are looked
-// at. More are nonsense or malice, and may not cost more.
-const crowd = 64
+// manyClaims is how many claims of an address, and how many listings of a
+// claim, are examined. More than that is a mistake or an attack, and must not
+// cost more.
+const manyClaims = 64
 
-// each calls look for the listings, a crowd of them at most, until it returns
-// false.
-func (c *claim) each(look func(*listing) bool) {
-	for l, n := c.first, 0; l != nil && n < crowd; l, n = l.next, n+1 {
-		if !look(l) {
+// each calls examine for the listings, at most manyClaims of them, until it
+// returns false.
+func (c *claim) each(examine func(*listing) bool) {
+	for l, n := c.first, 0; l != nil && n < manyClaims; l, n = l.next, n+1 {
+		if !examine(l) {
 			return
 		}
 	}
 }
 
-// serves reports whether the claim speaks for a port.
+// serves reports whether the claim is for a port.
 func (c *claim) serves(port uint16) (yes bool) {
 	c.each(func(l *listing) bool { yes = l.slice.serves(port); return !yes })
 	return yes
 }
 
-// of reports whether the claim is made in the name of a service.
+// of reports whether a slice of a Service makes the claim.
 func (c *claim) of(service Key) (yes bool) {
 	if service == (Key{}) {
 		return false
@@ -95,8 +95,9 @@ func (c *claim) of(service Key) (yes bool) {
 	return yes
 }
 
-// services returns the services that make the claims at a port, sorted.
-func services(claims []*claim, port uint16) []string {
+// servicesOf returns the Services whose slices make the claims at a port,
+// sorted.
+func servicesOf(claims []*claim, port uint16) []string {
 	var names []string
 	for _, c := range claims {
 		c.each(func(l *listing) bool {

@@ -2,19 +2,19 @@ package cluster
 
 import "slices"
 
-// claims are what the slices say of one address. Few addresses have more than
-// one; where there is a crowd, each namespace has a room of its own, so that
-// no step costs more for the others.
+// claims are the claims of one address. Few addresses have more than one. Once
+// there are many, they are kept by namespace, so that no namespace makes a step
+// slower for another one.
 type claims struct {
-	few   []*claim
-	rooms map[string]map[ref]*claim // instead, once there was a crowd
+	few         []*claim
+	byNamespace map[string]map[ref]*claim // instead of few, once there were many
 }
 
-func (s *claims) empty() bool { return len(s.few) == 0 && len(s.rooms) == 0 }
+func (s *claims) empty() bool { return len(s.few) == 0 && len(s.byNamespace) == 0 }
 
 func (s *claims) get(pod ref) *claim {
-	if s.rooms != nil {
-		return s.rooms[pod.Namespace][pod]
+	if s.byNamespace != nil {
+		return s.byNamespace[pod.Namespace][pod]
 	}
 	for _, c := range s.few {
 		if c.pod() == pod {
@@ -24,97 +24,98 @@ func (s *claims) get(pod ref) *claim {
 	return nil
 }
 
-func (s *claims) put(c *claim) {
-	if s.rooms == nil && len(s.few) < crowd {
+func (s *claims) add(c *claim) {
+	if s.byNamespace == nil && len(s.few) < manyClaims {
 		s.few = append(s.few, c)
 		return
 	}
-	if s.rooms == nil {
-		s.rooms = make(map[string]map[ref]*claim)
+	if s.byNamespace == nil {
+		s.byNamespace = make(map[string]map[ref]*claim)
 		for _, old := range s.few {
-			s.house(old)
+			s.addToNamespace(old)
 		}
 		s.few = nil
 	}
-	s.house(c)
+	s.addToNamespace(c)
 }
 
-func (s *claims) house(c *claim) {
+func (s *claims) addToNamespace(c *claim) {
 	pod := c.pod()
-	room := s.rooms[pod.Namespace]
-	if room == nil {
-		room = make(map[ref]*claim)
-		s.rooms[pod.Namespace] = room
+	its := s.byNamespace[pod.Namespace]
+	if its == nil {
+		its = make(map[ref]*claim)
+		s.byNamespace[pod.Namespace] = its
 	}
-	room[pod] = c
+	its[pod] = c
 }
 
-// drop takes out what was claimed of a pod.
-func (s *claims) drop(pod ref, c *claim) {
-	if s.rooms == nil {
+// remove takes the claim for a pod out.
+func (s *claims) remove(pod ref, c *claim) {
+	if s.byNamespace == nil {
 		s.few = slices.DeleteFunc(s.few, func(x *claim) bool { return x == c })
 		return
 	}
-	room := s.rooms[pod.Namespace]
-	if delete(room, pod); len(room) == 0 {
-		delete(s.rooms, pod.Namespace)
+	its := s.byNamespace[pod.Namespace]
+	if delete(its, pod); len(its) == 0 {
+		delete(s.byNamespace, pod.Namespace)
 	}
-	if len(s.rooms) == 0 {
-		s.rooms = nil
+	if len(s.byNamespace) == 0 {
+		s.byNamespace = nil
 	}
 }
 
-// in returns the claims of a namespace, in order. One that makes a crowd of
-// claims at one address says nothing.
+// in returns the claims of a namespace, in order. A namespace that makes many
+// claims for one address is not believed.
 func (s *claims) in(namespace string) []*claim {
-	if s.rooms == nil {
+	if s.byNamespace == nil {
 		return ordered(slices.DeleteFunc(slices.Clone(s.few), func(c *claim) bool { return c.pod().Namespace != namespace }))
 	}
-	room := s.rooms[namespace]
-	if len(room) > crowd {
+	its := s.byNamespace[namespace]
+	if len(its) > manyClaims {
 		return nil
 	}
 	var all []*claim
-	for _, c := range room {
+	for _, c := range its {
 		all = append(all, c)
 	}
 	return ordered(all)
 }
 
-// modest is how many claims of a namespace count in a crowd.
-const modest = 8
+// fewClaims is how many claims a namespace may make for an address that has
+// many, and still be believed.
+const fewClaims = 8
 
-// all returns the claims of every namespace, in order; in a crowd, those of
-// the modest ones.
+// all returns the claims of all namespaces, in order. Where there are many, it
+// returns those of the namespaces that make few.
 func (s *claims) all() []*claim {
-	if s.rooms == nil {
+	if s.byNamespace == nil {
 		return ordered(slices.Clone(s.few))
 	}
-	if len(s.rooms) > crowd {
+	if len(s.byNamespace) > manyClaims {
 		return nil
 	}
 	var all []*claim
-	for _, room := range s.rooms {
-		if len(room) > modest {
+	for _, its := range s.byNamespace {
+		if len(its) > fewClaims {
 			continue
 		}
-		for _, c := range room {
+		for _, c := range its {
 			all = append(all, c)
 		}
 	}
 	return ordered(all)
 }
 
-// each calls look for every claim, until it returns false.
-func (s *claims) each(look func(*claim) bool) {
+// each calls examine for every claim, until it returns false.
+func (s *claims) each(examine func(*claim) bool) {
 	for _, c := range s.few {
-		if !look(c) {
+		if !examine(c) {
 			return
 		}
 	}
-	for _, room := range s.rooms {
-		for _, c := range room {
-			if !look(c) {
+	for _, its := range s.byNamespace {
+		for _, c := range its {
+			if !examine(c) {
 				return
 			}
 		}

@@ -12,56 +12,56 @@ func claimOf(namespace, pod string) *claim {
 	return c
 }
 
-// TestACrowdOfClaimsIsNotSearched counts what is looked at instead of timing
-// it: past a crowd nothing is found by going through the others.
-func TestACrowdOfClaimsIsNotSearched(t *testing.T) {
-	const many = 10 * crowd
+// TestManyClaimsAreNotSearched counts what is examined instead of timing it:
+// above the limit, no claim is found by going through the others.
+func TestManyClaimsAreNotSearched(t *testing.T) {
+	const many = 10 * manyClaims
 	var s claims
 	var all []*claim
 	for n := range many {
 		c := claimOf("attacker", fmt.Sprint(n))
-		s.put(c)
+		s.add(c)
 		all = append(all, c)
-		if len(s.few) > crowd {
-			t.Fatalf("%d claims in a row", len(s.few))
+		if len(s.few) > manyClaims {
+			t.Fatalf("%d claims in a list", len(s.few))
 		}
 	}
 	quiet := claimOf("shop", "db-0")
-	s.put(quiet)
+	s.add(quiet)
 	if got := s.all(); len(got) != 1 || got[0] != quiet {
-		t.Errorf("%d claims count, want the modest namespace's", len(got))
+		t.Errorf("%d claims count, want that of the namespace that makes few", len(got))
 	}
 	if got := s.in("attacker"); len(got) != 0 {
-		t.Errorf("%d claims of the crowd count", len(got))
+		t.Errorf("%d claims of the namespace with many count", len(got))
 	}
 	for _, c := range all {
 		if s.get(c.pod()) != c {
-			t.Fatalf("%s is lost", c.pod())
+			t.Fatalf("%s was lost", c.pod())
 		}
-		s.drop(c.pod(), c)
+		s.remove(c.pod(), c)
 	}
-	s.drop(quiet.pod(), quiet)
-	if !s.empty() || s.rooms != nil {
-		t.Error("the crowd left something behind")
+	s.remove(quiet.pod(), quiet)
+	if !s.empty() || s.byNamespace != nil {
+		t.Error("something is left")
 	}
 }
 
-func TestACrowdOfListingsIsNotSearched(t *testing.T) {
+func TestManyListingsAreNotSearched(t *testing.T) {
 	c := &claim{}
-	all := make([]listing, 10*crowd)
+	all := make([]listing, 10*manyClaims)
 	for n := range all {
 		all[n].slice = &slice{}
 		c.add(&all[n], time.Time{})
 	}
-	looked := 0
-	c.each(func(*listing) bool { looked++; return true })
-	if looked != crowd {
-		t.Errorf("looked at %d listings, want %d", looked, crowd)
+	examined := 0
+	c.each(func(*listing) bool { examined++; return true })
+	if examined != manyClaims {
+		t.Errorf("examined %d listings, want %d", examined, manyClaims)
 	}
 	for n := range all {
 		c.remove(&all[n], time.Time{})
 	}
 	if c.listings != 0 || c.first != nil || c.last != nil {
-		t.Errorf("left behind: %+v", c)
+		t.Errorf("left: %+v", c)
 	}
 }

@@ -70,7 +70,7 @@ func TestBackendOfAHostGoesByPort(t *testing.T) {
 	s := up()
 	node := nodeB()
 	exporter := cluster.Pod{Namespace: "default", Name: "exporter", UID: "u-e", Node: "node-b", HostNetwork: true, IPs: ips("172.18.0.3")}
-	s.SetNode(node, sec(0))
+	s.Lookups().SetNode(node, sec(0))
 	s.SetPod(exporter, sec(0))
 	s.SetSlice(slice("kubernetes", "kubernetes", bare("172.18.0.3")), sec(0)) // port 8000
 	metrics := with(slice("exporter", "exporter", endpoint(exporter)), func(sl *cluster.Slice) { sl.Ports = []uint16{9100} })
@@ -115,7 +115,7 @@ func TestAddressReuse(t *testing.T) {
 	}
 	s.SetPod(with(two, func(p *cluster.Pod) { p.Finished = true }), sec(8))
 	if b := s.Backend(addr("192.168.136.2:8000"), sec(8)); b.State != flow.BackendDeleted || b.PodUID != "uid-2" {
-		t.Errorf("both dead: %+v", b)
+		t.Errorf("both are gone: %+v", b)
 	}
 	if _, ok := s.PodByIP(ip("192.168.136.2")); ok {
 		t.Error("a finished pod has its address")
@@ -147,7 +147,7 @@ func TestStaleSource(t *testing.T) {
 	check(0, flow.BackendUnknown, -1, "no cluster state was read yet")
 	s.SetHealth(true, "api", sec(0))
 	s.DeletePod(one.Key(), one.UID, sec(1))
-	check(1000, flow.BackendDeleted, 1, "api") // not being told is not being stale
+	check(1000, flow.BackendDeleted, 1, "api") // a source without changes is not out of date
 	s.SetHealth(false, "connection refused", sec(1000))
 	s.SetHealth(false, "connection refused", sec(1020))
 	check(1030, flow.BackendDeleted, 1, "")

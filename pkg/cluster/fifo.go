@@ -2,15 +2,15 @@ package cluster
 
 import "container/list"
 
-// fifo is a map that holds at most limit entries, each of which belongs to
-// somebody. When it is full, the one that was put longest ago makes room; but
-// whoever has more than a fair share makes room among its own.
+// fifo is a map that holds at most limit entries. Each entry has an owner. When
+// the map is full, the oldest entry makes room. But if the owner of the new
+// entry has more than a fair share, its own oldest entry does.
 type fifo[K comparable, V any] struct {
 	limit int
 	order *list.List // of entry, oldest first
 	byKey map[K]*list.Element
 	own   map[string]*list.List // of keys, by owner
-	// dropped is called with each key that goes; may be nil.
+	// dropped is called with each key that makes room; nil: nothing is called.
 	dropped func(K)
 }
 
@@ -18,7 +18,7 @@ type entry[K comparable, V any] struct {
 	key   K
 	value V
 	owner string
-	mine  *list.Element // in own
+	mine  *list.Element // in the owner's list
 }
 
 // fair is the share of a fifo that one owner may have once it is full.
@@ -27,6 +27,8 @@ const fair = 4
 func newFIFO[K comparable, V any](limit int) *fifo[K, V] {
 	return &fifo[K, V]{limit: limit, order: list.New(), byKey: make(map[K]*list.Element), own: make(map[string]*list.List)}
 }
+
+func (f *fifo[K, V]) len() int { return f.order.Len() }
 
 func (f *fifo[K, V]) get(k K) (V, bool) {
 	if e, ok := f.byKey[k]; ok {

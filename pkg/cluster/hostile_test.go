@@ -31,9 +31,9 @@ func ending(e cluster.Endpoint) cluster.Endpoint {
 	return e
 }
 
-// TestASliceListsAndNeverBuries: what a tenant writes into its slices makes
-// nothing of others' addresses.
-func TestASliceListsAndNeverBuries(t *testing.T) {
+// TestASliceNeverMakesABackendDeleted: what a tenant writes into its slices
+// changes nothing for the addresses of others.
+func TestASliceNeverMakesABackendDeleted(t *testing.T) {
 	const outside, ours = "198.51.100.20:8000", "192.168.136.2:8000"
 	one, evil := server("1"), attacker()
 	listed := func(s *cluster.State) {
@@ -152,7 +152,7 @@ func TestASliceMakesNoPodOfAnAddress(t *testing.T) {
 	s.SetSlice(says(at("198.51.100.20", endpoint(evil)), at("198.51.100.21", cluster.Endpoint{Pod: "ghost", PodUID: "u-g"}), bare("10.79.7.8")), sec(1))
 	for a, want := range map[string]flow.PeerClass{
 		"198.51.100.20:443": flow.PeerExternal, "198.51.100.21:443": flow.PeerExternal,
-		"10.79.7.8:443": flow.PeerPod, // among pods, whoever lists it
+		"10.79.7.8:443": flow.PeerPod, // among pods, whichever slice lists it
 	} {
 		if got := s.Class(addr(a)); got != want {
 			t.Errorf("%s: %s, want %s", a, got, want)
@@ -160,10 +160,10 @@ func TestASliceMakesNoPodOfAnAddress(t *testing.T) {
 	}
 }
 
-// TestOnAnUnreadPodASliceBuriesForItsServiceAlone: where the pods of other
+// TestAnUnreadPodIsDeletedForItsServiceAlone: where the pods of other
 // nodes are not listed, what a Service's own slices said counts for the
 // connections that it sent there, and for no others.
-func TestOnAnUnreadPodASliceBuriesForItsServiceAlone(t *testing.T) {
+func TestAnUnreadPodIsDeletedForItsServiceAlone(t *testing.T) {
 	evil := attacker()
 	evilService := cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}
 	backend := addr("192.168.136.2:8000")
@@ -185,7 +185,7 @@ func TestOnAnUnreadPodASliceBuriesForItsServiceAlone(t *testing.T) {
 	const evils, servers, nobodys = "10.96.0.66:8000", "10.96.0.30:8000", "10.96.9.9:8000"
 	check("the attacker's pod was not found", servers, flow.BackendListed)
 	check("the attacker's pod was not found", "", flow.BackendListed)
-	check("the attacker's pod was not found", evils, flow.BackendDeleted) // whoever uses its Service is in its hands
+	check("the attacker's pod was not found", evils, flow.BackendDeleted) // the attacker controls the clients of its Service anyway
 	s.SetSlice(slice("server-x", "server"), sec(4))
 	s.DeletePod(one.Key(), one.UID, sec(5))
 	check("the server was not found", servers, flow.BackendDeleted)
@@ -198,12 +198,12 @@ func TestOnAnUnreadPodASliceBuriesForItsServiceAlone(t *testing.T) {
 	}
 }
 
-// TestADeadPodThatWasReadStaysDead: nobody's slice revives it, not even for
+// TestADeletedPodThatWasReadStaysDeleted: no slice revives it, not even for
 // the connections of the Service that lists it.
-func TestADeadPodThatWasReadStaysDead(t *testing.T) {
+func TestADeletedPodThatWasReadStaysDeleted(t *testing.T) {
 	s, one := limited()
 	s.SetPod(one, sec(2)) // read, for a flow points there
-	s.ForgetPod(one.Key(), one.UID)
+	s.Lookups().ForgetPod(one.Key(), one.UID)
 	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}, sec(3))
 	s.SetSlice(says(bare("192.168.136.2")), sec(3))
 	s.SetSlice(slice("server-x", "server"), sec(4))
@@ -218,9 +218,9 @@ func TestADeadPodThatWasReadStaysDead(t *testing.T) {
 	}
 }
 
-// TestWhoFollowsADeadPodIsUnreadUntilItsRecordIs: slices lack the time of
-// creation, which tells whose a connection is.
-func TestWhoFollowsADeadPodIsUnreadUntilItsRecordIs(t *testing.T) {
+// TestTheNextPodIsUnreadUntilItsRecordIs: slices lack the time of
+// creation, which shows which pod a connection belongs to.
+func TestTheNextPodIsUnreadUntilItsRecordIs(t *testing.T) {
 	s, one := limited()
 	two := with(server("2"), func(p *cluster.Pod) { p.CreatedAt = sec(6) })
 	s.SetSlice(slice("server-x", "server"), sec(4))
@@ -236,9 +236,9 @@ func TestWhoFollowsADeadPodIsUnreadUntilItsRecordIs(t *testing.T) {
 	}
 }
 
-// TestAnotherTenantsPodFollowsADeadOne: who was sent to the new pod is not told
-// that the old one is dead, and the record that settles it for all is asked for.
-func TestAnotherTenantsPodFollowsADeadOne(t *testing.T) {
+// TestAnotherTenantsPodFollowsADeletedOne: for a connection to the new pod the
+// backend is alive, and the record that decides it for all is asked for.
+func TestAnotherTenantsPodFollowsADeletedOne(t *testing.T) {
 	s, one := limited()
 	s.SetPod(one, sec(2))
 	s.DeletePod(one.Key(), one.UID, sec(3))
@@ -246,18 +246,18 @@ func TestAnotherTenantsPodFollowsADeadOne(t *testing.T) {
 	two := with(attacker(), func(p *cluster.Pod) { p.IPs = one.IPs })
 	s.SetService(cluster.Service{Namespace: "attacker", Name: "evil", ClusterIPs: ips("10.96.0.66"), Ports: []uint16{8000}}, sec(4))
 	s.SetSlice(says(endpoint(two)), sec(4))
-	s.TakeQuestions()
+	s.Lookups().Take()
 	look := func(via string) cluster.Backend {
 		return s.BackendVia(addr("192.168.136.2:8000"), addr(via), sec(9))
 	}
 	if b := look("10.96.0.66:8000"); b.State != flow.BackendListed || b.Pod != "a-0" || !b.Unread {
-		t.Errorf("who was sent to the new pod: %+v", b)
+		t.Errorf("a connection to the new pod: %+v", b)
 	}
-	s.TakeQuestions()
+	s.Lookups().Take()
 	if b := look("10.96.0.30:8000"); b.State != flow.BackendDeleted || b.Pod != "server-1" {
-		t.Errorf("who was sent to the old one: %+v", b)
+		t.Errorf("a connection to the old one: %+v", b)
 	}
-	if got := s.TakeQuestions(); !slices.Contains(got, question(two, true)) {
+	if got := s.Lookups().Take(); !slices.Contains(got, question(two, true)) {
 		t.Errorf("the new pod is not asked for: %v", got)
 	}
 	s.SetPod(two, sec(10))
@@ -299,8 +299,8 @@ func TestNobodyTakesAServicesName(t *testing.T) {
 	}
 }
 
-// TestTheNameOfAGoneServiceStays: who claims its address afterwards, by a
-// weaker claim, does not take the connections that were opened to it.
+// TestTheNameOfAGoneServiceStays: a Service that has the address afterwards, by
+// a weaker claim, does not take the connections that were opened to it.
 func TestTheNameOfAGoneServiceStays(t *testing.T) {
 	s := up()
 	s.SetService(db("10.96.0.10"), sec(0))
@@ -322,8 +322,8 @@ func TestTheNameOfAGoneServiceStays(t *testing.T) {
 	}
 }
 
-// TestNoNamespaceTakesAnothersMemory: what is remembered is bounded for all,
-// and whoever leaves much makes room among its own.
+// TestNoNamespaceTakesAnothersMemory: the past is bounded, and a namespace with
+// many entries makes room among its own.
 func TestNoNamespaceTakesAnothersMemory(t *testing.T) {
 	s := cluster.New(cluster.Options{Memory: 100})
 	s.SetHealth(true, "api", sec(0))
@@ -346,10 +346,10 @@ func TestNoNamespaceTakesAnothersMemory(t *testing.T) {
 	}
 }
 
-// TestACrowdAtOneAddress: so many endpoints at one address that a step which
+// TestManyEndpointsAtOneAddress: so many endpoints at one address that a step which
 // looks at all of them would take minutes. The test has no clock of its own:
 // the limit of the test run is far below that.
-func TestACrowdAtOneAddress(t *testing.T) {
+func TestManyEndpointsAtOneAddress(t *testing.T) {
 	const endpoints, slicesOf = 40_000, 1000
 	for name, endpointOf := range map[string]func(int) cluster.Endpoint{
 		"of as many pods": func(n int) cluster.Endpoint {
@@ -387,7 +387,7 @@ func TestACrowdAtOneAddress(t *testing.T) {
 			}
 			s.DeletePod(one.Key(), one.UID, sec(3))
 			if b := s.Backend(addr("192.168.136.2:8000"), sec(4)); b.State != flow.BackendDeleted || b.Pod != "server-1" {
-				t.Errorf("dead, below a crowd: %s: %s", b.State, b.How)
+				t.Errorf("deleted, below many claims: %s: %s", b.State, b.How)
 			}
 			steps(sec(5), false)
 			if b := s.Backend(addr("192.168.136.2:8000"), sec(6)); b.State != flow.BackendDeleted || b.Pod != "server-1" {

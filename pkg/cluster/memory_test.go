@@ -67,11 +67,15 @@ func TestMemory(t *testing.T) {
 }
 
 func BenchmarkHeap(b *testing.B) {
-	for b.Loop() {
-		s, bytes := filled(10_000)
-		b.ReportMetric(float64(bytes), "heap-bytes")
-		b.ReportMetric(float64(bytes)/100_000, "heap-bytes/endpoint")
-		runtime.KeepAlive(s)
+	for _, slices := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(slices*10, "-endpoints"), func(b *testing.B) {
+			for b.Loop() {
+				s, bytes := filled(slices)
+				b.ReportMetric(float64(bytes), "heap-bytes")
+				b.ReportMetric(float64(bytes)/float64(slices*10), "heap-bytes/endpoint")
+				runtime.KeepAlive(s)
+			}
+		})
 	}
 }
 
@@ -93,5 +97,21 @@ func BenchmarkRemoval(b *testing.B) {
 	for b.Loop() {
 		s.DeletePod(p.Key(), p.UID, sec(1))
 		s.SetPod(p, sec(2))
+	}
+}
+
+// BenchmarkNodesTurn is one reading in which every node has another state.
+func BenchmarkNodesTurn(b *testing.B) {
+	s, _ := filled(10_000)
+	states := []cluster.NodeState{cluster.NodeReady, cluster.NodeUnreachable}
+	nodes := make([]cluster.Node, 1000)
+	for turn := 0; b.Loop(); turn++ {
+		for n := range nodes {
+			nodes[n] = cluster.Node{Name: fmt.Sprintf("node-%d.region.compute.internal", n), State: states[turn%2]}
+		}
+		s.Replace(cluster.Objects{Nodes: nodes, HasNodes: true}, sec(turn))
+		if n := len(s.TakeChanged()); n != 100_000 {
+			b.Fatalf("%d addresses are marked", n)
+		}
 	}
 }

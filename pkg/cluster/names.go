@@ -11,9 +11,11 @@ type Name struct {
 	Label  string
 }
 
-// sortNames returns the names with the longest prefix first.
-func sortNames(names []Name) []Name {
-	sorted := slices.Clone(names)
+// names are labels, the longest prefix first. They never change.
+type names []Name
+
+func newNames(list []Name) names {
+	sorted := slices.Clone(list)
 	for i, n := range sorted {
 		if a := n.Prefix.Addr(); a.Is4In6() && n.Prefix.Bits() >= 96 {
 			sorted[i].Prefix = netip.PrefixFrom(a.Unmap(), n.Prefix.Bits()-96)
@@ -23,11 +25,10 @@ func sortNames(names []Name) []Name {
 	return sorted
 }
 
-// Label returns the label of the longest prefix that holds the address, or "".
-func (s *State) Label(addr netip.Addr) string {
-	addr = addr.Unmap()
-	for _, n := range s.names {
-		if n.Prefix.Contains(addr) {
+// label returns the label of the longest prefix that holds an address, or "".
+func (ns names) label(ip netip.Addr) string {
+	for _, n := range ns {
+		if n.Prefix.Contains(ip) {
 			return n.Label
 		}
 	}

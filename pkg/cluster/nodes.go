@@ -1,8 +1,6 @@
 package cluster
 
-import (
-	"time"
-)
+import "time"
 
 // node is a Node in the list.
 type node struct {
@@ -10,98 +8,76 @@ type node struct {
 	read time.Time // last
 }
 
-// SetNode records a Node as it is now.
-func (s *State) SetNode(n Node, at time.Time) {
-	s.write(func() { s.setNode(n, at) })
+// nodes are the Nodes in the list, and those that were deleted.
+type nodes struct {
+	byName  map[string]*node
+	deleted *fifo[string, time.Time] // when
+	addrs   *addresses
+	changes *changes
 }
 
-// DeleteNode records that a Node went, or that it was asked for and not found.
-func (s *State) DeleteNode(name string, at time.Time) {
-	s.write(func() { s.deleteNode(name, at) })
-}
-
-func (s *State) setNode(n Node, at time.Time) {
-	old := s.nodes[n.Name]
+// set records a Node as it is now. It reports whether its state changed.
+func (s *nodes) set(n Node, at time.Time) (turned bool) {
+	old := s.byName[n.Name]
 	if old != nil && old.equal(n) {
 		old.read = at
-		return
+		return false
 	}
 	fresh := &node{n, at}
-	s.nodes[n.Name] = fresh
-	s.goneNodes.drop(n.Name)
+	s.byName[n.Name] = fresh
+	s.deleted.drop(n.Name)
 	for _, ip := range n.Addrs {
-		s.at(ip).node = fresh
+		s.addrs.at(ip).node = fresh
 	}
 	if old != nil {
-		s.vacate(old)
+		s.release(old)
 	}
-	s.touch(n.Addrs...)
-	if old == nil || old.State != n.State {
-		s.touchNode(n.Name)
-	}
+	s.changes.mark(n.Addrs...)
+	return old == nil || old.State != n.State
 }
 
-func (s *State) deleteNode(name string, at time.Time) {
-	old := s.nodes[name]
-	if _, known := s.goneNodes.get(name); known {
-		return
+// delete records that a Node was deleted, or that a lookup did not find it. It
+// reports whether that is new.
+func (s *nodes) delete(name string, at time.Time) bool {
+	if _, known := s.deleted.get(name); known {
+		return false
 	}
-	s.goneNodes.put("", name, at)
-	if old == nil {
-		s.touchNode(name)
-		return
+	s.deleted.put("", name, at)
+	if old := s.byName[name]; old != nil {
+		delete(s.byName, name)
+		s.release(old)
 	}
-	delete(s.nodes, name)
-	s.vacate(old)
-	s.touchNode(name)
+	return true
 }
 
-// vacate takes a node's record from the addresses that are still its own.
-func (s *State) vacate(old *node) {
+// release takes a node's old record from the addresses that still have it.
+func (s *nodes) release(old *node) {
 	for _, ip := range old.Addrs {
-		if a := s.addrs[ip]; a != nil && a.node == old {
-			a.node = nil
-			s.tidy(ip)
+		if entry := s.addrs.of(ip); entry != nil && entry.node == old {
+			entry.node = nil
+			s.addrs.tidy(ip)
 		}
-		s.touch(ip)
+		s.changes.mark(ip)
 	}
 }
 
-// KnowsNode reports whether the records go by that name for a node: pods say
-// which node they run on, but the name that an agent was given may be another.
-func (s *State) KnowsNode(name string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.nodes[name] != nil || s.limited && s.podsOf == name
-}
-
-// touchNode marks what runs on a node: its state is part of their answer.
-func (s *State) touchNode(name string) {
-	for _, p := range s.pods {
-		if p.Node == name {
-			s.touch(p.IPs...)
-		}
-	}
-	for ip, a := range s.addrs {
-		a.claims.each(func(c *claim) bool {
-			if c.node() == name {
-				s.touch(ip)
-			}
-			return c.node() != name
-		})
-	}
-}
-
-// nodeState returns how a node is, as far as is known.
-func (s *State) nodeState(name string, now time.Time) NodeState {
-	if n := s.nodes[name]; n != nil {
-		if s.limited && now.Sub(n.read) > 2*NodeAge {
+// state returns the state of a node. A reading older than maxAge proves
+// nothing; 0: readings do not age.
+func (s *nodes) state(name string, maxAge time.Duration, now time.Time) NodeState {
+	if n := s.byName[name]; n != nil {
+		if maxAge > 0 && now.Sub(n.read) > maxAge {
 			return ""
 		}
 		return n.State
 	}
-	if _, went := s.goneNodes.get(name); went {
+	if _, gone := s.deleted.get(name); gone {
 		return NodeDeleted
 	}
 	return ""
+}
+
+// readWithin reports whether a node's last reading is younger than age.
+func (s *nodes) readWithin(name string, age time.Duration, now time.Time) bool {
+	n := s.byName[name]
+	return n != nil && now.Sub(n.read) < age
 }

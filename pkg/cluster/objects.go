@@ -25,7 +25,7 @@ type Pod struct {
 	WorkloadKind    string
 	CreatedAt       time.Time
 	// Containers of the pod. A State keeps them for the pods of its own node
-	// only: no other pod's processes can be met there.
+	// only: no process of another pod runs there.
 	Containers []Container
 }
 
@@ -60,12 +60,26 @@ type Slice struct {
 	Namespace, Name string
 	Service         string   // the Service in the same namespace that it belongs to; may be empty
 	Ports           []uint16 // TCP ports
-	AnyPort         bool     // the slice names no ports: it speaks for every one
+	AnyPort         bool     // the slice names no ports: it is for every port
 	Endpoints       []Endpoint
 }
 
 // Key returns the slice's namespace and name.
 func (s Slice) Key() Key { return Key{s.Namespace, s.Name} }
+
+func (s Slice) serviceKey() Key { return Key{s.Namespace, s.Service} }
+
+// service returns the Service as namespace/name, or the slice where no Service
+// owns it.
+func (s Slice) service() string {
+	if s.Service == "" {
+		return "slice " + s.Key().String()
+	}
+	return s.Namespace + "/" + s.Service
+}
+
+// serves reports whether the slice is for a port.
+func (s Slice) serves(port uint16) bool { return s.AnyPort || slices.Contains(s.Ports, port) }
 
 func (s Slice) equal(t Slice) bool {
 	return s.Namespace == t.Namespace && s.Name == t.Name && s.Service == t.Service && s.AnyPort == t.AnyPort &&
@@ -81,7 +95,7 @@ type Endpoint struct {
 	Terminating bool
 }
 
-// Service is what is kept of a Service. Headless ones have no address.
+// Service is what is kept of a Service. A headless one has no address.
 type Service struct {
 	Namespace, Name string
 	ClusterIPs      []netip.Addr
@@ -113,24 +127,25 @@ func (n Node) equal(m Node) bool {
 	return n.Name == m.Name && n.State == m.State && slices.Equal(n.Addrs, m.Addrs)
 }
 
-// NodeState is how a node is. The empty string means that it is not known.
+// NodeState is the condition of a node. The empty string means that it is not
+// known.
 type NodeState string
 
 // The node states.
 const (
 	NodeReady       NodeState = "ready"
 	NodeNotReady    NodeState = "not ready"
-	NodeUnreachable NodeState = "unreachable" // its kubelet is not heard any more (Ready is Unknown)
-	NodeDeleted     NodeState = "deleted"     // it was in the list, and went
+	NodeUnreachable NodeState = "unreachable" // its kubelet does not report any more (Ready is Unknown)
+	NodeDeleted     NodeState = "deleted"     // it was in the list, and was deleted
 )
 
 // Objects is one whole reading of the cluster. A kind that the reading does
-// not speak of stays as it was.
+// not contain stays as it was.
 type Objects struct {
 	Services []Service
 	Slices   []Slice
 	Pods     []Pod
 	Nodes    []Node
 
-	HasServices, HasSlices, HasPods, HasNodes bool // the reading speaks of that kind
+	HasServices, HasSlices, HasPods, HasNodes bool // the reading contains that kind
 }

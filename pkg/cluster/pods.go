@@ -13,28 +13,10 @@ type pod struct {
 	changed time.Time // when it came into its phase: living, terminating, finished
 }
 
-// gone is a pod that was seen to go.
-type gone struct {
-	node        string
-	ips         []netip.Addr // that it had last
-	hostNetwork bool
-	created     time.Time
-	asked       bool // it was never in the list: it was asked for and not found
-	at          time.Time
-}
-
 func (p *pod) ref() ref { return ref{p.Key(), p.UID} }
 
-// pod returns the record of a pod; nil: it is not in the list.
-func (s *State) pod(r ref) *pod {
-	if p := s.pods[r.Key]; p != nil && p.UID == r.UID {
-		return p
-	}
-	return nil
-}
-
-// held returns the addresses that belong to the pod alone.
-func (p *pod) held() []netip.Addr {
+// own returns the addresses that belong to the pod alone.
+func (p *pod) own() []netip.Addr {
 	if p == nil || p.Finished || p.HostNetwork {
 		return nil
 	}
@@ -57,121 +39,112 @@ func (p *pod) former(at time.Time) former {
 	return former{pod: p.ref(), node: p.Node, created: p.CreatedAt, at: at}
 }
 
-// SetPod records a pod as it is now. A pod of the same name with another UID
-// is thereby known to be gone.
-func (s *State) SetPod(p Pod, at time.Time) {
-	s.write(func() { s.setPod(p, at) })
+// pods are the pods in the list.
+type pods struct {
+	node      string // the containers of its pods are kept; empty: those of all pods
+	byKey     map[Key]*pod
+	byUID     map[string]*pod
+	addrs     *addresses
+	past      *past
+	changes   *changes
+	interned  interner
+	questions *questions
 }
 
-// DeletePod records that a pod went, or that it was asked for and not found.
-// An empty uid means the pod that has the name now.
-func (s *State) DeletePod(k Key, uid string, at time.Time) {
-	s.write(func() { s.deletePod(k, uid, at) })
+// get returns the record of a pod; nil: it is not in the list.
+func (s *pods) get(r ref) *pod {
+	if p := s.byKey[r.Key]; p != nil && p.UID == r.UID {
+		return p
+	}
+	return nil
 }
 
-func (s *State) setPod(p Pod, at time.Time) {
-	s.health.hasPods = true
+// set records a pod as it is now. It proves that another pod of the same name
+// was deleted.
+func (s *pods) set(p Pod, at time.Time) {
 	s.trim(&p)
-	n := &pod{Pod: p, seen: at, read: at, changed: at}
-	old := s.pods[p.Key()]
+	fresh := &pod{Pod: p, seen: at, read: at, changed: at}
+	old := s.byKey[p.Key()]
 	switch {
 	case old == nil:
-	case old.UID != n.UID:
-		s.removePod(old, at)
+	case old.UID != fresh.UID:
+		s.remove(old, at)
 		old = nil
 	case old.equal(p):
 		old.read = at
 		return
 	default:
-		n.seen = old.seen
-		if old.samePhase(n) {
-			n.changed = old.changed
+		fresh.seen = old.seen
+		if old.samePhase(fresh) {
+			fresh.changed = old.changed
 		}
 	}
-	s.pods[p.Key()] = n
-	if n.UID != "" {
-		s.podsByUID[n.UID] = n
+	s.byKey[p.Key()] = fresh
+	if fresh.UID != "" {
+		s.byUID[fresh.UID] = fresh
 	}
-	s.move(old, n, at)
-	s.touchClaimed(n.ref())
+	s.addrs.replacePod(old, fresh, at)
+	s.markAsked(fresh.ref())
 }
 
-// trim drops and shares what a State needs once or not at all.
-func (s *State) trim(p *Pod) {
+// trim drops what is not needed, and shares the strings that many pods repeat.
+func (s *pods) trim(p *Pod) {
 	p.Namespace, p.Node = s.interned.of(p.Namespace), s.interned.of(p.Node)
 	p.Workload, p.WorkloadKind = s.interned.of(p.Workload), s.interned.of(p.WorkloadKind)
-	if s.opts.Node != "" && p.Node != s.opts.Node {
+	if s.node != "" && p.Node != s.node {
 		p.Containers = nil
 	}
 }
 
-func (s *State) deletePod(k Key, uid string, at time.Time) {
-	p := s.pods[k]
+// delete records that a pod was deleted, or that a lookup did not find it. An
+// empty uid means the pod that has the name now.
+func (s *pods) delete(k Key, uid string, at time.Time) {
+	p := s.byKey[k]
 	if p != nil && (uid == "" || uid == p.UID) {
-		s.removePod(p, at)
+		s.remove(p, at)
 		return
 	}
-	r := ref{k, uid}
 	if uid == "" {
 		return
 	}
-	if _, known := s.gonePods.get(r); known {
-		return
+	if r := (ref{k, uid}); s.past.addNotFound(r, at) {
+		s.markAsked(r)
 	}
-	s.gonePods.put(k.Namespace, r, gone{asked: true, at: at})
-	s.touchClaimed(r)
 }
 
-func (s *State) removePod(p *pod, at time.Time) {
-	s.unrecord(p)
+// remove takes a pod out of the list, and keeps in the past that it was
+// deleted.
+func (s *pods) remove(p *pod, at time.Time) {
+	s.unindex(p)
 	if p.Finished {
-		at = p.changed // it was dead before its record went
+		at = p.changed // it was gone before its record was deleted
 	}
-	s.gonePods.put(p.Namespace, p.ref(), gone{
-		node: p.Node, ips: p.IPs, hostNetwork: p.HostNetwork, created: p.CreatedAt, at: at,
-	})
-	s.move(p, nil, at)
-	s.touchClaimed(p.ref())
+	s.past.addDeparted(p, at)
+	s.addrs.replacePod(p, nil, at)
+	s.markAsked(p.ref())
 }
 
-// unrecord takes a pod out of the list.
-func (s *State) unrecord(p *pod) {
-	delete(s.pods, p.Key())
-	if s.podsByUID[p.UID] == p {
-		delete(s.podsByUID, p.UID)
+// forget takes a pod out of the list. The pod was not deleted.
+func (s *pods) forget(p *pod) {
+	s.unindex(p)
+	s.addrs.forgetPod(p)
+}
+
+func (s *pods) unindex(p *pod) {
+	delete(s.byKey, p.Key())
+	if s.byUID[p.UID] == p {
+		delete(s.byUID, p.UID)
 	}
 }
 
-// SetWorkload records by what name people know a pod's controller, if the pod
-// is in the list.
-func (s *State) SetWorkload(uid, name, kind string) {
-	s.write(func() {
-		if p := s.podsByUID[uid]; p != nil {
-			p.Workload, p.WorkloadKind = s.interned.of(name), s.interned.of(kind)
-			s.touch(p.IPs...)
-		}
-	})
+// setWorkload records the workload of a pod in the list.
+func (s *pods) setWorkload(uid, name, kind string) {
+	if p := s.byUID[uid]; p != nil {
+		p.Workload, p.WorkloadKind = s.interned.of(name), s.interned.of(kind)
+		s.changes.mark(p.IPs...)
+	}
 }
 
-// PodByIP returns the living pod that an address belongs to: never a
-// host-network or a finished one.
-func (s *State) PodByIP(ip netip.Addr) (Pod, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	p := s.addrs[ip.Unmap()].holder()
-	if p == nil {
-		return Pod{}, false
-	}
-	return p.Pod, true
-}
-
-// PodByUID returns the pod with that UID, if it is in the list.
-func (s *State) PodByUID(uid string) (Pod, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	p := s.podsByUID[uid]
-	if p == nil {
-		return Pod{}, false
-	}
-	return p.Pod, true
-}
+// markAsked marks the addresses for which somebody asked about a pod: this
+// answer concerns them.
+func (s *pods) markAsked(pod ref) { s.changes.mark(s.questions.about(pod)...) }

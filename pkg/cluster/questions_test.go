@@ -47,10 +47,10 @@ func TestQuestions(t *testing.T) {
 	}{
 		"a slice alone lists it": {func(*cluster.State) {}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{node, question(one, true)}},
 		"the node is known": {func(s *cluster.State) {
-			s.SetNode(cluster.Node{Name: "node-b"}, sec(5))
+			s.Lookups().SetNode(cluster.Node{Name: "node-b"}, sec(5))
 		}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{question(one, true)}},
 		"the node was known": {func(s *cluster.State) {
-			s.SetNode(cluster.Node{Name: "node-b"}, sec(-25))
+			s.Lookups().SetNode(cluster.Node{Name: "node-b"}, sec(-25))
 		}, flow.BackendListed, sec(1), flow.BackendListed, []cluster.Question{node, question(one, true)}},
 		"it left": {unlist, flow.BackendUnlisted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false), question(one, true)}},
 		"it left, and was not found": {func(s *cluster.State) {
@@ -69,7 +69,7 @@ func TestQuestions(t *testing.T) {
 		"it left, lived, and was forgotten": {func(s *cluster.State) {
 			unlist(s)
 			s.SetPod(one, sec(4))
-			s.ForgetPod(one.Key(), one.UID)
+			s.Lookups().ForgetPod(one.Key(), one.UID)
 		}, flow.BackendUnlisted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false), question(one, true)}},
 		"it left, and finished": {func(s *cluster.State) {
 			unlist(s)
@@ -80,12 +80,12 @@ func TestQuestions(t *testing.T) {
 		}, flow.BackendListed, sec(2), flow.BackendListed, []cluster.Question{node, question(one, false), question(one, true), question(server("2"), true)}},
 		"it left, and its address is its node's": {func(s *cluster.State) {
 			unlist(s)
-			s.SetNode(cluster.Node{Name: "node-b", Addrs: one.IPs}, sec(5))
+			s.Lookups().SetNode(cluster.Node{Name: "node-b", Addrs: one.IPs}, sec(5))
 			s.DeletePod(one.Key(), one.UID, sec(5))
 		}, flow.BackendUnlisted, sec(5), flow.BackendUnlisted, []cluster.Question{question(one, false)}},
 		"it left, and its node went with it": {func(s *cluster.State) {
 			unlist(s)
-			s.DeleteNode("node-b", sec(5))
+			s.Lookups().DeleteNode("node-b", sec(5))
 			s.DeletePod(one.Key(), one.UID, sec(5))
 		}, flow.BackendDeleted, sec(2), flow.BackendUnlisted, []cluster.Question{node, question(one, false)}},
 	}
@@ -97,7 +97,7 @@ func TestQuestions(t *testing.T) {
 			if b := s.Backend(backend, sec(6)); b.State != tt.direct {
 				t.Errorf("without a Service %s, want %s: %s", b.State, tt.direct, b.How)
 			}
-			s.TakeQuestions()
+			s.Lookups().Take()
 			s, _ = limited()
 			tt.change(s)
 			b := s.BackendVia(backend, throughServer, sec(6))
@@ -105,7 +105,7 @@ func TestQuestions(t *testing.T) {
 				t.Errorf("%s since %s, want %s since %s: %s", b.State, b.Since, tt.want, tt.since, b.How)
 			}
 			less := func(a, b cluster.Question) int { return slices.Compare([]byte(fmt.Sprint(a)), []byte(fmt.Sprint(b))) }
-			got := s.TakeQuestions()
+			got := s.Lookups().Take()
 			slices.SortFunc(got, less)
 			slices.SortFunc(tt.asked, less)
 			if diff := cmp.Diff(tt.asked, got); diff != "" && len(got)+len(tt.asked) > 0 {
@@ -120,39 +120,39 @@ func TestQuestions(t *testing.T) {
 func TestALookAtAnAddressAsksNothing(t *testing.T) {
 	s, _ := limited()
 	s.SetSlice(slice("server-x", "server"), sec(2))
-	s.TakeQuestions()
+	s.Lookups().Take()
 	s.Backend(addr("192.168.136.2:0"), sec(3))
-	if got := s.TakeQuestions(); len(got) != 0 {
+	if got := s.Lookups().Take(); len(got) != 0 {
 		t.Errorf("it asks %v", got)
 	}
 }
 
-// TestAnswersAreTold: an answer about a pod that no slice names any more
+// TestAnAnswerMarksItsAddress: an answer about a pod that no slice names any more
 // concerns the address that it had.
-func TestAnswersAreTold(t *testing.T) {
+func TestAnAnswerMarksItsAddress(t *testing.T) {
 	s, p := limited()
 	s.SetSlice(slice("server-x", "server"), sec(2))
 	s.TakeChanged()
 	s.DeletePod(p.Key(), p.UID, sec(3))
 	if _, ok := s.TakeChanged()[p.IPs[0]]; !ok {
-		t.Error("nobody is told that the pod was not found")
+		t.Error("the pod was not found, and its address is not marked")
 	}
 }
 
-// TestRelistOfOneNode: a pod that a list lacks is asked for; a pod that was
-// asked for is not missed in the list.
+// TestRelistOfOneNode: a pod that a list lacks is asked for. A pod that was read
+// by name does not have to be in the list.
 func TestRelistOfOneNode(t *testing.T) {
 	s, remote := limited()
 	s.SetPod(remote, sec(2))
 	local, _ := s.PodByUID("uid-0")
-	s.TakeQuestions()
+	s.Lookups().Take()
 	s.Replace(cluster.Objects{HasPods: true}, sec(3))
 	for _, uid := range []string{"uid-0", "uid-1"} {
 		if _, ok := s.PodByUID(uid); !ok {
 			t.Errorf("a list without %s removed it", uid)
 		}
 	}
-	if diff := cmp.Diff([]cluster.Question{question(local, true)}, s.TakeQuestions()); diff != "" {
+	if diff := cmp.Diff([]cluster.Question{question(local, true)}, s.Lookups().Take()); diff != "" {
 		t.Errorf("questions: -want +got\n%s", diff)
 	}
 	s.DeletePod(local.Key(), local.UID, sec(4))
@@ -170,10 +170,10 @@ func TestQuestionsAreBounded(t *testing.T) {
 		s.SetSlice(slice("s", "server"), sec(3))
 		s.Backend(addr(ep.Addr.String()+":8000"), sec(4))
 	}
-	if n := len(s.TakeQuestions()); n != 1100 {
+	if n := len(s.Lookups().Take()); n != 1100 {
 		t.Errorf("%d questions", n)
 	}
-	if n := len(s.TakeQuestions()); n != 0 {
+	if n := len(s.Lookups().Take()); n != 0 {
 		t.Errorf("%d questions after they were taken", n)
 	}
 }
@@ -182,25 +182,25 @@ func TestQuestionsAreBounded(t *testing.T) {
 // ago is not known to be.
 func TestNodeReadingsAge(t *testing.T) {
 	s, _ := limited()
-	s.SetNode(cluster.Node{Name: "node-b", State: cluster.NodeReady}, sec(0))
+	s.Lookups().SetNode(cluster.Node{Name: "node-b", State: cluster.NodeReady}, sec(0))
 	for second, want := range map[int]cluster.NodeState{60: cluster.NodeReady, 61: ""} {
 		if got := s.Backend(addr("192.168.136.2:8000"), sec(second)).NodeState; got != want {
 			t.Errorf("after %d s: %q, want %q", second, got, want)
 		}
 	}
-	s.SetNode(cluster.Node{Name: "node-b", State: cluster.NodeReady}, sec(61))
+	s.Lookups().SetNode(cluster.Node{Name: "node-b", State: cluster.NodeReady}, sec(61))
 	if got := s.Backend(addr("192.168.136.2:8000"), sec(62)).NodeState; got != cluster.NodeReady {
 		t.Errorf("read again: %q", got)
 	}
 }
 
-// TestWhomThisNodeTalksToIsReadInTime: once a pod is gone, nobody can tell any
-// more that it had the address.
-func TestWhomThisNodeTalksToIsReadInTime(t *testing.T) {
+// TestPeersAreReadInTime: once a pod is gone, nobody can verify that it had the
+// address.
+func TestPeersAreReadInTime(t *testing.T) {
 	s, one := limited()
 	meet := func() []cluster.Question {
-		s.Meet(map[netip.Addr]struct{}{one.IPs[0]: {}, ip("198.51.100.9"): {}, ip("192.168.75.2"): {}})
-		return s.TakeQuestions()
+		s.NotePeers(map[netip.Addr]struct{}{one.IPs[0]: {}, ip("198.51.100.9"): {}, ip("192.168.75.2"): {}})
+		return s.Lookups().Take()
 	}
 	if diff := cmp.Diff([]cluster.Question{question(one, false)}, meet()); diff != "" {
 		t.Errorf("questions: -want +got\n%s", diff)
@@ -209,7 +209,7 @@ func TestWhomThisNodeTalksToIsReadInTime(t *testing.T) {
 	if got := meet(); len(got) != 0 {
 		t.Errorf("it was read, and is asked for again: %v", got)
 	}
-	s.ForgetPod(one.Key(), one.UID)
+	s.Lookups().ForgetPod(one.Key(), one.UID)
 	if got := meet(); len(got) != 0 {
 		t.Errorf("it was read and forgotten, and is asked for again: %v", got)
 	}

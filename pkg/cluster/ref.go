@@ -1,8 +1,8 @@
 package cluster
 
-// ref identifies a pod over time: a name is given again, a UID is not. Only
-// lists written by hand lack one. Without a name it stands for no pod, and
-// says only which namespace speaks.
+// ref identifies a pod over time: a name can be used again, a UID cannot. Only
+// lists that a person wrote lack the UID. A ref without a name stands for no
+// pod, and says only whose slices spoke.
 type ref struct {
 	Key
 	UID string

@@ -16,32 +16,33 @@ const (
 	NodePort       AddressKind = "NodePort"
 )
 
-// ServiceAddress is what a service address leads to.
+// ServiceAddress is the Service that an address belongs to.
 type ServiceAddress struct {
 	Namespace, Name string
 	Kind            AddressKind
 	Backends        int       // ready endpoints of the address's family
-	Deleted         bool      // the service is gone, or gave this address up, and no other has it
+	Deleted         bool      // the Service was deleted, or gave this address up, and no other one has it
 	DeletedAt       time.Time // when that was seen
 }
 
-// service is a Service in the list, and what it holds.
+// service is a Service in the list, and its addresses.
 type service struct {
 	Service
-	holds map[netip.AddrPort]*hold
+	bindings map[netip.AddrPort]*binding
 }
 
-// wants returns what a service claims. A ClusterIP is the service's whatever
-// the port (port 0 says so); a NodePort has no address of its own.
-func (s *service) wants() map[netip.AddrPort]AddressKind {
-	c := make(map[netip.AddrPort]AddressKind)
+// addresses returns the addresses in the Service's record. A ClusterIP is the
+// Service's whatever the port: port 0 says so. A NodePort has no address of its
+// own.
+func (s Service) addresses() map[netip.AddrPort]AddressKind {
+	all := make(map[netip.AddrPort]AddressKind)
 	for _, port := range s.NodePorts {
-		c[netip.AddrPortFrom(netip.Addr{}, port)] = NodePort
+		all[netip.AddrPortFrom(netip.Addr{}, port)] = NodePort
 	}
 	add := func(ips []netip.Addr, kind AddressKind) {
 		for _, ip := range ips {
 			for _, port := range s.Ports {
-				c[netip.AddrPortFrom(ip, port)] = kind
+				all[netip.AddrPortFrom(ip, port)] = kind
 			}
 		}
 	}
@@ -49,99 +50,132 @@ func (s *service) wants() map[netip.AddrPort]AddressKind {
 	add(s.LoadBalancerIPs, LoadBalancerIP)
 	add(s.ClusterIPs, ClusterIP)
 	for _, ip := range s.ClusterIPs {
-		c[netip.AddrPortFrom(ip, 0)] = ClusterIP
+		all[netip.AddrPortFrom(ip, 0)] = ClusterIP
 	}
-	return c
+	return all
 }
 
-// SetService records a Service as it is now.
-func (s *State) SetService(svc Service, at time.Time) {
-	s.write(func() { s.setService(svc, at) })
+// services are the Services in the list, the addresses that they bind, and the
+// addresses that lost their Service.
+type services struct {
+	byKey   map[Key]*service
+	bound   map[netip.AddrPort]bindings
+	ended   *fifo[netip.AddrPort, endedBinding]
+	changes *changes
 }
 
-// DeleteService records that a Service went. Its addresses are remembered.
-func (s *State) DeleteService(k Key, at time.Time) {
-	s.write(func() { s.deleteService(k, at) })
-}
-
-func (s *State) setService(svc Service, at time.Time) {
-	old := s.services[svc.Key()]
+// set records a Service as it is now.
+func (s *services) set(svc Service, at time.Time) {
+	old := s.byKey[svc.Key()]
 	if old != nil && old.equal(svc) {
 		return
 	}
-	n := &service{svc, make(map[netip.AddrPort]*hold)}
-	s.services[n.Key()] = n
-	for addr, kind := range n.wants() {
-		n.holds[addr] = &hold{owner: n, kind: kind}
-		s.take(addr, n.holds[addr])
+	fresh := &service{svc, make(map[netip.AddrPort]*binding)}
+	s.byKey[fresh.Key()] = fresh
+	for addr, kind := range svc.addresses() {
+		fresh.bindings[addr] = &binding{owner: fresh, kind: kind}
+		s.bind(addr, fresh.bindings[addr])
 	}
 	if old != nil {
 		s.release(old, at)
 	}
 }
 
-func (s *State) deleteService(k Key, at time.Time) {
-	old := s.services[k]
-	if old == nil {
-		return
-	}
-	delete(s.services, k)
-	s.release(old, at)
-}
-
-// release ends what a service holds: a ClusterIP may have been given again
-// before its last owner was seen to go.
-func (s *State) release(old *service, at time.Time) {
-	for addr, h := range old.holds {
-		s.loosen(addr, h, at)
+// delete records that a Service was deleted.
+func (s *services) delete(k Key, at time.Time) {
+	if old := s.byKey[k]; old != nil {
+		delete(s.byKey, k)
+		s.release(old, at)
 	}
 }
 
-func (s *State) touchService(k Key) {
-	if svc := s.services[k]; svc != nil {
-		s.touch(svc.ClusterIPs...)
-		s.touch(svc.ExternalIPs...)
-		s.touch(svc.LoadBalancerIPs...)
+// release ends the bindings of a Service's old record.
+func (s *services) release(old *service, at time.Time) {
+	for addr, b := range old.bindings {
+		s.unbind(addr, b, at)
 	}
 }
 
-// Service returns the service that an address belongs to: a ClusterIP
-// whatever the port, an external or load-balancer IP at a port of the
-// service, a NodePort at an address of a node. Of several that claim it, it is
-// the one that holds it most firmly (see holds). A deleted service is
-// remembered until its address is given again.
-func (s *State) Service(addr netip.AddrPort) (ServiceAddress, bool) {
-	addr = unmap(addr)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.service(addr)
+func (s *services) bind(addr netip.AddrPort, b *binding) {
+	s.bound[addr] = s.bound[addr].add(b)
+	// A weaker binding does not take the past of an address whose Service was
+	// deleted.
+	if e, ok := s.ended.get(addr); ok && b.kind.rank() <= e.kind.rank() {
+		s.ended.drop(addr)
+	}
+	s.changes.mark(addr.Addr())
 }
 
-func (s *State) service(addr netip.AddrPort) (ServiceAddress, bool) {
+// unbind ends a binding. It is remembered if the address was this Service's,
+// and no other Service has it as firmly.
+func (s *services) unbind(addr netip.AddrPort, b *binding, when time.Time) {
+	first := b.at == 0
+	left := s.bound[addr].remove(b)
+	if s.bound[addr] = left; len(left) == 0 {
+		delete(s.bound, addr)
+	}
+	if first && (len(left) == 0 || left[0].kind.rank() > b.kind.rank()) {
+		key := b.owner.Key()
+		s.ended.put(key.Namespace, addr, endedBinding{service: key, kind: b.kind, at: when})
+	}
+	s.changes.mark(addr.Addr())
+}
+
+// mark marks the addresses of a Service: the number of its backends changed.
+func (s *services) mark(k Key) {
+	if svc := s.byKey[k]; svc != nil {
+		s.changes.mark(svc.ClusterIPs...)
+		s.changes.mark(svc.ExternalIPs...)
+		s.changes.mark(svc.LoadBalancerIPs...)
+	}
+}
+
+// at returns the Service that an address belongs to, without the number of its
+// backends. With nodePorts the address is a node's.
+func (s *services) at(addr netip.AddrPort, nodePorts bool) (ServiceAddress, bool) {
 	places := []netip.AddrPort{addr, netip.AddrPortFrom(addr.Addr(), 0)}
-	if s.addrs[addr.Addr()].isHost() {
+	if nodePorts {
 		places = append(places, netip.AddrPortFrom(netip.Addr{}, addr.Port()))
 	}
-	var best *hold
-	for _, place := range places {
-		if list := s.holds[place]; len(list) > 0 && (best == nil || list[0].before(best)) {
-			best = list[0]
-		}
-	}
-	var past *formerHold
-	for _, place := range places {
-		if f, ok := s.goneServices.get(place); ok && (past == nil || f.kind.strength() < past.kind.strength()) {
-			past = &f
-		}
-	}
+	best, ended := s.firstBound(places), s.firstEnded(places)
 	switch {
-	case best != nil && (past == nil || best.kind.strength() <= past.kind.strength()):
+	case best != nil && (ended == nil || best.kind.rank() <= ended.kind.rank()):
 		k := best.owner.Key()
-		return ServiceAddress{Namespace: k.Namespace, Name: k.Name, Kind: best.kind, Backends: s.ready(k, addr.Addr())}, true
-	case past != nil:
+		return ServiceAddress{Namespace: k.Namespace, Name: k.Name, Kind: best.kind}, true
+	case ended != nil:
 		return ServiceAddress{
-			Namespace: past.service.Namespace, Name: past.service.Name, Kind: past.kind, Deleted: true, DeletedAt: past.at,
+			Namespace: ended.service.Namespace, Name: ended.service.Name, Kind: ended.kind, Deleted: true, DeletedAt: ended.at,
 		}, true
 	}
 	return ServiceAddress{}, false
+}
+
+func (s *services) firstBound(places []netip.AddrPort) (best *binding) {
+	for _, place := range places {
+		if list := s.bound[place]; len(list) > 0 && (best == nil || list[0].before(best)) {
+			best = list[0]
+		}
+	}
+	return best
+}
+
+func (s *services) firstEnded(places []netip.AddrPort) (best *endedBinding) {
+	for _, place := range places {
+		if e, ok := s.ended.get(place); ok && (best == nil || e.kind.rank() < best.kind.rank()) {
+			best = &e
+		}
+	}
+	return best
+}
+
+// clusterIPs returns the ClusterIPs of at most limit Services.
+func (s *services) clusterIPs(limit int) []netip.Addr {
+	var ips []netip.Addr
+	for _, svc := range s.byKey {
+		if len(ips) >= limit {
+			break
+		}
+		ips = append(ips, svc.ClusterIPs...)
+	}
+	return ips
 }

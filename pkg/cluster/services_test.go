@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestServiceAddresses(t *testing.T) {
 		Namespace: "default", Name: "web", ClusterIPs: ips("10.96.0.20", "fd00:96::20"), ExternalIPs: ips("203.0.113.1"),
 		LoadBalancerIPs: ips("203.0.113.2"), Ports: []uint16{80}, NodePorts: []uint16{30080},
 	}
-	s.SetNode(nodeB(), sec(0))
+	s.Lookups().SetNode(nodeB(), sec(0))
 	s.SetService(web, sec(0))
 	eps := []cluster.Endpoint{bare("10.0.0.1"), bare("10.0.0.2"), with(bare("10.0.0.3"), func(e *cluster.Endpoint) { e.Ready = false })}
 	s.SetSlice(cluster.Slice{Namespace: "default", Name: "web-4", Service: "web", AnyPort: true, Endpoints: eps}, sec(0))
@@ -82,8 +83,8 @@ func TestClass(t *testing.T) {
 	one, gonePod := server("1"), server("2")
 	gonePod.IPs = ips("192.168.136.3")
 	kubeProxy := cluster.Pod{Namespace: "kube-system", Name: "kube-proxy", UID: "u-kp", Node: "node-c", HostNetwork: true, IPs: ips("172.18.0.4")}
-	s.SetNode(nodeB(), sec(0))
-	s.SetPod(kubeProxy, sec(0)) // tells the address of a node that is not listed
+	s.Lookups().SetNode(nodeB(), sec(0))
+	s.SetPod(kubeProxy, sec(0)) // its address is that of a node that is not listed
 	s.SetPod(one, sec(0))
 	s.SetPod(gonePod, sec(0))
 	s.DeletePod(gonePod.Key(), gonePod.UID, sec(1))
@@ -149,31 +150,56 @@ func TestNodeStateIsPartOfTheAnswer(t *testing.T) {
 	one := server("1")
 	at := addr("192.168.136.2:8000")
 	s.SetPod(one, sec(0))
-	s.SetNode(nodeB(), sec(0))
+	s.Lookups().SetNode(nodeB(), sec(0))
 	s.TakeChanged()
-	s.SetNode(with(nodeB(), func(n *cluster.Node) { n.State = cluster.NodeUnreachable }), sec(1))
+	s.Lookups().SetNode(with(nodeB(), func(n *cluster.Node) { n.State = cluster.NodeUnreachable }), sec(1))
 	if b := s.Backend(at, sec(1)); b.NodeState != cluster.NodeUnreachable {
 		t.Errorf("%+v", b)
 	}
 	if _, ok := s.TakeChanged()[at.Addr()]; !ok {
 		t.Error("the node's backends were not marked")
 	}
-	s.DeleteNode("node-b", sec(2))
+	s.Lookups().DeleteNode("node-b", sec(2))
 	if b := s.Backend(at, sec(2)); b.NodeState != cluster.NodeDeleted || b.State != flow.BackendListed {
 		t.Errorf("%+v", b)
 	}
 }
 
+// TestAReadingOfNodesMarksWhatRunsOnThem: of several nodes, those whose state
+// changed and the one that is absent, and no other.
+func TestAReadingOfNodesMarksWhatRunsOnThem(t *testing.T) {
+	s := up()
+	at := map[string]netip.Addr{"node-b": ip("10.0.0.1"), "node-c": ip("10.0.0.2"), "node-d": ip("10.0.0.3")}
+	reading := func(b cluster.NodeState, names ...string) {
+		o := cluster.Objects{HasNodes: true}
+		for _, name := range names {
+			o.Nodes = append(o.Nodes, cluster.Node{Name: name, State: cluster.NodeReady})
+		}
+		o.Nodes[0].State = b
+		s.Replace(o, sec(1))
+	}
+	for name, a := range at {
+		s.SetPod(cluster.Pod{Namespace: "default", Name: "on-" + name, UID: name, Node: name, IPs: []netip.Addr{a}}, sec(0))
+	}
+	reading(cluster.NodeReady, "node-b", "node-c", "node-d")
+	s.TakeChanged()
+	reading(cluster.NodeUnreachable, "node-b", "node-d")
+	want := map[netip.Addr]struct{}{at["node-b"]: {}, at["node-c"]: {}}
+	if got := s.TakeChanged(); !maps.Equal(got, want) {
+		t.Errorf("marked %v, want %v", got, want)
+	}
+}
+
 func TestNodeAddressGivenAgain(t *testing.T) {
 	s := up()
-	s.SetNode(nodeB(), sec(0))
-	s.SetNode(with(nodeB(), func(n *cluster.Node) { n.Name = "node-c" }), sec(1))
-	s.DeleteNode("node-b", sec(2))
+	s.Lookups().SetNode(nodeB(), sec(0))
+	s.Lookups().SetNode(with(nodeB(), func(n *cluster.Node) { n.Name = "node-c" }), sec(1))
+	s.Lookups().DeleteNode("node-b", sec(2))
 	at := addr("172.18.0.3:22")
 	if b := s.Backend(at, sec(2)); b.Node != "node-c" || b.State != flow.BackendListed || s.Class(at) != flow.PeerNode {
 		t.Errorf("%+v", b)
 	}
-	s.DeleteNode("node-c", sec(3))
+	s.Lookups().DeleteNode("node-c", sec(3))
 	if b := s.Backend(at, sec(3)); b.State != flow.BackendUnknown {
 		t.Errorf("%+v", b)
 	}

@@ -30,140 +30,132 @@ func (l *listing) pod() ref {
 	return ref{Key{l.slice.Namespace, l.ep.Pod}, l.ep.PodUID}
 }
 
-// service returns the service as namespace/name, or the slice where no
-// service owns it.
-func (s *Slice) service() string {
-	if s.Service == "" {
-		return "slice " + s.Key().String()
-	}
-	return s.Namespace + "/" + s.Service
-}
-
 func (s *slice) equal(t Slice) bool {
 	head := t
 	head.Endpoints = nil
 	return s.Slice.equal(head) && slices.EqualFunc(s.listings, t.Endpoints, func(l listing, e Endpoint) bool { return l.ep == e })
 }
 
-// SetSlice records an EndpointSlice as it is now.
-func (s *State) SetSlice(sl Slice, at time.Time) {
-	s.write(func() { s.setSlice(sl, at) })
+// endpointSlices are the EndpointSlices in the list. What they list stands as
+// claims in the index of addresses.
+type endpointSlices struct {
+	byKey     map[Key]*slice
+	byService map[Key][]*slice
+	addrs     *addresses
+	pods      *pods
+	past      *past
+	changes   *changes
+	interned  interner
+	asker     asker
 }
 
-// DeleteSlice records that an EndpointSlice went.
-func (s *State) DeleteSlice(k Key, at time.Time) {
-	s.write(func() { s.deleteSlice(k, at) })
-}
-
-func (s *State) setSlice(sl Slice, at time.Time) {
-	old := s.slices[sl.Key()]
+// set records an EndpointSlice as it is now. It reports whether that changed
+// anything.
+func (s *endpointSlices) set(sl Slice, at time.Time) (changed bool) {
+	old := s.byKey[sl.Key()]
 	if old != nil && old.equal(sl) {
-		return
+		return false
 	}
-	n := s.newSlice(sl)
-	// The new listings first: an endpoint that stays, or that moves between
-	// slices, was never unlisted.
-	for i := range n.listings {
-		s.list(&n.listings[i], at)
+	fresh := s.build(sl)
+	// The new listings come first: an endpoint that stays, or that moves to
+	// another slice, must not look as if it had left.
+	for i := range fresh.listings {
+		s.list(&fresh.listings[i], at)
 	}
 	if old != nil {
-		if !old.Slice.equal(n.Slice) {
-			s.touchListed(n)
+		if !old.Slice.equal(fresh.Slice) { // its Service or its ports changed
+			for i := range fresh.listings {
+				s.changes.mark(fresh.listings[i].ep.Addr)
+			}
 		}
-		s.dropSlice(old, at)
+		s.remove(old, at)
 	}
-	s.slices[n.Key()] = n
-	s.slicesOf[n.serviceKey()] = append(s.slicesOf[n.serviceKey()], n)
-	s.touchService(n.serviceKey())
+	s.byKey[fresh.Key()] = fresh
+	s.byService[fresh.serviceKey()] = append(s.byService[fresh.serviceKey()], fresh)
+	return true
 }
 
-func (s *State) deleteSlice(k Key, at time.Time) {
-	old := s.slices[k]
+// delete records that an EndpointSlice was deleted. It returns the Service
+// that the slice belonged to.
+func (s *endpointSlices) delete(k Key, at time.Time) (service Key, deleted bool) {
+	old := s.byKey[k]
 	if old == nil {
-		return
+		return Key{}, false
 	}
-	delete(s.slices, k)
-	s.dropSlice(old, at)
-	s.touchService(old.serviceKey())
+	delete(s.byKey, k)
+	s.remove(old, at)
+	return old.serviceKey(), true
 }
 
-func (s *State) dropSlice(old *slice, at time.Time) {
+func (s *endpointSlices) remove(old *slice, at time.Time) {
 	k := old.serviceKey()
-	s.slicesOf[k] = slices.DeleteFunc(s.slicesOf[k], func(x *slice) bool { return x == old })
-	if len(s.slicesOf[k]) == 0 {
-		delete(s.slicesOf, k)
+	s.byService[k] = slices.DeleteFunc(s.byService[k], func(x *slice) bool { return x == old })
+	if len(s.byService[k]) == 0 {
+		delete(s.byService, k)
 	}
-	head := old.Slice // its ports and service outlive its endpoints
+	head := old.Slice // the past keeps its ports and Service, without its endpoints
 	for i := range old.listings {
 		s.unlist(&old.listings[i], &head, at)
 	}
 }
 
-func (s *Slice) serviceKey() Key { return Key{s.Namespace, s.Service} }
-
-func (s *State) newSlice(sl Slice) *slice {
-	n := &slice{Slice: sl, listings: make([]listing, 0, len(sl.Endpoints))}
-	n.Namespace, n.Service, n.Endpoints = s.interned.of(sl.Namespace), s.interned.of(sl.Service), nil
+// build returns the record of a slice. It shares strings with other records.
+func (s *endpointSlices) build(sl Slice) *slice {
+	fresh := &slice{Slice: sl, listings: make([]listing, 0, len(sl.Endpoints))}
+	fresh.Namespace, fresh.Service, fresh.Endpoints = s.interned.of(sl.Namespace), s.interned.of(sl.Service), nil
 	for _, e := range sl.Endpoints {
 		e.Node = s.interned.of(e.Node)
-		l := listing{slice: n, ep: e}
-		if p := s.pod(l.pod()); p != nil { // share its strings
+		l := listing{slice: fresh, ep: e}
+		if p := s.pods.get(l.pod()); p != nil {
 			l.ep.Pod, l.ep.PodUID = p.Name, p.UID
 		}
-		n.listings = append(n.listings, l)
-		n.family4 = n.family4 || e.Addr.Is4()
+		fresh.listings = append(fresh.listings, l)
+		fresh.family4 = fresh.family4 || e.Addr.Is4()
 		if e.Ready {
-			n.ready++
+			fresh.ready++
 		}
 	}
-	return n
+	return fresh
 }
 
-// list adds a listing to its address. Where the pod is listed there in the
-// same condition, nothing is new.
-func (s *State) list(l *listing, at time.Time) {
-	ip, a := l.ep.Addr, s.at(l.ep.Addr)
-	c := a.claims.get(l.pod())
+// list adds a listing to the claims of its address. Where the pod is listed
+// there already, in the same condition, nothing changes.
+func (s *endpointSlices) list(l *listing, at time.Time) {
+	ip, entry := l.ep.Addr, s.addrs.at(l.ep.Addr)
+	c := entry.claims.get(l.pod())
 	fresh := c == nil
 	if fresh {
 		c = &claim{}
 	}
 	if c.add(l, at) {
-		s.touch(ip)
+		s.changes.mark(ip)
 	}
 	if fresh {
-		a.claims.put(c)
+		entry.claims.add(c)
 	}
 }
 
-// unlist takes a listing from its address, and remembers it unless the pod
-// is still listed there.
-func (s *State) unlist(l *listing, head *Slice, at time.Time) {
-	ip, pod, c, a := l.ep.Addr, l.pod(), l.claim, s.addrs[l.ep.Addr]
+// unlist takes a listing from the claims of its address. The past keeps the
+// claim if that was its last listing.
+func (s *endpointSlices) unlist(l *listing, head *Slice, at time.Time) {
+	ip, pod, c, entry := l.ep.Addr, l.pod(), l.claim, s.addrs.of(l.ep.Addr)
 	if turned := c.remove(l, at); c.listings > 0 {
 		if turned {
-			s.touch(ip)
+			s.changes.mark(ip)
 		}
 		return
 	}
-	a.claims.drop(pod, c)
-	s.past.unlisted(ip, former{pod: pod, node: l.ep.Node, slice: head, at: at})
-	s.askPod(pod, l.ep.Node, ip, false)
-	s.touch(ip)
-	s.tidy(ip)
+	entry.claims.remove(pod, c)
+	s.past.addClaim(ip, former{pod: pod, node: l.ep.Node, slice: head, at: at})
+	s.asker.pod(pod, l.ep.Node, ip, false)
+	s.changes.mark(ip)
+	s.addrs.tidy(ip)
 }
 
-// touchListed marks every address of a slice: its service or ports changed.
-func (s *State) touchListed(sl *slice) {
-	for i := range sl.listings {
-		s.touch(sl.listings[i].ep.Addr)
-	}
-}
-
-// ready counts the ready endpoints of a service for an address family.
-func (s *State) ready(k Key, family netip.Addr) int {
+// ready counts the ready endpoints of a Service for an address family.
+func (s *endpointSlices) ready(service Key, family netip.Addr) int {
 	n := 0
-	for _, sl := range s.slicesOf[k] {
+	for _, sl := range s.byService[service] {
 		if sl.family4 == family.Is4() {
 			n += sl.ready
 		}

@@ -1,107 +1,46 @@
-// Package cluster is what is known of Services, backends, pods and nodes, and
-// of their past. It is pure state: a source writes what it saw and when, and
-// nothing here reads a clock.
-//
-// Its heart is the state of a backend. Only flow.BackendDeleted means gone:
-// the pod that had the address was seen to go, or to finish. Whatever else
-// becomes of an endpoint leaves a backend that may well be alive, and a
-// source that is out of date says nothing.
 package cluster
 
 import (
 	"net/netip"
-	"sync"
 	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
 // Options of a State.
 type Options struct {
-	// MaxStaleness is how long the source may be down before nothing is
-	// concluded from it any more.
+	// MaxStaleness is how long the source may be down before its records
+	// prove nothing any more.
 	MaxStaleness time.Duration
 	// Names are labels for addresses outside the cluster.
 	Names []Name
 	// Node is the name of this node; empty: not known.
 	Node string
-	// Memory bounds each record of the past (pods, endpoints, services,
-	// nodes that went), in entries; 0: 10,000.
+	// Memory bounds each record of the past (pods, endpoints, services and
+	// nodes that were deleted), in entries; 0: 10,000.
 	Memory int
 }
 
 const defaultMemory = 10_000
 
-// State is what is known of the cluster. It is safe for concurrent use.
+// State is what is known of the cluster. It may be used from any goroutine.
 //
 // It takes over the slices in what it is given, and shares those in what it
 // returns: neither may be changed.
 type State struct {
-	opts    Options
-	names   []Name
-	changed chan struct{}
-	// questions has a lock of its own: readers ask.
-	questions *questions
-
-	mu       sync.RWMutex
-	interned interner
-	touched  map[netip.Addr]struct{}
-	health   health
-	limited  bool // the source lists the pods of podsOf only, and no nodes
-	podsOf   string
-
-	pods      map[Key]*pod
-	podsByUID map[string]*pod
-	slices    map[Key]*slice
-	nodes     map[string]*node
-	services  map[Key]*service
-	// slicesOf holds the slices of each service.
-	slicesOf map[Key][]*slice
-	// addrs holds who has each address now, and who says so.
-	addrs map[netip.Addr]*address
-	// podNets holds the networks in which pods were seen; see podnets.go.
-	podNets map[netip.Prefix]struct{}
-	// holds are the services that take each address and port; see holds.go.
-	holds map[netip.AddrPort]holds
-
-	// The past, bounded.
-	past         past
-	gonePods     *fifo[ref, gone]
-	goneNodes    *fifo[string, time.Time]
-	goneServices *fifo[netip.AddrPort, formerHold]
+	guarded
+	names names
 }
 
 // New returns a State that knows nothing yet: until the first
 // SetHealth(true, …) every backend is unknown.
 func New(opts Options) *State {
-	memory := opts.Memory
-	if memory <= 0 {
-		memory = defaultMemory
-	}
-	return &State{
-		opts:         opts,
-		names:        sortNames(opts.Names),
-		changed:      make(chan struct{}, 1),
-		questions:    newQuestions(memory),
-		interned:     make(interner),
-		touched:      make(map[netip.Addr]struct{}),
-		pods:         make(map[Key]*pod),
-		podsByUID:    make(map[string]*pod),
-		slices:       make(map[Key]*slice),
-		nodes:        make(map[string]*node),
-		services:     make(map[Key]*service),
-		slicesOf:     make(map[Key][]*slice),
-		addrs:        make(map[netip.Addr]*address),
-		podNets:      make(map[netip.Prefix]struct{}),
-		holds:        make(map[netip.AddrPort]holds),
-		past:         newPast(memory),
-		gonePods:     newFIFO[ref, gone](memory),
-		goneNodes:    newFIFO[string, time.Time](memory),
-		goneServices: newFIFO[netip.AddrPort, formerHold](memory),
-	}
+	return &State{guarded: guarded{records: newRecords(opts)}, names: newNames(opts.Names)}
 }
 
-// Changed receives when TakeChanged or Health may have something new.
-// Changes that come together are told once.
-func (s *State) Changed() <-chan struct{} { return s.changed }
+// Changed receives when TakeChanged or Health may have something new. Several
+// changes may give one signal.
+func (s *State) Changed() <-chan struct{} { return s.records.changes.signal }
 
 // TakeChanged returns the backend and service addresses whose answer may
 // have changed since the last call. It is empty when only the health of the
@@ -109,33 +48,122 @@ func (s *State) Changed() <-chan struct{} { return s.changed }
 func (s *State) TakeChanged() map[netip.Addr]struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.touched
-	s.touched = make(map[netip.Addr]struct{})
-	return t
+	return s.records.changes.take()
 }
 
-func (s *State) touch(addrs ...netip.Addr) {
-	for _, a := range addrs {
-		s.touched[a] = struct{}{}
-	}
+// Backend judges the address that packets go to. Only flow.BackendDeleted
+// means that the backend is gone: a pod that had this very address, by its own
+// record, was deleted, was replaced by another one of its name, or finished. A
+// host-network address is never gone while its node is in the list. If the
+// source is out of date at now, the state is flow.BackendUnknown, and How says
+// why.
+//
+// With port 0 it judges whatever has the address. Only a judgement for a flow,
+// with its port, asks the source for more (see Lookups).
+func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
+	return s.BackendVia(addr, netip.AddrPort{}, now)
 }
 
-// tell wakes the reader of Changed. It is called after a write, unlocked.
-func (s *State) tell(something bool) {
-	if !something {
-		return
-	}
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
+// BackendVia is Backend for connections that were opened to a Service's
+// address and translated. kube-proxy went by the Service's own slices. So their
+// claim that the pod was there counts, even if nobody has read the pod's
+// record. An address of no Service makes no difference.
+func (s *State) BackendVia(addr, service netip.AddrPort, now time.Time) Backend {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.backend(unmap(addr), unmap(service), now)
 }
 
-// write runs one change under the lock and tells of it.
-func (s *State) write(change func()) {
-	s.mu.Lock()
-	change()
-	something := len(s.touched) > 0
-	s.mu.Unlock()
-	s.tell(something)
+// Departed returns since when a pod is gone for which only slices claim, or
+// claimed, the address. Whether the pod had it depends on the connection:
+// BackendVia says.
+func (s *State) Departed(ip netip.Addr) (since time.Time, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.departed(ip.Unmap())
+}
+
+// NotePeers records that this node has connections to these addresses. Where
+// slices alone say which pod has one, it asks for that pod in time, but not
+// urgently: once the pod is gone, nobody can verify that it had the address.
+func (s *State) NotePeers(ips map[netip.Addr]struct{}) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.records.notePeers(ips)
+}
+
+// Class tells what kind of thing an address is. It never returns
+// flow.PeerSelf: only the socket shows that.
+func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.class(unmap(addr))
+}
+
+// Label returns the label of the longest prefix that holds the address, or "".
+func (s *State) Label(addr netip.Addr) string { return s.names.label(addr.Unmap()) }
+
+// Service returns the Service that an address belongs to: a ClusterIP
+// whatever the port, an external or load-balancer IP at a port of the
+// Service, a NodePort at an address of a node. If several Services have it,
+// the one with the strongest claim counts (see bindings). A deleted Service is
+// remembered until another one has its address.
+func (s *State) Service(addr netip.AddrPort) (ServiceAddress, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.service(unmap(addr))
+}
+
+// ClusterIPs returns the ClusterIPs of at most limit Services in the list, in
+// no particular order: each call may return others.
+func (s *State) ClusterIPs(limit int) []netip.Addr {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.services.clusterIPs(limit)
+}
+
+// PodByIP returns the living pod that an address belongs to, never a
+// host-network or a finished one.
+func (s *State) PodByIP(ip netip.Addr) (Pod, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.records.addrs.of(ip.Unmap()).holder()
+	if p == nil {
+		return Pod{}, false
+	}
+	return p.Pod, true
+}
+
+// PodByUID returns the pod with that UID, if it is in the list.
+func (s *State) PodByUID(uid string) (Pod, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.records.pods.byUID[uid]
+	if p == nil {
+		return Pod{}, false
+	}
+	return p.Pod, true
+}
+
+// KnowsNode reports whether the records use that name for a node. Pods say
+// which node they run on, but an agent may have been given another name.
+func (s *State) KnowsNode(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.nodes.byName[name] != nil || s.records.source.limited && s.records.source.podsOf == name
+}
+
+// Health returns how far the source can be trusted.
+func (s *State) Health(now time.Time) flow.Health {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.source.health(now)
+}
+
+// OutOfDate reports whether the records, or the absence of a pod, prove
+// nothing any more. Earlier conclusions then have to be drawn again.
+func (s *State) OutOfDate(now time.Time) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.source.distrust(now) != "" || s.records.source.podlessTooLong(now)
 }

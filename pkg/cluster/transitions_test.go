@@ -40,7 +40,7 @@ func TestBackendTransitions(t *testing.T) {
 	host := with(one, func(p *cluster.Pod) { p.HostNetwork, p.IPs = true, ips("192.168.136.2") })
 	hostNode := with(nodeB(), func(n *cluster.Node) { n.Addrs = ips("192.168.136.2") })
 	hostListed := func(s *cluster.State, at time.Time) {
-		s.SetNode(hostNode, at)
+		s.Lookups().SetNode(hostNode, at)
 		s.SetPod(host, at)
 		s.SetSlice(slice("db-1", "db", endpoint(host)), at)
 	}
@@ -158,8 +158,8 @@ func TestBackendTransitions(t *testing.T) {
 			{"listed", hostListed, flow.BackendListed, 0, ""},
 			{"went, slice behind", deletePod, flow.BackendUnlisted, 1, "its address is its host's"},
 			{"left its slice", emptied, flow.BackendUnlisted, 1, ""},
-			{"node went too", func(s *cluster.State, at time.Time) { s.DeleteNode("node-b", at) }, flow.BackendDeleted, 3, ""},
-			{"node back", func(s *cluster.State, at time.Time) { s.SetNode(hostNode, at) }, flow.BackendUnlisted, 1, ""},
+			{"node went too", func(s *cluster.State, at time.Time) { s.Lookups().DeleteNode("node-b", at) }, flow.BackendDeleted, 3, ""},
+			{"node back", func(s *cluster.State, at time.Time) { s.Lookups().SetNode(hostNode, at) }, flow.BackendUnlisted, 1, ""},
 		},
 		"host network, nodes not spoken of": {
 			{"listed", func(s *cluster.State, at time.Time) {

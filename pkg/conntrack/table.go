@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -20,8 +20,8 @@ import (
 )
 
 // Table is the connection tracking table of one network namespace. Its
-// methods may be called from any goroutine: lookups take turns on one netlink
-// socket, and every search has a socket of its own.
+// methods may be called from any goroutine: lookups take turns on a few netlink
+// sockets, and every search has a socket of its own.
 //
 // The table is that of the namespace in which Open was called. Sockets that
 // are opened later belong to the calling thread's namespace; a thread that
@@ -29,17 +29,29 @@ import (
 type Table struct {
 	namespace string
 
-	mu     sync.Mutex
-	conn   *netfilter.Conn // nil: the next lookup dials
-	closed bool
+	sockets chan *netfilter.Conn // those that no lookup uses; nil: the next lookup dials
+	closed  atomic.Bool
 }
+
+// LookupsAtOnce is how many lookups are made side by side. The kernel answers
+// each on the core that asks.
+const LookupsAtOnce = 2
 
 // Open opens the table of the caller's network namespace and asks it once, so
 // that a kernel or a privilege that is missing shows here: the error then is
 // ErrUnavailable. It needs CAP_NET_ADMIN and nf_conntrack_netlink; searches
 // are filtered by the kernel from Linux 5.8 on.
 func Open() (*Table, error) {
-	t := &Table{namespace: namespace()}
+	t := &Table{namespace: namespace(), sockets: make(chan *netfilter.Conn, LookupsAtOnce)}
+	var failed error
+	for range LookupsAtOnce {
+		conn, err := t.dial()
+		failed = errors.Join(failed, err)
+		t.sockets <- conn
+	}
+	if failed != nil {
+		return nil, errors.Join(fmt.Errorf("open conntrack: %w", failed), t.Close())
+	}
 	nowhere := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	_, err := t.Lookup(context.Background(), flow.Tuple{Src: nowhere, Dst: nowhere})
 	if err == nil || errors.Is(err, ErrNotFound) {
@@ -51,41 +63,56 @@ func Open() (*Table, error) {
 	return nil, errors.Join(fmt.Errorf("open conntrack: %w", err), t.Close())
 }
 
-// Close releases the table. Lookups and searches fail from then on.
+// Close releases the table, once the lookups that are being made have ended.
+// Lookups and searches fail from then on.
 func (t *Table) Close() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	return t.hangUp()
+	if t.closed.Swap(true) {
+		return nil
+	}
+	var failed error
+	for range cap(t.sockets) {
+		if conn := <-t.sockets; conn != nil {
+			failed = errors.Join(failed, conn.Close())
+		}
+	}
+	for range cap(t.sockets) {
+		t.sockets <- nil // for lookups that wait: they see that it is closed
+	}
+	return failed
 }
 
-// ask sends one request on the shared socket. A socket whose answer was not
-// read to its end is given up, so that no later request can read it.
+// ask sends one request. A socket whose answer was not read to its end is given
+// up, so that no later request can read it.
 func (t *Table) ask(ctx context.Context, req netlink.Message) ([]netlink.Message, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if t.closed {
+	conn := <-t.sockets
+	defer func() { t.sockets <- conn }()
+	if t.closed.Load() {
 		return nil, os.ErrClosed
 	}
-	if t.conn == nil {
-		conn, err := t.dial()
-		if err != nil {
+	if conn == nil {
+		var err error
+		if conn, err = t.dial(); err != nil {
 			return nil, err
 		}
-		t.conn = conn
 	}
+	msgs, err := t.query(ctx, conn, req)
+	if answered(err) {
+		return msgs, explain(err)
+	}
+	err = errors.Join(explain(err), conn.Close())
+	conn = nil
+	return nil, err
+}
+
+func (t *Table) query(ctx context.Context, conn *netfilter.Conn, req netlink.Message) ([]netlink.Message, error) {
 	deadline, _ := ctx.Deadline() // the zero time is no deadline
-	if err := t.conn.SetReadDeadline(deadline); err != nil {
-		return nil, errors.Join(err, t.hangUp())
+	if err := conn.SetReadDeadline(deadline); err != nil {
+		return nil, err
 	}
-	msgs, err := t.conn.Query(req)
-	if !answered(err) {
-		return nil, errors.Join(explain(err), t.hangUp())
-	}
-	return msgs, explain(err)
+	return conn.Query(req)
 }
 
 // askAll sends one request that the kernel answers with any number of
@@ -120,15 +147,6 @@ func (t *Table) dial() (*netfilter.Conn, error) {
 		return nil, fmt.Errorf("open netfilter socket: %w", explain(err))
 	}
 	return conn, nil
-}
-
-func (t *Table) hangUp() error {
-	if t.conn == nil {
-		return nil
-	}
-	err := t.conn.Close()
-	t.conn = nil
-	return err
 }
 
 // namespace names the calling thread's network namespace.

@@ -59,6 +59,9 @@ type Conntrack struct {
 	Missing bool  // there is no entry in the default zone
 	Zones   bool  // nor in any other zone
 	Err     error // it could not say
+	// Unanswered is true where it was asked since and could not say: what stands
+	// here is older.
+	Unanswered bool
 }
 
 // Target returns where the socket's packets really go: what conntrack makes of

@@ -109,7 +109,7 @@ func (w *world) step() {
 				w.state.DeletePod(cluster.Key{Namespace: tenant, Name: name}, uid, w.now)
 			}
 		} else {
-			w.state.ForgetPod(cluster.Key{Namespace: tenant, Name: name}, uid)
+			w.state.Lookups().ForgetPod(cluster.Key{Namespace: tenant, Name: name}, uid)
 		}
 	}
 }

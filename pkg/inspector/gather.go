@@ -2,95 +2,111 @@ package inspector
 
 import (
 	"context"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// gather asks every cheap source about a flow. Its conntrack answer is taken
-// over from before where that is younger than maxAge.
-func (i *Inspector) gather(ctx context.Context, s flow.Socket, before diagnosis.Evidence, maxAge time.Duration) diagnosis.Evidence {
+const refreshes = 50 // conntrack entries asked for again in one turn
+
+// known is a flow on its way through the phases.
+type known struct {
+	task
+	entry    *ledger.Entry
+	evidence diagnosis.Evidence
+}
+
+// gather asks the sources about flows, each for what its task is worth.
+func (p *phases) gather(ctx context.Context, all []*known) {
 	now := time.Now()
-	e := before
-	e.Now, e.StuckAfter, e.Socket = now, i.o.StuckAfter, s
-	e.Host, e.Translates = s.NetNS == i.o.HostNetNS, i.translates
-	if e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge {
-		e.Conntrack = i.renewConntrack(ctx, s, before.Conntrack, now)
+	var fresh, recent, current, aged []*known
+	most := refreshes
+	if p.asker.ConntrackFails() {
+		most = 1 // each question may take all the patience that there is
 	}
-	e.Role = role(s, e.Conntrack.Entry, i.o.Listening, before.Role)
-	i.askCluster(&e)
-	i.askOwner(&e)
-	return e
-}
-
-// askCluster fills in what the cluster knows: the backend and the peer.
-func (i *Inspector) askCluster(e *diagnosis.Evidence) {
-	c := i.o.Cluster
-	e.Cluster = c.Health(e.Now)
-	i.askBackend(e)
-	e.Peer = flow.Peer{Addr: e.Socket.Remote}
-	e.Service = nil
-	// The peer of an accepted socket is whoever connected, before any SNAT.
-	peer := e.Socket.Remote
-	if e.Role == flow.Server {
-		peer = e.Target()
-	}
-	e.Peer.Class = c.Class(peer)
-	if s := e.Socket; s.Remote.Addr().IsLoopback() || s.Remote.Addr() == s.Local.Addr() {
-		e.Peer.Class = flow.PeerSelf
-	}
-	if e.Peer.Class == flow.PeerExternal {
-		e.Peer.Name = c.Label(peer.Addr())
-	}
-	if e.Role != flow.Client {
-		return
-	}
-	if service, ok := c.Service(e.Socket.Remote); ok {
-		e.Service = &service
-		e.Peer.Namespace, e.Peer.Service = service.Namespace, service.Name
-		return
-	}
-	if len(e.Backend.Services) == 1 {
-		e.Peer.Namespace, e.Peer.Service, _ = strings.Cut(e.Backend.Services[0], "/")
-	}
-}
-
-// askRoute asks how this node reaches the backend; many flows to one address
-// share an answer.
-func (i *Inspector) askRoute(ctx context.Context, e *diagnosis.Evidence) {
-	if i.o.Routes == nil {
-		return
-	}
-	dst := e.Target().Addr()
-	r, ok := i.routes[dst]
-	if !ok || e.Now.Sub(r.at) > routeAge {
-		ctx, cancel := lookup(ctx, patience)
-		defer cancel()
-		began := time.Now()
-		route, err := i.o.Routes.Lookup(ctx, dst, netip.Addr{})
-		i.o.Meter.Lookup(flow.SourceRoute, time.Since(began), err)
-		r = routeAnswer{route: route, err: err, at: e.Now}
-		if len(i.routes) >= maxRoutes {
-			clear(i.routes)
+	for _, k := range all {
+		switch {
+		case k.why == isSuspected, k.why == isUnanswered, k.dying():
+			fresh = append(fresh, k)
+		case k.why == isDue && k.entry.Life() == ledger.Suspect, k.why == isLost:
+			recent = append(recent, k)
+		case k.why == isMoved:
+			current = append(current, k)
+		case k.why == isAged && p.mayAsk(k, now) && len(aged) < most:
+			aged = append(aged, k)
+		default:
+			k.evidence.Now = now
 		}
-		i.routes[dst] = r
 	}
-	e.RouteAt, e.RouteErr, e.Route = r.at, r.err, nil
-	if r.err == nil {
-		e.Route = &r.route
+	p.ask(ctx, fresh, 0)
+	p.ask(ctx, recent, tick)
+	p.ask(ctx, current, p.conntrackAge)
+	if len(aged) > 0 {
+		p.asking.Run(func() { p.ask(ctx, aged, 0) })
+	}
+	for _, k := range all {
+		if ctx.Err() != nil {
+			return
+		}
+		p.deepen(ctx, k)
 	}
 }
 
-const (
-	routeAge  = 5 * time.Second
-	maxRoutes = 1024
-)
+func (p *phases) ask(ctx context.Context, some []*known, maxAge time.Duration) {
+	if len(some) == 0 {
+		return
+	}
+	evidence := make([]diagnosis.Evidence, len(some))
+	for n, k := range some {
+		evidence[n] = k.evidence
+	}
+	for n, e := range p.asker.Gather(ctx, evidence, maxAge) {
+		some[n].evidence = e
+	}
+}
 
-type routeAnswer struct {
-	route flow.Route
-	err   error
-	at    time.Time
+// mayAsk reports whether conntrack may be asked again about a flow whose entry
+// has aged. It costs far more than to judge, and has a budget of its own:
+// verdicts that the clock turns do not wait for it.
+func (p *phases) mayAsk(k *known, now time.Time) bool {
+	c := k.evidence.Conntrack
+	return k.entry.Life() == ledger.Stuck && now.Sub(c.At) >= p.conntrackAge && !c.Unanswered && p.asking.Allows(now)
+}
+
+// dying reports whether a suspect died in the turn that brought its first record:
+// nothing was asked about it yet.
+func (k *known) dying() bool {
+	return k.why == isOver && k.change.Kind == ledger.Ended && k.entry.Decision().Cause == ""
+}
+
+// deepen asks what only a flow that is about to be reported is worth, and what
+// was left open where it is reported already.
+func (p *phases) deepen(ctx context.Context, k *known) {
+	switch {
+	case k.why == isDue && k.entry.Life() == ledger.Suspect:
+		p.asker.Deepen(ctx, &k.evidence)
+		k.evidence.Upstream = p.upstream(k.evidence)
+	case k.why == isAged && k.entry.Life() == ledger.Stuck, k.why == isUnanswered:
+		p.asker.AskZones(ctx, &k.evidence)
+	}
+}
+
+// upstream looks for what a reader that stopped reading may itself wait for: a
+// stuck connection of another process in the same network namespace.
+func (p *phases) upstream(e diagnosis.Evidence) *diagnosis.Upstream {
+	if diagnosis.Symptom(e.Socket) != flow.ZeroWindow {
+		return nil
+	}
+	worst := ledger.Oldest(p.ledger.Entries(), e.Socket.NetNS, func(other *ledger.Entry) bool {
+		o := other.Evidence()
+		victim := diagnosis.Symptom(o.Socket) == flow.ZeroWindow
+		return other.ID() != e.Socket.ID && o.Role == flow.Client && o.Local.PID != e.Local.PID && !victim
+	})
+	if worst == nil {
+		return nil
+	}
+	u := diagnosis.UpstreamOf(worst.Evidence())
+	return &u
 }

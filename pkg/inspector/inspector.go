@@ -1,95 +1,88 @@
+// Package inspector is the loop in the middle. Each turn goes one way: it
+// collects what the kernel side shows, applies that to the ledger, gathers
+// evidence on the flows that it concerns, judges them, and reports what is new.
 package inspector
 
 import (
 	"context"
-	"net/netip"
+	"slices"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
+	"github.com/tcpstuck/tcpstuck/pkg/departed"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
 const (
 	tick        = time.Second
-	readShare   = 0.0004           // of a core that reading flows again may take
-	rereads     = 300              // flows that are read again at once: the loop must not wait long
-	judgeShare  = 0.0003           // of a core that judging again may take
-	judgments   = 300              // flows that are judged again at once
-	judgesAgain = 5 * time.Second  // after that at the latest, whatever the last time seems to have taken
+	readShare   = 0.0007           // of a core that reading flows again, and judging them by that, may take
 	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
-	seekShare   = 0.0005           // of a core that looking for a translation may take
+	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
-	healthyFor  = 10 * time.Second // until an idle flow that is not stuck is looked at again
-	refreshes   = 50               // conntrack entries asked for again in one tick
-	batch       = 4096             // records taken at once
+	owed        = 5 * time.Second  // after that at the latest, work goes on, whatever the last took
+	scanOwed    = 30 * time.Second // likewise, for passes over all sockets
+	rereads     = 300              // flows that are read again at once: the loop must not wait long
 )
 
-// Inspector owns the monitor and the store; all its work happens in Run.
+// Inspector runs the loop; all its work happens in Run.
 type Inspector struct {
-	o       Options
-	monitor *monitor.Monitor
-	store   *Store
-	files   map[flow.ID]*file
+	o         Options
+	collector *collector
+	phases    *phases
+	asker     *evidence.Asker
+	departed  *departed.Peers
+	sources   sources
+	budgets   budgets
+	moved     moved
+	metAt     time.Time // when the cluster source was last given the peers
+}
 
-	routes map[netip.Addr]routeAnswer
-
-	gone       gonePeers
-	translates bool                // nf_conntrack was seen to translate a Service here
-	entryless  map[netip.Addr]bool // Services that had no conntrack entry in this round
-
-	sweeps, readings, searches, removals, judging, asking *budget
-
-	sweptAt  time.Time
-	metAt    time.Time // when the cluster source was last told of the peers
-	pace     pace
-	soughtAt time.Time // when a translation was last looked for
-	seeking  pace
-	owners   map[flow.Process]ownerAnswer
-	sought   map[uint32]bool // network namespaces that were looked for since the last sweep
-	hiddenAt time.Time       // when /proc last did not show a living process
-	ownersAt time.Time       // when it last showed all
-
-	lost, refused uint64
-	unread        bool      // the last look failed: what it showed may be marked as shown
-	owedAt        time.Time // when a look made good that flows were let go of
-
-	unanswered   map[flow.ID]bool // flows of which conntrack could not be asked
-	conntrackErr error
-	conntrackAt  time.Time
-	kernelErr    error
-	kernelAt     time.Time
-	up           map[flow.Source]bool
-	outOfDate    bool // the cluster's records
+// budgets are what regular work may take.
+type budgets struct {
+	scans, readings, judging *budget.Budget
+	owedAt                   time.Time // when a look made good that flows were let go of
 }
 
 // New returns an inspector that has not looked at anything yet.
 func New(o Options) *Inspector {
 	o = o.withDefaults()
-	now := time.Now()
+	now, books := time.Now(), &budget.Books{}
+	b := budgets{
+		scans: books.New(o.SweepCPU, scanOwed, now), readings: books.New(readShare, owed, now),
+		judging: books.New(judgeShare, owed, now),
+	}
+	names := evidence.Names{Cluster: o.Cluster, Owners: o.Owners, Places: o.Places, HostNetNS: o.HostNetNS}
+	asker := evidence.New(evidence.Options{
+		Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Listening: o.Listening, Meter: o.Meter,
+		Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Books: books, Scans: b.scans, Searches: books.New(searchShare, owed, now),
+	})
 	return &Inspector{
-		o: o, monitor: monitor.New(o.StuckAfter, o.MaxFlows), store: o.Store, files: map[flow.ID]*file{},
-		routes: map[netip.Addr]routeAnswer{},
-		sweeps: newBudget(o.SweepCPU, now), readings: newBudget(readShare, now),
-		searches: newBudget(searchShare, now), removals: newBudget(searchShare, now),
-		judging: newBudget(judgeShare, now).owing(judgesAgain), asking: newBudget(askShare, now),
-		owners: map[flow.Process]ownerAnswer{}, sought: map[uint32]bool{}, gone: gonePeers{peers: map[netip.Addr]gonePeer{}, unsure: map[netip.Addr]struct{}{}},
-		unanswered: map[flow.ID]bool{}, up: map[flow.Source]bool{}, entryless: map[netip.Addr]bool{},
+		o: o, budgets: b, asker: asker, sources: sources{up: map[flow.Source]bool{}}, moved: moved{},
+		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
+		phases: &phases{
+			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{o.Node, o.BootID, o.Sinks},
+			asking: books.New(askShare, owed, now), stuckAfter: o.StuckAfter, conntrackAge: o.ConntrackAge,
+		},
+		departed: departed.New(departed.Options{
+			Kernel: o.Kernel, Conntrack: o.Conntrack, Cluster: o.Cluster, Meter: o.Meter, Log: o.Log, Removals: books.New(searchShare, scanOwed, now),
+		}),
 	}
 }
 
-// Run works until the context ends. It first looks for what was stuck before
-// it came; ready is called once that is done. When the context ends, a pass
-// over many flows stops before its next flow, and nothing more is told.
+// Run works until the context ends. It first looks for what was stuck before it
+// came; ready is called once that is done. When the context ends, a phase over
+// many flows stops before its next flow, and nothing more is reported.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
-	i.sweep(ctx)
-	i.seekTranslation(ctx)
-	i.examine(ctx, i.snapshot(ctx))
+	i.scan(ctx)
+	i.asker.SeekTranslation(ctx)
+	i.phases.turn(ctx, i.collector.snapshot(ctx), nil)
 	i.due(ctx)
 	i.checkHealth(ctx)
 	if ctx.Err() != nil {
 		return nil
 	}
-	i.store.setSuspects(i.monitor.Suspects())
 	ready()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -101,7 +94,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		select {
 		case <-ctx.Done():
 		case r := <-i.o.Kernel.Records():
-			i.take(ctx, r)
+			i.phases.turn(ctx, collected{records: i.collector.records(ctx, r)}, nil)
 		case <-i.o.Cluster.Changed():
 			round.first(i.clusterChanged(ctx, i.o.Cluster.TakeChanged()))
 		case <-deadline.C:
@@ -112,36 +105,63 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		case <-round.spare(i.o.Kernel.Records()):
 			round.step(ctx)
 		}
-		i.store.setSuspects(i.monitor.Suspects())
 	}
 	return nil
 }
 
+// untilDue returns how long nothing is due, at least a millisecond: a turn may
+// not bring a flow forward that cannot be read.
 func (i *Inspector) untilDue() time.Duration {
-	next := i.monitor.Next()
+	next := i.o.Ledger.Next()
 	if next.IsZero() {
 		return time.Hour
 	}
-	return max(time.Until(next), minDeadline)
+	return max(time.Until(next), time.Millisecond)
 }
 
-// minDeadline keeps a flow that is due and cannot be confirmed (no snapshot
-// showed it yet) from turning the loop into a spin.
-const minDeadline = time.Millisecond
-
-// news takes the records that wait, and the flows that are due, if there are
-// any: it does not wait for them.
+// news takes the records that wait, and the flows that are due, if there are any:
+// it does not wait for them.
 func (i *Inspector) news(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
 	select {
 	case r := <-i.o.Kernel.Records():
-		i.take(ctx, r)
+		i.phases.turn(ctx, collected{records: i.collector.records(ctx, r)}, nil)
 	default:
 	}
-	if i.untilDue() == minDeadline {
+	if next := i.o.Ledger.Next(); !next.IsZero() && !next.After(time.Now()) {
 		i.due(ctx)
 	}
-	i.store.setSuspects(i.monitor.Suspects())
+}
+
+// due reads the flows whose time has come, and decides on them. The owners of
+// those that may be reported now are looked for first, if the budget allows it.
+func (i *Inspector) due(ctx context.Context) {
+	due := i.o.Ledger.Due(time.Now())
+	if len(due) == 0 || ctx.Err() != nil {
+		return
+	}
+	if slices.ContainsFunc(due, isSuspect) && i.collector.mayScan() {
+		i.scan(ctx)
+	}
+	named := make([]flow.ID, len(due))
+	for n, e := range due {
+		named[n] = e.ID()
+	}
+	i.phases.turn(ctx, i.collector.look(ctx, named), asked(due, isDue))
+}
+
+func isSuspect(e *ledger.Entry) bool { return e.Life() == ledger.Suspect }
+
+// scan makes a pass over all sockets of all processes; it names the owners of
+// what is held, and finds what is idle and points at a backend that is gone.
+func (i *Inspector) scan(ctx context.Context) {
+	i.departed.Give()
+	got := i.collector.scan()
+	i.asker.Scanned()
+	if i.o.Ledger.Len() > 0 {
+		i.asker.LearnPlaces()
+	}
+	i.phases.turn(ctx, got, nil)
 }

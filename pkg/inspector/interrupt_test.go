@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -88,67 +89,76 @@ func (n *node) holds(f flow.Finding, causes []flow.Cause) {
 // TestToldToEndInTheFirstLook: whichever question it is at which the agent is
 // told to end.
 func TestToldToEndInTheFirstLook(t *testing.T) {
-	for at := int64(1); ; at++ {
-		var q *questions
-		n := start(t, func(n *node) { q = n.crowd(at) })
-		if q.asked.Load() < at {
-			t.Logf("it asks %d questions", at-1)
-			break // it was ready before
+	synctest.Test(t, func(t *testing.T) {
+		for at := int64(1); ; at++ {
+			var q *questions
+			n := start(t, func(n *node) { q = n.crowd(at) })
+			if q.asked.Load() < at {
+				t.Logf("it asks %d questions", at-1)
+				break // it was ready before
+			}
+			<-n.done
+			if more := q.asked.Load() - at; more > 1 {
+				t.Errorf("told to end at question %d, it asked %d more", at, more)
+			}
+			n.truthful(flow.PathDrop)
 		}
-		<-n.done
-		if more := q.asked.Load() - at; more > 1 {
-			t.Errorf("told to end at question %d, it asked %d more", at, more)
-		}
-		n.truthful(flow.PathDrop)
-	}
+	})
 }
 
 // TestToldToEndWhileItJudgesAgain: the removal of a backend has every flow
 // asked for, and judged, again.
 func TestToldToEndWhileItJudgesAgain(t *testing.T) {
-	for _, at := range []int64{1, 2, crowded / 2, crowded, crowded + 1} {
-		var q *questions
-		n := start(t, func(n *node) {
-			n.lasts = time.Nanosecond
-			q = n.crowd(0)
-		})
-		n.awaitAll(flow.EventStuck, crowded)
-		q.at.Store(q.asked.Load() + at)
-		n.replace(without())
-		select {
-		case <-n.done:
-		case <-time.After(patience):
-			t.Fatalf("question %d was never asked", at)
+	synctest.Test(t, func(t *testing.T) {
+		for _, at := range []int64{1, 2, crowded / 2, crowded, crowded + 1} {
+			var q *questions
+			n := start(t, func(n *node) {
+				n.lasts = time.Nanosecond
+				q = n.crowd(0)
+			})
+			n.awaitAll(flow.EventStuck, crowded)
+			q.at.Store(q.asked.Load() + at)
+			n.replace(without())
+			select {
+			case <-n.done:
+			case <-time.After(patience):
+				t.Fatalf("question %d was never asked", at)
+			}
+			if more := q.asked.Load() - q.at.Load(); more > 1 {
+				t.Errorf("told to end at question %d, it asked %d more", at, more)
+			}
+			n.truthful(flow.PathDrop, flow.StaleConntrack)
 		}
-		if more := q.asked.Load() - q.at.Load(); more > 1 {
-			t.Errorf("told to end at question %d, it asked %d more", at, more)
-		}
-		n.truthful(flow.PathDrop, flow.StaleConntrack)
-	}
+	})
 }
 
 // TestToldToEndWhileConntrackIsSearched: flows without an entry are searched
 // for in all zones before they are told of, and it is found out whether the
 // node translates at all.
 func TestToldToEndWhileConntrackIsSearched(t *testing.T) {
-	for at := int64(1); ; at++ {
-		var q *questions
-		n := start(t, func(n *node) {
-			other := maps.Clone(n.table.entries)
-			q = n.crowd(at)
-			clear(n.table.entries)
-			n.table.asked = func() {
-				q.ask()
-				if q.asked.Load() == 2 { // when the node's first look for a translation is over
-					n.table.entries = other
+	synctest.Test(t, func(t *testing.T) {
+		for at := int64(1); ; at++ {
+			var q *questions
+			n := start(t, func(n *node) {
+				other := maps.Clone(n.table.entries)
+				q = n.crowd(at)
+				clear(n.table.entries)
+				n.table.asked = func() {
+					q.ask()
+					if q.asked.Load() == 2 { // when the node's first look for a translation is over
+						n.table.entries = other
+					}
 				}
+			})
+			if q.asked.Load() < at {
+				t.Logf("it asks %d questions", at-1)
+				break
 			}
-		})
-		if q.asked.Load() < at {
-			t.Logf("it asks %d questions", at-1)
-			break
+			<-n.done
+			if more := q.asked.Load() - at; more > 2 { // of the flow that it is at
+				t.Errorf("told to end at question %d, it asked %d more", at, more)
+			}
+			n.truthful(flow.ConntrackMissing)
 		}
-		<-n.done
-		n.truthful(flow.ConntrackMissing)
-	}
+	})
 }

@@ -1,135 +1,145 @@
 package inspector
 
 import (
-	"context"
+	"fmt"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// rejudge decides flows anew: with fresh cluster evidence where moved says
-// so, with the conntrack entry asked for again where it has aged, and
-// otherwise with what the last reading and the clock turn. Of the latter it
-// takes again at most.
-func (i *Inspector) rejudge(ctx context.Context, again int, moved func(*file) bool) {
-	now := time.Now()
-	left := refreshes
-	var gone, ripe []flow.ID
-	for id, f := range i.files {
-		if ctx.Err() != nil {
-			return
-		}
-		switch {
-		case moved(f):
-			f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, i.o.ConntrackAge)
-		case again == 0 || now.Sub(f.evidence.Now) < tick/2:
-			continue
-		case f.stuck && left > 0 && now.Sub(f.evidence.Conntrack.At) >= i.o.ConntrackAge && !i.unanswered[id] && i.asking.allows(now):
-			left, again = left-1, again-1
-			i.askAgain(ctx, f)
-			if i.unanswered[id] {
-				left = 0 // while it fails, one question a round is enough
-			}
-		case f.stuck && i.zonesOpen(f.evidence):
-			again--
-			f.evidence.Now = now
-			i.askZones(ctx, &f.evidence)
-		default:
-			again--
-			f.evidence.Now = now
-		}
-		switch {
-		case f.ripe():
-			ripe = append(ripe, id)
-		case i.judgeAgain(ctx, f):
-			gone = append(gone, id)
-		}
-	}
-	i.confirm(ctx, gone)
-	i.ripen(ctx, ripe)
+const (
+	healthyFor    = 10 * time.Second // until an idle flow that is not stuck is looked at again
+	revisedEvery  = 10 * time.Second // at most, for one flow; the latest verdict wins
+	readFreshness = tick / 2         // a reading younger than that is as good as a new one
+)
+
+// judging is what a judgement hangs on beside the flow.
+type judging struct {
+	stuckAfter time.Duration
+	outOfDate  bool // the cluster's records
 }
 
-// askAgain asks for the conntrack entry of a flow again. It costs far more than
-// to judge, and has a budget of its own: verdicts that the clock turns do not
-// wait for it.
-func (i *Inspector) askAgain(ctx context.Context, f *file) {
-	searched := i.searches.spent
-	worked := cpuTimeOf(func() {
-		f.evidence = i.gather(ctx, f.evidence.Socket, f.evidence, 0)
-		i.askZones(ctx, &f.evidence)
-	})
-	i.asking.spend(max(0, worked-(i.searches.spent-searched)), time.Now())
+func (p *phases) judging() judging {
+	return judging{p.stuckAfter, p.cluster.OutOfDate(time.Now())}
 }
 
-// judgeAgain decides a flow on the evidence in its file. It reports whether
-// the flow was not told of yet and must be now.
-func (i *Inspector) judgeAgain(ctx context.Context, f *file) bool {
-	before := f.decision
-	f.decision = diagnosis.Decide(f.evidence)
-	if !f.stuck {
-		return reportAtOnce(f.decision)
-	}
+// verdict is what follows from a judgement.
+type verdict struct {
+	entry    *ledger.Entry // to keep
+	said     []said
+	postpone time.Time // zero: not
+	await    time.Time // likewise
+	forget   bool
+}
+
+// said is an event about a flow as it was then.
+type said struct {
+	kind  flow.EventType
+	entry *ledger.Entry
+}
+
+// judge decides on a flow by its evidence. It is pure.
+func (k *known) judge(now time.Time, j judging) verdict {
 	switch {
-	case !f.decision.Healthy:
-	case f.departed.at.IsZero() && !i.o.Cluster.OutOfDate(f.evidence.Now), f.departed.heard(f.evidence):
-		f.decision = before
-		i.finish(ctx, monitor.Change{Kind: monitor.Recovered, Socket: f.evidence.Socket, At: f.evidence.Now})
-		i.monitor.Forget(f.evidence.Socket.ID)
-		return false
-	case f.departed.isBack(f.evidence.Backend):
-		f.decision = before
-		i.withdraw(f)
-		return false
+	case k.why == isLost:
+		return judgeLost(k.evidence)
+	case k.why == isOver:
+		return k.judgeOver()
+	case k.entry.Life() == ledger.Stuck:
+		return k.judgeAgain(now, j)
+	case k.why == isDue:
+		return k.judgeDue(now, j)
+	}
+	return verdict{entry: k.entry.Judge(k.evidence, diagnosis.Decide(k.evidence))}
+}
+
+// judgeDue decides on a suspect that was read because it was due.
+func (k *known) judgeDue(now time.Time, j judging) verdict {
+	if k.evidence.Socket.Resuming() {
+		return verdict{entry: k.entry, postpone: now.Add(tick)}
+	}
+	d := diagnosis.Decide(k.evidence)
+	e := k.entry.Judge(k.evidence, d)
+	switch {
+	case d.Healthy:
+		return verdict{entry: e, postpone: k.evidence.Now.Add(healthyFor)}
+	case !ledger.ReportAtOnce(d) && k.evidence.Now.Sub(k.evidence.Socket.Since) < j.stuckAfter:
+		return verdict{entry: e}
+	}
+	kind, what := flow.EventStuck, "stuck"
+	if d.Mute == flow.MuteAtRisk {
+		kind, what = flow.EventAtRisk, "at risk"
+	}
+	e = e.Report(now, fmt.Sprintf("found %s: %s · %s", what, d.Symptom, d.Cause))
+	return verdict{entry: e, said: []said{{kind, e}}}
+}
+
+// judgeAgain decides anew on a flow that is reported.
+func (k *known) judgeAgain(now time.Time, j judging) verdict {
+	d, before := diagnosis.Decide(k.evidence), k.entry.Decision()
+	switch departed := k.entry.Departed(); {
+	case before.Mute == flow.MuteAtRisk && d.Mute == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
+		// It is to be called stuck, and its peer may have answered since it was
+		// last read.
+		if k.why == isDue {
+			return verdict{entry: k.entry, await: now.Add(tick)} // it could not be read
+		}
+		return verdict{entry: k.entry, await: now}
+	case !d.Healthy:
+	case departed.At.IsZero() && !j.outOfDate, departed.AnsweredSince(k.evidence):
+		return over(k.entry.Judge(k.evidence, before), k.evidence.Now, flow.Recovered)
+	case departed.IsBack(k.evidence.Backend):
+		e := k.entry.Judge(k.evidence, before).End(k.evidence.Now, "", nil, "withdrawn: the records have its backend again")
+		return verdict{entry: e, forget: true, said: []said{{flow.EventEnded, e}}}
 	default:
 		// Nobody says that its peer is back: only why is not known any more.
-		f.decision.Healthy, f.decision.Mute = false, before.Mute
+		d.Healthy, d.Mute = false, before.Mute
 	}
-	i.revise(f, before)
-	return false
+	return revise(k.entry.Judge(k.evidence, d), now)
 }
 
-// ripe reports whether a flow that was only at risk is to be called stuck, and
-// its reading has aged: its peer may have been heard since.
-func (f *file) ripe() bool {
-	e := f.evidence
-	if !f.stuck || f.decision.Mute != flow.MuteAtRisk || e.Now.Sub(e.Socket.At) < tick/2 {
-		return false
+// revise reports a verdict that has turned: once for each turn.
+func revise(e *ledger.Entry, now time.Time) verdict {
+	was, is := e.Reported(), e.Verdict()
+	if was == is {
+		return verdict{entry: e}
 	}
-	d := diagnosis.Decide(e)
-	return d.Mute == "" && !d.Healthy
+	if was.Mute != "" && is.Mute == "" { // it was not reported before
+		e = e.Report(now, fmt.Sprintf("found stuck: %s · %s", is.Symptom, is.Cause))
+		return verdict{entry: e, said: []said{{flow.EventStuck, e}}}
+	}
+	if again := e.RevisedAt().Add(revisedEvery); now.Before(again) {
+		return verdict{entry: e, await: again}
+	}
+	return revision(e, now)
 }
 
-// ripen reads these flows once more before they are called stuck. Who could not
-// be read has to wait.
-func (i *Inspector) ripen(ctx context.Context, ids []flow.ID) {
-	if len(ids) == 0 {
-		return
-	}
-	i.examine(ctx, i.lookAt(ctx, ids))
-	for _, id := range ids {
-		f := i.files[id]
-		if f == nil || ctx.Err() != nil {
-			continue
-		}
-		if f.evidence.Now = time.Now(); !f.ripe() {
-			i.judgeAgain(ctx, f)
-		}
-	}
+func revision(e *ledger.Entry, now time.Time) verdict {
+	v := e.Verdict()
+	e = e.Revise(now, fmt.Sprintf("now judged %s · %s, backend %s", v.Symptom, v.Cause, v.Backend))
+	return verdict{entry: e, said: []said{{flow.EventRevised, e}}}
 }
 
-// revise publishes a verdict that has turned: once for each turn.
-func (i *Inspector) revise(f *file, before diagnosis.Decision) {
-	d := f.decision
-	f.departed.note(f.evidence, d)
-	if d == before && f.backend == f.evidence.Backend.State {
-		return
+// over ends a flow that a judgement found healthy.
+func over(e *ledger.Entry, at time.Time, outcome flow.Outcome) verdict {
+	e = e.End(at, outcome, nil, recovery(e.Decision().Symptom))
+	return verdict{entry: e, forget: true, said: []said{{flow.EventRecovered, e}}}
+}
+
+// recovery says what a flow did that is not stuck any more.
+func recovery(s flow.Symptom) string {
+	if s == flow.HalfOpen {
+		return "its peer sent something again"
 	}
-	f.backend = f.evidence.Backend.State
-	if before.Mute != "" && d.Mute == "" { // nobody was told of it before
-		i.tell(f, flow.EventStuck, "found stuck: %s · %s", d.Symptom, d.Cause)
-		return
-	}
-	i.tell(f, flow.EventRevised, "now judged %s · %s, backend %s", d.Symptom, d.Cause, f.backend)
+	return "made progress again"
+}
+
+// judgeLost makes a finding that is over already. The conntrack entry outlives
+// its connection by some seconds, so the sources still know it.
+func judgeLost(evidence diagnosis.Evidence) verdict {
+	outcome := diagnosis.Outcome(*evidence.End)
+	e := ledger.Lost(evidence, fmt.Sprintf("ended: %s; %s", outcome, lost(*evidence.End)))
+	return verdict{entry: e, said: []said{{flow.EventDataLost, e}}}
 }

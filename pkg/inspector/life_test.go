@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
@@ -24,23 +23,23 @@ func (c *looked) Snapshot() ([]flow.Socket, error) {
 }
 
 // ofFlows takes events about flows alone.
-type ofFlows struct{ told }
+type ofFlows struct{ published }
 
 func (o *ofFlows) Publish(e flow.Event) {
 	if e.Flow != nil {
-		o.told.Publish(e)
+		o.published.Publish(e)
 	}
 }
 
 // standing is a kernel side whose window has been shut for an hour, and what
 // watches it.
-func standing() (*looked, *told, *Inspector) {
+func standing() (*looked, *published, *Inspector) {
 	now := time.Now()
 	kernel := &looked{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{
 		ID: 1, State: flow.Established, Live: true, At: now, Since: now.Add(-time.Hour), Timeouts: 1, Pending: flow.TimerProbe, Unsent: 9,
 	}}}
 	events := &ofFlows{}
-	return kernel, &events.told, New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}})
+	return kernel, &events.published, watching(Options{Kernel: kernel, Sinks: []Sink{events}})
 }
 
 // resume has what waited leave: no timer has run out on it since.
@@ -51,7 +50,7 @@ func resume(s *flow.Socket) {
 func TestWhatIsUnderWayAgainKeepsItsVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, events, i := standing()
-		i.examine(t.Context(), i.snapshot(t.Context()))
+		i.phases.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
 		i.due(t.Context())
 		if len(*events) != 1 || (*events)[0].Flow.Symptom != flow.ZeroWindow {
 			t.Fatalf("events %+v, want one of a window that is shut", *events)
@@ -77,7 +76,7 @@ func TestWhatIsUnderWayAgainIsNotReportedYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, events, i := standing()
 		resume(&kernel.socket)
-		i.examine(t.Context(), i.snapshot(t.Context()))
+		i.phases.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
 		i.due(t.Context())
 		if len(*events) != 0 {
 			t.Fatalf("events %+v, and what waited is under way", *events)
@@ -96,7 +95,7 @@ func TestWhatIsUnderWayAgainIsNotReportedYet(t *testing.T) {
 func TestAfterALookThatFailedEverythingIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, _, i := standing()
-		i.take(t.Context(), tracer.Record{Suspect: &kernel.socket})
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		kernel.unread = errors.New("interrupted")
 		i.look(t.Context(), false, false)
 		if kernel.unread = nil; kernel.complete != 0 {
@@ -114,14 +113,14 @@ func TestAfterALookThatFailedEverythingIsRead(t *testing.T) {
 func TestWhatWasForgottenIsLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, _, i := standing()
-		i.take(t.Context(), tracer.Record{Suspect: &kernel.socket})
-		i.monitor.Forget(kernel.socket.ID)
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		i.o.Ledger.Forget(kernel.socket.ID)
 		for range 40 {
 			i.look(t.Context(), false, true)
 			time.Sleep(tick)
 		}
-		if kernel.complete != 2 || i.monitor.Len() != 1 {
-			t.Errorf("%d complete looks, %d flows are held; want 2, and the one that was forgotten", kernel.complete, i.monitor.Len())
+		if kernel.complete != 2 || i.o.Ledger.Len() != 1 {
+			t.Errorf("%d complete looks, %d flows are held; want 2, and the one that was forgotten", kernel.complete, i.o.Ledger.Len())
 		}
 	})
 }
@@ -130,11 +129,11 @@ func TestAnIdleFlowThatItsOwnerClosesIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, events, i := standing()
 		kernel.socket.Timeouts, kernel.socket.Pending, kernel.socket.Unsent, kernel.socket.SendWindow = 0, 0, 0, 9
-		i.take(t.Context(), tracer.Record{Suspect: &kernel.socket})
-		i.report(i.files[1])
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		reportNow(i, 1, flow.EventAtRisk)
 		kernel.socket.State, kernel.socket.Orphan, kernel.socket.FinOutstanding = flow.FinWait1, true, true
 		kernel.socket.At = time.Now()
-		i.take(t.Context(), tracer.Record{Suspect: &kernel.socket})
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		if len(*events) != 2 || (*events)[1].Type != flow.EventEnded || (*events)[1].Flow.Outcome != flow.Closed {
 			t.Errorf("events %+v, want that it was closed", *events)
 		}

@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -23,19 +24,21 @@ func died(r flow.LossReason) flow.End {
 func (n *node) ends(e flow.End) { n.kernel.records <- tracer.Record{End: &e} }
 
 func TestBytesLostWithoutASuspicionAreAFinding(t *testing.T) {
-	n := start(t, nil)
-	n.ends(died(flow.LostClosedUnread))
-	e := n.await(flow.EventDataLost)
-	f := *e.Flow
-	if verdict(e) != "Truncated · ClosedUnread" || f.Outcome != flow.Closed || !f.Ended() || f.Unsent != 2048 || f.Unacknowledged != 6 {
-		t.Errorf("%s, %s, %d unsent and %d unacknowledged, ended at %v", verdict(e), f.Outcome, f.Unsent, f.Unacknowledged, f.EndedAt)
-	}
-	if f.Local.Pod != "client-1" || f.Local.PID != 4711 || f.Peer.Service != "server" || f.Backend.Addr != server {
-		t.Errorf("local %+v, peer %+v, backend %+v: the sources were not asked", f.Local, f.Peer, f.Backend)
-	}
-	if live, ended := n.findings(), n.ended(); len(live) != 0 || len(ended) != 1 {
-		t.Errorf("%d live findings and %d ended, want the one that ended", len(live), len(ended))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, nil)
+		n.ends(died(flow.LostClosedUnread))
+		e := n.await(flow.EventDataLost)
+		f := *e.Flow
+		if verdict(e) != "Truncated · ClosedUnread" || f.Outcome != flow.Closed || !f.Ended() || f.Unsent != 2048 || f.Unacknowledged != 6 {
+			t.Errorf("%s, %s, %d unsent and %d unacknowledged, ended at %v", verdict(e), f.Outcome, f.Unsent, f.Unacknowledged, f.EndedAt)
+		}
+		if f.Local.Pod != "client-1" || f.Local.PID != 4711 || f.Peer.Service != "server" || f.Backend.Addr != server {
+			t.Errorf("local %+v, peer %+v, backend %+v: the sources were not asked", f.Local, f.Peer, f.Backend)
+		}
+		if live, ended := n.findings(), n.ended(); len(live) != 0 || len(ended) != 1 {
+			t.Errorf("%d live findings and %d ended, want the one that ended", len(live), len(ended))
+		}
+	})
 }
 
 func TestEndsThatAreToldOtherwiseOrNotAtAll(t *testing.T) {
@@ -61,16 +64,18 @@ func TestEndsThatAreToldOtherwiseOrNotAtAll(t *testing.T) {
 		}, died(flow.LostResetByPeer), []flow.EventType{flow.EventEnded}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n := start(t, nil)
-			if c.given != nil {
-				c.given(n)
-			}
-			n.kernel.change(func() { clear(n.kernel.sockets) })
-			n.ends(c.end)
-			for _, want := range c.want {
-				n.await(want)
-			}
-			n.quiet()
+			synctest.Test(t, func(t *testing.T) {
+				n := start(t, nil)
+				if c.given != nil {
+					c.given(n)
+				}
+				n.kernel.change(func() { clear(n.kernel.sockets) })
+				n.ends(c.end)
+				for _, want := range c.want {
+					n.await(want)
+				}
+				n.quiet()
+			})
 		})
 	}
 }

@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/inspector"
 )
 
 const hostNetNS = 1
@@ -55,30 +56,32 @@ func TestThePodOfAFlow(t *testing.T) {
 		"in the node's namespace, by a pod":            {hostNetNS, false, proven, flow.Owner{PodUID: "uid-3"}, false, false, "attacker-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := start(t, func(n *node) {
-				n.host, n.places = hostNetNS, c.places
-				n.replace(withAttacker())
-				n.cluster.TakeChanged()
-				o := living(echo, c.process)
-				if c.dead {
-					o = owners{}
+			synctest.Test(t, func(t *testing.T) {
+				n := start(t, func(n *node) {
+					n.host, n.places = hostNetNS, c.places
+					n.replace(withAttacker())
+					n.cluster.TakeChanged()
+					o := living(echo, c.process)
+					if c.dead {
+						o = owners{}
+					}
+					o.hidden = c.hidden
+					n.owners = o
+				})
+				if c.hidden {
+					n.await(flow.EventDegraded)
 				}
-				o.hidden = c.hidden
-				n.owners = o
+				s := hung()
+				s.NetNS, s.Foreign = c.netns, c.foreign
+				n.kernel.retransmits(s)
+				e := n.await(flow.EventStuck)
+				if got := e.Flow.Local.Pod; got != c.want {
+					t.Errorf("pod %q, want %q", got, c.want)
+				}
+				if known := e.Flow.Local.PID != 0; known == c.dead {
+					t.Errorf("process %+v", e.Flow.Local)
+				}
 			})
-			if c.hidden {
-				n.await(flow.EventDegraded)
-			}
-			s := hung()
-			s.NetNS, s.Foreign = c.netns, c.foreign
-			n.kernel.retransmits(s)
-			e := n.await(flow.EventStuck)
-			if got := e.Flow.Local.Pod; got != c.want {
-				t.Errorf("pod %q, want %q", got, c.want)
-			}
-			if known := e.Flow.Local.PID != 0; known == c.dead {
-				t.Errorf("process %+v", e.Flow.Local)
-			}
 		})
 	}
 }
@@ -96,61 +99,69 @@ func TestAProcessIsNotItsName(t *testing.T) {
 		"its number is another process's": {"echo", flow.Process{PID: echo.PID, Started: echo.Started + 1}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := start(t, func(n *node) { n.owners = living(c.holds, flow.Owner{PodUID: "uid-2"}) })
-			s := hung()
-			s.Comm = c.comm
-			n.kernel.retransmits(s)
-			l := n.await(flow.EventStuck).Flow.Local
-			if got := l.PID == echo.PID && l.Comm == c.comm; got != c.known {
-				t.Errorf("owner %+v, want it known: %v", l, c.known)
-			}
-			if !c.known && (l.PID != 0 || l.Comm != "" || l.Started != 0) {
-				t.Errorf("owner %+v, want none", l)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				n := start(t, func(n *node) { n.owners = living(c.holds, flow.Owner{PodUID: "uid-2"}) })
+				s := hung()
+				s.Comm = c.comm
+				n.kernel.retransmits(s)
+				l := n.await(flow.EventStuck).Flow.Local
+				if got := l.PID == echo.PID && l.Comm == c.comm; got != c.known {
+					t.Errorf("owner %+v, want it known: %v", l, c.known)
+				}
+				if !c.known && (l.PID != 0 || l.Comm != "" || l.Started != 0) {
+					t.Errorf("owner %+v, want none", l)
+				}
+			})
 		})
 	}
 }
 
 // TestAPodStaysNamed has the process go, and then the pod's record.
 func TestAPodStaysNamed(t *testing.T) {
-	n := start(t, func(n *node) { n.owners = living(echo, flow.Owner{PodUID: "uid-2"}) })
-	n.kernel.retransmits(hung())
-	if l := n.await(flow.EventStuck).Flow.Local; l.Pod != "client-1" {
-		t.Fatalf("owner %+v", l)
-	}
-	o := objects()
-	o.Pods = slices.DeleteFunc(o.Pods, func(p cluster.Pod) bool { return p.UID == "uid-2" })
-	o.Pods = append(o.Pods, cluster.Pod{Namespace: "default", Name: "client-2", UID: "uid-9", Node: "node-a", IPs: []netip.Addr{local.Addr()}})
-	n.replace(o)
-	n.settle()
-	n.kernel.awaitReadings(t, 2)
-	if all := n.findings(); len(all) != 1 || all[0].Local.Pod != "client-1" || all[0].Local.Workload != "client" {
-		t.Errorf("findings %+v, want client-1's", all)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(n *node) { n.owners = living(echo, flow.Owner{PodUID: "uid-2"}) })
+		n.kernel.retransmits(hung())
+		if l := n.await(flow.EventStuck).Flow.Local; l.Pod != "client-1" {
+			t.Fatalf("owner %+v", l)
+		}
+		o := objects()
+		o.Pods = slices.DeleteFunc(o.Pods, func(p cluster.Pod) bool { return p.UID == "uid-2" })
+		o.Pods = append(o.Pods, cluster.Pod{Namespace: "default", Name: "client-2", UID: "uid-9", Node: "node-a", IPs: []netip.Addr{local.Addr()}})
+		n.replace(o)
+		n.settle()
+		n.kernel.awaitReadings(t, 2)
+		if all := n.findings(); len(all) != 1 || all[0].Local.Pod != "client-1" || all[0].Local.Workload != "client" {
+			t.Errorf("findings %+v, want client-1's", all)
+		}
+	})
 }
 
 func TestHiddenProcessesDegradeTheirSource(t *testing.T) {
-	n := start(t, func(n *node) { n.owners = owners{hidden: true} })
-	e := n.await(flow.EventDegraded)
-	if e.Source != string(flow.SourceOwner) || !strings.Contains(e.Reason, "hidepid") {
-		t.Errorf("%+v", e)
-	}
-	i := slices.IndexFunc(n.store.Health(), func(h flow.Health) bool { return h.Source == flow.SourceOwner })
-	if i < 0 || n.store.Health()[i].Up {
-		t.Errorf("health %+v", n.store.Health())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(n *node) { n.owners = owners{hidden: true} })
+		e := n.await(flow.EventDegraded)
+		if e.Source != string(flow.SourceOwner) || !strings.Contains(e.Reason, "hidepid") {
+			t.Errorf("%+v", e)
+		}
+		i := slices.IndexFunc(n.store.Health(), func(h flow.Health) bool { return h.Source == flow.SourceOwner })
+		if i < 0 || n.store.Health()[i].Up {
+			t.Errorf("health %+v", n.store.Health())
+		}
+	})
 }
 
 func TestShownProcessesAreASourceThatIsUp(t *testing.T) {
-	n := start(t, func(n *node) { n.owners = owners{} })
-	n.quiet()
-	i := slices.IndexFunc(n.store.Health(), func(h flow.Health) bool { return h.Source == flow.SourceOwner })
-	if i < 0 || !n.store.Health()[i].Up || n.store.Health()[i].LastSync.IsZero() {
-		t.Errorf("health %+v", n.store.Health())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(n *node) { n.owners = owners{} })
+		n.quiet()
+		i := slices.IndexFunc(n.store.Health(), func(h flow.Health) bool { return h.Source == flow.SourceOwner })
+		if i < 0 || !n.store.Health()[i].Up || n.store.Health()[i].LastSync.IsZero() {
+			t.Errorf("health %+v", n.store.Health())
+		}
+	})
 }
 
-var _ inspector.Places = places{}
+var _ evidence.Places = places{}
 
 // searched knows nothing, and counts how often it is asked to look.
 type searched struct {
@@ -168,18 +179,20 @@ func (s searched) Refresh(time.Time) error {
 // A namespace without any process is looked for once between two sweeps, not
 // once for each of its flows.
 func TestAnEmptyNamespaceIsLookedForOnce(t *testing.T) {
-	s := searched{passes: make(chan struct{}, 1000)}
-	n := start(t, func(n *node) { n.places = s })
-	for id := range flow.ID(50) {
-		one := hung()
-		one.ID, one.Orphan, one.PID, one.Started, one.Comm = id+1, true, 0, 0, ""
-		one.Local = netip.AddrPortFrom(local.Addr(), uint16(20_000+id))
-		n.kernel.retransmits(one)
-	}
-	for range 50 {
-		n.await(flow.EventStuck)
-	}
-	if made := len(s.passes); made == 0 || made > 20 {
-		t.Errorf("%d passes over all processes for 50 flows of one namespace", made)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := searched{passes: make(chan struct{}, 1000)}
+		n := start(t, func(n *node) { n.places = s })
+		for id := range flow.ID(50) {
+			one := hung()
+			one.ID, one.Orphan, one.PID, one.Started, one.Comm = id+1, true, 0, 0, ""
+			one.Local = netip.AddrPortFrom(local.Addr(), uint16(20_000+id))
+			n.kernel.retransmits(one)
+		}
+		for range 50 {
+			n.await(flow.EventStuck)
+		}
+		if made := len(s.passes); made == 0 || made > 20 {
+			t.Errorf("%d passes over all processes for 50 flows of one namespace", made)
+		}
+	})
 }

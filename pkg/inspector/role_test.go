@@ -3,26 +3,29 @@ package inspector_test
 import (
 	"net/netip"
 	"testing"
+	"testing/synctest"
 
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/inspector"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
 func TestRoleAndMutedFlows(t *testing.T) {
-	outside := netip.MustParseAddrPort("203.0.113.9:50123")
-	mine := netip.AddrPortFrom(local.Addr(), 8443)
-	n := start(t, func(n *node) {
-		n.kernel.listeners = []flow.Listener{{NetNS: 7, Local: netip.MustParseAddrPort("[::]:8443")}}
+	synctest.Test(t, func(t *testing.T) {
+		outside := netip.MustParseAddrPort("203.0.113.9:50123")
+		mine := netip.AddrPortFrom(local.Addr(), 8443)
+		n := start(t, func(n *node) {
+			n.kernel.listeners = []flow.Listener{{NetNS: 7, Local: netip.MustParseAddrPort("[::]:8443")}}
+		})
+		s := hung()
+		s.Local, s.Remote = mine, outside
+		n.kernel.retransmits(s)
+		n.quiet()
+		all := n.findings()
+		if len(all) != 1 || all[0].Role != flow.Server || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
+			t.Errorf("findings %+v, want one muted server flow", all)
+		}
 	})
-	s := hung()
-	s.Local, s.Remote = mine, outside
-	n.kernel.retransmits(s)
-	n.quiet()
-	all := n.findings()
-	if len(all) != 1 || all[0].Role != flow.Server || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
-		t.Errorf("findings %+v, want one muted server flow", all)
-	}
 }
 
 func TestRole(t *testing.T) {
@@ -57,88 +60,98 @@ func TestRole(t *testing.T) {
 		{"it connects from a port that it listens on", "[::]:8443", 7, false, false, connects, flow.Client},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := inspector.NewListening()
-			if c.listener != "" {
-				l.Set([]flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}})
-			}
-			if c.closed {
-				l.Set(nil)
-			}
-			n := start(t, func(n *node) {
-				n.listening = l
-				if !c.closed && c.listener != "" {
-					n.kernel.listeners = []flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}}
+			synctest.Test(t, func(t *testing.T) {
+				l := evidence.NewListening()
+				if c.listener != "" {
+					l.Set([]flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}})
 				}
-				if c.entry != nil {
-					n.table.entries[opens] = *c.entry
+				if c.closed {
+					l.Set(nil)
+				}
+				n := start(t, func(n *node) {
+					n.listening = l
+					if !c.closed && c.listener != "" {
+						n.kernel.listeners = []flow.Listener{{NetNS: c.netns, Local: netip.MustParseAddrPort(c.listener)}}
+					}
+					if c.entry != nil {
+						n.table.entries[opens] = *c.entry
+					}
+				})
+				s := hung()
+				s.Local, s.Remote, s.Accepted = mine, server, c.accepted
+				n.kernel.retransmits(s)
+				e := n.await(flow.EventStuck)
+				if e.Flow.Role != c.want {
+					t.Errorf("role %s, want %s", e.Flow.Role, c.want)
+				}
+				if c.want == flow.Server && e.Flow.Peer.Service != "" {
+					t.Errorf("the Service %s is the peer of an accepted connection", e.Flow.Peer.Service)
 				}
 			})
-			s := hung()
-			s.Local, s.Remote, s.Accepted = mine, server, c.accepted
-			n.kernel.retransmits(s)
-			e := n.await(flow.EventStuck)
-			if e.Flow.Role != c.want {
-				t.Errorf("role %s, want %s", e.Flow.Role, c.want)
-			}
-			if c.want == flow.Server && e.Flow.Peer.Service != "" {
-				t.Errorf("the Service %s is the peer of an accepted connection", e.Flow.Peer.Service)
-			}
 		})
 	}
 }
 
 // A client outside the cluster that looks accepted is not muted.
 func TestTheKernelsMarkMutesNobody(t *testing.T) {
-	n := start(t, nil)
-	s := hung()
-	s.Remote, s.Accepted = netip.MustParseAddrPort("203.0.113.9:5432"), true
-	n.kernel.retransmits(s)
-	if e := n.await(flow.EventStuck); e.Flow.Role != flow.Client || e.Flow.Mute != "" {
-		t.Errorf("role %s, muted %q", e.Flow.Role, e.Flow.Mute)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, nil)
+		s := hung()
+		s.Remote, s.Accepted = netip.MustParseAddrPort("203.0.113.9:5432"), true
+		n.kernel.retransmits(s)
+		if e := n.await(flow.EventStuck); e.Flow.Role != flow.Client || e.Flow.Mute != "" {
+			t.Errorf("role %s, muted %q", e.Flow.Role, e.Flow.Mute)
+		}
+	})
 }
 
 func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
-	// The client comes from outside; SNAT hides it behind a node's address.
-	mine, behind := netip.AddrPortFrom(local.Addr(), 8443), netip.MustParseAddrPort("172.18.0.3:50123")
-	outside := netip.MustParseAddrPort("203.0.113.9:50123")
-	n := start(t, func(n *node) {
-		n.table.entries[flow.Tuple{Src: mine, Dst: behind}] = flow.Translation{
-			Orig: flow.Tuple{Src: outside, Dst: mine}, Reply: flow.Tuple{Src: mine, Dst: behind},
+	synctest.Test(t, func(t *testing.T) {
+		// The client comes from outside; SNAT hides it behind a node's address.
+		mine, behind := netip.AddrPortFrom(local.Addr(), 8443), netip.MustParseAddrPort("172.18.0.3:50123")
+		outside := netip.MustParseAddrPort("203.0.113.9:50123")
+		n := start(t, func(n *node) {
+			n.table.entries[flow.Tuple{Src: mine, Dst: behind}] = flow.Translation{
+				Orig: flow.Tuple{Src: outside, Dst: mine}, Reply: flow.Tuple{Src: mine, Dst: behind},
+			}
+		})
+		s := hung()
+		s.Local, s.Remote = mine, behind
+		n.kernel.retransmits(s)
+		n.quiet()
+		if all := n.findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
+			t.Errorf("findings %+v, want one of an external client, muted", all)
 		}
 	})
-	s := hung()
-	s.Local, s.Remote = mine, behind
-	n.kernel.retransmits(s)
-	n.quiet()
-	if all := n.findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
-		t.Errorf("findings %+v, want one of an external client, muted", all)
-	}
 }
 
 func TestTheOwnerComesWithTheReport(t *testing.T) {
-	n := start(t, func(n *node) {
-		n.kernel.unowned = true
-		n.owners = living(echo, flow.Owner{})
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(n *node) {
+			n.kernel.unowned = true
+			n.owners = living(echo, flow.Owner{})
+		})
+		n.kernel.change(func() { n.kernel.swept = false })
+		s := hung()
+		s.PID, s.Started, s.Comm = 0, 0, ""
+		n.kernel.records <- tracer.Record{Suspect: &s}
+		n.kernel.set(hung())
+		if e := n.await(flow.EventStuck); e.Flow.Local.PID != 4711 || e.Flow.Local.Comm != "echo" {
+			t.Errorf("owner %+v", e.Flow.Local)
+		}
 	})
-	n.kernel.change(func() { n.kernel.swept = false })
-	s := hung()
-	s.PID, s.Started, s.Comm = 0, 0, ""
-	n.kernel.records <- tracer.Record{Suspect: &s}
-	n.kernel.set(hung())
-	if e := n.await(flow.EventStuck); e.Flow.Local.PID != 4711 || e.Flow.Local.Comm != "echo" {
-		t.Errorf("owner %+v", e.Flow.Local)
-	}
 }
 
 func TestOnlyAFINOutstandingIsMuted(t *testing.T) {
-	n := start(t, nil)
-	n.replace(without())
-	s := hung()
-	s.State, s.FinOutstanding, s.Unacknowledged, s.Orphan, s.PID = flow.LastAck, true, 0, true, 0
-	n.kernel.retransmits(s)
-	n.quiet()
-	if all := n.findings(); len(all) != 1 || all[0].Mute != flow.MuteClosing {
-		t.Errorf("findings %+v, want one muted closing flow", all)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, nil)
+		n.replace(without())
+		s := hung()
+		s.State, s.FinOutstanding, s.Unacknowledged, s.Orphan, s.PID = flow.LastAck, true, 0, true, 0
+		n.kernel.retransmits(s)
+		n.quiet()
+		if all := n.findings(); len(all) != 1 || all[0].Mute != flow.MuteClosing {
+			t.Errorf("findings %+v, want one muted closing flow", all)
+		}
+	})
 }

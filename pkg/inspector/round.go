@@ -5,15 +5,20 @@ import (
 	"slices"
 	"time"
 
+	"net/netip"
+
+	"github.com/tcpstuck/tcpstuck/pkg/departed"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
-// step is a part of the work that can wait: it takes some ten milliseconds
-// where many flows are stuck.
+// step is a part of the work that can wait: it takes some ten milliseconds where
+// many flows are stuck.
 type step func(context.Context)
 
-// round is the regular work of one tick, in steps between which what is new
-// has its turn.
+// round is the regular work of one tick, in steps between which what is new has
+// its turn.
 type round struct{ steps []step }
 
 // spare is ready when there is a step to be done and no record waits.
@@ -35,8 +40,8 @@ func (r *round) step(ctx context.Context) {
 // first puts steps before all others.
 func (r *round) first(steps []step) { r.steps = append(steps, r.steps...) }
 
-// finish does what news kept waiting until the next tick. A step may be slow,
-// so that what is new has its turn before the next one here too.
+// finish does what is left before the next tick. A step may be slow, so that what
+// is new has its turn before the next one here too.
 func (r *round) finish(ctx context.Context, news step) {
 	for len(r.steps) > 0 && ctx.Err() == nil {
 		r.step(ctx)
@@ -44,85 +49,168 @@ func (r *round) finish(ctx context.Context, news step) {
 	}
 }
 
-// round returns the regular round: resync after a loss, a look at the flows
-// under suspicion, the slow sweep, verdicts that time turns, and health.
+// round returns the regular round: the slow file scan, a look at the flows under
+// suspicion, what could not be asked, searches for what is idle, and health.
 func (i *Inspector) round() round {
-	clear(i.entryless)
-	lost := i.lostRecords()
+	i.asker.NewRound()
+	lost := i.collector.lostRecords()
 	if lost {
 		i.o.Meter.Resync()
 	}
-	swept := false
+	scanned := false
 	steps := []step{
-		func(ctx context.Context) { swept = i.sweepRegularly(ctx) },
 		func(ctx context.Context) {
-			if swept {
-				i.seekTranslation(ctx)
+			if scanned = i.collector.scanIsDue(); scanned {
+				i.scan(ctx)
+			}
+		},
+		func(ctx context.Context) {
+			if scanned {
+				i.asker.SeekTranslation(ctx)
 				i.checkStale(ctx)
 			}
 		},
-		func(ctx context.Context) { i.look(ctx, lost, swept) },
+		func(ctx context.Context) { i.look(ctx, lost, scanned) },
 		i.askUnanswered,
 		i.meetPeers,
 	}
 	steps = slices.Concat(steps, i.seekAgain(), i.seekIdle())
-	return round{append(steps, i.judgeRegularly, i.due)}
+	return round{append(steps, i.checkTrust, i.judgeMoved, i.due)}
 }
 
-// lostRecords reports whether the kernel side lost anything since the last
-// round.
-func (i *Inspector) lostRecords() bool {
-	n, err := i.o.Kernel.Lost()
-	if err != nil {
-		i.sawKernel(err)
-		return false
-	}
-	lost := n > i.lost
-	i.lost = n
-	return lost
-}
-
-// sweepRegularly makes the slow sweep when it is time, at the tick that is
-// nearest to it, and reports whether it was.
-func (i *Inspector) sweepRegularly(ctx context.Context) bool {
-	now := time.Now()
-	if now.Sub(i.sweptAt) < i.pace.every-tick/2 || !i.sweeps.allows(now) {
-		return false
-	}
-	i.sweep(ctx)
-	return true
-}
-
-// owes is how often a complete look may make good that a flow was let go of.
-const owes = 10 * time.Second
+const (
+	owes  = 10 * time.Second // how often a complete look may make good that a flow was let go of
+	looks = 4 * time.Second  // after that at the latest what moved is looked for, whatever it takes
+)
 
 // look reads everything after a loss or a read that failed, and where flows may
-// stand still that are not held; otherwise what is new and some of what is known.
-func (i *Inspector) look(ctx context.Context, lost, swept bool) {
-	owed := i.monitor.Owed() && time.Since(i.owedAt) >= owes
+// stand still that are not held; otherwise what is new, what moved, and the flows
+// whose turn it is, which are judged by what they and the clock say.
+func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
+	l, now := i.o.Ledger, time.Now()
+	owed := l.Owed() && now.Sub(i.budgets.owedAt) >= owes
 	switch {
-	case lost || i.unread || owed:
+	case lost || i.collector.unread || owed:
 		if owed {
-			i.owedAt = time.Now()
+			i.budgets.owedAt = now
 		}
-		i.examine(ctx, i.snapshot(ctx))
-	case (swept || i.monitor.Len() > 0) && i.readings.allows(time.Now()):
-		i.examine(ctx, i.readAgain(ctx))
-	}
-	if n := i.monitor.Refused(); n > i.refused {
-		i.o.Log.Error("more flows without progress than are held: some are not watched", "held", i.monitor.Len(), "refused", n)
-		i.refused = n
+		i.phases.turn(ctx, i.collector.snapshot(ctx), nil)
+	case !scanned && l.Len() == 0:
+	case i.budgets.readings.Allows(now) || now.Sub(i.collector.lookedAt) >= looks:
+		named := l.Turn(rereads)
+		tasks := make([]task, len(named))
+		for n, id := range named {
+			tasks[n] = task{why: isAged, id: id}
+		}
+		i.budgets.readings.Run(func() { i.phases.turn(ctx, i.collector.look(ctx, named), tasks) })
 	}
 }
 
-// judgeRegularly has verdicts turn with time, and all of them when the
-// cluster's records became trusted, or ceased to be.
-func (i *Inspector) judgeRegularly(ctx context.Context) {
-	turned := i.checkHealth(ctx)
-	if !turned && !i.judging.allows(time.Now()) {
+// madeGood is how many questions that had no answer are asked again in one tick,
+// as soon as conntrack answers.
+const madeGood = 500
+
+// askUnanswered asks conntrack again about the flows of which it could not be
+// asked: one in a round while it fails, and many as soon as it answers.
+func (i *Inspector) askUnanswered(ctx context.Context) {
+	if !i.asker.Unanswered() {
 		return
 	}
-	paid := i.searches.spent + i.asking.spent // by budgets of their own
-	worked := cpuTimeOf(func() { i.rejudge(ctx, judgments, func(*file) bool { return turned }) })
-	i.judging.spend(max(0, worked-(i.searches.spent+i.asking.spent-paid)), time.Now())
+	open := slices.DeleteFunc(i.o.Ledger.Entries(), func(e *ledger.Entry) bool { return !e.Unanswered() })
+	if len(open) == 0 {
+		i.asker.Answered()
+		return
+	}
+	i.phases.turn(ctx, collected{}, asked(open[:1], isUnanswered))
+	if rest := open[1:min(madeGood, len(open))]; !i.asker.ConntrackFails() {
+		i.phases.turn(ctx, collected{}, asked(rest, isUnanswered))
+	}
+}
+
+// checkTrust judges all flows again when the cluster's records became trusted, or
+// ceased to be.
+func (i *Inspector) checkTrust(ctx context.Context) {
+	if i.checkHealth(ctx) {
+		i.judgeAll(ctx)
+	}
+}
+
+// meetEvery is how often the cluster source is given whom this node talks to.
+const meetEvery = time.Minute
+
+// meetPeers gives the cluster source the addresses that this node's connections
+// lead to, so that the records of these pods are read while they live. It is one
+// more pass over all sockets, within their budget.
+func (i *Inspector) meetPeers(context.Context) {
+	now := time.Now()
+	if i.o.Peers == nil || !i.metAt.IsZero() && now.Sub(i.metAt) < meetEvery-tick/2 || !i.collector.mayScan() {
+		return
+	}
+	i.metAt = now
+	i.budgets.scans.Run(func() {
+		peers, err := i.o.Peers.Peers()
+		if err != nil {
+			i.o.Log.Debug("the addresses that this node talks to could not be read", "error", err)
+			return
+		}
+		i.o.Cluster.NotePeers(peers)
+	})
+}
+
+// checkStale looks for conntrack entries that outlived their flows.
+func (i *Inspector) checkStale(ctx context.Context) {
+	stale, done := i.departed.Stale(ctx, func() map[flow.Tuple]struct{} {
+		held := map[flow.Tuple]struct{}{}
+		for _, e := range i.o.Ledger.Entries() {
+			held[e.Tuple()] = struct{}{}
+		}
+		return held
+	})
+	if done {
+		i.o.Ledger.View().SetStale(stale)
+	}
+}
+
+// seekGone returns the steps in which the connections to peers that have just
+// gone are looked for: the searches of conntrack, then those that are idle.
+func (i *Inspector) seekGone(gone []netip.Addr) []step {
+	var steps []step
+	for _, addrs := range departed.Searches(gone) {
+		steps = append(steps, func(ctx context.Context) { _ = i.departed.Search(ctx, addrs) })
+	}
+	return append(steps, i.seekIdle()...)
+}
+
+// seekAgain returns the steps that make up for searches that failed. After one
+// that fails anew the others wait for the next round.
+func (i *Inspector) seekAgain() []step {
+	var steps []step
+	answered := true
+	for _, addrs := range departed.Searches(i.departed.Unsearched()) {
+		steps = append(steps, func(ctx context.Context) {
+			if answered && i.departed.MaySearch() {
+				answered = i.departed.Search(ctx, addrs)
+			}
+		})
+	}
+	return steps
+}
+
+// seekIdle returns the steps in which the kernel side looks for the idle sockets
+// of gone peers. A removal may pay for a pass over all sockets at once; where the
+// budget for such passes is used up, the next regular round makes up for it.
+func (i *Inspector) seekIdle() []step {
+	scanned := false
+	return []step{
+		func(ctx context.Context) {
+			if scanned = i.departed.Pending() && i.collector.mayScan(); scanned {
+				i.scan(ctx)
+			}
+		},
+		func(ctx context.Context) {
+			if scanned {
+				i.phases.turn(ctx, i.collector.look(ctx, nil), nil)
+			}
+		},
+	}
 }

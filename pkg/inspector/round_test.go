@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
@@ -40,33 +39,18 @@ func TestNewsGoBeforeTheNextStep(t *testing.T) {
 	}
 }
 
-// holding is a kernel side that shows one socket.
-type holding struct {
-	emptied
-	socket flow.Socket
-	unread error
-}
-
-func (h *holding) News([]flow.ID) ([]flow.Socket, error) {
-	if h.unread != nil {
-		return nil, h.unread
-	}
-	h.socket.At = time.Now()
-	return []flow.Socket{h.socket}, nil
-}
-
 // TestATickMindsWhatIsNew: what is left of a round may take seconds. A record
 // that comes meanwhile waits for one step of it, and so does a deadline.
 func TestATickMindsWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		kernel := &holding{emptied: make(emptied, 1), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1}}
-		events := &told{}
-		i := New(Options{Kernel: kernel, Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Sinks: []Sink{events}})
+		events := &published{}
+		i := watching(Options{Kernel: kernel, Sinks: []Sink{events}})
 		r := round{steps: []step{
 			func(context.Context) { kernel.emptied <- tracer.Record{Suspect: &kernel.socket} },
 			func(context.Context) {
-				if i.store.Suspects() != 1 {
+				if i.o.Ledger.View().Suspects() != 1 {
 					t.Error("the record waits for the second step")
 				}
 				time.Sleep(i.o.StuckAfter)

@@ -11,16 +11,16 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// ErrNoAccess is returned where nothing tells how to reach an API.
+// ErrNoAccess is returned where nothing says how to reach an API.
 var ErrNoAccess = errors.New("neither in a cluster, nor is there a kubeconfig")
 
 // Access is how to reach a Kubernetes API, and as whom.
 type Access struct{ config *rest.Config }
 
-// FindAccess reads the kubeconfig at path. Where path is empty it takes, in
-// this order: the ServiceAccount of the pod that it runs in, $KUBECONFIG,
-// ~/.kube/config. Without any of them it returns ErrNoAccess. It asks nobody
-// whether the access is good.
+// FindAccess reads the kubeconfig at path. If path is empty it takes the first
+// of these that exists: the ServiceAccount of the pod that it runs in,
+// $KUBECONFIG, ~/.kube/config. If none exists it returns ErrNoAccess. It does
+// not try the access.
 func FindAccess(path string) (Access, error) {
 	if path == "" {
 		config, err := rest.InClusterConfig()

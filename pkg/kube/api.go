@@ -20,36 +20,37 @@ import (
 // APIOptions of an API.
 type APIOptions struct {
 	Access Access
-	Node   string // whose pods are watched
+	Node   string // the pods of this node are watched
 	State  *cluster.State
 	Log    *slog.Logger
 
-	// Silence is after how long without a byte the server is probed; a server
-	// that is gone without a word is noticed in one and a half times that.
-	// 10 s by default.
+	// Silence is how long the server may send nothing before it is probed. A
+	// server that vanishes is noticed after one and a half times that. 10 s by
+	// default.
 	Silence time.Duration
-	// Gap is how long a resource may go unwatched before the source counts as
-	// down; servers end watches regularly, and restart. 10 s by default.
+	// Gap is how long a resource may be without a watch before the source
+	// counts as down: servers end watches regularly, and restart. 10 s by
+	// default.
 	Gap time.Duration
 }
 
 // API is a Kubernetes API as the source of the cluster's state. It watches
-// Services, EndpointSlices and the pods of one node. Of other pods, and of
-// Nodes, it reads by name those that the state asks for (cluster.Question).
+// Services, EndpointSlices and the pods of one node. It reads other pods and
+// Nodes by name, when the state asks for them (cluster.Question).
 type API struct {
 	state    *cluster.State
 	node     string
 	client   *client
 	link     *link
 	jobs     *jobs
-	inquiry  *inquiry
+	lookups  *lookups
 	services *resource[corev1.Service, corev1.ServiceList, cluster.Service]
 	slices   *resource[discoveryv1.EndpointSlice, discoveryv1.EndpointSliceList, cluster.Slice]
 	pods     *resource[corev1.Pod, corev1.PodList, cluster.Pod]
 }
 
-// OpenAPI prepares the source. It asks nothing: an API that cannot be reached
-// is for Run to wait for.
+// OpenAPI prepares the source. It sends nothing: Run waits for an API that
+// cannot be reached.
 func OpenAPI(o APIOptions) (*API, error) {
 	if o.Silence == 0 {
 		o.Silence = 10 * time.Second
@@ -62,10 +63,10 @@ func OpenAPI(o APIOptions) (*API, error) {
 		return nil, err
 	}
 	o.State.LimitPods(o.Node)
-	l := newLink(o.State, o.Access.Server(), c.heard, o.Gap, o.Log, "services", "endpointslices", "pods")
+	l := newLink(o.State, o.Access.Server(), c.activity, o.Gap, o.Log, "services", "endpointslices", "pods")
 	return &API{
 		state: o.State, node: o.Node, client: c, link: l,
-		jobs: newJobs(c, o.State, o.Log), inquiry: newInquiry(c, o.Node, l.up, o.State, o.Log),
+		jobs: newJobs(c, o.State, o.Log), lookups: newLookups(c, o.Node, l.up, o.State, o.Log),
 		services: &resource[corev1.Service, corev1.ServiceList, cluster.Service]{
 			name: "services", client: c.core, params: c.params, convert: Service, link: l,
 			meta:  func(s *corev1.Service) *metav1.ObjectMeta { return &s.ObjectMeta },
@@ -87,15 +88,15 @@ func OpenAPI(o APIOptions) (*API, error) {
 	}, nil
 }
 
-// Run follows the API until ctx ends: as long as it takes when the API cannot
-// be reached, which it says in the state's health.
+// Run follows the API until ctx ends. If the API cannot be reached, it waits and
+// says so in the state's health.
 func (a *API) Run(ctx context.Context) error {
 	defer a.client.close()
-	ctx = klog.NewContext(ctx, logr.Discard()) // the link tells of what fails
-	a.state.AskNode(a.node)                    // its addresses are NodePorts'
+	ctx = klog.NewContext(ctx, logr.Discard()) // the link reports what fails
+	a.state.Lookups().AskNode(a.node)          // NodePorts are at its addresses
 	var group errgroup.Group
 	for _, run := range []func(context.Context){
-		a.link.run, a.jobs.run, a.inquiry.run,
+		a.link.run, a.jobs.run, a.lookups.run,
 		func(ctx context.Context) { a.services.reflect(ctx, serviceStore(a.state)) },
 		func(ctx context.Context) { a.slices.reflect(ctx, sliceStore(a.state)) },
 		func(ctx context.Context) { a.pods.reflect(ctx, podStore(a.state, a.jobs)) },
@@ -105,8 +106,8 @@ func (a *API) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Await waits until everything was listed once, at most until ctx ends. Run
-// must be running.
+// Await waits until everything was listed once, or until ctx ends. Run must be
+// running.
 func (a *API) Await(ctx context.Context) {
 	select {
 	case <-a.link.synced:

@@ -103,7 +103,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, events <-chan wat
 	}
 }
 
-// put has an object for those who ask for it by name.
+// put adds an object that can be read by name.
 func (s *server) put(path string, object any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,8 +213,8 @@ func TestAPI(t *testing.T) {
 	eventually(t, "the other is gone, for who was sent there", func() bool {
 		return state.BackendVia(backend, netip.MustParseAddrPort("10.96.0.10:8000"), time.Now()).State == flow.BackendDeleted
 	})
-	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || !b.Unproven {
-		t.Errorf("nobody read its record, and it is %s for who came by itself: %s", b.State, b.How)
+	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || !b.Unverified {
+		t.Errorf("its record was not read, and it is %s without a Service: %s", b.State, b.How)
 	}
 	s.events[pods] <- watch.Event{Type: watch.Deleted, Object: local}
 	eventually(t, "this node's pod is gone", func() bool {
@@ -229,8 +229,8 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// TestAPIWithoutANode: a pod that is gone is not called so while nobody knows
-// whether its address is its node's.
+// TestAPIWithoutAnAnswerAboutTheNode: a pod that is gone does not count as gone
+// while it is not known whether its address is its node's.
 func TestAPIWithoutAnAnswerAboutTheNode(t *testing.T) {
 	s := newServer(t)
 	server := apiPod("server-1", "node-b", "192.168.136.2")
@@ -251,7 +251,7 @@ func TestAPIWithoutAnAnswerAboutTheNode(t *testing.T) {
 		return n
 	}
 	eventually(t, "it asks again", func() bool { return asked() > 1 })
-	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted {
+	if b := state.Backend(backend, time.Now()); b.State != flow.BackendUnlisted || b.Unverified {
 		t.Errorf("%s: %s", b.State, b.How)
 	}
 }

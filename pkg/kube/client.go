@@ -20,23 +20,24 @@ import (
 
 const (
 	protobuf = "application/vnd.kubernetes.protobuf"
-	// patience is how long a GET may take; a list, until its answer begins.
+	// patience is how long a GET may take, and how long the answer of a list
+	// may take to begin.
 	patience = 30 * time.Second
 )
 
-// client speaks to the API groups that the agent uses. It is rest.Interface
-// over a scheme of these groups alone: the generated clients bring the types
-// of every group along.
+// client talks to the API groups that the agent uses. It uses rest.Interface
+// with a scheme of these groups alone, because the generated clients bring the
+// types of every group along.
 type client struct {
 	core, discovery, batch, events rest.Interface
 	params                         runtime.ParameterCodec
-	heard                          *heard // when the server was
+	activity                       *activity // of the server
 	close                          func()
 }
 
-// newClient asks nothing yet. silence is after how long without a byte the
-// connection is probed, and half of it how long the answer may take: a server
-// that is gone without a word is noticed in one and a half times that.
+// newClient sends nothing yet. The connection is probed when the server sends
+// nothing for silence, and the answer may take half of that. So a server that
+// vanishes is noticed after one and a half times silence.
 func newClient(access Access, silence time.Duration) (*client, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, discoveryv1.AddToScheme, batchv1.AddToScheme, eventsv1.AddToScheme} {
@@ -48,12 +49,12 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 	config := rest.CopyConfig(access.config)
 	config.ContentType, config.AcceptContentTypes = protobuf, protobuf+",application/json"
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	config.QPS = -1 // what is asked is limited where it is asked
+	config.QPS = -1 // each caller limits its own requests
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	if config.UserAgent == "" {
 		config.UserAgent = "tcpstuck-agent"
 	}
-	last := new(heard)
+	last := new(activity)
 	transport, err := newTransport(config, silence, last)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use credentials: %w", err)
 	}
-	c := &client{params: runtime.NewParameterCodec(scheme), heard: last, close: transport.CloseIdleConnections}
+	c := &client{params: runtime.NewParameterCodec(scheme), activity: last, close: transport.CloseIdleConnections}
 	for _, group := range []struct {
 		to   *rest.Interface
 		path string
@@ -83,9 +84,9 @@ func newClient(access Access, silence time.Duration) (*client, error) {
 	return c, nil
 }
 
-// newTransport is the one connection that everything shares. It is probed
-// while it is silent, since a watch may well be.
-func newTransport(config *rest.Config, silence time.Duration, last *heard) (*http.Transport, error) {
+// newTransport makes the one connection that all requests share. It probes the
+// connection while the server sends nothing: a watch may be silent for long.
+func newTransport(config *rest.Config, silence time.Duration, last *activity) (*http.Transport, error) {
 	tls, err := rest.TLSConfigFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("use certificates: %w", err)
@@ -99,13 +100,13 @@ func newTransport(config *rest.Config, silence time.Duration, last *heard) (*htt
 		proxy = http.ProxyFromEnvironment
 	}
 	t := &http.Transport{
-		Proxy: proxy, DialContext: last.on(dial), TLSClientConfig: tls, TLSHandshakeTimeout: patience / 3,
+		Proxy: proxy, DialContext: last.watch(dial), TLSClientConfig: tls, TLSHandshakeTimeout: patience / 3,
 		ResponseHeaderTimeout: patience, IdleConnTimeout: 90 * time.Second,
 		HTTP2: &http.HTTP2Config{SendPingTimeout: silence, PingTimeout: silence / 2},
 	}
 	if tls != nil {
-		// HTTP/2 alone, so that one connection is enough. Without a limit
-		// every watch would dial, and all but one connection be thrown away.
+		// HTTP/2 alone, so that one connection is enough. Without the limit
+		// every watch would dial, and all connections but one would be dropped.
 		t.Protocols, t.MaxConnsPerHost = new(http.Protocols), 1
 		t.Protocols.SetHTTP2(true)
 	}

@@ -15,13 +15,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Event is one thing to tell about a pod or a node. Two that are equal are
-// one Kubernetes Event, that counts how often it was observed.
+// Event is one report about a pod or a node. Two equal Events are one
+// Kubernetes Event, which counts how often it was observed.
 type Event struct {
-	Pod     PodRef // whom it regards; zero: this node
-	Service string // namespace/name of what it relates to; empty: none
+	Pod     PodRef // that it is about; zero: it is about this node
+	Service string // namespace/name of the related Service; empty: none
 	Reason  string // in CamelCase
-	Note    string // for people; nothing in it changes from one observation to the next
+	Note    string // for people; it is the same in each observation
 	Warning bool
 }
 
@@ -32,12 +32,12 @@ const (
 	reporter  = "tcpstuck-agent"
 	longest   = 1024 // bytes of a note that the API takes
 	nameLimit = 253
-	// writing is how long an Event may take: who waits behind it is told late.
+	// writing is how long an Event may take: it delays those behind it.
 	writing = 5 * time.Second
 )
 
-// Events writes events.k8s.io/v1. It may be used from any goroutine; each
-// call takes 15 s at most.
+// Events writes events.k8s.io/v1. It may be used from any goroutine. A call
+// takes at most 15 s.
 type Events struct {
 	client *client
 	node   string
@@ -46,16 +46,16 @@ type Events struct {
 // Events returns a writer that shares the source's connection.
 func (a *API) Events() *Events { return &Events{client: a.client, node: a.node} }
 
-// Observe tells that something was observed so many times more: as a new
-// Event, or in the count of the equal one that the API still has. Zero is for
-// what may have been told before: it is not counted again.
+// Observe reports that something was observed so many times more: as a new
+// Event, or in the count of an equal one that the API still has. Zero times is
+// for an Event that may have been reported before: it is not counted again.
 func (e *Events) Observe(ctx context.Context, ev Event, times int) error {
 	known, err := e.create(ctx, ev, max(times, 1))
 	if err != nil || !known || times == 0 {
 		return err
 	}
 	object := e.object(ev, 1)
-	was, err := e.patch(ctx, object, struct{}{}) // changes nothing: the answer is what is there
+	was, err := e.patch(ctx, object, struct{}{}) // changes nothing: the answer is the present Event
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (e *Events) Observe(ctx context.Context, ev Event, times int) error {
 	return err
 }
 
-// create reports whether the API has the Event already.
+// create creates the Event. It reports whether the API has it already.
 func (e *Events) create(ctx context.Context, ev Event, times int) (known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writing)
 	defer cancel()
@@ -99,8 +99,8 @@ func (e *Events) patch(ctx context.Context, object *eventsv1.Event, change any) 
 }
 
 func (e *Events) object(ev Event, times int) *eventsv1.Event {
-	// As the kubelet does it: a Node goes by its name, and its Events are in
-	// the default namespace.
+	// As the kubelet does it: the UID of a Node is its name, and its Events are
+	// in the default namespace.
 	regarding := corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: e.node, UID: types.UID(e.node)}
 	namespace := metav1.NamespaceDefault
 	if ev.Pod != (PodRef{}) {
@@ -124,8 +124,8 @@ func (e *Events) object(ev Event, times int) *eventsv1.Event {
 	return object
 }
 
-// name is the same for equal Events, of this agent and of the one before it:
-// nobody has to remember what was told.
+// name returns the same name for equal Events, also after a restart: nothing
+// has to remember what was reported.
 func (e *Events) name(regarding string, ev Event) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %v", []string{e.node, ev.Pod.Namespace, ev.Pod.Name, ev.Pod.UID, ev.Service, ev.Reason, ev.Note}, ev.Warning))
 	suffix := fmt.Sprintf(".%x", sum[:8])
@@ -136,7 +136,8 @@ func series(count int32) *eventsv1.EventSeries {
 	return &eventsv1.EventSeries{Count: count, LastObservedTime: metav1.NowMicro()}
 }
 
-// cut shortens text to so many bytes, and leaves no half of a character.
+// cut shortens text to at most so many bytes, without half a character at the
+// end.
 func cut(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text

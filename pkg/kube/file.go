@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	// settle is how long a change rests before it is read: who rewrites a
-	// file in place does so in several writes.
+	// settle is how long the agent waits after a change before it reads the
+	// file: a program that rewrites a file in place writes several times.
 	settle = 50 * time.Millisecond
 	// readInterval is the least time between two readings.
 	readInterval = 100 * time.Millisecond
-	// readRest is how many times as long as a reading took the next one stays
-	// away from its beginning: a large file that changes all the time takes a
-	// fifth of a core.
-	readRest = 5
-	// lookInterval is how often the file is looked at without an event:
-	// where its folder was replaced, or on a file system that tells nothing.
+	// readPause is the least time between the starts of two readings, in units
+	// of the time that the first one took. So a large file that changes all the
+	// time takes a fifth of a core.
+	readPause = 5
+	// lookInterval is how often the file is checked without an event: its
+	// folder may have been replaced, and some file systems send no events.
 	lookInterval = 2 * time.Second
 )
 
 // File is the cluster's state in a file, in the form that Decode reads. A
-// reading that fails leaves what was known, and says so in the state's
-// health. A file that does not change is not out of date. Text that does not
-// prove its end is believed once it has stayed the same for restTime.
+// reading that fails keeps the last records, and says so in the state's health.
+// A file that does not change is not out of date. Text that does not prove its
+// end counts once it has stayed the same for settleTime.
 type File struct {
 	path    string
 	state   *cluster.State
@@ -47,13 +47,13 @@ type File struct {
 	took   time.Duration
 	broken bool
 
-	unproven unproven // text that was not believed yet
+	unfinished unfinished // text that does not count yet
 }
 
-// OpenFile reads the file into state and watches its folder; text that does
-// not prove its end it leaves to Run. Run follows the file's changes; Close, or
-// the end of Run, releases the watch. If ctx ends before the file is read, that
-// is the error.
+// OpenFile reads the file into state and watches its folder. Run follows the
+// changes of the file, and reads text that does not prove its end. Close, or
+// the end of Run, releases the watch. If ctx ends before the file is read,
+// OpenFile returns that error.
 func OpenFile(ctx context.Context, path string, state *cluster.State, log *slog.Logger) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -71,13 +71,13 @@ func OpenFile(ctx context.Context, path string, state *cluster.State, log *slog.
 }
 
 func (f *File) open(ctx context.Context) error {
-	if err := f.watch(); err != nil { // first, so that no change is missed
+	if err := f.watch(); err != nil { // before the reading, so that no change is missed
 		return err
 	}
-	if err := f.read(ctx); !errors.Is(err, errUnproven) {
+	if err := f.read(ctx); !errors.Is(err, errUnfinished) {
 		return err
 	}
-	return nil // Run reads it again
+	return nil // Run reads the file again
 }
 
 // Close releases the watch of a File that is not run.
@@ -87,8 +87,8 @@ func (f *File) Close() error { return f.watcher.Close() }
 func (f *File) Run(ctx context.Context) error {
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
-	var due <-chan time.Time // a reading is due then
-	again := f.unproven.again()
+	var due <-chan time.Time // when the next reading is due
+	again := f.unfinished.again()
 	for {
 		changed := false
 		select {
@@ -110,12 +110,12 @@ func (f *File) Run(ctx context.Context) error {
 		case <-due:
 			due = nil
 			f.follow(ctx)
-			again = f.unproven.again()
+			again = f.unfinished.again()
 		case <-again:
 			again, changed = nil, true
 		}
 		if changed && due == nil {
-			due = time.After(max(settle, time.Until(f.at.Add(max(readInterval, readRest*f.took)))))
+			due = time.After(max(settle, time.Until(f.at.Add(max(readInterval, readPause*f.took)))))
 		}
 	}
 }
@@ -124,18 +124,18 @@ func (f *File) Run(ctx context.Context) error {
 func (f *File) follow(ctx context.Context) {
 	err := f.read(ctx)
 	if ctx.Err() != nil {
-		return // it says nothing of the file
+		return // the error says nothing of the file
 	}
-	if !errors.Is(err, errUnproven) || f.at.Sub(f.unproven.first) > restless {
-		f.tell(err)
+	if !errors.Is(err, errUnfinished) || f.at.Sub(f.unfinished.first) > maxUnsettled {
+		f.report(err)
 	}
 	if err := f.watch(); err != nil && !f.broken {
 		f.log.Debug("watch cluster state", "file", f.path, "err", err)
 	}
 }
 
-// tell says how the reading ended, and logs each turn once.
-func (f *File) tell(err error) {
+// report records how the reading ended, and logs each turn once.
+func (f *File) report(err error) {
 	switch {
 	case err == nil && f.broken:
 		f.log.Info("cluster state is readable again", "file", f.path)
@@ -148,8 +148,8 @@ func (f *File) tell(err error) {
 	f.broken = err != nil
 }
 
-// watch watches the folder of the path, and that of the file where symbolic
-// links lead elsewhere. A folder and not the file: files are replaced.
+// watch watches the folder of the path, and if symbolic links lead elsewhere,
+// the folder of the file. It watches folders because files are replaced.
 func (f *File) watch() error {
 	folders := []string{filepath.Dir(f.path)}
 	if target, err := filepath.EvalSymlinks(f.path); err == nil {
@@ -158,7 +158,7 @@ func (f *File) watch() error {
 	}
 	for _, old := range f.watcher.WatchList() {
 		if !slices.Contains(folders, old) {
-			_ = f.watcher.Remove(old) // gone by itself, if it was removed
+			_ = f.watcher.Remove(old) // fails if the folder was removed
 		}
 	}
 	for _, folder := range folders {

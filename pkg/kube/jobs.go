@@ -18,16 +18,16 @@ const (
 	jobPause = time.Second // between two requests
 )
 
-// jobs names the pods of a CronJob by it: a pod knows its Job alone. Each Job
-// is asked for once.
+// jobs finds the CronJob of each pod of a Job: the pod's own record names the
+// Job alone. Each Job is read once.
 type jobs struct {
 	client *client
 	state  *cluster.State
 	log    *slog.Logger
 
 	mu    sync.Mutex
-	names map[cluster.Key]string   // of Jobs that were asked for: their CronJob, or ""
-	open  map[cluster.Key][]string // Jobs to ask for, and the UIDs of their pods
+	names map[cluster.Key]string   // of Jobs that were read: their CronJob, or ""
+	open  map[cluster.Key][]string // Jobs to read, and the UIDs of their pods
 }
 
 func newJobs(c *client, state *cluster.State, log *slog.Logger) *jobs {
@@ -37,8 +37,8 @@ func newJobs(c *client, state *cluster.State, log *slog.Logger) *jobs {
 	}
 }
 
-// name returns a pod with the workload that people know it by. Where that is
-// not known yet, the pod is recorded again once it is.
+// name returns a pod with the workload that people know it by. If that is not
+// known yet, the pod's record gets it later.
 func (j *jobs) name(p cluster.Pod) cluster.Pod {
 	if p.WorkloadKind != "Job" {
 		return p
@@ -58,7 +58,7 @@ func (j *jobs) name(p cluster.Pod) cluster.Pod {
 	return p
 }
 
-// run asks for Jobs until ctx ends.
+// run reads Jobs until ctx ends.
 func (j *jobs) run(ctx context.Context) {
 	pause := time.NewTicker(jobPause)
 	defer pause.Stop()
@@ -87,10 +87,10 @@ func (j *jobs) ask(ctx context.Context, job cluster.Key) {
 	cron := ""
 	object, err := get[batchv1.Job](ctx, j.client.batch, "jobs", job.Namespace, job.Name)
 	switch {
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err): // it stays without
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err): // the pods keep the name of the Job
 		j.log.Debug("kubernetes API", "err", err)
 	case err != nil:
-		return // it stays open
+		return // the Job is read again later
 	default:
 		if owner := metav1.GetControllerOfNoCopy(object); owner != nil && owner.Kind == "CronJob" {
 			cron = owner.Name
@@ -108,6 +108,6 @@ func (j *jobs) ask(ctx context.Context, job cluster.Key) {
 		return
 	}
 	for _, uid := range pods {
-		j.state.SetWorkload(uid, cron, "CronJob")
+		j.state.Lookups().SetWorkload(uid, cron, "CronJob")
 	}
 }

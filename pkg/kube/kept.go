@@ -8,23 +8,23 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// kept is what is left of an API object on arrival, in the clothes that a
-// reflector wants objects in: the resource version, and the annotation of a
-// bookmark.
+// kept is what the source keeps of an API object, in the form that a reflector
+// needs: with the resource version, and with the annotation of a bookmark.
 type kept[C any] struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
 	object C
 }
 
-// keptList is a list of them.
+// keptList is a list of kept objects.
 type keptList[C any] struct {
 	metav1.TypeMeta
 	metav1.ListMeta
 	Items []*kept[C]
 }
 
-// DeepCopyObject implements runtime.Object. Nobody changes what is kept.
+// DeepCopyObject implements runtime.Object. It shares the object, which never
+// changes.
 func (k *kept[C]) DeepCopyObject() runtime.Object {
 	other := *k
 	return &other
@@ -37,7 +37,7 @@ func (l *keptList[C]) DeepCopyObject() runtime.Object {
 	return &other
 }
 
-// strip keeps of an object what convert does.
+// strip converts an object, and drops the rest of it.
 func strip[O, C any](object *O, meta *metav1.ObjectMeta, convert func(*O) C) *kept[C] {
 	k := &kept[C]{object: convert(object)}
 	k.ResourceVersion = meta.ResourceVersion
@@ -47,8 +47,8 @@ func strip[O, C any](object *O, meta *metav1.ObjectMeta, convert func(*O) C) *ke
 	return k
 }
 
-// relay passes the events of a watch on, each converted; closed is called
-// when there will be no more. The reader stops it, as every watch.
+// relay converts the events of a watch and passes them on. It calls closed when
+// there are no more. The reader has to stop it, as any watch.
 func relay(w watch.Interface, convert func(watch.Event) watch.Event, closed func()) watch.Interface {
 	events := make(chan watch.Event)
 	out := watch.NewProxyWatcher(events)

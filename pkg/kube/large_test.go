@@ -28,8 +28,8 @@ func large(pods int) string {
 	return b.String()
 }
 
-// awaitNobody waits until nobody parses any more.
-func awaitNobody(t *testing.T) {
+// awaitParsers waits until all parsing has ended.
+func awaitParsers(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
 		err := goleak.Find()
@@ -43,7 +43,7 @@ func awaitNobody(t *testing.T) {
 }
 
 func TestOpenFileEndsWithItsContext(t *testing.T) {
-	defer awaitNobody(t)
+	defer awaitParsers(t)
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, large(1000))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -53,10 +53,10 @@ func TestOpenFileEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A reading that is under way does not hold up the end, and that it was left
-// is not told of the file.
+// A reading that is under way does not delay the end. That it was dropped is
+// not reported as a failure of the file.
 func TestRunEndsWhileALargeFileIsRead(t *testing.T) {
-	defer awaitNobody(t)
+	defer awaitParsers(t)
 	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	write(t, path, running)
 	s, l := cluster.New(cluster.Options{MaxStaleness: time.Hour}), &logged{}

@@ -10,31 +10,30 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 )
 
-// link is how the connection to the API fares: up while every resource is
-// being watched. Servers end watches regularly, and a restart takes a moment,
-// so a gap counts only when it lasts; it then counts from when the server was
-// last heard.
+// link is the state of the connection to the API. It is up while every resource
+// is watched. Servers end watches regularly, and a restart takes a moment, so a
+// short gap does not count. A long one counts from the server's last activity.
 type link struct {
-	state  *cluster.State
-	server string
-	heard  *heard
-	gap    time.Duration // what does not count
-	log    *slog.Logger
-	synced chan struct{} // closed when everything was listed once
+	state    *cluster.State
+	server   string
+	activity *activity
+	gap      time.Duration // that does not count
+	log      *slog.Logger
+	synced   chan struct{} // closed when everything was listed once
 
-	mu    sync.Mutex
-	gone  map[string]absence // resources that are not watched
-	err   error
-	wasUp bool
-	told  string // the last complaint
+	mu       sync.Mutex
+	gone     map[string]absence // resources that are not watched
+	err      error
+	wasUp    bool
+	reported string // the last problem that was reported
 }
 
-// absence is when a watch was found to have ended, and since when it may have
-// said nothing: a connection that dies without a word is noticed late.
+// absence says when the end of a watch was noticed, and since when the watch
+// may be silent: a connection that is lost is noticed late.
 type absence struct{ noticed, since time.Time }
 
-func newLink(state *cluster.State, server string, h *heard, gap time.Duration, log *slog.Logger, resources ...string) *link {
-	l := &link{state: state, server: server, heard: h, gap: gap, log: log,
+func newLink(state *cluster.State, server string, a *activity, gap time.Duration, log *slog.Logger, resources ...string) *link {
+	l := &link{state: state, server: server, activity: a, gap: gap, log: log,
 		synced: make(chan struct{}), gone: make(map[string]absence)}
 	for _, r := range resources {
 		l.gone[r] = l.absent()
@@ -43,7 +42,7 @@ func newLink(state *cluster.State, server string, h *heard, gap time.Duration, l
 	return l
 }
 
-func (l *link) absent() absence { return absence{noticed: time.Now(), since: l.heard.last()} }
+func (l *link) absent() absence { return absence{noticed: time.Now(), since: l.activity.last()} }
 
 // opened records that a resource is listed and watched.
 func (l *link) opened(resource string) {
@@ -84,7 +83,7 @@ func (l *link) up() bool {
 	return len(l.gone) == 0
 }
 
-// check tells the state how the link is.
+// check reports the state of the link.
 func (l *link) check(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,7 +96,7 @@ func (l *link) check(now time.Time) {
 	}
 	switch {
 	case missing == "":
-		l.told = ""
+		l.reported = ""
 		l.state.SetHealth(true, "API "+l.server, now)
 		if !l.wasUp {
 			l.wasUp = true
@@ -105,14 +104,14 @@ func (l *link) check(now time.Time) {
 		}
 	case l.wasUp && now.Sub(first.noticed) <= l.gap:
 	default:
-		if why := l.complaint(missing); why != l.told {
-			l.told = why
+		if why := l.problem(missing); why != l.reported {
+			l.reported = why
 			l.state.SetHealth(false, why, first.since)
 		}
 	}
 }
 
-func (l *link) complaint(missing string) string {
+func (l *link) problem(missing string) string {
 	if l.err != nil {
 		return fmt.Sprintf("API %s: %s", l.server, oneLine(l.err))
 	}

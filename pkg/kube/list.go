@@ -11,8 +11,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 )
 
-// ErrNoList is returned for what is not a `kind: List`. kubectl writes the
-// kind after the items, so that a file that ends too early has none.
+// ErrNoList is returned for text that is not a `kind: List`. kubectl writes the
+// kind after the items, so a file that ends too early has none.
 var ErrNoList = errors.New("not a complete `kind: List`")
 
 // list is a v1.List whose items are not read yet.
@@ -23,13 +23,13 @@ type list struct {
 
 // Decode reads a List of services, endpointslices, pods and nodes, in YAML or
 // JSON, as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints
-// it. Items of other kinds are skipped; one item of these kinds that cannot
-// be read makes the reading an error. YAML whose kind comes before the items
-// may have been cut behind any of them: File waits until it rests.
+// it. It skips items of other kinds. It returns an error if an item of these
+// kinds cannot be read. YAML whose kind comes before the items may be cut after
+// any item: File waits until such text stays the same.
 //
-// A list shows no kind that it has no items of. Without any pod or any node
-// the reading does not speak of those; without a service or a slice there are
-// none, unless the list is empty.
+// A list does not show which kinds it was made of. A list without pods says
+// nothing of pods, and one without nodes says nothing of nodes. In a list
+// without services or slices there are none, unless the list is empty.
 func Decode(data []byte) (cluster.Objects, error) {
 	var objs cluster.Objects
 	l, err := decodeList(data)

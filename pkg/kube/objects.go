@@ -1,5 +1,3 @@
-// Package kube brings Kubernetes objects into pkg/cluster. Its sources share
-// the conversions of this file.
 package kube
 
 import (
@@ -13,7 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 )
 
-// Service converts a Service. Only its TCP ports are kept.
+// Service converts a Service. It keeps only the TCP ports.
 func Service(svc *corev1.Service) cluster.Service {
 	s := cluster.Service{Namespace: svc.Namespace, Name: svc.Name, CreatedAt: svc.CreationTimestamp.Time}
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
@@ -42,9 +40,9 @@ func Service(svc *corev1.Service) cluster.Service {
 	return s
 }
 
-// Slice converts an EndpointSlice. Only its TCP ports are kept, and of a
-// slice of host names no endpoints. A condition that is absent has the value
-// that the API gives it: ready, not terminating.
+// Slice converts an EndpointSlice. It keeps only the TCP ports, and no endpoints
+// of a slice of host names. An absent condition has the value that the API
+// documents: ready, not terminating.
 func Slice(es *discoveryv1.EndpointSlice) cluster.Slice {
 	s := cluster.Slice{
 		Namespace: es.Namespace, Name: es.Name, Service: es.Labels[discoveryv1.LabelServiceName], AnyPort: len(es.Ports) == 0,
@@ -118,8 +116,8 @@ func Pod(pod *corev1.Pod) cluster.Pod {
 	return p
 }
 
-// workload returns the name and kind of a pod's controller. A ReplicaSet
-// that a Deployment made is named <deployment>-<pod-template-hash>.
+// workload returns the name and kind of a pod's controller. The name of a
+// Deployment's ReplicaSet is <deployment>-<pod-template-hash>.
 func workload(pod *corev1.Pod) (name, kind string) {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	if owner == nil {
@@ -157,7 +155,7 @@ func Node(node *corev1.Node) cluster.Node {
 	return n
 }
 
-// addrs reads addresses, without those that are none ("None", "").
+// addrs parses addresses, and skips what is none ("None", "").
 func addrs(list []string) []netip.Addr {
 	var out []netip.Addr
 	for _, s := range list {

@@ -10,8 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 )
 
-// maxFileBytes is the largest file that is read: a reading takes a multiple
-// of it in memory. Who has more records asks the API.
+// maxFileBytes is the size of the largest file that is read: a reading takes a
+// multiple of it in memory. For more records use the API.
 const maxFileBytes = 64 << 20
 
 // read brings one reading into the state, unless ctx ends before.
@@ -22,10 +22,10 @@ func (f *File) read(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("read cluster state: %w", err)
 	}
-	if errors.Is(err, errUnproven) {
+	if errors.Is(err, errUnfinished) {
 		return err
 	}
-	f.unproven = unproven{}
+	f.unfinished = unfinished{}
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (f *File) read(ctx context.Context) error {
 	return nil
 }
 
-// decode returns what the file says, if it can be believed.
+// decode returns the objects in the file, if the file is complete.
 func (f *File) decode(ctx context.Context) (cluster.Objects, error) {
 	data, err := f.content()
 	if err != nil {
@@ -46,15 +46,15 @@ func (f *File) decode(ctx context.Context) (cluster.Objects, error) {
 	if err != nil {
 		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, err)
 	}
-	if !whole(data) && !f.unproven.rested(data, f.at) {
-		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, errUnproven)
+	if !whole(data) && !f.unfinished.settled(data, f.at) {
+		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, errUnfinished)
 	}
 	return objs, nil
 }
 
-// decodeUntil returns what Decode does, or the error of a context that ends
-// before. A large file takes seconds, and YAML cannot be told to stop: Decode
-// then comes to its end for nobody.
+// decodeUntil calls Decode, and returns an error if the context ends first. A
+// large file takes seconds, and the YAML parser cannot be stopped: Decode then
+// goes on, and its result is dropped.
 func decodeUntil(ctx context.Context, data []byte) (cluster.Objects, error) {
 	var objs cluster.Objects
 	done := make(chan error, 1)
@@ -72,7 +72,7 @@ func decodeUntil(ctx context.Context, data []byte) (cluster.Objects, error) {
 }
 
 func (f *File) content() ([]byte, error) {
-	info, err := os.Stat(f.path) // before the content: what changes meanwhile is read again
+	info, err := os.Stat(f.path) // before the content: a change in between is read again
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +90,9 @@ func (f *File) content() ([]byte, error) {
 	return data, nil
 }
 
-// moved reports whether the path leads to something else than was read: a
-// symbolic link on the way was swapped, as in a mounted ConfigMap, or an
-// event was missed.
+// moved reports whether the path leads to another file than the one that was
+// read, or the file changed. So it finds a symbolic link that was swapped, as
+// in a mounted ConfigMap, and changes whose event was missed.
 func (f *File) moved() bool {
 	info, err := os.Stat(f.path)
 	if err != nil || f.info == nil {

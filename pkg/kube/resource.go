@@ -13,10 +13,10 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// resource is a kind of object that is watched. O is its API type, L that of
-// its list, C what is kept of it.
+// resource is a kind of object that is watched. O is its API type, L the type of
+// its list, C what the source keeps of it.
 type resource[O, L, C any] struct {
-	name     string // in paths, and in messages
+	name     string // in paths and messages
 	client   rest.Interface
 	params   runtime.ParameterCodec
 	selector string // of fields; empty: all
@@ -51,7 +51,7 @@ func (r *resource[O, L, C]) reflect(ctx context.Context, store cache.ReflectorSt
 	reflector.RunWithContext(ctx)
 }
 
-// event converts one event of a watch. Errors pass as they are.
+// event converts one event of a watch. It does not change errors.
 func (r *resource[O, L, C]) event(e watch.Event) watch.Event {
 	if object, ok := any(e.Object).(*O); ok {
 		e.Object = strip(object, r.meta(object), r.convert)
@@ -59,11 +59,11 @@ func (r *resource[O, L, C]) event(e watch.Event) watch.Event {
 	return e
 }
 
-// list reads all objects: as a stream, of which one object at a time is in
-// memory, or from a server that has none, at once.
+// list reads all objects. It uses a stream, of which one object at a time is in
+// memory. If the server has no streams, it reads all objects at once.
 func (r *resource[O, L, C]) list(ctx context.Context, opts metav1.ListOptions) (*keptList[C], error) {
 	if opts.ResourceVersion == "0" {
-		opts.ResourceVersion = "" // the latest: an agent that starts must not see the past
+		opts.ResourceVersion = "" // the latest: an agent that starts must not see old objects
 	}
 	l, err := r.stream(ctx, opts.ResourceVersion)
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
@@ -75,8 +75,8 @@ func (r *resource[O, L, C]) list(ctx context.Context, opts metav1.ListOptions) (
 // streamTime is how long a stream of all objects may take.
 const streamTime = 2 * time.Minute
 
-// stream lists by a watch that begins with what there is and says when that
-// is complete (Kubernetes 1.32 and later).
+// stream lists with a watch that begins with all present objects, and says when
+// they are complete (Kubernetes 1.32 and later).
 func (r *resource[O, L, C]) stream(ctx context.Context, version string) (*keptList[C], error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTime)
 	defer cancel()
@@ -109,10 +109,10 @@ func (r *resource[O, L, C]) stream(ctx context.Context, version string) (*keptLi
 	return nil, fmt.Errorf("list %s: the stream ended early", r.name)
 }
 
-// whole lists in one answer, out of the server's cache.
+// whole lists in one answer, from the server's cache.
 func (r *resource[O, L, C]) whole(ctx context.Context, version string) (*keptList[C], error) {
 	if version == "" {
-		version = "0" // else an old server reads all of it from its database
+		version = "0" // else an old server reads all objects from its database
 	}
 	all := new(L)
 	opts := metav1.ListOptions{ResourceVersion: version, FieldSelector: r.selector}

@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 )
 
-// store forwards what a reflector sees of one kind. It keeps nothing.
+// store forwards the objects of one kind from a reflector. It keeps nothing.
 type store[C any] struct {
 	set     func(C, time.Time)
 	remove  func(C, time.Time)

@@ -46,7 +46,11 @@ func DumpWide(w io.Writer, v View, width int) error {
 func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	var b strings.Builder
 	groups := Summarize(v.Flows)
-	summary(&b, groups, v.Now, width)
+	if len(groups) == 0 && Hidden(v.Sources) {
+		b.WriteString("No flow is known to be stuck, but not all are watched.\n")
+	} else {
+		summary(&b, groups, v.Now, width)
+	}
 	if len(v.Flows) > 0 {
 		b.WriteByte('\n')
 		rows(&b)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,12 @@ func Watched(suspects int, counted map[flow.Mute]int, program string) string {
 		return says + "."
 	}
 	return says + "; " + program + " dump --all lists the suppressed ones."
+}
+
+// Hidden reports whether flows may hang that are not watched: some found no room,
+// or the kernel side cannot be read.
+func Hidden(hs []flow.Health) bool {
+	return slices.ContainsFunc(hs, func(h flow.Health) bool { return h.Source == flow.SourceKernel && !h.Up })
 }
 
 // Sources says which sources can be trusted, and why others cannot.

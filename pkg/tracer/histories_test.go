@@ -15,15 +15,15 @@ const (
 	histories    = 100_000
 	atOnce       = 64 // LIVES of bpf/histories.c
 	steps        = 40
-	perMonitor   = 4
+	perLedger    = 4
 	heldAtMost   = 3
 	watchedAfter = 10 * time.Second
 )
 
 // TestWhatStandsStillIsHeldOrNews plays random histories of sockets against the
-// lines that the kernel side runs and against the monitor. Records are lost and
-// late, buffers are full, the monitor is full, its owner forgets flows. Whenever
-// both sides had time to settle, the monitor holds each socket that stands
+// lines that the kernel side runs and against the ledger. Records are lost and
+// late, buffers are full, the ledger is full, its owner forgets flows. Whenever
+// both sides had time to settle, the ledger holds each socket that stands
 // still, unless it is full; and no socket recovered whose snd_una stands.
 func TestWhatStandsStillIsHeldOrNews(t *testing.T) {
 	privtest.Require(t)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/monitor"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
 // sock is what is true of one socket.
@@ -34,13 +34,13 @@ func (s *sock) standsStill() bool {
 }
 
 type world struct {
-	rand     *rand.Rand
-	now      time.Time
-	socks    [atOnce]sock
-	lives    [atOnce]historiesLife
-	monitors [atOnce / perMonitor]*monitor.Monitor
-	lost     [atOnce / perMonitor]bool
-	late     []lateRecord
+	rand    *rand.Rand
+	now     time.Time
+	socks   [atOnce]sock
+	lives   [atOnce]historiesLife
+	ledgers [atOnce / perLedger]*ledger.Ledger
+	lost    [atOnce / perLedger]bool
+	late    []lateRecord
 }
 
 type lateRecord struct {
@@ -50,8 +50,8 @@ type lateRecord struct {
 
 func newWorld(r *rand.Rand) *world {
 	w := &world{rand: r, now: time.Unix(1_000_000, 0)}
-	for n := range w.monitors {
-		w.monitors[n] = monitor.New(watchedAfter, heldAtMost)
+	for n := range w.ledgers {
+		w.ledgers[n] = ledger.New(ledger.Options{StuckAfter: watchedAfter, MaxFlows: heldAtMost}, time.Now())
 	}
 	for n := range w.socks {
 		w.socks[n].una = r.Uint32()
@@ -120,7 +120,7 @@ func (w *world) happen(n int) {
 		s.timedOut, s.timedOutAt, s.foundIdle = true, s.una, false
 		l.Act = uint8(historiesActACT_TIMEOUT)
 		l.NoRoom = truth(w.rand.IntN(5) == 0)
-		w.lost[n/perMonitor] = w.lost[n/perMonitor] || l.NoRoom == 1
+		w.lost[n/perLedger] = w.lost[n/perLedger] || l.NoRoom == 1
 	case 9: // its peer is deleted
 		s.gone = true
 	case 10: // or that was withdrawn
@@ -156,11 +156,11 @@ func (w *world) look(n int, all bool) {
 	l.NoRoom = truth(w.rand.IntN(5) == 0)
 }
 
-// keepTogether has all lives of one monitor in one look, or none of them.
+// keepTogether has all lives of one ledger in one look, or none of them.
 func (w *world) keepTogether() {
-	for m := range w.monitors {
-		all := w.monitors[m].Owed() || w.lost[m]
-		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
+	for m := range w.ledgers {
+		all := w.ledgers[m].Owed() || w.lost[m]
+		for n := m * perLedger; n < (m+1)*perLedger; n++ {
 			if w.lives[n].Act == uint8(historiesActACT_TIMEOUT) {
 				continue
 			}
@@ -180,13 +180,13 @@ func (w *world) fill(n int) {
 	l.Standing.Idle, l.Standing.Open = truth(s.idle()), 1
 }
 
-// take carries what the kernel side showed to the monitors: records may come
+// take carries what the kernel side showed to the ledgers: records may come
 // late, a look whose buffer was full is no complete one.
 func (w *world) take() error {
-	for m := range w.monitors {
+	for m := range w.ledgers {
 		var looked []flow.Socket
 		complete, looks := true, false
-		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
+		for n := m * perLedger; n < (m+1)*perLedger; n++ {
 			l := &w.lives[n]
 			if l.Act == uint8(historiesActACT_LOOK) {
 				looks = true
@@ -229,46 +229,47 @@ func (w *world) reading(n int) flow.Socket {
 	return r
 }
 
-// deliver has the late records of a monitor come.
+// deliver has the late records of a ledger come.
 func (w *world) deliver(m int) {
 	rest := w.late[:0]
 	for _, r := range w.late {
-		if r.life/perMonitor != m {
+		if r.life/perLedger != m {
 			rest = append(rest, r)
 			continue
 		}
-		w.monitors[m].Observe(r.socket)
+		w.ledgers[m].Observe(r.socket)
 	}
 	w.late = rest
 }
 
 func (w *world) apply(m int, looked []flow.Socket, complete bool) error {
-	before := map[flow.ID]flow.Socket{}
+	before, read := map[flow.ID]flow.Socket{}, map[flow.ID]flow.Socket{}
 	for _, s := range looked {
-		if held, _, ok := w.monitors[m].Socket(s.ID); ok {
-			before[s.ID] = held
+		if held := w.ledgers[m].Entry(s.ID); held != nil {
+			before[s.ID], read[s.ID] = held.Socket(), s
 		}
 	}
-	var changes []monitor.Change
+	var changes []ledger.Change
 	if complete {
-		changes = w.monitors[m].Snapshot(looked, w.now)
+		changes = w.ledgers[m].Snapshot(looked, w.now)
 		w.lost[m] = false
 	} else {
 		for _, s := range looked {
-			changes = append(changes, w.monitors[m].Observe(s)...)
+			changes = append(changes, w.ledgers[m].Observe(s)...)
 		}
 	}
 	for _, c := range changes {
-		held, ok := before[c.Socket.ID]
-		if c.Kind != monitor.Recovered || !ok {
+		id := c.Entry.ID()
+		held, ok := before[id]
+		if c.Kind != ledger.Recovered || !ok {
 			continue
 		}
-		s := &w.socks[c.Socket.ID-1]
-		if held.Una == c.Socket.Una && held.Timeouts > 0 && s.outstanding {
-			return fmt.Errorf("socket %d recovered, and its snd_una stands: held %+v, now %+v", c.Socket.ID, held, c.Socket)
+		s, now := &w.socks[id-1], read[id]
+		if held.Una == now.Una && held.Timeouts > 0 && s.outstanding {
+			return fmt.Errorf("socket %d recovered, and its snd_una stands: held %+v, now %+v", id, held, now)
 		}
-		if held.Una == c.Socket.Una && held.Timeouts == 0 && s.foundIdle {
-			return fmt.Errorf("socket %d recovered, and no segment came from its peer: held %+v, now %+v", c.Socket.ID, held, c.Socket)
+		if held.Una == now.Una && held.Timeouts == 0 && s.foundIdle {
+			return fmt.Errorf("socket %d recovered, and no segment came from its peer: held %+v, now %+v", id, held, now)
 		}
 	}
 	return nil
@@ -276,12 +277,14 @@ func (w *world) apply(m int, looked []flow.Socket, complete bool) error {
 
 // meddle does what the inspector may do to a flow.
 func (w *world) meddle(m int) {
-	id := flow.ID(m*perMonitor + w.rand.IntN(perMonitor) + 1)
+	id := flow.ID(m*perLedger + w.rand.IntN(perLedger) + 1)
 	switch w.rand.IntN(10) {
 	case 0:
-		w.monitors[m].Stick(id)
+		if e := w.ledgers[m].Entry(id); e != nil {
+			w.ledgers[m].Put(e.Report(w.now, "found stuck"))
+		}
 	case 1:
-		w.monitors[m].Forget(id)
+		w.ledgers[m].Forget(id)
 	}
 }
 
@@ -301,14 +304,14 @@ func (w *world) settle(p *play) {
 		w.fill(n)
 	}
 	w.keepTogether()
-	for m := range w.monitors {
+	for m := range w.ledgers {
 		w.deliver(m)
 	}
 	p.run(w)
-	for m := range w.monitors {
+	for m := range w.ledgers {
 		var looked []flow.Socket
 		all := true
-		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
+		for n := m * perLedger; n < (m+1)*perLedger; n++ {
 			all = all && w.lives[n].All == 1
 			if w.lives[n].View != uint8(historiesViewVIEW_NONE) {
 				looked = append(looked, w.reading(n))
@@ -323,11 +326,11 @@ func (w *world) settle(p *play) {
 // check returns how many sockets stand still, all of which are held.
 func (w *world) check() (held int, err error) {
 	for n := range w.socks {
-		m := w.monitors[n/perMonitor]
+		m := w.ledgers[n/perLedger]
 		if !w.socks[n].standsStill() {
 			continue
 		}
-		if _, _, ok := m.Socket(flow.ID(n + 1)); !ok && m.Len() < heldAtMost {
+		if m.Entry(flow.ID(n+1)) == nil && m.Len() < heldAtMost {
 			return 0, fmt.Errorf("socket %d stands still and is not held: %+v, episode %+v", n+1, w.socks[n], w.lives[n].Episode)
 		}
 		held++

@@ -196,7 +196,7 @@ func unread(t *testing.T, e *environment, s source) {
 	await(t, "who was sent there knows", func() bool {
 		return s.BackendVia(backend, netip.MustParseAddrPort("10.0.0.55:8000"), time.Now()).State == flow.BackendDeleted
 	})
-	if b := s.backend(backend.String()); b.State != flow.BackendUnlisted || !b.Unproven {
+	if b := s.backend(backend.String()); b.State != flow.BackendUnlisted || !b.Unverified {
 		t.Errorf("%s: %s", b.State, b.How)
 	}
 }

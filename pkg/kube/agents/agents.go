@@ -1,5 +1,5 @@
-// Package agents finds the agents of a cluster and runs commands in their
-// pods, as a person who may list pods and exec into them.
+// Package agents finds the agents of a cluster and runs commands in their pods.
+// The user needs the right to list pods and to exec into them.
 package agents
 
 import (
@@ -21,7 +21,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// selector is the label of the agents' pods, container the name of theirs.
+// selector is the label of the agents' pods, container the name of their
+// container.
 const (
 	selector  = "app.kubernetes.io/name=tcpstuck"
 	container = "agent"
@@ -48,9 +49,9 @@ type Agent struct {
 	Problem string
 }
 
-// Open reads the kubeconfig and asks nothing.
+// Open reads the kubeconfig. It sends nothing.
 func Open(o Options) (*Cluster, error) {
-	klog.SetLogger(logr.Discard()) // what fails is told by who asked
+	klog.SetLogger(logr.Discard()) // the caller reports what fails
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
@@ -73,9 +74,9 @@ func Open(o Options) (*Cluster, error) {
 	return &Cluster{config: config, client: client, namespace: o.Namespace}, nil
 }
 
-// Agents returns the agents, one for each node, ordered by node; a node that
-// has no pod of an agent, not even a pending one, is not among them. That
-// there is none is an error.
+// Agents returns the agents, one for each node, ordered by node. A node without
+// a pod of an agent, not even a pending one, is left out. It is an error if
+// there are none.
 func (c *Cluster) Agents(ctx context.Context) ([]Agent, error) {
 	pods := new(corev1.PodList)
 	err := c.client.Get().Namespace(c.namespace).Resource("pods").Param("labelSelector", selector).Do(ctx).Into(pods)

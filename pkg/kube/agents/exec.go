@@ -16,8 +16,8 @@ import (
 )
 
 // Exec runs a command in the agent's container and returns its exit code. An
-// error says that it did not run to its end. When ctx ends first, the writers
-// may be written to for a moment longer.
+// error means that the command did not run to its end. If ctx ends first, Exec
+// may still write to the writers for a moment.
 func (c *Cluster) Exec(ctx context.Context, a Agent, command []string, stdout, stderr io.Writer) (int, error) {
 	executor, err := c.executor(a, command)
 	if err != nil {
@@ -51,14 +51,15 @@ func late(ctx context.Context) bool {
 	return ok && !time.Now().Before(deadline)
 }
 
-// reason leaves out how the API server asked a kubelet that it cannot reach.
+// reason shortens the error about a kubelet that the API server cannot reach:
+// it leaves out the request.
 func reason(text string) string {
 	for _, asking := range []string{"error sending request: ", "error dialing backend: "} {
 		_, kubelet, ok := strings.Cut(text, asking)
 		if !ok {
 			continue
 		}
-		if _, cause, ok := strings.Cut(kubelet, `": `); ok { // behind a method and an address
+		if _, cause, ok := strings.Cut(kubelet, `": `); ok { // after a method and an address
 			kubelet = cause
 		}
 		return "the kubelet cannot be reached: " + kubelet
@@ -66,8 +67,8 @@ func reason(text string) string {
 	return text
 }
 
-// executor asks by a websocket, and by SPDY where the server, or a proxy on
-// the way, takes none, as kubectl does.
+// executor uses a websocket. As kubectl does, it uses SPDY if the server, or a
+// proxy on the way, takes no websockets.
 func (c *Cluster) executor(a Agent, command []string) (remotecommand.Executor, error) {
 	target := c.target(a, command)
 	spdy, err := remotecommand.NewSPDYExecutor(c.config, http.MethodPost, target)

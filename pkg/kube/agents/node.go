@@ -5,8 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// nodeOf returns the node that a pod runs on, or that its DaemonSet made it
-// for while the scheduler finds no room there; empty: it is for no one node.
+// nodeOf returns the node that a pod runs on. Of a pod that the scheduler finds
+// no room for, it returns the node that the DaemonSet made it for; empty: none.
 func nodeOf(pod *corev1.Pod) string {
 	if pod.Spec.NodeName != "" {
 		return pod.Spec.NodeName

@@ -1,0 +1,223 @@
+package house
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A type with behaviour is one that a reader can keep in mind. It is a struct
+// that has a method with a pointer receiver; a plain record of values has none.
+const (
+	mostFields  = 15
+	mostMethods = 25
+)
+
+// toBeSplit are the types that are too large, and why they still are. Take an
+// entry out when its type is split; add none.
+var toBeSplit = map[string]string{
+	"cmd/agent.config":                    "to be split: one part for each program part that the flags configure",
+	"pkg/flow.Finding":                    "a record of values that reads itself from JSON",
+	"pkg/tracer.Tracer":                   "to be split: attachments apart from readers",
+	"reproducer/internal/accuracy.Score":  "to be split: counts apart from the score",
+	"reproducer/internal/accuracy.scene":  "to be split: one laboratory for all drivers",
+	"reproducer/internal/chaos.Lab":       "to be split: one laboratory for all drivers",
+	"reproducer/internal/cluster.Cluster": "to be split: nodes apart from the records that they are written to",
+	"reproducer/internal/scenario.Lab":    "to be split: one laboratory for all drivers",
+	"tools/storm.bench":                   "to be split: each measurement apart",
+}
+
+// structType is a struct of the module, its tests left out.
+type structType struct {
+	name      string // its package's folder, a dot, its own name
+	fields    int    // an embedded one counts as one
+	methods   int
+	behaviour bool // a method has a pointer receiver
+}
+
+func TestTypesStaySmall(t *testing.T) {
+	types, err := structTypes("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(types) < 100 {
+		t.Fatalf("the module has only %d struct types", len(types))
+	}
+	excused := maps.Clone(toBeSplit)
+	for _, s := range types {
+		why := tooLarge(s)
+		if _, ok := excused[s.name]; ok && why != "" {
+			delete(excused, s.name)
+			continue
+		}
+		if why != "" {
+			t.Error(why)
+		}
+	}
+	for name := range excused {
+		t.Errorf("%s is not too large any more: take it out of toBeSplit", name)
+	}
+}
+
+// tooLarge says, in a sentence, in what a type is too large; empty: it is not.
+func tooLarge(s structType) string {
+	switch {
+	case !s.behaviour:
+		return ""
+	case s.fields > mostFields:
+		return fmt.Sprintf("%s has %d fields, at most %d are allowed: give it parts", s.name, s.fields, mostFields)
+	case s.methods > mostMethods:
+		return fmt.Sprintf("%s has %d methods, at most %d are allowed: give it parts", s.name, s.methods, mostMethods)
+	}
+	return ""
+}
+
+// structTypes returns the struct types of the module at root.
+func structTypes(root string) ([]structType, error) {
+	files := make(map[string][]*ast.File) // by folder
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(root, path, d.Name())
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		files[folder] = append(files[folder], file)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the module's types: %w", err)
+	}
+	var all []structType
+	for _, folder := range slices.Sorted(maps.Keys(files)) {
+		all = append(all, structsOf(folder, files[folder])...)
+	}
+	return all, nil
+}
+
+// structsOf returns the struct types of one package.
+func structsOf(folder string, files []*ast.File) []structType {
+	found := make(map[string]*structType)
+	for _, file := range files {
+		for name, fields := range structsIn(file) {
+			// A type that is written once for each system counts at its largest.
+			if known := found[name]; known == nil || known.fields < fields {
+				found[name] = &structType{name: folder + "." + name, fields: fields}
+			}
+		}
+	}
+	for _, file := range files {
+		for _, d := range file.Decls {
+			method, ok := d.(*ast.FuncDecl)
+			if !ok || method.Recv == nil {
+				continue
+			}
+			name, pointer := receiver(method.Recv.List[0].Type)
+			if s := found[name]; s != nil {
+				s.methods++
+				s.behaviour = s.behaviour || pointer
+			}
+		}
+	}
+	var all []structType
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, *found[name])
+	}
+	return all
+}
+
+// structsIn returns the struct types of a file, and how many fields they have.
+func structsIn(file *ast.File) map[string]int {
+	found := make(map[string]int)
+	for _, d := range file.Decls {
+		general, ok := d.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range general.Specs {
+			declared, ok := spec.(*ast.TypeSpec)
+			if !ok {
+				continue
+			}
+			if s, ok := declared.Type.(*ast.StructType); ok {
+				found[declared.Name.Name] = s.Fields.NumFields()
+			}
+		}
+	}
+	return found
+}
+
+// receiver returns the type that a method belongs to, and whether its receiver
+// is a pointer.
+func receiver(of ast.Expr) (name string, pointer bool) {
+	if star, ok := of.(*ast.StarExpr); ok {
+		of, pointer = star.X, true
+	}
+	switch generic := of.(type) {
+	case *ast.IndexExpr:
+		of = generic.X
+	case *ast.IndexListExpr:
+		of = generic.X
+	}
+	if ident, ok := of.(*ast.Ident); ok {
+		return ident.Name, pointer
+	}
+	return "", pointer
+}
+
+func TestTooLarge(t *testing.T) {
+	lines := func(n int, format string) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(format, i))
+		}
+		return strings.Join(all, "\n")
+	}
+	fields := func(n int) string { return "type Type struct {\n" + lines(n, "f%d int") + "\n}\n" }
+	for name, tc := range map[string]struct {
+		source string
+		want   string
+	}{
+		"at both limits":  {fields(mostFields) + lines(mostMethods, "func (t *Type) m%d() {}"), ""},
+		"a field more":    {fields(16) + "func (t *Type) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
+		"a method more":   {fields(1) + lines(26, "func (t *Type) m%d() {}"), "pkg/x.Type has 26 methods, at most 25 are allowed: give it parts"},
+		"fields in a row": {"type Type struct{ " + strings.Repeat("a, b, ", 7) + "c, d int }\nfunc (*Type) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
+		"embedded":        {"type Type struct { other\n" + lines(15, "f%d int") + "}\nfunc (*Type) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
+		"one parameter":   {strings.Replace(fields(16), "Type", "Type[K any]", 1) + "func (t *Type[K]) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
+		"two parameters":  {strings.Replace(fields(16), "Type", "Type[K, V any]", 1) + "func (t *Type[K, V]) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
+		"one by value":    {fields(1) + "func (t *Type) set() {}\n" + lines(25, "func (t Type) m%d() {}"), "pkg/x.Type has 26 methods, at most 25 are allowed: give it parts"},
+		"a record":        {fields(40) + lines(3, "func (t Type) m%d() {}"), ""},
+		"no struct":       {"type Type []int\n" + lines(30, "func (t *Type) m%d() {}"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x\n"+tc.source, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			for _, s := range structsOf("pkg/x", []*ast.File{file}) {
+				got += tooLarge(s)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}

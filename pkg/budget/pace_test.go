@@ -1,0 +1,33 @@
+package budget
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPaceHoldsTheShare(t *testing.T) {
+	var p Pace
+	for _, c := range []struct {
+		took  time.Duration
+		share float64
+		every time.Duration
+		tell  bool
+	}{
+		{2 * time.Millisecond, 0.01, 5 * time.Second, false},
+		{8 * time.Millisecond, 0.01, 8 * time.Second, false},    // a tenth of the share
+		{100 * time.Millisecond, 0.01, 12 * time.Second, false}, // more than a tenth
+		{130 * time.Millisecond, 0.01, 13 * time.Second, false}, // all of it
+		{300 * time.Millisecond, 0.01, 30 * time.Second, true},
+		{300 * time.Millisecond, 0.01, 30 * time.Second, false}, // reported once
+		{300 * time.Millisecond, 0.1, 12 * time.Second, false},
+		{3 * time.Second, 0.1, 30 * time.Second, true}, // and anew after it was well
+	} {
+		every, tell := p.Took(c.took, c.share)
+		if every != c.every || tell != c.tell {
+			t.Errorf("a pass of %v at a share of %v: every %v, tell %v; want %v, %v", c.took, c.share, every, tell, c.every, c.tell)
+		}
+		if used := float64(c.took) / float64(every); used > c.share {
+			t.Errorf("a pass of %v every %v takes %v of a core, more than %v", c.took, every, used, c.share)
+		}
+	}
+}

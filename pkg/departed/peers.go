@@ -1,0 +1,205 @@
+package departed
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
+)
+
+// Kernel takes which connections and addresses are of backends that are gone.
+type Kernel interface {
+	SetGone(tuples []flow.Tuple, addrs []netip.Addr) error
+}
+
+// Conntrack finds the entries that lead to backends, and the one of a
+// connection.
+type Conntrack interface {
+	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
+	ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error
+}
+
+// Cluster is what is known of backends.
+type Cluster interface {
+	Backend(addr netip.AddrPort, now time.Time) cluster.Backend
+	BackendVia(addr, service netip.AddrPort, now time.Time) cluster.Backend
+	Departed(addr netip.Addr) (since time.Time, ok bool)
+}
+
+// Meter measures the searches. Its methods must not block.
+type Meter interface {
+	Lookup(source flow.Source, took time.Duration, err error)
+	Sweep(kind string, took time.Duration)
+}
+
+// Options of Peers. All are required but Conntrack, which is not searched where
+// it is nil.
+type Options struct {
+	Kernel    Kernel
+	Conntrack Conntrack
+	Cluster   Cluster
+	Meter     Meter
+	Removals  *budget.Budget // pays for searches
+	Log       *slog.Logger
+}
+
+const maxGone = 10_000 // peers that are gone and still watched for
+
+// Peers are the backends that were deleted, with the connections that led to
+// each. It is for one goroutine.
+type Peers struct {
+	o       Options
+	peers   map[netip.Addr]peer
+	pending bool                    // something changed that the kernel side was not given
+	unsure  map[netip.Addr]struct{} // addresses that changed while the records were out of date
+}
+
+// New returns Peers of which none is gone.
+func New(o Options) *Peers {
+	return &Peers{o: o, peers: map[netip.Addr]peer{}, unsure: map[netip.Addr]struct{}{}}
+}
+
+// peer is one address whose pod was deleted.
+type peer struct {
+	pod      ledger.Departed
+	tuples   []flow.Tuple // connections to it, as their sockets send them
+	searched bool         // conntrack has answered
+	// narrow is true where only the connections in tuples are the dead one's:
+	// another pod has the address by now, or only slices said that it had it,
+	// which counts for what their Service sent there.
+	narrow bool
+	// claimed is true where only slices said that the pod had the address.
+	claimed bool
+}
+
+// add takes up connections that are not known yet.
+func (p *peer) add(tuples []flow.Tuple) {
+	known := make(map[flow.Tuple]struct{}, len(p.tuples))
+	for _, t := range p.tuples {
+		known[t] = struct{}{}
+	}
+	for _, t := range tuples {
+		if _, ok := known[t]; !ok {
+			known[t] = struct{}{}
+			p.tuples = append(p.tuples, t)
+		}
+	}
+}
+
+// Note takes up which of the changed addresses are gone, given to another pod,
+// or back, and returns those whose connections conntrack is to be searched for.
+// Records that are out of date say nothing of the kind: what changes meanwhile,
+// also while they are being read anew, waits until they are trusted. Idle returns
+// the idle connections to an address that were found.
+func (p *Peers) Note(changed map[netip.Addr]struct{}, outOfDate bool, idle func(netip.Addr) []flow.Tuple) (gone []netip.Addr) {
+	if outOfDate {
+		maps.Copy(p.unsure, changed)
+		return nil
+	}
+	all := maps.Clone(changed)
+	if all == nil {
+		all = map[netip.Addr]struct{}{}
+	}
+	maps.Copy(all, p.unsure)
+	clear(p.unsure)
+	now := time.Now()
+	for addr := range all {
+		if p.note(addr, now, idle) {
+			gone = append(gone, addr)
+		}
+	}
+	return gone
+}
+
+// note takes up what became of one address, and reports whether a pod is newly
+// gone from it.
+func (p *Peers) note(addr netip.Addr, now time.Time, idle func(netip.Addr) []flow.Tuple) bool {
+	b := p.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
+	at, known := p.peers[addr]
+	if b.State == flow.BackendDeleted && !b.HostNetwork {
+		pod := ledger.Departed{Namespace: b.Namespace, Pod: b.Pod, UID: b.PodUID, At: b.Since}
+		if known && !at.narrow && at.pod.Same(pod) && at.pod.At.Equal(pod.At) {
+			return false
+		}
+		p.makeRoom()
+		p.set(addr, peer{pod: pod, tuples: at.tuples})
+		return true
+	}
+	since, departs := p.o.Cluster.Departed(addr)
+	if departs && (!known || at.claimed && !at.pod.At.Equal(since)) {
+		p.makeRoom()
+		p.set(addr, peer{pod: ledger.Departed{At: since}, tuples: at.tuples, narrow: true, claimed: true})
+		return true
+	}
+	switch {
+	case !known || at.claimed && departs || !ledger.Alive(b):
+	case at.claimed, at.pod.IsBack(b):
+		delete(p.peers, addr)
+		p.pending = true
+	case !at.narrow: // once another pod has the address, these alone are the dead one's
+		at.narrow = true
+		at.add(idle(addr))
+		p.set(addr, at)
+	}
+	return false
+}
+
+func (p *Peers) set(addr netip.Addr, at peer) {
+	p.peers[addr] = at
+	p.pending = true
+}
+
+// tuples returns the connections that led to each peer.
+func (p *Peers) tuples() map[netip.Addr][]flow.Tuple {
+	all := make(map[netip.Addr][]flow.Tuple, len(p.peers))
+	for addr, at := range p.peers {
+		all[addr] = at.tuples
+	}
+	return all
+}
+
+// makeRoom forgets the peer that has been gone for longest when there are too
+// many.
+func (p *Peers) makeRoom() {
+	if len(p.peers) < maxGone {
+		return
+	}
+	var oldest netip.Addr
+	for addr, at := range p.peers {
+		if !oldest.IsValid() || at.pod.At.Before(p.peers[oldest].pod.At) {
+			oldest = addr
+		}
+	}
+	delete(p.peers, oldest)
+}
+
+// Pending reports whether the kernel side was not given the latest.
+func (p *Peers) Pending() bool { return p.pending }
+
+// Give gives the kernel side which peers are gone; it goes before every file
+// scan. There is room for so many connections: the peers take turns.
+func (p *Peers) Give() {
+	if !p.pending {
+		return
+	}
+	p.pending = false
+	var tuples []flow.Tuple
+	addrs := make([]netip.Addr, 0, len(p.peers))
+	for addr, at := range p.peers {
+		if !at.narrow {
+			addrs = append(addrs, addr)
+		}
+	}
+	for _, t := range inTurn(p.tuples()) {
+		tuples = append(tuples, t)
+	}
+	if err := p.o.Kernel.SetGone(tuples, addrs); err != nil {
+		p.o.Log.Warn("idle connections to deleted backends may be missed", "error", err)
+	}
+}

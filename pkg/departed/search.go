@@ -1,0 +1,93 @@
+package departed
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// patience is for one search of the whole conntrack table.
+const patience = 2 * time.Second
+
+// Searches parts addresses by the searches that find their connections.
+func Searches(gone []netip.Addr) [][]netip.Addr { return conntrack.Searches(gone) }
+
+// Unsearched returns the addresses whose search failed or was not made.
+func (p *Peers) Unsearched() []netip.Addr {
+	var failed []netip.Addr
+	for addr, at := range p.peers {
+		if !at.searched && (!at.narrow || at.claimed) {
+			failed = append(failed, addr)
+		}
+	}
+	return failed
+}
+
+// MaySearch reports whether the budget allows a search that makes up for one
+// that failed. Where the table is so large that a search never ends in time, the
+// loop would do nothing else.
+func (p *Peers) MaySearch() bool { return p.o.Removals.Allows(time.Now()) }
+
+// Search asks conntrack, once, for the connections that it sends to these gone
+// peers. One that fails leaves all of them to a later round, and is not answered.
+func (p *Peers) Search(ctx context.Context, addrs []netip.Addr) (answered bool) {
+	addrs = slices.DeleteFunc(slices.Clone(addrs), func(addr netip.Addr) bool {
+		at, ok := p.peers[addr]
+		return !ok || at.searched
+	})
+	if len(addrs) == 0 {
+		return true
+	}
+	found, err := p.connectionsTo(ctx, addrs)
+	if err != nil {
+		p.o.Log.Warn("conntrack could not be searched for the connections to deleted backends; it is asked again", "backends", addrs, "error", err)
+		return false
+	}
+	for _, addr := range addrs {
+		at := p.peers[addr]
+		at.add(found[addr])
+		at.searched = true
+		p.set(addr, at)
+	}
+	return true
+}
+
+// connectionsTo returns the translated connections to each of the addresses.
+// What it takes is paid although a removal does not wait for the budget: what
+// has to be asked again waits instead. The budget is the removals' own, so that a
+// hundred of them do not keep a verdict from its search.
+func (p *Peers) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[netip.Addr][]flow.Tuple, error) {
+	if p.o.Conntrack == nil {
+		return nil, nil
+	}
+	// A search that has begun is finished, also when the agent is told to end.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	found := map[netip.Addr][]flow.Tuple{}
+	began := time.Now()
+	err := p.o.Conntrack.ByReplySource(ctx, addrs, func(t flow.Translation) error {
+		if to := t.Reply.Src.Addr(); t.Translated() && p.deadEnd(t) {
+			found[to] = append(found[to], t.Orig)
+		}
+		return nil
+	})
+	took := time.Since(began)
+	p.o.Removals.Charge(took, time.Now())
+	p.o.Meter.Sweep("conntrack", took)
+	p.o.Meter.Lookup(flow.SourceConntrack, took, err)
+	return found, err
+}
+
+// deadEnd reports whether an entry leads to a pod that is gone. Where only
+// slices said that the pod had the address, that differs from one Service to the
+// other.
+func (p *Peers) deadEnd(t flow.Translation) bool {
+	if at := p.peers[t.Reply.Src.Addr().Unmap()]; !at.claimed {
+		return true
+	}
+	return p.o.Cluster.BackendVia(t.Reply.Src, t.Orig.Dst, time.Now()).State == flow.BackendDeleted
+}

@@ -1,0 +1,71 @@
+package departed
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+const (
+	staleLookups   = 250 // entries looked at, and shown, in one slow round
+	lookupPatience = 200 * time.Millisecond
+)
+
+// Stale looks at the entries that led to a backend when it was deleted: those
+// that still do, and whose flow is not held, have outlived it. An entry that is
+// gone, or leads elsewhere, is not asked for again. The backends take turns, so
+// that one with many connections hides none. False: the context ended first.
+func (p *Peers) Stale(ctx context.Context, held func() map[flow.Tuple]struct{}) ([]flow.StaleEntry, bool) {
+	if p.o.Conntrack == nil || len(p.peers) == 0 {
+		return nil, true
+	}
+	flows := held()
+	over := map[netip.Addr]map[flow.Tuple]bool{}
+	var stale []flow.StaleEntry
+	lookups := 0
+	for addr, t := range inTurn(p.tuples()) {
+		if lookups >= staleLookups {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil, false
+		}
+		if _, ok := flows[t]; ok {
+			continue
+		}
+		lookups++
+		if entry, ok := p.leadsTo(ctx, t, addr); ok {
+			stale = append(stale, p.staleEntry(entry))
+			continue
+		}
+		if over[addr] == nil {
+			over[addr] = map[flow.Tuple]bool{}
+		}
+		over[addr][t] = true
+	}
+	for addr, tuples := range over {
+		at := p.peers[addr]
+		at.tuples = slices.DeleteFunc(at.tuples, func(t flow.Tuple) bool { return tuples[t] })
+		p.peers[addr] = at
+	}
+	return stale, true
+}
+
+func (p *Peers) leadsTo(ctx context.Context, t flow.Tuple, addr netip.Addr) (flow.Translation, bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupPatience)
+	defer cancel()
+	entry, err := p.o.Conntrack.Lookup(ctx, t)
+	return entry, err == nil && entry.Backend().Addr() == addr
+}
+
+func (p *Peers) staleEntry(entry flow.Translation) flow.StaleEntry {
+	now := time.Now()
+	b := p.o.Cluster.BackendVia(entry.Backend(), entry.Orig.Dst, now)
+	return flow.StaleEntry{
+		Client: entry.Orig.Src, Service: entry.Orig.Dst, Backend: entry.Backend(), Namespace: b.Namespace, Pod: b.Pod,
+		DeletedAt: b.Since, ExpiresAt: now.Add(entry.Timeout), Command: entry.DeleteCommand(),
+	}
+}

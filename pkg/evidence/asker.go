@@ -1,0 +1,210 @@
+package evidence
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Asker asks the sources. It is for one goroutine.
+type Asker struct {
+	o         Options
+	names     Names
+	processes *processes // nil: not asked
+	table     table
+	zones     zones
+	routes    routes
+	sought    map[uint32]bool // network namespaces that were looked for since the last file scan
+	placesErr error
+}
+
+// New returns an Asker that has asked nothing yet.
+func New(o Options) *Asker {
+	a := &Asker{
+		o: o, names: o.Names, table: table{conntrack: o.Conntrack, down: o.ConntrackDown, meter: o.Meter, books: o.Books},
+		zones:  zones{conntrack: o.Conntrack, meter: o.Meter, searches: o.Searches, entryless: map[netip.Addr]bool{}},
+		routes: routes{routes: o.Routes, meter: o.Meter, answers: map[netip.Addr]routeAnswer{}}, sought: map[uint32]bool{},
+	}
+	if owners := o.Names.Owners; owners != nil {
+		a.processes = &processes{Owners: owners, meter: o.Meter, answers: map[flow.Process]ownerAnswer{}}
+		a.names.Owners = a.processes
+	}
+	return a
+}
+
+// Gather asks every cheap source about some flows, given what is known of them,
+// which has their last readings. A conntrack answer younger than maxAge stands.
+// Once the context ends, what is known is returned as it is.
+func (a *Asker) Gather(ctx context.Context, known []diagnosis.Evidence, maxAge time.Duration) []diagnosis.Evidence {
+	now := time.Now()
+	stale := func(e diagnosis.Evidence) bool { return e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge }
+	var tuples []flow.Tuple
+	for _, e := range known {
+		if stale(e) {
+			tuples = append(tuples, e.Socket.Tuple())
+		}
+	}
+	answers := a.table.lookups(ctx, tuples)
+	if ctx.Err() != nil {
+		return known
+	}
+	gathered := make([]diagnosis.Evidence, len(known))
+	for n, e := range known {
+		e.Now, e.StuckAfter = now, a.o.StuckAfter
+		if stale(e) {
+			e.Conntrack = a.table.take(answers[0], e.Conntrack, now, a.o.ConntrackAge)
+			answers = answers[1:]
+			a.learnTranslates(e)
+		}
+		a.complete(&e)
+		gathered[n] = e
+	}
+	return gathered
+}
+
+// complete fills in what follows without a question to the kernel's tables.
+func (a *Asker) complete(e *diagnosis.Evidence) {
+	s := e.Socket
+	e.Host, e.Translates = s.NetNS == a.names.HostNetNS, a.zones.translates
+	e.Role = role(s, e.Conntrack.Entry, a.o.Listening, e.Role)
+	a.askCluster(e)
+	a.askOwner(e)
+}
+
+// learnTranslates takes from a flow that this node's nf_conntrack translates
+// Services.
+func (a *Asker) learnTranslates(e diagnosis.Evidence) {
+	t := e.Conntrack.Entry
+	if t != nil && t.Translated() && !t.Accepted() && a.names.Cluster.Class(e.Socket.Remote) == flow.PeerService {
+		a.zones.translates = true
+	}
+}
+
+// askCluster fills in what the cluster knows: the backend and the peer.
+func (a *Asker) askCluster(e *diagnosis.Evidence) {
+	e.Cluster = a.names.Cluster.Health(e.Now)
+	a.askBackend(e)
+	e.Peer, e.Service = a.names.Peer(e.Socket, e.Role, e.Target())
+	if e.Role == flow.Client && e.Service == nil {
+		e.Peer.Namespace, e.Peer.Service = listedBy(e.Backend)
+	}
+}
+
+// askBackend fills in what the records say of the address that a flow's packets
+// go to. They speak of this node's network: a socket in some other namespace may
+// mean another host by the same address.
+func (a *Asker) askBackend(e *diagnosis.Evidence) {
+	e.Related = e.Related || a.related(*e)
+	if !e.Related {
+		e.Backend = cluster.Backend{
+			Addr: e.Target(), State: flow.BackendUnknown,
+			How: "its socket is in a network namespace that is neither the host's nor a pod's, and conntrack has no entry for it: the records do not speak of the addresses there",
+		}
+		return
+	}
+	b := a.names.Cluster.BackendVia(e.Target(), e.Via(), e.Now)
+	if b.Unread && e.Backend.State == flow.BackendDeleted && e.Backend.Addr == b.Addr {
+		return // it is being asked which pod has the address since, and since when: what was known stands
+	}
+	e.Backend = b
+}
+
+// related reports whether the addresses that a socket knows are this node's: it
+// is in the host's namespace, it has the address of a pod of this node, or
+// conntrack, which sees what leaves a pod, has its very connection.
+func (a *Asker) related(e diagnosis.Evidence) bool {
+	if e.Host || e.Conntrack.Entry != nil {
+		return true
+	}
+	pod, ok := a.names.Cluster.PodByIP(e.Socket.Local.Addr())
+	return ok && (pod.Node == a.o.Node || !a.names.Cluster.KnowsNode(a.o.Node))
+}
+
+// askOwner fills in whose socket it is: its process, and its pod. A network
+// namespace that is not known is looked for once between two file scans: it may
+// be that no process lives there any more.
+func (a *Asker) askOwner(e *diagnosis.Evidence) {
+	netns := e.Socket.NetNS
+	if e.PodUID == "" && !a.names.Places.Knows(netns) && !a.sought[netns] {
+		a.sought[netns] = true
+		a.LearnPlaces()
+	}
+	owned := a.names.Whose(e.Socket, Owned{e.Local, e.PodUID})
+	e.Local, e.PodUID = owned.Local, owned.ProvenUID
+}
+
+// LearnPlaces looks which network namespaces are pods', within the budget of the
+// file scans.
+func (a *Asker) LearnPlaces() {
+	now := time.Now()
+	if a.o.Scans.Allows(now) {
+		a.o.Scans.Run(func() { a.placesErr = a.names.Places.Refresh(now) })
+	}
+}
+
+// PlacesErr returns why it was last not known which network namespaces are
+// pods'.
+func (a *Asker) PlacesErr() error { return a.placesErr }
+
+// Deepen asks what only a flow that is about to be reported is worth: the other
+// zones where conntrack has no entry, and the route from this node.
+func (a *Asker) Deepen(ctx context.Context, e *diagnosis.Evidence) {
+	a.AskZones(ctx, e)
+	a.askTranslation(ctx, e)
+	a.routes.ask(ctx, e)
+}
+
+// AskZones looks for a flow's entry in the other zones, where that is open.
+func (a *Asker) AskZones(ctx context.Context, e *diagnosis.Evidence) {
+	if a.zones.ask(ctx, e) {
+		a.askCluster(e)
+	}
+}
+
+// askTranslation looks at once where a verdict hangs on it.
+func (a *Asker) askTranslation(ctx context.Context, e *diagnosis.Evidence) {
+	if a.zones.translates || !e.Conntrack.Missing || e.Peer.Class != flow.PeerService {
+		return
+	}
+	a.zones.soughtAt = time.Time{}
+	a.SeekTranslation(ctx)
+	e.Translates = a.zones.translates
+}
+
+// SeekTranslation finds out, once, whether this node's nf_conntrack translates
+// Services at all.
+func (a *Asker) SeekTranslation(ctx context.Context) {
+	if !a.zones.translates {
+		a.zones.seek(ctx, a.names.Cluster.ClusterIPs(probedServices))
+	}
+}
+
+// NewRound forgets what was found in the last round of regular work.
+func (a *Asker) NewRound() { clear(a.zones.entryless) }
+
+// Scanned takes that a file scan was made: network namespaces that are not known
+// may be looked for again.
+func (a *Asker) Scanned() { clear(a.sought) }
+
+// Unanswered reports whether conntrack could not answer for some flow and was
+// not asked again since; what is Unanswered in their evidence says for which.
+func (a *Asker) Unanswered() bool { return a.table.owes }
+
+// Answered takes that no flow is left for which conntrack could not answer.
+func (a *Asker) Answered() { a.table.owes = false }
+
+// ConntrackFails reports whether the last question had no answer.
+func (a *Asker) ConntrackFails() bool { return a.table.err != nil }
+
+// Health returns the health of conntrack and, if they are asked, the owners.
+func (a *Asker) Health(now time.Time) []flow.Health {
+	all := []flow.Health{a.table.health()}
+	if a.processes != nil {
+		all = append(all, a.processes.health(now))
+	}
+	return all
+}

@@ -1,0 +1,94 @@
+package evidence
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+const (
+	closedListeners = 64   // that are remembered of one network namespace, the latest
+	closedSpaces    = 1024 // network namespaces of which any are remembered
+)
+
+// Listening knows what is listened on, and what was until lately: a server that
+// is told to end closes its listener first, and drains what it has accepted for
+// as long as that takes. It may be used from any goroutine.
+type Listening struct {
+	mu     sync.RWMutex
+	now    map[listenKey]struct{}
+	closed map[uint32][]netip.AddrPort // by network namespace, the latest last
+}
+
+type listenKey struct {
+	netns uint32
+	local netip.AddrPort
+}
+
+// NewListening returns a Listening of nothing.
+func NewListening() *Listening {
+	return &Listening{now: map[listenKey]struct{}{}, closed: map[uint32][]netip.AddrPort{}}
+}
+
+// anyAddr stands for a listener on every address of either family.
+func anyAddr(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, port) }
+
+// Set takes all listeners of the node, in place of those that it was given
+// before.
+func (l *Listening) Set(all []flow.Listener) {
+	now := make(map[listenKey]struct{}, len(all))
+	for _, one := range all {
+		local := one.Local
+		if local.Addr().IsUnspecified() {
+			local = anyAddr(local.Port())
+		}
+		now[listenKey{one.NetNS, local}] = struct{}{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.now {
+		if _, still := now[key]; !still {
+			l.close(key)
+		}
+	}
+	l.now = now
+}
+
+// close remembers a listener that has closed.
+func (l *Listening) close(key listenKey) {
+	kept, known := l.closed[key.netns]
+	if !known && len(l.closed) >= closedSpaces {
+		l.forget()
+	}
+	kept = slices.DeleteFunc(kept, func(local netip.AddrPort) bool { return local == key.local })
+	kept = append(kept, key.local)
+	l.closed[key.netns] = kept[max(0, len(kept)-closedListeners):]
+}
+
+// forget drops what is remembered of one network namespace, whichever.
+func (l *Listening) forget() {
+	for netns := range l.closed {
+		delete(l.closed, netns)
+		return
+	}
+}
+
+// Now reports whether a socket's local address is listened on.
+func (l *Listening) Now(s flow.Socket) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	_, here := l.now[listenKey{s.NetNS, s.Local}]
+	_, everywhere := l.now[listenKey{s.NetNS, anyAddr(s.Local.Port())}]
+	return here || everywhere
+}
+
+// Before reports whether it was, by a listener that has closed since.
+func (l *Listening) Before(s flow.Socket) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.ContainsFunc(l.closed[s.NetNS], func(local netip.AddrPort) bool {
+		return local == s.Local || local == anyAddr(s.Local.Port())
+	})
+}

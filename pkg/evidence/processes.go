@@ -1,0 +1,67 @@
+package evidence
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
+)
+
+const (
+	ownerAge  = 500 * time.Millisecond
+	maxOwners = 1024
+	hiddenFor = time.Minute // that a process /proc did not show makes the source degraded
+)
+
+// processes answers where processes run; the many flows of one share an answer.
+type processes struct {
+	Owners
+	meter    Meter
+	answers  map[flow.Process]ownerAnswer
+	hiddenAt time.Time // when /proc last did not show a living process
+	shownAt  time.Time // when it last showed all
+}
+
+type ownerAnswer struct {
+	owner flow.Owner
+	err   error
+	at    time.Time
+}
+
+// Lookup implements Owners.
+func (p *processes) Lookup(process flow.Process) (flow.Owner, error) {
+	began := time.Now()
+	a, ok := p.answers[process]
+	if ok && began.Sub(a.at) < ownerAge {
+		return a.owner, a.err
+	}
+	found, err := p.Owners.Lookup(process)
+	failed := err
+	if errors.Is(err, owner.ErrGone) {
+		failed = nil // that is an answer
+	}
+	p.meter.Lookup(flow.SourceOwner, time.Since(began), failed)
+	if errors.Is(err, owner.ErrHidden) {
+		p.hiddenAt = began
+	}
+	if len(p.answers) >= maxOwners {
+		clear(p.answers)
+	}
+	p.answers[process] = ownerAnswer{owner: found, err: err, at: began}
+	return found, err
+}
+
+// health: what hides processes hides them when nothing is stuck, too.
+func (p *processes) health(now time.Time) flow.Health {
+	h := flow.Health{Source: flow.SourceOwner, Up: true, LastSync: now}
+	err := p.Check()
+	if err == nil && now.Sub(p.hiddenAt) < hiddenFor {
+		err = owner.ErrHidden
+	}
+	if err != nil {
+		h.Up, h.Detail, h.LastSync = false, err.Error(), p.shownAt
+	}
+	p.shownAt = h.LastSync
+	return h
+}

@@ -1,0 +1,94 @@
+package evidence
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Conntrack finds the entry that translates a socket's own tuple: Lookup in the
+// default zone and cheaply, from several goroutines at once; Search in every
+// zone. Translates answers whether a Service has any entry.
+type Conntrack interface {
+	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
+	Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error)
+	Translates(ctx context.Context, addr netip.Addr) (bool, error)
+}
+
+// Cluster is what is known of Services, backends, pods and nodes.
+type Cluster interface {
+	BackendVia(addr, service netip.AddrPort, now time.Time) cluster.Backend
+	KnowsNode(name string) bool
+	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
+	Class(addr netip.AddrPort) flow.PeerClass
+	PodByIP(addr netip.Addr) (cluster.Pod, bool)
+	PodByUID(uid string) (cluster.Pod, bool)
+	Label(addr netip.Addr) string
+	Health(now time.Time) flow.Health
+	ClusterIPs(limit int) []netip.Addr
+}
+
+// Routes answers how this node reaches an address.
+type Routes interface {
+	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
+}
+
+// Owners answers where a process runs: owner.ErrGone for one that is no more,
+// owner.ErrHidden for one that it is not shown. Check tells whether it is shown
+// any but its own.
+type Owners interface {
+	Lookup(p flow.Process) (flow.Owner, error)
+	Check() error
+}
+
+// Places answers which network namespace is which pod's. It may be used from
+// any goroutine.
+type Places interface {
+	Pod(netns uint32) string
+	Elsewhere(podUID string, netns uint32) bool
+	Knows(netns uint32) bool
+	Refresh(now time.Time) error
+}
+
+// Meter measures what is asked. Its methods must not block.
+type Meter interface {
+	Lookup(source flow.Source, took time.Duration, err error)
+	Sweep(kind string, took time.Duration)
+}
+
+// Options of an Asker. Names, Meter, Books and the budgets are required; another source
+// that is nil is not asked.
+type Options struct {
+	Names     Names
+	Conntrack Conntrack
+	// ConntrackDown says why Conntrack is nil, for the health of the source.
+	ConntrackDown string
+	Routes        Routes
+	Listening     *Listening
+	Meter         Meter
+	Node          string
+	StuckAfter    time.Duration
+	ConntrackAge  time.Duration  // for which an answer of conntrack counts as current
+	Books         *budget.Books  // of the loop that asks
+	Scans         *budget.Budget // pays for looks at all processes
+	Searches      *budget.Budget // pays for searches of the whole conntrack table
+}
+
+// Nowhere proves nothing.
+type Nowhere struct{}
+
+// Pod implements Places.
+func (Nowhere) Pod(uint32) string { return "" }
+
+// Elsewhere implements Places.
+func (Nowhere) Elsewhere(string, uint32) bool { return false }
+
+// Knows implements Places.
+func (Nowhere) Knows(uint32) bool { return true }
+
+// Refresh implements Places.
+func (Nowhere) Refresh(time.Time) error { return nil }

@@ -1,0 +1,151 @@
+package inspector
+
+import (
+	"context"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// batch is how many records are taken at once.
+const batch = 4096
+
+// collected is what the kernel side showed in one turn.
+type collected struct {
+	records []tracer.Record
+	reading *reading
+	scanned time.Time // when a file scan began that was made; zero: none was
+}
+
+// reading is one look at suspects.
+type reading struct {
+	sockets  []flow.Socket
+	named    []flow.ID // that it has if they live
+	complete bool      // it has all suspects
+	failed   bool      // what it lacks means nothing
+	at       time.Time
+}
+
+// collector reads the kernel side.
+type collector struct {
+	kernel    Kernel
+	listening *evidence.Listening
+	meter     Meter
+	log       logger
+	scans     *budget.Budget
+
+	pace      budget.Pace
+	scannedAt time.Time
+	lookedAt  time.Time
+	lost      uint64
+	unread    bool // the last look failed: what it showed may count as shown
+	err       error
+	at        time.Time // when the kernel side was last read
+}
+
+// records takes the records that wait, a batch at most.
+func (c *collector) records(ctx context.Context, first ...tracer.Record) []tracer.Record {
+	taken := first
+	for len(taken) < batch && ctx.Err() == nil {
+		select {
+		case r := <-c.kernel.Records():
+			taken = append(taken, r)
+		default:
+			return taken
+		}
+	}
+	return taken
+}
+
+// fewNamed is how many suspects are worth being named: to read more of them, a
+// snapshot is as cheap.
+const fewNamed = 1000
+
+// look reads these suspects and whatever is new. The records that wait come
+// first: a busy machine may take seconds between two looks at them, and an end
+// that is known is no absence.
+func (c *collector) look(ctx context.Context, named []flow.ID) collected {
+	if len(named) > fewNamed {
+		return c.snapshot(ctx)
+	}
+	got := collected{records: c.records(ctx)}
+	r := reading{named: named, at: time.Now()}
+	var err error
+	r.sockets, err = c.kernel.News(named)
+	c.saw(err)
+	r.failed = err != nil
+	c.unread = c.unread || r.failed
+	c.lookedAt = r.at
+	got.reading = &r
+	return got
+}
+
+// snapshot reads all suspects.
+func (c *collector) snapshot(ctx context.Context) collected {
+	got := collected{records: c.records(ctx)}
+	r := reading{complete: true, at: time.Now()}
+	var err error
+	r.sockets, err = c.kernel.Snapshot()
+	c.meter.Sweep("snapshot", time.Since(r.at))
+	c.saw(err)
+	r.failed = err != nil
+	c.unread = r.failed
+	c.lookedAt = r.at
+	got.reading = &r
+	return got
+}
+
+// scan makes a pass over all sockets of all processes.
+func (c *collector) scan() collected {
+	var listeners []flow.Listener
+	var err error
+	began := time.Now()
+	worked := c.scans.Run(func() { listeners, err = c.kernel.Sweep() })
+	c.meter.Sweep("sockets", time.Since(began))
+	c.scannedAt = began
+	if slowed, ok := c.pace.Took(worked, c.scans.Share()); ok {
+		c.log.Warn("passes over all sockets are held to their share of a core", "took", worked, "every", slowed, "share", c.scans.Share())
+	}
+	c.saw(err)
+	if err != nil {
+		return collected{}
+	}
+	c.listening.Set(listeners)
+	return collected{scanned: began}
+}
+
+// mayScan reports whether the budget allows a pass.
+func (c *collector) mayScan() bool { return c.scans.Allows(time.Now()) }
+
+// scanIsDue reports whether it is time for a regular pass, at the tick that is
+// nearest to it.
+func (c *collector) scanIsDue() bool {
+	now := time.Now()
+	return now.Sub(c.scannedAt) >= c.pace.Every()-tick/2 && c.scans.Allows(now)
+}
+
+// lostRecords reports whether the kernel side lost anything since it was last
+// asked.
+func (c *collector) lostRecords() bool {
+	n, err := c.kernel.Lost()
+	if err != nil {
+		c.saw(err)
+		return false
+	}
+	lost := n > c.lost
+	c.lost = n
+	return lost
+}
+
+func (c *collector) saw(err error) {
+	if err != nil && c.err == nil {
+		c.log.Error("the kernel side cannot be read", "error", err)
+	}
+	c.err = err
+	if err == nil {
+		c.at = time.Now()
+	}
+}

@@ -1,0 +1,74 @@
+package inspector
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
+)
+
+// moved are addresses that changed and whose flows were not judged since.
+type moved map[netip.Addr]struct{}
+
+// clusterChanged judges the flows again that point at a changed address. It
+// returns the steps in which what is idle there is looked for, as soon as nothing
+// else waits.
+func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) []step {
+	if i.checkHealth(ctx) {
+		i.judgeAll(ctx)
+	}
+	for addr := range changed {
+		i.moved[addr] = struct{}{}
+	}
+	gone := i.departed.Note(changed, i.sources.outOfDate, i.idleAt)
+	i.judgeMoved(ctx)
+	return i.seekGone(gone)
+}
+
+// judgeMoved judges what points at a changed address, within a budget: records
+// that flip have flows judged again as often as that allows.
+func (i *Inspector) judgeMoved(ctx context.Context) {
+	if len(i.moved) == 0 || !i.budgets.judging.Allows(time.Now()) {
+		return
+	}
+	i.budgets.judging.Run(func() {
+		var some []*ledger.Entry
+		for _, e := range i.o.Ledger.Entries() {
+			if i.moved.concerns(e) {
+				some = append(some, e)
+			}
+		}
+		clear(i.moved)
+		i.phases.turn(ctx, collected{}, asked(some, isMoved))
+	})
+}
+
+func (m moved) concerns(e *ledger.Entry) bool {
+	t := e.Tuple()
+	for _, addr := range [...]netip.Addr{e.Target().Addr(), t.Src.Addr(), t.Dst.Addr()} {
+		if _, ok := m[addr]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeAll judges every flow again, for the trust in the records has turned.
+// Those that were passed over by these records are looked for.
+func (i *Inspector) judgeAll(ctx context.Context) {
+	i.o.Ledger.Reconsider()
+	i.phases.turn(ctx, collected{}, asked(i.o.Ledger.Entries(), isMoved))
+}
+
+// idleAt returns the idle connections to addr that were found.
+func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
+	var tuples []flow.Tuple
+	for _, e := range i.o.Ledger.Entries() {
+		if e.Target().Addr() == addr && e.Idle() {
+			tuples = append(tuples, e.Tuple())
+		}
+	}
+	return tuples
+}

@@ -1,0 +1,122 @@
+package inspector
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/departed"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// Kernel is the kernel side.
+type Kernel interface {
+	Records() <-chan tracer.Record
+	Snapshot() ([]flow.Socket, error)
+	News(named []flow.ID) ([]flow.Socket, error)
+	Sweep() ([]flow.Listener, error)
+	Lost() (uint64, error)
+	departed.Kernel
+}
+
+// Conntrack is the connection tracking table.
+type Conntrack interface {
+	evidence.Conntrack
+	departed.Conntrack
+}
+
+// Cluster is what is known of Services, backends, pods and nodes, and what of it
+// has changed.
+type Cluster interface {
+	evidence.Cluster
+	departed.Cluster
+	NotePeers(addrs map[netip.Addr]struct{})
+	OutOfDate(now time.Time) bool
+	Changed() <-chan struct{}
+	TakeChanged() map[netip.Addr]struct{}
+}
+
+var _ Cluster = (*cluster.State)(nil)
+
+// Sink takes events. Publish must not block.
+type Sink interface {
+	Publish(flow.Event)
+}
+
+// Meter measures what the inspector does. Its methods must not block.
+type Meter interface {
+	evidence.Meter
+	Resync()
+}
+
+// Peers reads the remote addresses of every connection of the node.
+type Peers interface {
+	Peers() (map[netip.Addr]struct{}, error)
+}
+
+// Options of an Inspector. Ledger, Kernel and Cluster are required; another
+// source that is nil is not asked.
+type Options struct {
+	Ledger    *ledger.Ledger
+	Kernel    Kernel
+	Cluster   Cluster
+	Conntrack Conntrack
+	// ConntrackDown says why Conntrack is nil, for the health of the source.
+	ConntrackDown string
+	Routes        evidence.Routes
+	Owners        evidence.Owners
+	Places        evidence.Places
+	Listening     *evidence.Listening // a new one by default
+	// Peers is for a cluster source that reads a pod of another node only when it
+	// is told that the pod matters.
+	Peers Peers
+	Sinks []Sink
+	Meter Meter
+	// Beside returns the health of what is no source and is shown beside them;
+	// nil: there is nothing. It must not block.
+	Beside func() []flow.Health
+
+	Node, BootID string
+	HostNetNS    uint32        // inode number of the node's own network namespace
+	StuckAfter   time.Duration // without progress make a flow stuck; 10 s by default
+	SweepCPU     float64       // share of a core that passes over all sockets may take; 0.01 by default
+	// ConntrackAge is how old a stuck flow's conntrack entry may be before it is
+	// asked for again; 30 s by default.
+	ConntrackAge time.Duration
+	Log          *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.StuckAfter == 0 {
+		o.StuckAfter = 10 * time.Second
+	}
+	if o.SweepCPU == 0 {
+		o.SweepCPU = 0.01
+	}
+	if o.ConntrackAge == 0 {
+		o.ConntrackAge = 30 * time.Second
+	}
+	if o.Places == nil {
+		o.Places = evidence.Nowhere{}
+	}
+	if o.Listening == nil {
+		o.Listening = evidence.NewListening()
+	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+type noMeter struct{}
+
+func (noMeter) Lookup(flow.Source, time.Duration, error) {}
+func (noMeter) Sweep(string, time.Duration)              {}
+func (noMeter) Resync()                                  {}

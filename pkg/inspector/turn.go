@@ -1,0 +1,167 @@
+package inspector
+
+import (
+	"context"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/budget"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/evidence"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// reason is why a flow is to be judged.
+type reason int
+
+const (
+	isSuspected  reason = iota // for the first time
+	isDue                      // its time has come, and it was read for that
+	isMoved                    // the records say something new of its ends
+	isAged                     // it has its turn: time may turn its verdict
+	isUnanswered               // conntrack could not answer when it was last asked
+	isOver                     // it has left the ledger
+	isLost                     // it lost bytes and was not reported before
+)
+
+// task is one flow that is to be judged.
+type task struct {
+	why    reason
+	id     flow.ID
+	change ledger.Change // of one that is over
+	lost   diagnosis.Evidence
+}
+
+// asked returns tasks of one reason.
+func asked(entries []*ledger.Entry, why reason) []task {
+	tasks := make([]task, len(entries))
+	for n, e := range entries {
+		tasks[n] = task{why: why, id: e.ID()}
+	}
+	return tasks
+}
+
+// phases are what a turn goes through.
+type phases struct {
+	ledger       *ledger.Ledger
+	asker        *evidence.Asker
+	cluster      Cluster
+	reporter     reporter
+	asking       *budget.Budget // pays for entries that have aged
+	stuckAfter   time.Duration
+	conntrackAge time.Duration
+}
+
+// share is how many flows go through the phases at once: evidence in full takes
+// room.
+const share = 256
+
+// turn goes once through the phases, with what was collected and the flows that
+// are to be judged beside.
+func (p *phases) turn(ctx context.Context, got collected, beside []task) {
+	tasks := append(p.apply(ctx, got), beside...)
+	for len(tasks) > 0 && ctx.Err() == nil {
+		some := tasks[:min(share, len(tasks))]
+		tasks = tasks[len(some):]
+		known := p.known(some)
+		p.gather(ctx, known)
+		if ctx.Err() != nil {
+			return // not everything was asked
+		}
+		for _, k := range known {
+			p.report(k.judge(time.Now(), p.judging()))
+		}
+	}
+}
+
+// apply has the ledger take what was collected, in the order in which it came.
+func (p *phases) apply(ctx context.Context, got collected) []task {
+	var tasks []task
+	for _, r := range got.records {
+		if ctx.Err() != nil {
+			return nil
+		}
+		tasks = append(tasks, p.applyRecord(r)...)
+	}
+	if r := got.reading; r != nil {
+		tasks = append(tasks, changed(p.applyReading(*r))...)
+	}
+	if !got.scanned.IsZero() {
+		tasks = append(tasks, changed(p.ledger.Scanned(got.scanned))...)
+	}
+	return tasks
+}
+
+func (p *phases) applyRecord(r tracer.Record) (tasks []task) {
+	if r.End != nil {
+		tasks = p.applyEnd(*r.End)
+	}
+	if r.Suspect != nil {
+		tasks = append(tasks, changed(p.ledger.Observe(*r.Suspect))...)
+	}
+	return tasks
+}
+
+// applyEnd takes the end of a socket: of a suspect, or of one that lost bytes and
+// that nobody suspected before. What a finding is about already, and what timed
+// out under suspicion, is reported as the end of that.
+func (p *phases) applyEnd(end flow.End) []task {
+	before := p.ledger.Entry(end.ID)
+	tasks := changed(p.ledger.End(end))
+	if !diagnosis.Notable(end) || before != nil && (before.Life() == ledger.Stuck || end.Loss == flow.LostTimedOut) {
+		return tasks
+	}
+	lost := diagnosis.Evidence{}
+	if before != nil {
+		lost = before.Evidence()
+	}
+	lost.Socket, lost.End = end.Last, &end
+	return append(tasks, task{why: isLost, id: end.ID, lost: lost})
+}
+
+func (p *phases) applyReading(r reading) []ledger.Change {
+	switch {
+	case r.failed:
+		return p.ledger.Reread(nil, r.sockets, r.at) // what it lacks means nothing
+	case r.complete:
+		return p.ledger.Snapshot(r.sockets, r.at)
+	}
+	return p.ledger.Reread(r.named, r.sockets, r.at)
+}
+
+func changed(changes []ledger.Change) []task {
+	tasks := make([]task, len(changes))
+	for n, c := range changes {
+		tasks[n] = task{why: isOver, id: c.Entry.ID(), change: c}
+		if c.Kind == ledger.Suspected || c.Kind == ledger.Written {
+			tasks[n].why = isSuspected
+		}
+	}
+	return tasks
+}
+
+// known returns what is known of the flows of tasks; flows that have left the
+// ledger since are left out. A flow that is held is judged once, for its first
+// reason: what is decided on it stands on what was decided before.
+func (p *phases) known(tasks []task) []*known {
+	all := make([]*known, 0, len(tasks))
+	held := make(map[flow.ID]bool, len(tasks))
+	for _, t := range tasks {
+		k := &known{task: t, entry: t.change.Entry}
+		switch t.why {
+		case isLost:
+			k.evidence = t.lost
+		case isOver:
+			k.evidence = k.entry.Evidence()
+		default:
+			if k.entry = p.ledger.Entry(t.id); k.entry == nil || held[t.id] {
+				continue
+			}
+			held[t.id] = true
+			k.evidence = k.entry.Evidence()
+		}
+		all = append(all, k)
+	}
+	return all
+}

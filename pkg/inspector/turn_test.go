@@ -1,0 +1,127 @@
+package inspector
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// TestAFlowIsJudgedOnceInATurn: the record of its first timeout may wait when it
+// has its turn to be read again.
+func TestAFlowIsJudgedOnceInATurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		kernel.socket.Timeouts, kernel.socket.Pending, kernel.socket.Unsent, kernel.socket.SendWindow = 0, 0, 0, 9
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		e := i.o.Ledger.Entry(1)
+		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Mute: flow.MuteAtRisk}).Report(time.Now(), "found at risk")})
+		time.Sleep(tick)
+		written := kernel.socket
+		written.At, written.Timeouts, written.Retransmits, written.PacketsOut = time.Now(), 1, 1, 1
+		kernel.socket = written
+		kernel.emptied <- tracer.Record{Suspect: &written}
+		i.look(t.Context(), false, false)
+		var got []flow.EventType
+		for _, e := range *events {
+			got = append(got, e.Type)
+		}
+		if diff := cmp.Diff([]flow.EventType{flow.EventStuck}, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestNoScanForWhatIsReported: a file scan names the owners of what is about to
+// be reported. A flow that only waits for a time has its owner.
+func TestNoScanForWhatIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		kernel := &counting{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1}}}
+		i := watching(Options{Kernel: kernel})
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		time.Sleep(i.o.StuckAfter)
+		if i.due(t.Context()); kernel.scans != 1 {
+			t.Fatalf("%d file scans for what is about to be reported, want 1", kernel.scans)
+		}
+		i.o.Ledger.Await(1, time.Now())
+		if i.due(t.Context()); kernel.scans != 1 {
+			t.Errorf("%d file scans, and what was due is reported already", kernel.scans)
+		}
+	})
+}
+
+// TestAVerdictThatWaitsIsReportedInTime: it turned soon after it was last
+// reported to have turned, and is reported ten seconds after that, whenever the
+// flow has its turn.
+func TestAVerdictThatWaitsIsReportedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		shut := kernel.socket
+		open := shut
+		open.SendWindow, open.PacketsOut, open.Pending, open.Retransmits, open.Timeouts = 9, 1, flow.TimerRetransmit, 1, 2
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		reportNow(i, 1, flow.EventStuck)
+		turns := func(s flow.Socket) {
+			s.At = time.Now()
+			kernel.socket = s
+			i.o.Ledger.Observe(s)
+			i.phases.turn(t.Context(), collected{}, []task{{why: isAged, id: 1}})
+		}
+		time.Sleep(time.Second)
+		turns(open)
+		revised := time.Now()
+		time.Sleep(time.Second)
+		if turns(shut); len(*events) != 2 {
+			t.Fatalf("%d events, want that it is stuck, and that its verdict turned once", len(*events))
+		}
+		time.Sleep(i.untilDue())
+		i.due(t.Context())
+		if after := time.Since(revised); after != revisedEvery || len(*events) != 3 || (*events)[2].Flow.Symptom != flow.ZeroWindow {
+			t.Errorf("%d events %v after the verdict turned, want the latest after 10 s", len(*events), after)
+		}
+	})
+}
+
+// TestRecordsThatAreTrustedAgainReconsider: what they suppressed was passed over.
+func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, _, i := standing()
+		i.checkTrust(t.Context())
+		for id := flow.ID(1); id <= 11; id++ { // one more than a tenth of the ledger
+			s := kernel.socket
+			s.ID = id
+			i.o.Ledger.Observe(s)
+			e := i.o.Ledger.Entry(id)
+			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteExternalClient}))
+		}
+		if i.checkTrust(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
+			t.Fatalf("%d flows are held, want a tenth of the ledger", i.o.Ledger.Len())
+		}
+		i.sources.outOfDate = !i.sources.outOfDate
+		if i.checkTrust(t.Context()); !i.o.Ledger.Owed() {
+			t.Error("what was passed over is not looked for, and the records are other ones")
+		}
+	})
+}
+
+// TestNothingIsSaidOfWhatIsNotHeld: a flow may have to make room between its
+// judgement and its report. Nobody would see it end.
+func TestNothingIsSaidOfWhatIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, events, i := standing()
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		e := i.o.Ledger.Entry(1)
+		i.o.Ledger.Forget(1)
+		reported := e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(time.Now(), "found stuck")
+		i.phases.report(verdict{entry: reported, said: []said{{flow.EventStuck, reported}}})
+		if len(*events) != 0 || i.o.Ledger.Len() != 0 {
+			t.Errorf("events %+v of a flow that is not held", *events)
+		}
+	})
+}

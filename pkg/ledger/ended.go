@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"container/list"
+	"fmt"
+	"iter"
+)
+
+// endedEntries are the entries of findings that are over: the latest ones, a
+// bounded number. When there are too many, the greediest owner's oldest goes, so
+// that nobody's noise takes away what somebody else lost.
+type endedEntries struct {
+	most   int
+	count  uint64     // of all that were ever put in
+	latest *list.List // of *Entry, latest first
+	shares shares[*list.Element]
+}
+
+func newEndedEntries(most int) *endedEntries {
+	return &endedEntries{most: most, latest: list.New()}
+}
+
+// put takes in an entry, which nobody may change any more.
+func (e *endedEntries) put(entry *Entry) {
+	e.count++
+	e.shares.add(e.latest.PushFront(entry), e.count, pathOf(entry)...)
+	if e.latest.Len() > e.most {
+		e.latest.Remove(e.shares.take())
+	}
+}
+
+// all returns the entries, latest first.
+func (e *endedEntries) all() iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		for at := e.latest.Front(); at != nil; at = at.Next() {
+			if !yield(at.Value.(*Entry)) {
+				return
+			}
+		}
+	}
+}
+
+// pathOf returns whose finding it is. Pods, processes and names of processes
+// are easy to make, namespaces of the cluster are not.
+func pathOf(e *Entry) []string {
+	local, netns := e.facts.local.Value(), e.reading.netns
+	switch {
+	case local.Pod != "":
+		return []string{"pods of " + local.Namespace, local.Pod, ""}
+	case e.facts.flags&isHost != 0:
+		return []string{"host", local.Comm, fmt.Sprint(local.PID)}
+	}
+	return []string{fmt.Sprint("network namespace ", netns), local.Comm, fmt.Sprint(local.PID)}
+}

@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"net/netip"
+	"time"
+	"unique"
+
+	"github.com/tcpstuck/tcpstuck/pkg/deadline"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Life is where in its life a flow is.
+type Life uint8
+
+// The stations of a life.
+const (
+	Suspect Life = iota // it makes no progress and is not reported
+	Stuck               // it is reported, if only to be counted
+	Over                // it has recovered or ended
+)
+
+// Entry is one flow: its last reading, what was asked about it, what was decided
+// and what was reported. Its methods return values, and other entries.
+type Entry struct {
+	reading  reading
+	facts    facts
+	decision unique.Handle[diagnosis.Decision]
+	reported unique.Handle[Verdict]
+	departed unique.Handle[Departed]
+	revised  distance // when it was last reported to be judged otherwise
+	deadline abort
+	history  history
+	over     *over // of one that is over alone
+	life     Life
+}
+
+// Verdict is what is reported of a flow as long as it does not change.
+type Verdict struct {
+	diagnosis.Decision
+	Backend flow.BackendState
+}
+
+// over is how a flow is over.
+type over struct {
+	at      time.Time
+	outcome flow.Outcome
+	err     string // errno name
+}
+
+// abort is when the kernel will abort the socket, as of a reading.
+type abort struct {
+	never bool
+	at    distance
+}
+
+// NewEntry returns the entry of a suspect.
+func NewEntry(s flow.Socket) *Entry {
+	e := &Entry{
+		facts: packFacts(diagnosis.Evidence{Socket: s}), decision: unique.Make(diagnosis.Decision{}),
+		reported: unique.Make(Verdict{}), departed: unique.Make(Departed{}), revised: never,
+	}
+	e.read(s)
+	return e
+}
+
+// Lost returns the entry of a flow that lost bytes and is over at its first
+// report.
+func Lost(evidence diagnosis.Evidence, line string) *Entry {
+	end := evidence.End
+	e := NewEntry(evidence.Socket).Judge(evidence, diagnosis.Decide(evidence)).Report(end.At, line)
+	e.life, e.over = Over, &over{at: end.At, outcome: diagnosis.Outcome(*end), err: diagnosis.Errno(end.Err)}
+	return e
+}
+
+func (e *Entry) read(s flow.Socket) {
+	e.reading = pack(s)
+	g := deadline.GivesUp(s)
+	e.deadline = abort{never: g.Never, at: distanceOf(g.At, s.At)}
+}
+
+// ID returns the id of the flow.
+func (e *Entry) ID() flow.ID { return e.reading.id }
+
+// Life returns where in its life the flow is.
+func (e *Entry) Life() Life { return e.life }
+
+// Socket returns the last reading.
+func (e *Entry) Socket() flow.Socket { return unpack(&e.reading) }
+
+// ReadAt returns when the flow was last read.
+func (e *Entry) ReadAt() time.Time { return e.reading.at }
+
+// Tuple returns what the socket sends.
+func (e *Entry) Tuple() flow.Tuple { return tuple([2]address{e.reading.local, e.reading.remote}) }
+
+// Target returns where the flow's packets really go: see Evidence.Target.
+func (e *Entry) Target() netip.AddrPort {
+	if e.facts.conntrack.entry == nil {
+		return e.reading.remote.addrPort()
+	}
+	return e.facts.conntrack.evidence(flow.Socket{Local: e.reading.local.addrPort(), Remote: e.reading.remote.addrPort()}).Entry.Backend()
+}
+
+// Evidence returns what is known of the flow.
+func (e *Entry) Evidence() diagnosis.Evidence {
+	evidence := e.facts.evidence(unpack(&e.reading))
+	evidence.GivesUp = e.givesUp()
+	return evidence
+}
+
+// Decision returns what was last decided.
+func (e *Entry) Decision() diagnosis.Decision { return e.decision.Value() }
+
+// Verdict returns what would be reported now.
+func (e *Entry) Verdict() Verdict { return Verdict{e.decision.Value(), e.facts.backend.Value().state} }
+
+// Reported returns what was last reported; zero: nothing.
+func (e *Entry) Reported() Verdict { return e.reported.Value() }
+
+// Departed returns the pod that an idle flow waits for.
+func (e *Entry) Departed() Departed { return e.departed.Value() }
+
+// Outcome returns how the flow is over, and when; zero: it is not.
+func (e *Entry) Outcome() (flow.Outcome, time.Time) {
+	if e.over == nil {
+		return "", time.Time{}
+	}
+	return e.over.outcome, e.over.at
+}
+
+func (e *Entry) givesUp() flow.GivesUp {
+	return flow.GivesUp{Never: e.deadline.never, At: e.deadline.at.time(e.reading.at)}
+}
+
+// Read returns the flow with a new reading. One without a process keeps the one
+// that was known.
+func (e *Entry) Read(s flow.Socket) *Entry {
+	if s.PID == 0 {
+		s.PID, s.Started, s.Comm, s.FD = e.reading.pid, e.reading.started, e.reading.comm.Value(), e.reading.fd
+	}
+	next := *e
+	next.facts = e.facts.moved(e.reading.at, s.At)
+	next.revised = e.revised.moved(distance(e.reading.at.Sub(s.At)))
+	next.read(s)
+	return &next
+}
+
+// Judge returns the flow with new evidence, which is of its last reading, and
+// what was decided on it.
+func (e *Entry) Judge(evidence diagnosis.Evidence, d diagnosis.Decision) *Entry {
+	next := *e
+	next.facts = packFacts(evidence)
+	next.facts = next.facts.moved(evidence.Socket.At, e.reading.at)
+	next.decision = unique.Make(d)
+	next.departed = unique.Make(e.Departed().noted(evidence, d))
+	return &next
+}
+
+// Report returns the flow as it is once its verdict has been reported, or put on
+// record where it is suppressed: with a line in its history. A suspect is stuck
+// from then on.
+func (e *Entry) Report(at time.Time, line string) *Entry {
+	next := *e
+	next.history = e.history.with(at, line)
+	next.reported = unique.Make(e.Verdict())
+	next.life = max(e.life, Stuck)
+	return &next
+}
+
+// Revise is Report of a verdict that is another one than was reported before.
+func (e *Entry) Revise(at time.Time, line string) *Entry {
+	next := e.Report(at, line)
+	next.revised = distanceOf(at, e.reading.at)
+	return next
+}
+
+// RevisedAt returns when the flow was last reported to be judged otherwise; zero:
+// never.
+func (e *Entry) RevisedAt() time.Time { return e.revised.time(e.reading.at) }
+
+// Idle reports whether the flow has nothing outstanding.
+func (e *Entry) Idle() bool { return diagnosis.Symptom(e.Socket()) == flow.HalfOpen }
+
+// Unanswered reports whether conntrack could not answer when it was last asked.
+func (e *Entry) Unanswered() bool { return e.facts.conntrack.unanswered }
+
+// End returns the flow as it is once it is over. What it lost is known of one
+// whose end the kernel showed.
+func (e *Entry) End(at time.Time, outcome flow.Outcome, end *flow.End, line string) *Entry {
+	next := *e
+	next.history = e.history.with(at, line)
+	next.life, next.over = Over, &over{at: at, outcome: outcome}
+	if end != nil {
+		next.over.err = diagnosis.Errno(end.Err)
+		next.reading.unsent, next.reading.unacknowledged, next.reading.state = end.Unsent, end.Unacknowledged, end.From
+	}
+	return &next
+}

@@ -1,0 +1,156 @@
+package ledger
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+	"unique"
+
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// facts are what was asked about a flow, without its reading. What many flows
+// share is one value that they point at: their process and pod, their Service,
+// their backend, the state of a source.
+type facts struct {
+	now        distance // from the reading
+	stuckAfter time.Duration
+	local      unique.Handle[flow.Local] // without the address
+	podUID     unique.Handle[string]
+	peer       unique.Handle[flow.Peer] // without the address
+	backend    unique.Handle[backend]
+	service    unique.Handle[service]
+	cluster    unique.Handle[flow.Health]
+	conntrack  conntrack
+	role       unique.Handle[flow.Role]
+	flags      uint8
+	rare       *rare // nil: nothing of the kind
+}
+
+// The flags of facts.
+const (
+	isHost = 1 << iota
+	isRelated
+	isTranslating
+	hasEnded
+)
+
+// rare is what few flows have.
+type rare struct {
+	route        *flow.Route
+	routeErr     error
+	routeAt      time.Time
+	conntrackErr error
+	upstream     *diagnosis.Upstream
+	end          *flow.End
+}
+
+// packFacts takes what a flow's evidence has beside its reading and its abort
+// deadline.
+func packFacts(e diagnosis.Evidence) facts {
+	local, peer := e.Local, e.Peer
+	local.Addr, peer.Addr = netip.AddrPort{}, netip.AddrPort{}
+	f := facts{
+		now: distanceOf(e.Now, e.Socket.At), stuckAfter: e.StuckAfter, local: unique.Make(local), podUID: unique.Make(e.PodUID), peer: unique.Make(peer),
+		backend: unique.Make(packBackend(e.Backend)), service: unique.Make(packService(e.Service)), cluster: unique.Make(e.Cluster),
+		conntrack: packConntrack(e.Conntrack, e.Socket), role: unique.Make(e.Role),
+	}
+	for _, b := range [...]struct {
+		flag uint8
+		set  bool
+	}{{isHost, e.Host}, {isRelated, e.Related}, {isTranslating, e.Translates}, {hasEnded, e.Ended}} {
+		if b.set {
+			f.flags |= b.flag
+		}
+	}
+	r := rare{
+		route: e.Route, routeErr: e.RouteErr, routeAt: e.RouteAt, conntrackErr: e.Conntrack.Err, upstream: e.Upstream, end: e.End,
+	}
+	if r != (rare{}) {
+		f.rare = &r
+	}
+	return f
+}
+
+// evidence puts the facts to the socket that they are of.
+func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
+	is := func(flag uint8) bool { return f.flags&flag != 0 }
+	e := diagnosis.Evidence{
+		Now: f.now.time(s.At), StuckAfter: f.stuckAfter, Ended: is(hasEnded), Socket: s, Role: f.role.Value(),
+		Local: f.local.Value(), PodUID: f.podUID.Value(), Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(s),
+		Backend: f.backend.Value().evidence(), Service: f.service.Value().evidence(), Cluster: f.cluster.Value(),
+		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating),
+	}
+	e.Local.Addr, e.Peer.Addr = s.Local, s.Remote
+	if r := f.rare; r != nil {
+		e.Route, e.RouteErr, e.RouteAt = r.route, r.routeErr, r.routeAt
+		e.Conntrack.Err, e.Upstream, e.End = r.conntrackErr, r.upstream, r.end
+	}
+	return e
+}
+
+// moved returns the facts beside another reading.
+func (f *facts) moved(from, to time.Time) facts {
+	next, by := *f, distance(from.Sub(to))
+	next.now, next.conntrack.at = f.now.moved(by), f.conntrack.at.moved(by)
+	return next
+}
+
+// backend is a cluster.Backend in a form that compares.
+type backend struct {
+	addr           netip.AddrPort
+	namespace, pod string
+	podUID, node   string
+	nodeState      cluster.NodeState
+	state          flow.BackendState
+	since, created time.Time
+	how            string
+	services       string // parted by blanks
+	former         cluster.Former
+	hostNetwork, reused,
+	unread, unverified bool
+}
+
+func packBackend(b cluster.Backend) backend {
+	p := backend{
+		addr: b.Addr, namespace: b.Namespace, pod: b.Pod, podUID: b.PodUID, node: b.Node, nodeState: b.NodeState, hostNetwork: b.HostNetwork,
+		state: b.State, since: b.Since, created: b.CreatedAt, how: b.How, services: strings.Join(b.Services, " "), unread: b.Unread, unverified: b.Unverified,
+	}
+	if b.Former != nil {
+		p.former, p.reused = *b.Former, true
+	}
+	return p
+}
+
+func (p backend) evidence() cluster.Backend {
+	b := cluster.Backend{
+		Addr: p.addr, Namespace: p.namespace, Pod: p.pod, PodUID: p.podUID, Node: p.node, NodeState: p.nodeState, HostNetwork: p.hostNetwork,
+		State: p.state, Since: p.since, CreatedAt: p.created, How: p.how, Services: strings.Fields(p.services), Unread: p.unread, Unverified: p.unverified,
+	}
+	if p.reused {
+		b.Former = &p.former
+	}
+	return b
+}
+
+// service is the Service of a flow's peer; the zero value is none.
+type service struct {
+	cluster.ServiceAddress
+	known bool
+}
+
+func packService(s *cluster.ServiceAddress) service {
+	if s == nil {
+		return service{}
+	}
+	return service{*s, true}
+}
+
+func (s service) evidence() *cluster.ServiceAddress {
+	if !s.known {
+		return nil
+	}
+	return &s.ServiceAddress
+}

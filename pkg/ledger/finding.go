@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Finding composes what users see of a flow, true at a time.
+func (e *Entry) Finding(node, bootID string, now time.Time) flow.Finding {
+	f, evidence := e.finding(node, bootID, now), e.Evidence()
+	evidence.Now = f.At
+	evidence.Ended = e.life == Over
+	evidence.Socket.Since = f.Since
+	v := diagnosis.Judge(evidence)
+	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, story(e, evidence)
+	return f
+}
+
+// finding leaves the words out, which take most of the time to compose.
+func (e *Entry) finding(node, bootID string, now time.Time) flow.Finding {
+	r, d := &e.reading, e.Decision()
+	at := now
+	if e.over != nil {
+		at = e.over.at
+	}
+	local, peer := e.facts.local.Value(), e.facts.peer.Value()
+	local.Addr, peer.Addr = r.local.addrPort(), r.remote.addrPort()
+	f := flow.Finding{
+		ID: r.id, BootID: bootID, Node: node, NetNS: r.netns, Role: e.facts.role.Value(), State: r.state, Family: family(r.remote),
+		Local: local, Peer: peer, Symptom: d.Symptom, Cause: d.Cause, Mute: d.Mute, Orphan: r.flags&isOrphan != 0,
+		At: at, Since: anchor(e.Since(), at), Timeouts: int(r.timeouts), RTO: r.rto,
+		Unacknowledged: r.unacknowledged, Unsent: r.unsent, ZeroWindow: r.sendWindow == 0 && r.state != flow.SynSent,
+		UserTimeout: r.userTimeout, Keepalive: r.flags&isKeepalive != 0, GivesUp: e.givesUp(),
+	}
+	if e.over != nil {
+		f.Outcome, f.Err, f.EndedAt = e.over.outcome, e.over.err, e.over.at
+	}
+	if r.sendBuffer > 0 {
+		f.SendBufferUsed = min(1, float64(r.sendQueued)/float64(r.sendBuffer))
+	}
+	b := e.facts.backend.Value()
+	f.Backend = &flow.Backend{Addr: e.Target(), Namespace: b.namespace, Pod: b.pod, Node: b.node, State: b.state, Since: b.since}
+	return f
+}
+
+// Since returns when progress stopped, by the kernel's own stamps.
+func (e *Entry) Since() time.Time { return e.reading.since.time(e.reading.at) }
+
+func family(remote address) int {
+	if remote.family == 4 {
+		return 4
+	}
+	return 6
+}
+
+// anchor gives a time by the wall clock that now was read from: an earlier one
+// may have been set since, which moves no age.
+func anchor(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return now.Add(-now.Sub(t))
+}
+
+// story returns the flow's history with what the sources date, in time order.
+func story(e *Entry, evidence diagnosis.Evidence) []flow.Step {
+	story := e.history.all()
+	if at := evidence.Socket.LastAck; !at.IsZero() {
+		story = append(story, flow.Step{At: at, What: "the peer was last heard"})
+	}
+	if b := evidence.Backend; !b.Since.IsZero() {
+		name := evidence.Target().String()
+		if b.Pod != "" {
+			name = b.Namespace + "/" + b.Pod
+		}
+		story = append(story, flow.Step{At: b.Since, What: fmt.Sprintf("backend %s was seen %s", name, b.State)})
+	}
+	if at := e.Since(); !at.IsZero() {
+		story = append(story, flow.Step{At: at, What: "progress stopped"})
+	}
+	slices.SortStableFunc(story, func(a, b flow.Step) int { return a.At.Compare(b.At) })
+	return story
+}

@@ -1,0 +1,42 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"time"
+	"unique"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+const (
+	firstSteps  = 3  // of a flow's history that are kept
+	latestSteps = 20 // likewise
+)
+
+// history is a flow's story: its first steps and its latest, and how many were
+// left out between them.
+type history struct {
+	steps []flow.Step // never changed: a flow's next entry may share them
+	left  int
+}
+
+// with returns the history with one more step. Many flows share its words.
+func (h history) with(at time.Time, line string) history {
+	step := flow.Step{At: at, What: unique.Make(line).Value()}
+	if len(h.steps) < firstSteps+latestSteps {
+		return history{append(slices.Clip(h.steps), step), h.left}
+	}
+	steps := append(slices.Clone(h.steps[:firstSteps]), h.steps[firstSteps+1:]...)
+	return history{append(steps, step), h.left + 1}
+}
+
+// all returns the steps, with a line for those that were left out.
+func (h history) all() []flow.Step {
+	steps := slices.Clone(h.steps)
+	if h.left == 0 {
+		return steps
+	}
+	between := flow.Step{At: steps[firstSteps].At, What: fmt.Sprintf("%d steps before this one are left out", h.left)}
+	return slices.Insert(steps, firstSteps, between)
+}

@@ -1,0 +1,301 @@
+package ledger
+
+import (
+	"math"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Options of a Ledger.
+type Options struct {
+	Node, BootID string        // that its findings carry
+	StuckAfter   time.Duration // without progress make a flow stuck
+	MaxFlows     int           // that are held; of these a tenth may be suppressed
+	KeepEnded    int           // findings that are over; see endedEntries
+	HostNetNS    uint32        // where processes, not network namespaces, own flows
+}
+
+// owedLooks is how many complete snapshots make good that a flow was let go of:
+// one alone may miss it.
+const owedLooks = 2
+
+// Ledger holds the flows. It is for one goroutine; View is for all.
+type Ledger struct {
+	o     Options
+	began epoch
+	table *table
+	view  *View
+
+	due      queue    // suspects, and flows that wait for a time, by when it comes
+	rotation rotation // all, by when they are read again
+	quotas   quotas
+	passed   passedOver
+
+	refusedAt time.Time
+	snapshots uint64
+	owed      int           // complete snapshots
+	scanned   time.Duration // the begin of the last file scan
+}
+
+// New returns an empty ledger.
+func New(o Options, now time.Time) *Ledger {
+	t := newTable(o.KeepEnded)
+	return &Ledger{
+		o: o, began: epoch(now), table: t, view: &View{node: o.Node, bootID: o.BootID, table: t},
+		quotas: newQuotas(o.HostNetNS), passed: passedOver{}, scanned: math.MinInt64,
+	}
+}
+
+// View returns what readers see.
+func (l *Ledger) View() *View { return l.view }
+
+// slot is the place of a flow that is not over.
+type slot struct {
+	entry       *Entry    // readers see it
+	readAt      time.Time // also by a reading that entry does not show
+	notBefore   time.Duration
+	absentSince time.Duration // the first snapshot that lacked it; 0: the last one had it
+	seen        uint64        // the last reading that had it
+
+	dueAt    time.Duration
+	queued   int // its place in the queue; -1: it is not there
+	rotating int // its place in the rotation
+	class    class
+	share    *share
+	held     int // its place in the share
+}
+
+// epoch is when the times of the slots begin: a time takes a third of the room.
+type epoch time.Time
+
+func (e epoch) until(t time.Time) time.Duration { return t.Sub(time.Time(e)) }
+
+func (e epoch) time(d time.Duration) time.Time { return time.Time(e).Add(d) }
+
+// Observe takes a reading of one socket.
+func (l *Ledger) Observe(s flow.Socket) []Change { return l.observe(nil, s) }
+
+// observe appends to changes what a reading brings.
+func (l *Ledger) observe(changes []Change, s flow.Socket) []Change {
+	at := l.table.slots[s.ID]
+	if at == nil {
+		return l.suspect(changes, s)
+	}
+	at.absentSince, at.seen = 0, l.snapshots
+	over := func(kind Kind) []Change {
+		l.remove(at)
+		return append(changes, Change{Kind: kind, Entry: at.entry, At: s.At})
+	}
+	switch fateOf(at.entry, at.readAt, s) {
+	case overtaken:
+		return changes
+	case closed:
+		return over(Closed)
+	case lingers:
+		return l.suspect(over(Closed), s)
+	case recovered:
+		return over(Recovered)
+	case moved:
+		return l.suspect(over(Recovered), s)
+	case resumes:
+		at.readAt = s.At
+		return changes
+	}
+	written := at.entry.reading.timeouts == 0 && s.Timeouts > 0
+	at.readAt = s.At
+	l.show(at, at.entry.Read(sameEpisode(at.entry, s)))
+	if written {
+		changes = append(changes, Change{Kind: Written, Entry: at.entry, At: s.At})
+	}
+	return changes
+}
+
+func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
+	if !s.Live || s.MPTCP || l.passed.over(s) {
+		return changes
+	}
+	by := l.quotas.ownerOf(s.NetNS, s.Process())
+	if l.Len() >= l.o.MaxFlows {
+		l.table.refused.Add(1)
+		l.refusedAt, l.owed = s.At, owedLooks
+		victim := l.quotas.victim(by)
+		if victim == nil {
+			return changes
+		}
+		l.remove(victim)
+		changes = append(changes, Change{Kind: Dropped, Entry: victim.entry, At: s.At})
+	}
+	at := &slot{entry: NewEntry(s), readAt: s.At, seen: l.snapshots, queued: -1}
+	l.table.add(at)
+	l.quotas.of[watched].add(at, by)
+	l.rotation.add(at)
+	l.due.schedule(at, l.began, l.o.StuckAfter)
+	return append(changes, Change{Kind: Suspected, Entry: at.entry, At: s.At})
+}
+
+// Snapshot takes a complete reading of all suspects, made at a time. Flows that
+// are absent from two in a row, and for 2 s, have vanished.
+func (l *Ledger) Snapshot(sockets []flow.Socket, at time.Time) []Change {
+	if l.Owed() {
+		l.owed--
+	}
+	changes := l.readings(sockets)
+	for _, s := range l.table.slots {
+		changes = l.miss(changes, s, at)
+	}
+	return changes
+}
+
+// Reread takes a reading, made at a time, that has at least the named flows, as
+// far as they live. Those of them that are absent from two in a row, and for
+// 2 s, have vanished.
+func (l *Ledger) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) []Change {
+	changes := l.readings(sockets)
+	for _, id := range named {
+		if s := l.table.slots[id]; s != nil {
+			changes = l.miss(changes, s, at)
+		}
+	}
+	return changes
+}
+
+func (l *Ledger) readings(sockets []flow.Socket) []Change {
+	l.snapshots++
+	var changes []Change
+	for _, s := range sockets {
+		changes = l.observe(changes, s)
+	}
+	return changes
+}
+
+// miss counts the absence of a flow from a reading that should have it.
+func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
+	if s.seen == l.snapshots || s.entry.reading.flags&isUnstored != 0 || s.readAt.After(at) {
+		return changes
+	}
+	now := max(1, l.began.until(at))
+	if s.absentSince == 0 {
+		s.absentSince = now
+	}
+	if now-s.absentSince < absentFor {
+		return changes
+	}
+	l.owed = owedLooks // it may live, and have been missed
+	l.remove(s)
+	return append(changes, Change{Kind: Vanished, Entry: s.entry, At: at})
+}
+
+// Scanned takes that a file scan began at a time and has been made: the flows
+// that no snapshot has, and that the scan before it did not show, have vanished.
+func (l *Ledger) Scanned(began time.Time) []Change {
+	var changes []Change
+	for _, s := range l.table.slots {
+		if s.entry.reading.flags&isUnstored != 0 && l.began.until(s.readAt) < l.scanned {
+			l.remove(s)
+			changes = append(changes, Change{Kind: Vanished, Entry: s.entry, At: began})
+		}
+	}
+	l.scanned = l.began.until(began)
+	return changes
+}
+
+// End takes the end of a socket.
+func (l *Ledger) End(end flow.End) []Change {
+	l.passed.forget(end.ID)
+	s := l.table.slots[end.ID]
+	if s == nil {
+		return nil
+	}
+	l.remove(s)
+	return []Change{{Kind: Ended, Entry: s.entry, End: &end, At: end.At}}
+}
+
+// Owed reports whether flows may stand still that are not held and that the
+// kernel side takes for known: they were refused, dropped, forgotten, or missed.
+// Complete snapshots show them again, if there is room for them.
+func (l *Ledger) Owed() bool { return l.owed > 0 && l.Len() < l.o.MaxFlows }
+
+// Forget lets go of a flow; a later reading may make it a suspect again, and one
+// is Owed, for it may stand still.
+func (l *Ledger) Forget(id flow.ID) {
+	if s := l.table.slots[id]; s != nil {
+		l.remove(s)
+		l.owed = owedLooks
+	}
+}
+
+// remove takes a flow out. Nobody sees it any more, until it is put among those
+// that are over.
+func (l *Ledger) remove(s *slot) {
+	l.table.remove(s.entry.ID())
+	l.due.remove(s)
+	l.rotation.remove(s)
+	l.quotas.of[s.class].remove(s)
+}
+
+// show puts an entry in the place of the one before it.
+func (l *Ledger) show(s *slot, e *Entry) {
+	if e.life != s.entry.life {
+		l.due.remove(s)
+	}
+	l.table.show(s, e)
+	l.due.schedule(s, l.began, l.o.StuckAfter)
+	l.quotas.rehome(s)
+}
+
+// Put takes what became of a flow that is held, or files one that is over.
+func (l *Ledger) Put(e *Entry) {
+	if e.life == Over {
+		l.table.end(e)
+		return
+	}
+	s := l.table.slots[e.ID()]
+	if s == nil {
+		return
+	}
+	l.show(s, e)
+	if all := &l.quotas.of[suppressed]; all.size > l.o.MaxFlows/suppressedPart {
+		over := all.greediest()
+		l.remove(over)
+		l.passed.add(over.entry)
+	}
+}
+
+// Entry returns a flow that is held; nil: it is not.
+func (l *Ledger) Entry(id flow.ID) *Entry {
+	if s := l.table.slots[id]; s != nil {
+		return s.entry
+	}
+	return nil
+}
+
+// Entries returns the flows that are held, in no order.
+func (l *Ledger) Entries() []*Entry { return l.table.entries() }
+
+// Len returns how many flows are held.
+func (l *Ledger) Len() int { return len(l.table.slots) }
+
+// shortFor is how long after a flow found no room the ledger counts as short of
+// it, at least.
+const shortFor = time.Minute
+
+// Short returns how many times a flow found no room, or had to make room for the
+// flows of another owner, and whether some may stand still because of that.
+func (l *Ledger) Short(now time.Time) (refused uint64, short bool) {
+	full := l.Len() >= l.o.MaxFlows || l.owed > 0
+	refused = l.table.refused.Load()
+	return refused, refused > 0 && (full || now.Sub(l.refusedAt) < shortFor)
+}
+
+// Oldest returns the flow of a network namespace that has made no progress for
+// longest, of those that fit; nil: none does.
+func Oldest(entries []*Entry, netns uint32, fits func(*Entry) bool) *Entry {
+	var oldest *Entry
+	for _, e := range entries {
+		if e.reading.netns == netns && (oldest == nil || e.Since().Before(oldest.Since())) && fits(e) {
+			oldest = e
+		}
+	}
+	return oldest
+}

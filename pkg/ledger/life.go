@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// Kind is what happened to a flow.
+type Kind int
+
+// The kinds of change.
+const (
+	// Suspected: it has something outstanding and makes no progress.
+	Suspected Kind = iota
+	// Written: it was idle when it was last read; it was written to since, and
+	// has timed out.
+	Written
+	// Recovered: snd_una advanced; of an idle flow: a segment came from its peer.
+	Recovered
+	// Ended: the socket went to CLOSE.
+	Ended
+	// Vanished: it is gone and its end was not seen.
+	Vanished
+	// Closed: its owner closed it while it was idle and its backend gone.
+	Closed
+	// Dropped: it still stands, and had to make room for the flows of another
+	// owner.
+	Dropped
+)
+
+// Change is one step in the life of a flow.
+type Change struct {
+	Kind  Kind
+	Entry *Entry    // as it is now, or was before it left the ledger
+	End   *flow.End // of one that has Ended
+	At    time.Time
+}
+
+// absentFor is the time between two complete snapshots that lack a flow, and
+// with none between them that has it, before that means anything: one can miss
+// a living socket while others die, and the record of an end may still be on
+// its way to its reader.
+const absentFor = 2 * time.Second
+
+// fate is what a reading says of a flow that is held.
+type fate int
+
+const (
+	overtaken fate = iota // by a reading that was taken earlier and came later
+	closed                // its owner has closed it; nothing of it stands
+	lingers               // likewise, and its FIN has timed out
+	recovered
+	moved // it recovered, and stands still again
+	resumes
+	stands
+)
+
+// fateOf compares a reading with the one before it; both are of one socket.
+func fateOf(before *Entry, readAt time.Time, s flow.Socket) fate {
+	was := &before.reading
+	switch {
+	case s.At.Before(readAt):
+		return overtaken
+	case closedIdle(was, s) && s.Timeouts > 0: // of its FIN
+		return lingers
+	case closedIdle(was, s):
+		return closed
+	case !s.Live:
+		return recovered
+	case s.Una != was.una:
+		return moved
+	case s.Resuming() && before.life == Stuck:
+		// No timer has run out on it yet: the verdict stays as it is. The next
+		// reading says whether it gets through.
+		return resumes
+	}
+	return stands
+}
+
+// closedIdle reports whether a flow that was idle has nothing but its FIN under
+// way: nobody waits there any more.
+func closedIdle(was *reading, s flow.Socket) bool {
+	idle := was.timeouts == 0 && was.state == flow.Established
+	return idle && s.Live && s.Orphan && s.FinOutstanding && s.AtRisk() == 0
+}
+
+// sameEpisode returns a reading with the oldest time of this episode. That is
+// given by the new reading's clock: the wall clock may have been set meanwhile.
+func sameEpisode(before *Entry, s flow.Socket) flow.Socket {
+	since := before.reading.since.time(before.reading.at)
+	if s.Since.After(since) && before.reading.timeouts > 0 {
+		s.Since = s.At.Add(-s.At.Sub(since))
+	}
+	return s
+}

@@ -1,0 +1,170 @@
+package ledger
+
+import (
+	"container/heap"
+
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// class parts what is watched from what is suppressed.
+type class uint8
+
+const (
+	watched class = iota
+	suppressed
+	classes
+)
+
+// suppressedPart is which part of the table suppressed flows may take: one in
+// so many.
+const suppressedPart = 10
+
+func classOf(e *Entry) class {
+	if m := e.Decision().Mute; m != "" && m != flow.MuteAtRisk {
+		return suppressed
+	}
+	return watched
+}
+
+// ReportAtOnce reports whether a suspect need not wait: its backend is gone, and
+// it is not only counted.
+func ReportAtOnce(d diagnosis.Decision) bool {
+	return d.AtOnce && (d.Mute == "" || d.Mute == flow.MuteAtRisk)
+}
+
+// owner is what a flow belongs to as far as the kernel proves it: a network
+// namespace, which is a pod's; in the host's own a process.
+type owner struct {
+	netns   uint32
+	process flow.Process
+}
+
+// quotas are who holds how many flows.
+type quotas struct {
+	host uint32 // the node's own network namespace
+	of   [classes]quota
+}
+
+func newQuotas(host uint32) quotas {
+	q := quotas{host: host}
+	for c := range q.of {
+		q.of[c].shares = map[owner]*share{}
+	}
+	return q
+}
+
+func (q *quotas) ownerOf(netns uint32, p flow.Process) owner {
+	if netns != q.host {
+		return owner{netns: netns}
+	}
+	return owner{netns, p}
+}
+
+// rehome has a flow count for the class and the owner that it has by now.
+func (q *quotas) rehome(s *slot) {
+	r := &s.entry.reading
+	class, by := classOf(s.entry), q.ownerOf(r.netns, flow.Process{PID: r.pid, Started: r.started})
+	if class == s.class && by == s.share.owner {
+		return
+	}
+	q.of[s.class].remove(s)
+	q.of[class].add(s, by)
+	s.class = class
+}
+
+// victim returns the flow that makes room for one of an owner: a suppressed one
+// of the greediest owner, else a watched one of the greediest; nil: nobody has
+// more than this owner.
+func (q *quotas) victim(by owner) *slot {
+	if s := q.of[suppressed].greediest(); s != nil {
+		return s
+	}
+	all := &q.of[watched]
+	own := 0
+	if share := all.shares[by]; share != nil {
+		own = len(share.slots)
+	}
+	if s := all.greediest(); s != nil && len(s.share.slots) > own+1 {
+		return s
+	}
+	return nil
+}
+
+// quota is who holds how many flows of one class. The greediest owner's latest
+// flow is the first to go.
+type quota struct {
+	size   int
+	shares map[owner]*share
+	order  byGreed
+}
+
+// share is what one owner holds.
+type share struct {
+	owner owner
+	slots []*slot
+	place int // in the order
+}
+
+func (q *quota) add(s *slot, by owner) {
+	sh := q.shares[by]
+	if sh == nil {
+		sh = &share{owner: by}
+		q.shares[by] = sh
+		heap.Push(&q.order, sh)
+	}
+	s.share, s.held = sh, len(sh.slots)
+	sh.slots = append(sh.slots, s)
+	q.size++
+	heap.Fix(&q.order, sh.place)
+}
+
+func (q *quota) remove(s *slot) {
+	sh, last := s.share, len(s.share.slots)-1
+	sh.slots[s.held] = sh.slots[last]
+	sh.slots[s.held].held = s.held
+	sh.slots[last] = nil
+	sh.slots = sh.slots[:last]
+	q.size--
+	if last > 0 {
+		heap.Fix(&q.order, sh.place)
+		return
+	}
+	heap.Remove(&q.order, sh.place)
+	delete(q.shares, sh.owner)
+}
+
+// greediest returns the latest flow of the owner that has most; nil: there is
+// none.
+func (q *quota) greediest() *slot {
+	if len(q.order) == 0 {
+		return nil
+	}
+	slots := q.order[0].slots
+	return slots[len(slots)-1]
+}
+
+// byGreed is a heap of shares, the largest first.
+type byGreed []*share
+
+func (o byGreed) Len() int           { return len(o) }
+func (o byGreed) Less(a, b int) bool { return len(o[a].slots) > len(o[b].slots) }
+
+func (o byGreed) Swap(a, b int) {
+	o[a], o[b] = o[b], o[a]
+	o[a].place, o[b].place = a, b
+}
+
+func (o *byGreed) Push(x any) {
+	s := x.(*share)
+	s.place = len(*o)
+	*o = append(*o, s)
+}
+
+func (o *byGreed) Pop() any {
+	old := *o
+	s := old[len(old)-1]
+	old[len(old)-1] = nil
+	*o = old[:len(old)-1]
+	return s
+}
