@@ -1,6 +1,3 @@
-// Tcpstuck asks the agent of this node which TCP connections are stuck, why,
-// and what to do. Under the name kubectl-tcpstuck it is a plugin of kubectl,
-// and asks the agents of a cluster.
 package main
 
 import (
