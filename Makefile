@@ -144,9 +144,9 @@ $(BROKEN_KERNELS): mutants-kernel-%:
 	CGO_ENABLED=0 $(TOOL) ./tools/mutants -run '$(MUTANTS)' -parallel 2 -exec '$(CURDIR)/.tools/kernels/run -cache $(CURDIR)/.tools/kernels -exec $*' mutants/kernels/$*.txt
 
 .PHONY: storm
-storm: bin/tcpstuck-agent bin/tcpstuck ## the agent among 15,000 sockets that stick at once, beside what it is compared with (root); DOC=1 writes docs/performance.md
+storm: bin/tcpstuck-agent bin/tcpstuck ## the agent among 15,000 sockets that stick at once, beside what it is compared with, and among 100,000 (root); SIZE=15000 or SIZE=100000: one of them; DOC=1 writes docs/performance.md
 	$(GO) build -buildvcs=false -o bin/storm ./tools/storm
-	bin/storm $(if $(DOC),-doc docs/performance.md)
+	bin/storm $(if $(SIZE),-size '$(SIZE)') $(if $(DOC),-doc docs/performance.md)
 
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP

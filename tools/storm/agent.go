@@ -31,10 +31,11 @@ const metricsAddress = "127.0.0.1:9797"
 
 // startAgent starts bin/tcpstuck-agent and waits until it has looked at
 // everything once.
-func startAgent(ctx context.Context, bin, dir string, n *network, c *cluster, e *eventPipe, more ...string) (*agent, error) {
+func startAgent(ctx context.Context, bin, dir string, w *world, e *eventPipe, more ...string) (*agent, error) {
+	n := w.net
 	a := &agent{ns: n.node, socket: filepath.Join(dir, "agent.sock"), cli: filepath.Join(bin, "tcpstuck")}
 	args := append([]string{
-		"--socket=" + a.socket, "--page-address=", "--web.listen-address=" + metricsAddress, "--cluster-state=" + c.path,
+		"--socket=" + a.socket, "--page-address=", "--web.listen-address=" + metricsAddress, "--cluster-state=" + w.cluster.path,
 		"--events-file=" + e.path, "--node-name=node-a", "--log-level=error",
 	}, more...)
 	for _, ns := range []*namespace{n.node, n.backends} {
@@ -134,7 +135,7 @@ next:
 
 // dump runs the command as a person would, and returns how long it took.
 func (a *agent) dump(args ...string) (time.Duration, error) {
-	cmd := exec.Command(a.cli, append([]string{"dump", "--socket=" + a.socket}, args...)...)
+	cmd := exec.Command(a.cli, append([]string{"dump", "--socket=" + a.socket, "--timeout=5m"}, args...)...)
 	var complaint strings.Builder
 	cmd.Stderr = &complaint
 	began := time.Now()

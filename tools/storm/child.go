@@ -29,6 +29,7 @@ var roles = map[string]func() (obey func(args []string) (string, error), err err
 	"acceptor":   newAcceptor,
 	"comparator": newComparator,
 	"witness":    newWitness,
+	"talker":     newTalker,
 }
 
 const roleVariable = "TCPSTUCK_STORM_ROLE"
@@ -94,6 +95,12 @@ func (c *child) tell(format string, args ...any) (string, error) {
 		return "", fmt.Errorf("%s: %s", command, why)
 	}
 	return answer, nil
+}
+
+// end ends the child.
+func (c *child) end() error {
+	_ = c.commands.Close()
+	return c.kill()
 }
 
 // ask returns the number that a child answers.

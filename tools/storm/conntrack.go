@@ -16,17 +16,18 @@ import (
 const perBackend = 10 // entries that lead to one backend
 
 // measureConntrack fills a table of its own, and compares what the agent asks
-// of it with a dump of it all.
-func (b *bench) measureConntrack(ctx context.Context) error {
+// of it with a dump of it all. It returns how long a lookup for each socket of
+// the storm takes.
+func measureConntrack(ctx context.Context, s size, r *report) (lookups time.Duration, err error) {
 	ns, err := newNamespace()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer ns.close()
 	var table *conntrack.Table
 	var dump time.Duration
 	err = ns.do(func() (err error) {
-		if err := fill(b.size.entries); err != nil {
+		if err := fill(s.entries); err != nil {
 			return fmt.Errorf("fill conntrack: %w", err)
 		}
 		if dump, err = timeOf(dumpAll); err != nil {
@@ -36,38 +37,31 @@ func (b *bench) measureConntrack(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer table.Close()
-	if err := b.compareLookups(ctx, table, dump); err != nil {
-		return err
+	// On any thread, as in the agent: the table's socket is open.
+	if lookups, err = timeOf(func() error { return lookUpAll(ctx, s, table) }); err != nil {
+		return 0, err
 	}
-	return ns.do(func() error { return b.measureSweep(ctx, table, dump) })
+	r.share(fmt.Sprintf("conntrack lookup, %d entries", s.entries), ms(lookups/time.Duration(s.sockets)), ms(dump), 0.001, "ms", "a dump of all")
+	r.share(fmt.Sprintf("conntrack lookups for %d suspects", s.sockets), ms(lookups), ms(dump), 1, "ms", "a dump of all")
+	return lookups, ns.do(func() error { return measureSearch(ctx, s, r, table, dump) })
 }
 
-// compareLookups asks for one connection after the other. It runs on any
-// thread, as in the agent: the table's socket is open.
-func (b *bench) compareLookups(ctx context.Context, table *conntrack.Table, dump time.Duration) error {
-	lookups, err := timeOf(func() error {
-		for i := range b.size.sockets {
-			if _, err := table.Lookup(ctx, connection(i*7919%b.size.entries)); err != nil {
-				return err
-			}
+// lookUpAll asks for one connection after the other.
+func lookUpAll(ctx context.Context, s size, table *conntrack.Table) error {
+	for i := range s.sockets {
+		if _, err := table.Lookup(ctx, connection(i*7919%s.entries)); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	each := lookups / time.Duration(b.size.sockets)
-	b.report.share(fmt.Sprintf("conntrack lookup, %d entries", b.size.entries), ms(each), ms(dump), 0.001, "ms", "a dump of all")
-	b.report.share(fmt.Sprintf("conntrack lookups for %d suspects", b.size.sockets), ms(lookups), ms(dump), 1, "ms", "a dump of all")
 	return nil
 }
 
-func (b *bench) measureSweep(ctx context.Context, table *conntrack.Table, dump time.Duration) error {
+func measureSearch(ctx context.Context, s size, r *report, table *conntrack.Table, dump time.Duration) error {
 	const rounds = 5
-	var sweeps []time.Duration
+	var searches []time.Duration
 	for i := range rounds {
 		found := 0
 		took, err := timeOf(func() error {
@@ -77,12 +71,12 @@ func (b *bench) measureSweep(ctx context.Context, table *conntrack.Table, dump t
 			return err
 		}
 		if found != perBackend {
-			return fmt.Errorf("a sweep found %d entries, want %d", found, perBackend)
+			return fmt.Errorf("a search found %d entries, want %d", found, perBackend)
 		}
-		sweeps = append(sweeps, took)
+		searches = append(searches, took)
 	}
-	what := fmt.Sprintf("conntrack sweep for one backend, %d entries", b.size.entries)
-	b.report.share(what, ms(quantile(sweeps, 0.5)), ms(dump), 0.05, "ms", "a dump of all")
+	what := fmt.Sprintf("conntrack search for one backend, %d entries", s.entries)
+	r.share(what, ms(quantile(searches, 0.5)), ms(dump), 0.05, "ms", "a dump of all")
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,8 +65,9 @@ func newEventPipe(path string) (*eventPipe, error) {
 		at   time.Time
 		text []byte
 	}
-	// Read at once, understood when there is time: a storm brings thousands.
-	lines := make(chan line, 1<<16)
+	// Read at once, understood when there is time: a storm brings a hundred
+	// thousand.
+	lines := make(chan line, 1<<18)
 	go func() {
 		defer close(lines)
 		in := bufio.NewReaderSize(file, pipeBytes)
@@ -90,6 +92,12 @@ func newEventPipe(path string) (*eventPipe, error) {
 }
 
 func (e *eventPipe) close() { _ = e.file.Close() }
+
+// remove closes the pipe and takes it away.
+func (e *eventPipe) remove() error {
+	e.close()
+	return os.Remove(e.path)
+}
 
 // where returns the events so far that are of a type and about flows that
 // match, in the order in which they came.
@@ -139,9 +147,9 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // quantile returns the value below which a share of them lies.
-func quantile(values []time.Duration, share float64) time.Duration {
+func quantile[V cmp.Ordered](values []V, share float64) V {
 	if len(values) == 0 {
-		return 0
+		return *new(V)
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))]

@@ -16,7 +16,7 @@ import (
 const (
 	port      = 8000  // of every Service
 	sinkPort  = 8001  // what comes in is read and forgotten
-	retries   = "255" // the most there are: as many seconds, nearly
+	retries   = "255" // the most; outlast has more
 	rtoMaxMs  = "1000"
 	clientNet = "10.0.0.1/24"
 	serverNet = "10.0.0.2/24"
@@ -27,12 +27,26 @@ type network struct {
 	node, backends *namespace
 }
 
-func newNetwork() (n *network, err error) {
+// newNetwork makes a node whose Services lead to its backends.
+func newNetwork() (*network, error) {
+	n, err := newLink()
+	if err != nil {
+		return n, err
+	}
+	if err := n.node.do(translateServices); err != nil {
+		n.close()
+		return nil, fmt.Errorf("build the network: %w", err)
+	}
+	return n, nil
+}
+
+// newLink makes two namespaces with a link between them, and no rule in either.
+func newLink() (n *network, err error) {
 	n = &network{}
 	defer func() {
 		if err != nil {
 			n.close()
-			err = fmt.Errorf("build the network: %w", err)
+			n, err = nil, fmt.Errorf("build the network: %w", err)
 		}
 	}()
 	if n.node, err = newNamespace(); err != nil {
@@ -52,10 +66,7 @@ func newNetwork() (n *network, err error) {
 		return n, err
 	}
 	gateway := netip.MustParsePrefix(serverNet).Addr()
-	if err = n.node.do(func() error { return configure(clientNet, gateway.AsSlice()) }); err != nil {
-		return n, err
-	}
-	return n, n.node.do(translateServices)
+	return n, n.node.do(func() error { return configure(clientNet, gateway.AsSlice()) })
 }
 
 func (n *network) close() {

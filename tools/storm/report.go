@@ -62,6 +62,25 @@ func (r *report) share(what string, ours, theirs, limit float64, unit, whose str
 	r.add(w)
 }
 
+// unharmed is what has to be left with the agent of what there is without it.
+const unharmed = 0.99
+
+// paired adds a figure that was measured in pairs, with the agent and without.
+// The median of the pairs' ratios has to be unharmed at least; beside it stands
+// where the middle half of them lies.
+func (r *report) paired(what string, with, without []float64, unit string) {
+	var ratios []float64
+	for n := range with {
+		ratios = append(ratios, with[n]/without[n])
+	}
+	middle := quantile(ratios, 0.5)
+	r.add(row{
+		what: what, measured: number(quantile(with, 0.5)) + " " + unit, beside: "without: " + number(quantile(without, 0.5)) + " " + unit,
+		ratio:  fmt.Sprintf("%.3f (%.3f to %.3f)", middle, quantile(ratios, 0.25), quantile(ratios, 0.75)),
+		budget: "≥ " + number(unharmed), missed: !(middle >= unharmed),
+	})
+}
+
 func beside(what string, ours, theirs float64, unit, whose string) row {
 	return row{
 		what: what, measured: number(ours) + " " + unit, beside: whose + ": " + number(theirs) + " " + unit,

@@ -22,6 +22,9 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	r.exactly("some", 6, 7)
 	r.atLeast("enough", 1, 1)
 	r.atLeast("none", 0, 1)
+	r.paired("as much", []float64{99, 200, 297}, []float64{100, 200, 300}, "a second")
+	r.paired("less", []float64{98, 200, 294}, []float64{100, 200, 300}, "a second")
+	r.paired("nothing", nil, nil, "a second")
 	r.delays("late", []time.Duration{time.Millisecond, 51 * time.Millisecond})
 	r.delays("never", nil)
 	want := []string{
@@ -30,6 +33,8 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 		"beside nothing: 0 ms, want ≤ 1/3 of comparator: 0 ms",
 		"some: 6, want = 7",
 		"none: 0, want ≥ 1",
+		"less: 200 a second, want ≥ 0.99 of without: 200 a second",
+		"nothing: 0 a second, want ≥ 0.99 of without: 0 a second",
 		"late, p50: 51 ms, want ≤ 50 ms",
 		"late, p99: 51 ms, want ≤ 50 ms",
 		"never, p50: +Inf ms, want ≤ 50 ms",
@@ -45,14 +50,17 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	if err := r.markdown(&page); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(table.String(), "MISSED"); n != 9 {
-		t.Errorf("%d rows are marked, want 9:\n%s", n, &table)
+	if n := strings.Count(table.String(), "MISSED"); n != 11 {
+		t.Errorf("%d rows are marked, want 11:\n%s", n, &table)
 	}
 	if want := "| dear, and only told | 2 ms | comparator: 3 ms | 0.67 |  |\n"; !strings.Contains(page.String(), want) {
 		t.Errorf("there is no line %q:\n%s", want, &page)
 	}
-	if n := strings.Count(page.String(), "**missed**"); n != 9 || strings.Count(page.String(), "\n") != 17 {
-		t.Errorf("%d rows of the page are marked, want 9:\n%s", n, &page)
+	if want := "| as much | 200 a second | without: 200 a second | 0.990 (0.990 to 1.000) | ≥ 0.99 |\n"; !strings.Contains(page.String(), want) {
+		t.Errorf("there is no line %q:\n%s", want, &page)
+	}
+	if n := strings.Count(page.String(), "**missed**"); n != 11 || strings.Count(page.String(), "\n") != 20 {
+		t.Errorf("%d rows of the page are marked, want 11:\n%s", n, &page)
 	}
 }
 

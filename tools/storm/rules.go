@@ -37,8 +37,9 @@ func translateServices() error {
 const everything = 1000
 
 // lose drops so many of 1,000 TCP segments that reach the calling thread's
-// namespace, before conntrack sees them: they were lost on their way.
-func lose(perMille uint32) error {
+// namespace, before conntrack sees them: they were lost on their way. Those of
+// the backends of the spared blocks get through.
+func lose(perMille uint32, spared ...int) error {
 	conn, err := nftables.New()
 	if err != nil {
 		return err
@@ -50,6 +51,15 @@ func lose(perMille uint32) error {
 	chain := conn.AddChain(&nftables.Chain{
 		Name: "in", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRaw,
 	})
+	for _, block := range spared {
+		for _, offset := range []uint32{12, 16} { // of source and destination
+			conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+				&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 3},
+				&expr.Cmp{Register: 1, Op: expr.CmpOpEq, Data: []byte{10, 244, byte(block)}},
+				&expr.Verdict{Kind: expr.VerdictAccept},
+			}})
+		}
+	}
 	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
 		&expr.Cmp{Register: 1, Op: expr.CmpOpEq, Data: append([]byte(linkName), 0)},

@@ -16,8 +16,8 @@ const (
 // measureSingles has flows stick one by one during the storm, and measures how
 // long each takes from its threshold to its event. A flow whose first timeout
 // the kernel showed to no program is counted apart: it can only be found later.
-func (b *bench) measureSingles(ctx context.Context) error {
-	if err := b.measureRemoval(ctx); err != nil {
+func measureSingles(ctx context.Context, b *bench) error {
+	if err := measureRemoval(ctx, b); err != nil {
 		return err
 	}
 	before, err := b.testimony()
@@ -39,11 +39,11 @@ func (b *bench) measureSingles(ctx context.Context) error {
 		{"silent", silentBlock, apart, stuckAfter, false, "deadline of a flow to its event"},
 	} {
 		for n := range b.size.singles {
-			if _, err := b.connector.tell("write %s %d %d", s.group, n, n+1); err != nil {
+			if _, err := b.world.connectors[0].tell("write %s %d %d", s.group, n, n+1); err != nil {
 				return err
 			}
 			if s.remove {
-				if err := b.remove(backend{s.block, n + 1}); err != nil {
+				if err := b.world.remove(backend{s.block, n + 1}); err != nil {
 					return err
 				}
 			}
@@ -77,9 +77,9 @@ func (b *bench) measureSingles(ctx context.Context) error {
 }
 
 // measureRemoval deletes the backend of idle flows.
-func (b *bench) measureRemoval(ctx context.Context) error {
+func measureRemoval(ctx context.Context, b *bench) error {
 	began := time.Now()
-	if err := b.remove(backend{idleBlock, 1}); err != nil {
+	if err := b.world.remove(backend{idleBlock, 1}); err != nil {
 		return err
 	}
 	events, err := b.awaitBlock(ctx, "at_risk", idleBlock)
@@ -95,18 +95,13 @@ func (b *bench) measureRemoval(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) remove(gone backend) error {
-	b.gone[gone] = true
-	return b.cluster.write(b.gone)
-}
-
 // awaitBlock waits for an event of each flow that stuck alone in a block.
 func (b *bench) awaitBlock(ctx context.Context, typ string, block int) ([]told, error) {
 	services := map[string]bool{}
 	for n := range b.size.singles {
 		services[backend{block, n + 1}.service()] = true
 	}
-	ctx, cancel := context.WithTimeout(ctx, stuckAfter+10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, b.size.patience)
 	defer cancel()
 	return b.events.await(ctx, b.size.singles, typ, func(t told) bool { return services[t.Flow.Peer.Address] })
 }

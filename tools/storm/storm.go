@@ -10,60 +10,20 @@ import (
 // stuckAfter is the agent's default.
 const stuckAfter = 10 * time.Second
 
-// stormMemory is what the agent may take, in MB: what docs/operations.md says
-// of the DaemonSet's limit is made of it.
-const stormMemory = 200
-
-// patience is how long anything may take until it counts as not happening.
-const patience = 40 * time.Second
-
-// begin cuts the path and has every socket of the storm send something.
-func (b *bench) begin() error {
-	if err := b.net.each(func() error { return lose(everything) }); err != nil {
-		return err
-	}
-	if _, err := b.connector.tell("write storm 0 %d", b.size.sockets/2); err != nil {
-		return err
-	}
-	for n := range b.size.backends {
-		if _, err := b.acceptor.tell("write %s", stormBackend(n).address()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// endStorm heals the path and ends the agent.
-func (b *bench) endStorm(ctx context.Context) error {
-	b.tellLosses(ctx, "")
-	if err := b.agent.end(); err != nil {
-		return err
-	}
-	return b.heal(ctx)
-}
-
-// heal opens the path and waits until every socket has got through.
-func (b *bench) heal(ctx context.Context) error {
-	if err := b.net.each(func() error { return lose(0) }); err != nil {
-		return err
-	}
-	return pause(ctx, 3*time.Second) // every socket retransmits once a second
-}
-
 // found waits until so many flows were told of, and returns the events.
 func (b *bench) found(ctx context.Context, n int) ([]told, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, b.size.patience)
 	defer cancel()
 	return b.events.await(ctx, n, "stuck", func(t told) bool { return t.Flow.Local.Port == port || t.Flow.Peer.Port == port })
 }
 
 // measureOnset makes all sockets stick at once.
-func (b *bench) measureOnset(ctx context.Context) error {
+func measureOnset(ctx context.Context, b *bench) error {
 	before, err := cpu(b.agent.pid())
 	if err != nil {
 		return err
 	}
-	if err := b.begin(); err != nil {
+	if err := b.world.cut(); err != nil {
 		return err
 	}
 	events, err := b.found(ctx, b.size.sockets)
@@ -74,16 +34,34 @@ func (b *bench) measureOnset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.tellFound(ctx, "", len(events)); err != nil {
+	if err := b.tellFound(ctx, b.size.name(""), len(events)); err != nil {
 		return err
 	}
 	var late []time.Duration
 	for _, e := range events {
 		late = append(late, e.arrived.Sub(e.Flow.Since.Add(stuckAfter)))
 	}
-	b.report.tell("all of them due at once: deadline to event, p50", number(ms(quantile(late, 0.5)))+" ms", "p99: "+number(ms(quantile(late, 0.99)))+" ms")
-	b.report.tell("agent CPU from the first timeout until all were told", number((after-before).Seconds())+" s", "")
+	b.tellDue(late)
+	b.report.tell(b.size.name("agent CPU from the first timeout until all were reported"), number((after-before).Seconds())+" s", "")
 	return nil
+}
+
+// tellDue says how late the events of flows are that were all due at once, in
+// units of what their conntrack lookups take alone.
+func (b *bench) tellDue(late []time.Duration) {
+	for _, q := range []struct {
+		name  string
+		share float64
+		limit float64
+	}{{"p50", 0.5, 1.3}, {"p99", 0.99, 2}} {
+		what := b.size.name("all of them due at once: deadline to event, " + q.name)
+		took := ms(quantile(late, q.share))
+		if b.lookups == 0 {
+			b.report.tell(what, number(took)+" ms", "")
+			continue
+		}
+		b.report.share(what, took, ms(b.lookups), q.limit, "ms", "conntrack lookups alone")
+	}
 }
 
 // tellFound compares how many flows were told of and are listed with how many
@@ -95,10 +73,12 @@ func (b *bench) tellFound(ctx context.Context, with string, events int) error {
 	}
 	ids := map[string]bool{}
 	for _, f := range list.Flows {
-		ids[f.ID.String()] = true
+		if f.Local.Addr.Port() == port || f.Peer.Addr.Port() == port { // no stream that still ends
+			ids[f.ID.String()] = true
+		}
 	}
 	b.report.exactly("flows found and listed"+with, len(ids), b.size.sockets)
-	b.report.exactly("flows told by an event"+with, events, b.size.sockets)
+	b.report.exactly("flows reported by an event"+with, events, b.size.sockets)
 	return nil
 }
 
@@ -115,8 +95,8 @@ func (b *bench) tellLosses(ctx context.Context, with string) {
 
 // measureStorm compares what the agent and others use while all sockets
 // retransmit once a second.
-func (b *bench) measureStorm(ctx context.Context) error {
-	c, err := startComparator(b.net)
+func measureStorm(ctx context.Context, b *bench) error {
+	c, err := startComparator(b.world.net)
 	if err != nil {
 		return err
 	}
@@ -124,7 +104,7 @@ func (b *bench) measureStorm(ctx context.Context) error {
 	pids := []int{b.agent.pid(), c.pid()}
 	var printed lineCount
 	if b.size.bpftrace {
-		p, err := startBpftrace(b.net.node, &printed)
+		p, err := startBpftrace(b.world.net.node, &printed)
 		if err != nil {
 			return fmt.Errorf("start bpftrace: %w", err)
 		}
@@ -147,17 +127,30 @@ func (b *bench) measureStorm(ctx context.Context) error {
 		}
 		b.report.tell("RSS in the storm, "+name, number(memory)+" MB", "")
 	}
-	most, err := rss(b.agent.pid(), "VmHWM")
-	if err != nil {
+	if err := measureMemory(ctx, b); err != nil {
 		return err
 	}
-	b.report.atMost("RSS of the agent so far, at its peak", most, stormMemory, "MB")
 	all, err := measure(func() error { return pause(ctx, b.size.window) }, pids[:2]...)
 	if err != nil {
 		return err
 	}
-	b.report.tell("retransmission by timeout, in kernel", number(all["retransmit"].each())+" ns", fmt.Sprintf("comparator: %s ns, a program that does nothing: %s ns",
-		number(all["record_each"].each()), number(all["empty"].each())))
+	b.report.share("retransmission by timeout, in kernel", all["retransmit"].each(), all["record_each"].each(), 0.6, "ns", "comparator")
+	b.report.tell("the same, a program that does nothing", number(all["empty"].each())+" ns", "")
+	return nil
+}
+
+// measureMemory says what the storm takes of the agent, and each flow of it.
+func measureMemory(_ context.Context, b *bench) error {
+	now, err := rss(b.agent.pid(), "VmRSS")
+	if err != nil {
+		return err
+	}
+	most, err := rss(b.agent.pid(), "VmHWM")
+	if err != nil {
+		return err
+	}
+	b.report.atMost(b.size.name("memory for each stuck flow, more than idle"), 1000*(now-b.resting)/float64(b.size.sockets), 2, "kB")
+	b.report.atMost(b.size.name("RSS of the agent so far, at its peak"), most, b.size.memory, "MB")
 	return nil
 }
 
@@ -180,7 +173,7 @@ func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
 	}
 	used := make([][]time.Duration, len(pids))
 	for range b.size.pairs {
-		window, err := b.cpuDuring(ctx, b.size.window, pids...)
+		window, err := cpuDuring(ctx, b.size.window, pids...)
 		if err != nil {
 			return err
 		}
@@ -211,7 +204,7 @@ func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
 		b.report.tell("passes of the agent in all windows and just before, "+kind, number(n), number(1000*took)+" ms in all")
 	}
 	b.report.ratio("CPU in all windows, the first included, agent", ms(sum(used[0])), ms(sum(used[1])), "ms", "comparator")
-	b.report.share(of+", agent", ms(quantile(used[0], 0.5)), ms(quantile(used[1], 0.5)), third, "ms", "comparator")
+	b.report.share(of+", agent", ms(quantile(used[0], 0.5)), ms(quantile(used[1], 0.5)), 0.2, "ms", "comparator")
 	return nil
 }
 
@@ -233,12 +226,12 @@ func each(windows []time.Duration) string {
 
 // measureSmallRing does it all again with an agent whose ring buffer has one
 // page.
-func (b *bench) measureSmallRing(ctx context.Context) error {
+func measureSmallRing(ctx context.Context, b *bench) error {
 	const with = ", ring buffer of one page"
-	if err := b.startAgentWith(ctx, "--ring-bytes=4096"); err != nil {
+	if err := b.startAgent(ctx, "--ring-bytes=4096"); err != nil {
 		return err
 	}
-	if err := b.begin(); err != nil {
+	if err := b.world.cut(); err != nil {
 		return err
 	}
 	events, err := b.found(ctx, b.size.sockets)

@@ -39,26 +39,38 @@ func TestSmallStorm(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	small := size{sockets: 200, backends: 4, entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second}
-	b := &bench{size: small, bin: bin, dir: t.TempDir(), report: report{live: t.Output()}}
+	small := size{
+		sockets: 200, processes: 1, backends: 4, patience: 40 * time.Second,
+		entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second, traffic: traffic{pairs: 2, window: 20 * time.Millisecond},
+	}
+	spread := size{sockets: 240, processes: 3, backends: 6, patience: 40 * time.Second}
+	all := &report{live: t.Output()}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	if err := b.run(ctx); err != nil {
-		t.Fatal(err)
+	for _, s := range []size{small, spread} {
+		b := &bench{size: s, bin: bin, dir: t.TempDir(), report: all}
+		if err := b.measure(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	rows := map[string]row{}
-	for _, r := range b.report.rows {
+	for _, r := range all.rows {
 		rows[r.what] = r
 	}
 	for what, want := range map[string]string{
-		"flows found and listed":                          "200",
-		"flows told by an event":                          "200",
-		"events dropped":                                  "0",
-		"idle flows listed after their backend's removal": "5",
+		"flows found and listed":                                           "200",
+		"flows reported by an event":                                       "200",
+		"flows that are reported as stuck after that":                      "0",
+		"flows that recover in the storm: events":                          "5",
+		"flows found and listed, 240 sockets":                              "240",
+		"flows reported by an event, 240 sockets":                          "240",
+		"events dropped, 240 sockets":                                      "0",
+		"events dropped":                                                   "0",
+		"idle flows listed after their backend's removal":                  "5",
 		"first timeout, backend known to be deleted, to its event: events": "5",
 		"deadline of a flow to its event: events":                          "5",
 		"flows found and listed, ring buffer of one page":                  "200",
-		"flows told by an event, ring buffer of one page":                  "200",
+		"flows reported by an event, ring buffer of one page":              "200",
 	} {
 		if got := rows[what].measured; got != want {
 			t.Errorf("%s: %q, want %s", what, got, want)
@@ -70,7 +82,14 @@ func TestSmallStorm(t *testing.T) {
 	if beside := rows["timeouts on the node meanwhile"].beside; !regexp.MustCompile(`^[1-9]\d* of them shown`).MatchString(beside) {
 		t.Errorf("the witness was shown %q timeouts", beside)
 	}
-	for _, r := range b.report.rows {
+	for what, unit := range map[string]string{"throughput of a stream": "MB a second", "requests and answers": "a second", "connections with a request": "a second"} {
+		for _, road := range []string{"loopback", "veth"} {
+			if got := rows[what+" over "+road+", with the agent"].measured; !strings.HasSuffix(got, " "+unit) || strings.HasPrefix(got, "0 ") {
+				t.Errorf("%s over %s: %q", what, road, got)
+			}
+		}
+	}
+	for _, r := range all.rows {
 		if strings.Contains(r.measured, "NaN") || strings.Contains(r.ratio, "NaN") {
 			t.Errorf("%s: %s, ratio %s", r.what, r.measured, r.ratio)
 		}

@@ -89,7 +89,7 @@ func (b *bench) testimony() (t testimony, err error) {
 	if t.shown, err = b.witness.ask("timeouts"); err != nil {
 		return t, err
 	}
-	err = b.net.node.do(func() error {
+	err = b.world.net.node.do(func() error {
 		self, err := procfs.NewProc(unix.Gettid()) // this thread is in the namespace
 		if err != nil {
 			return err
@@ -127,8 +127,8 @@ func (b *bench) tellUnseen(unseen []time.Duration, of int) {
 }
 
 // measureAlone makes the storm without an agent, and asks the witness.
-func (b *bench) measureAlone(ctx context.Context) error {
-	if err := b.begin(); err != nil {
+func measureAlone(ctx context.Context, b *bench) error {
+	if err := b.world.cut(); err != nil {
 		return err
 	}
 	if err := pause(ctx, settle); err != nil {
@@ -144,5 +144,5 @@ func (b *bench) measureAlone(ctx context.Context) error {
 	if err := b.tellTimeouts("timeouts on the node without an agent", before); err != nil {
 		return err
 	}
-	return b.heal(ctx)
+	return b.world.heal(ctx)
 }

@@ -27,7 +27,8 @@ type Fault struct {
 func All() []Fault {
 	return []Fault{
 		ring(), records(), hostile(), twins(), conntrackErrors(), readers(), scrapeStorm(), connectionFlood(), headerFlood(), clockJumps(), diskFull(), deafPipe(),
-		pageTaken(), sigterm(), crowd(), soak(), kill(), restarts(), goneNamespace(), tableFull(),
+		pageTaken(), sigterm(), crowd(), soak(), suppressedFlood(), greedyOwner(), extremeOptions(), massRecovery(), flappingEndpoint(),
+		kill(), restarts(), goneNamespace(), tableFull(),
 	}
 }
 

@@ -43,8 +43,15 @@ func dial(ns *namespace.Namespace, to netip.AddrPort, n int) ([]*conn, error) {
 // callTimeout is how long one call on a healthy connection may take.
 const callTimeout = 20 * time.Second
 
-func dialOne(ns *namespace.Namespace, to netip.AddrPort) (c *conn, err error) {
-	if c, err = begin(ns, to); err != nil {
+func dialOne(ns *namespace.Namespace, to netip.AddrPort) (*conn, error) {
+	return dialFrom(ns, netip.AddrPort{}, to)
+}
+
+// dialFrom makes a connection that starts at an address of the namespace; the
+// zero one: the kernel chooses.
+func dialFrom(ns *namespace.Namespace, from, to netip.AddrPort) (*conn, error) {
+	c, err := begin(ns, from, to)
+	if err != nil {
 		return nil, err
 	}
 	err = c.await(unix.POLLOUT)
@@ -62,11 +69,17 @@ func dialOne(ns *namespace.Namespace, to netip.AddrPort) (c *conn, err error) {
 	return c, nil
 }
 
-// begin begins to connect and waits for nothing.
-func begin(ns *namespace.Namespace, to netip.AddrPort) (c *conn, err error) {
+// begin begins to connect, as dialFrom, and waits for nothing.
+func begin(ns *namespace.Namespace, from, to netip.AddrPort) (c *conn, err error) {
 	err = ns.Do(func() error {
 		if c, err = newConn(); err != nil {
 			return err
+		}
+		if from.IsValid() {
+			if err := unix.Bind(c.fd, &unix.SockaddrInet4{Addr: from.Addr().As4(), Port: int(from.Port())}); err != nil {
+				c.close()
+				return fmt.Errorf("bind to %s: %w", from, err)
+			}
 		}
 		err := unix.Connect(c.fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
 		if err != nil && !errors.Is(err, unix.EINPROGRESS) {
@@ -172,6 +185,12 @@ func vanish(fd int, yes bool) error {
 }
 
 func (c *conn) close() { _ = unix.Close(c.fd) }
+
+// end closes a connection that a list still has.
+func (c *conn) end() {
+	c.close()
+	c.fd = -1
+}
 
 func closeAll(conns []*conn) {
 	for _, c := range conns {

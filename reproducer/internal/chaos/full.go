@@ -71,7 +71,7 @@ func tableFull() Fault {
 func (l *Lab) connectInVain(to netip.AddrPort, n int) ([]*conn, error) {
 	var conns []*conn
 	for range n {
-		c, err := begin(l.client.NS, to)
+		c, err := begin(l.client.NS, netip.AddrPort{}, to)
 		if err != nil {
 			return conns, err
 		}

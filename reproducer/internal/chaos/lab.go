@@ -203,6 +203,9 @@ func (l *Lab) found(ctx context.Context, a *agent) error {
 			return false, err
 		}
 		findings, err := a.flows(ctx)
+		if err != nil && ctx.Err() != nil {
+			return false, ctx.Err() // the answer before it says more
+		}
 		if err != nil {
 			last = err
 			return false, nil //nolint:nilerr // asked again until the time is up

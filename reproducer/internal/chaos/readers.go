@@ -123,14 +123,36 @@ func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
 
 // dump runs the command against the agent that is there all along.
 func (l *Lab) dump(ctx context.Context) (time.Duration, error) {
-	began := time.Now()
-	err := exec.CommandContext(ctx, filepath.Join(l.bin, "tcpstuck"), "dump", "--socket", l.agent.socket).Run()
-	var exit *exec.ExitError
-	if err == nil {
+	d, err := l.dumpOf(ctx, l.agent)
+	switch {
+	case err != nil:
+		return 0, err
+	case d.exit == 0:
 		return 0, errors.New("tcpstuck dump says that nothing is stuck")
+	case d.exit != 1:
+		return 0, fmt.Errorf("tcpstuck dump: exit status %d: %s", d.exit, d.says)
 	}
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		return 0, fmt.Errorf("tcpstuck dump: %w", err)
+	return d.took, nil
+}
+
+// dumped is an answer of `tcpstuck dump`.
+type dumped struct {
+	exit int
+	says string // on both outputs
+	took time.Duration
+}
+
+// dumpOf runs the command against an agent.
+func (l *Lab) dumpOf(ctx context.Context, a *agent) (dumped, error) {
+	began := time.Now()
+	says, err := exec.CommandContext(ctx, filepath.Join(l.bin, "tcpstuck"), "dump", "--socket", a.socket).CombinedOutput()
+	d := dumped{says: string(says), took: time.Since(began)}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() {
+		d.exit, err = exit.ExitCode(), nil
 	}
-	return time.Since(began), nil
+	if err != nil {
+		return d, fmt.Errorf("tcpstuck dump: %w", err)
+	}
+	return d, nil
 }

@@ -15,7 +15,6 @@ const (
 	soakRounds = 10
 	soakFrom   = 4   // the plateau begins: more findings ended than are kept
 	soakFlows  = 300 // a round, a quarter of them for each way to end
-	soakPort   = 9000
 )
 
 // soak: thousands of flows come, hang and go, and nothing of them stays.
@@ -29,12 +28,9 @@ func soak() Fault {
 			if err != nil {
 				return err
 			}
-			var listener net.Listener
-			if err := server.NS.Do(func() error {
-				listener, err = net.Listen("tcp4", fmt.Sprintf("%s:%d", server.Addr, soakPort))
+			listener, err := listenIn(server, 0)
+			if err != nil {
 				return err
-			}); err != nil {
-				return fmt.Errorf("listen in a pod: %w", err)
 			}
 			defer listener.Close()
 			var start usage
@@ -65,7 +61,7 @@ func soak() Fault {
 // soakRound has connections hang, and lets each quarter of them end in its
 // own way.
 func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) error {
-	clients, servers, err := l.connectTo(listener, soakFlows)
+	clients, servers, err := connectTo(l.client.NS, netip.Addr{}, listener, soakFlows)
 	if err != nil {
 		return err
 	}
@@ -91,9 +87,8 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 			return err
 		}
 	}
-	closeAll(servers[2*quarter : 3*quarter]) // a reset that nobody hears
 	for _, c := range servers[2*quarter : 3*quarter] {
-		c.fd = -1
+		c.end() // a reset that nobody hears
 	}
 	l.calmDown(closed)
 	if err := l.awaitErrors(ctx, timeOut); err != nil {
@@ -114,32 +109,6 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 		l.calmDown(over)
 	}
 	return nil
-}
-
-// connectTo makes connections whose other ends are held, too.
-func (l *Lab) connectTo(listener net.Listener, n int) (clients, servers []*conn, err error) {
-	to := netip.MustParseAddrPort(listener.Addr().String())
-	for range n {
-		c, err := dialOne(l.client.NS, to)
-		if err != nil {
-			return clients, servers, err
-		}
-		clients = append(clients, c)
-		accepted, err := listener.Accept()
-		if err != nil {
-			return clients, servers, err
-		}
-		file, err := accepted.(*net.TCPConn).File()
-		if err != nil {
-			return clients, servers, errors.Join(err, accepted.Close())
-		}
-		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-		if err := errors.Join(err, vanish(fd, true), file.Close(), accepted.Close()); err != nil {
-			return clients, servers, err
-		}
-		servers = append(servers, &conn{fd: fd})
-	}
-	return clients, servers, nil
 }
 
 // awaitErrors waits until the kernel has given every connection up.

@@ -63,7 +63,7 @@ func (c *Cluster) sliceObject(s *Service) *discoveryv1.EndpointSlice {
 		Endpoints:   []discoveryv1.Endpoint{},
 	}
 	for _, p := range c.backends(s) {
-		terminating := p.deleting != nil
+		terminating := p.deleting != nil || p.doubted
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
 			Addresses:  []string{p.Addr.String()},
 			Conditions: discoveryv1.EndpointConditions{Ready: new(!terminating), Serving: new(true), Terminating: new(terminating)},

@@ -43,6 +43,7 @@ type Pod struct {
 	created    time.Time
 	link       string     // the node's end of its link; empty with HostNetwork
 	deleting   *time.Time // when its deletion was asked for, gracefully
+	doubted    bool       // its endpoints say that it is terminating
 }
 
 // Address returns where the pod's server listens.

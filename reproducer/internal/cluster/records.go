@@ -39,6 +39,16 @@ func (c *Cluster) ReturnService(s *Service) error {
 	return c.publish()
 }
 
+// SayTerminating has the endpoints of a pod say that it is terminating, or that
+// it is not. The pod's own record says nothing of it, and no rules follow.
+func (c *Cluster) SayTerminating(p *Pod, terminating bool) error {
+	c.mu.Lock()
+	p.doubted = terminating
+	c.mu.Unlock()
+	c.report("the endpoints of %s say terminating=%t", p.Name, terminating)
+	return c.writeState()
+}
+
 // RenewSlice gives a Service's endpoints a slice of another name.
 func (c *Cluster) RenewSlice(s *Service) error {
 	c.mu.Lock()

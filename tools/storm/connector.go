@@ -1,14 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/netip"
 	"strconv"
 	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // connector opens connections and holds them, by the name of their group.
@@ -24,7 +25,7 @@ func newConnector() (func([]string) (string, error), error) {
 // obey understands
 //
 //	open GROUP COUNT ADDRESS:PORT   connect so often
-//	write GROUP FROM TO             a few bytes on each of these
+//	write GROUP [FROM TO]           a few bytes on each of these, or on all
 //	pour GROUP                      on each, as much as it takes, until it closes
 //	churn COUNT ADDRESS:PORT        connect and close so often
 func (c *connector) obey(args []string) (string, error) {
@@ -35,6 +36,8 @@ func (c *connector) obey(args []string) (string, error) {
 			return "", err
 		}
 		return "opened", c.open(args[1], n, args[3])
+	case len(args) == 2 && args[0] == "write":
+		return "written", writeEach(c.groups[args[1]])
 	case len(args) == 4 && args[0] == "write":
 		from, err1 := strconv.Atoi(args[2])
 		to, err2 := strconv.Atoi(args[3])
@@ -63,7 +66,17 @@ func (c *connector) obey(args []string) (string, error) {
 
 // silent makes connections without keepalive: what waits for its turn outlives
 // a path that is cut for minutes.
-var silent = net.Dialer{KeepAlive: -1}
+var silent = net.Dialer{KeepAlive: -1, Control: outlast}
+
+// outlast has the kernel keep a connection for an hour, and those that a
+// listener accepts: a storm may take longer than retransmissions are counted.
+func outlast(_, _ string, c syscall.RawConn) error {
+	var set error
+	err := c.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(time.Hour.Milliseconds()))
+	})
+	return errors.Join(err, set)
+}
 
 const dialers = 32 // connections that are opened at the same time
 
@@ -126,67 +139,4 @@ func closeEach(conns []net.Conn) {
 	for _, conn := range conns {
 		_ = conn.Close()
 	}
-}
-
-// acceptor holds what is opened to port and reads what is sent to sinkPort.
-type acceptor struct {
-	mu   sync.Mutex
-	held map[netip.Addr][]net.Conn // by the backend's address
-}
-
-func newAcceptor() (func([]string) (string, error), error) {
-	a := &acceptor{held: map[netip.Addr][]net.Conn{}}
-	for p, take := range map[int]func(net.Conn){port: a.hold, sinkPort: drain} {
-		l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp4", ":"+strconv.Itoa(p))
-		if err != nil {
-			return nil, err
-		}
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				take(conn)
-			}
-		}()
-	}
-	return a.obey, nil
-}
-
-func (a *acceptor) hold(conn net.Conn) {
-	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		_ = conn.Close()
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.held[local.Addr()] = append(a.held[local.Addr()], conn)
-}
-
-func drain(conn net.Conn) {
-	go func() {
-		_, _ = io.Copy(io.Discard, conn)
-		_ = conn.Close()
-	}()
-}
-
-// obey understands "count ADDRESS" and "write ADDRESS": of the connections
-// that came in there.
-func (a *acceptor) obey(args []string) (string, error) {
-	if len(args) != 2 {
-		return "", fmt.Errorf("what is %q?", args)
-	}
-	addr, err := netip.ParseAddr(args[1])
-	if err != nil {
-		return "", err
-	}
-	a.mu.Lock()
-	conns := a.held[addr]
-	a.mu.Unlock()
-	if args[0] == "count" {
-		return strconv.Itoa(len(conns)), nil
-	}
-	return "written", writeEach(conns)
 }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// size is how large a run is.
+type size struct {
+	sockets   int // that stick; half of them connected, half accepted
+	processes int // that hold each half: a process may have 20,000 descriptors
+	backends  int // that they lead to
+	patience  time.Duration
+	memory    float64 // MB that the agent may take at most
+
+	// What follows is measured with the first size alone.
+	entries  int           // of the conntrack table that is asked
+	singles  int           // flows that stick one by one during the storm, of each kind
+	pairs    int           // of windows in which CPU is compared
+	window   time.Duration // each; as long as the agent takes between two passes over all sockets in a storm
+	idle     time.Duration
+	bpftrace bool
+	traffic  traffic
+}
+
+// full is the storm in which everything is measured.
+var full = size{
+	sockets: 15_000, processes: 1, backends: 15, patience: 40 * time.Second, memory: 70,
+	entries: 200_000, singles: 120, pairs: 5, window: 12 * time.Second, idle: 15 * time.Second, bpftrace: true,
+	traffic: traffic{pairs: 12, window: 500 * time.Millisecond},
+}
+
+// large is the storm that has to fit.
+var large = size{
+	sockets: 100_000, processes: 5, backends: 20, patience: 3 * time.Minute, memory: 250,
+}
+
+// onlyFits reports whether a run of this size asks only whether it fits.
+func (s size) onlyFits() bool { return s.singles == 0 }
+
+// name names a figure of a run: where everything is measured, without its size.
+func (s size) name(what string) string {
+	if !s.onlyFits() {
+		return what
+	}
+	return fmt.Sprintf("%s, %d sockets", what, s.sockets)
+}
+
+// parseSizes reads sizes by how many sockets they have, parted by commas.
+func parseSizes(text string) ([]size, error) {
+	var sizes []size
+next:
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		for _, s := range []size{full, large} {
+			if word == strconv.Itoa(s.sockets) {
+				sizes = append(sizes, s)
+				continue next
+			}
+		}
+		return nil, fmt.Errorf("size %q is neither %d nor %d", word, full.sockets, large.sockets)
+	}
+	if len(sizes) == 0 {
+		return nil, fmt.Errorf("no size: want %d, %d or both", full.sockets, large.sockets)
+	}
+	return sizes, nil
+}
