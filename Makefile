@@ -15,6 +15,10 @@ BIN      := bin
 PROGRAMS := $(addprefix $(BIN)/,tcpstuck-agent tcpstuck reproducer chaos echo)
 LINTER   := .tools/golangci-lint
 
+# The packages whose tests take longest begin first: one that begins last would
+# run alone at the end.
+LONGEST := ./reproducer/internal/accuracy ./pkg/tracer ./pkg/inspector ./reproducer/internal/scenario ./cmd/agent
+
 # What to test; which scenarios to play (empty: all), in which address families
 # (4 6 mapped; empty: each in its own), how often, how many at once; which
 # mutants to try and which faults to play, as regular expressions; what decides
@@ -22,7 +26,7 @@ LINTER   := .tools/golangci-lint
 # to tell.
 # On which kernels to test, parted by blanks (5.10 6.1 6.12 newest), and which
 # document gets the table.
-PACKAGES  ?= ./...
+PACKAGES  ?= $(LONGEST) ./...
 SCENARIOS ?=
 FAMILIES  ?=
 TIMES     ?= 1
@@ -66,8 +70,11 @@ $(BIN)/kubectl-tcpstuck: $(BIN)/tcpstuck
 demo: build ## the Calico hang, made and found on this kernel, in namespaces of its own (root)
 	bin/reproducer demo
 
+# conntrack(8) is for one privileged test. Where it cannot be installed, that
+# test is left out, and this is said.
 .PHONY: test
 test: ## unit and privileged tests; without root it says what was left out (under CI=true that fails)
+	@[ "$$(id -u)" -ne 0 ] || tools/install-packages.sh conntrack=conntrack || true
 	@$(if $(RACE),,echo "no C compiler ($(CC)): without the race detector")
 	$(TOOL) ./tools/test $(RACE) -timeout 10m $(PACKAGES)
 
@@ -150,6 +157,7 @@ storm: bin/tcpstuck-agent bin/tcpstuck ## the agent among 15,000 sockets that st
 
 .PHONY: mutants
 mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
+	tools/install-bpf-tools.sh
 	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt
 
 .PHONY: lint
