@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func newCluster(t *testing.T, family cluster.Family) (*cluster.Cluster, context.Context) {
 	t.Helper()
 	privtest.Require(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	before := goleak.IgnoreCurrent()
 	dir, err := rundir.New(t.TempDir())
 	if err != nil {
