@@ -71,12 +71,12 @@ demo: build ## the Calico hang, made and found on this kernel, in namespaces of 
 	bin/reproducer demo
 
 # conntrack(8) is for one privileged test. Where it cannot be installed, that
-# test is left out, and this is said.
+# test is left out, and this is said. `make lint` vets, and does more of it.
 .PHONY: test
 test: ## unit and privileged tests; without root it says what was left out (under CI=true that fails)
 	@[ "$$(id -u)" -ne 0 ] || tools/install-packages.sh conntrack=conntrack || true
 	@$(if $(RACE),,echo "no C compiler ($(CC)): without the race detector")
-	$(TOOL) ./tools/test $(RACE) -timeout 10m $(PACKAGES)
+	$(TOOL) ./tools/test $(RACE) -vet=off -timeout 10m $(PACKAGES)
 
 .PHONY: scenarios
 scenarios: build ## play the scenarios and compare the verdicts (root); SCENARIOS="calico lossy" FAMILIES="4 6" TIMES=10
@@ -147,6 +147,7 @@ BROKEN_KERNELS := $(addprefix mutants-kernel-,6.1 6.12)
 mutants-kernels: $(BROKEN_KERNELS) ## break what makes the kernel side fit 6.1 and 6.12; it must turn red there
 $(BROKEN_KERNELS): mutants-kernel-%:
 	tools/install-kernel-tools.sh
+	tools/install-bpf-tools.sh
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -o .tools/kernels/run ./tools/kernels
 	CGO_ENABLED=0 $(TOOL) ./tools/mutants -run '$(MUTANTS)' -parallel 2 -exec '$(CURDIR)/.tools/kernels/run -cache $(CURDIR)/.tools/kernels -exec $*' mutants/kernels/$*.txt
 
