@@ -93,19 +93,25 @@ func deafPrograms(t *testing.T) string {
 func TestDeafAgentPassesNoScenario(t *testing.T) {
 	privtest.Require(t)
 	bin := deafPrograms(t)
-	const atOnce = 8 // they mostly wait, so more than there are processors
+	const (
+		atOnce   = 16 // they mostly wait, so more than there are processors
+		patience = 300 * time.Millisecond
+	)
 	var all sync.WaitGroup
 	defer all.Wait()
 	turn := make(chan struct{}, atOnce)
 	play := func(s Scenario) {
 		t.Run(s.Name, func(t *testing.T) {
 			base := t.TempDir()
-			r, err := Run(t.Context(), Options{Bin: bin, Base: base, Family: cluster.IPv4, Out: t.Output()}, s, nil)
+			r, err := Run(t.Context(), Options{Bin: bin, Base: base, Family: cluster.IPv4, Out: t.Output(), Patience: patience}, s, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if r.OK || r.Reason == "" {
 				t.Errorf("a deaf agent passes, reason %q", r.Reason)
+			}
+			if !s.Expected.Control() && !strings.HasPrefix(r.Reason, "nothing was reported") {
+				t.Errorf("it fails for another reason: %s", r.Reason)
 			}
 			if r.Found != nil {
 				t.Errorf("it found %+v", r.Found)
