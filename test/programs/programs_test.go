@@ -21,7 +21,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for name, source := range map[string]string{"tcpstuck-agent": "./cmd/agent", "tcpstuck": "./cmd/tcpstuck"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-X main.version=test", "-o", filepath.Join(dir, name), source)
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=test", "-o", filepath.Join(dir, name), source)
 		cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("build %s: %w\n%s", name, err, out)

@@ -33,8 +33,8 @@ func TestSmallStorm(t *testing.T) {
 	privtest.Require(t)
 	bin := t.TempDir()
 	for program, source := range map[string]string{"tcpstuck-agent": "cmd/agent", "tcpstuck": "cmd/tcpstuck"} {
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/"+program, "./"+source)
-		build.Dir = "../.."
+		build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin+"/"+program, "./"+source)
+		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}

@@ -92,7 +92,7 @@ func TestTheRunIsHonest(t *testing.T) {
 // build builds a program, with a broken rule where there is one.
 func build(t *testing.T, root, to, pkg string, broken *defect) {
 	t.Helper()
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", to}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to}
 	if broken != nil {
 		args = append(args, "-overlay", overlay(t, root, *broken))
 	}
