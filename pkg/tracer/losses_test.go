@@ -142,6 +142,7 @@ func losses(t *testing.T, tr *Tracer) map[flow.LossReason]flow.Losses {
 }
 
 func TestBytesDieWithTheirSocket(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		die  func(t *testing.T, producer, consumer *net.TCPConn)
@@ -188,6 +189,7 @@ func TestBytesDieWithTheirSocket(t *testing.T) {
 		}, flow.End{From: flow.FinWait1, Loss: flow.LostDataAfterClose, Err: int(syscall.ECONNRESET)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
 			producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 			id := cookie(t, producer)
@@ -218,6 +220,7 @@ func TestBytesDieWithTheirSocket(t *testing.T) {
 }
 
 func TestMissingBytesAreThoseThatDied(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	written, unsent := brim(t, producer)
@@ -236,6 +239,7 @@ func TestMissingBytesAreThoseThatDied(t *testing.T) {
 }
 
 func TestTimeOutsLoseBytes(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "request")
@@ -254,6 +258,7 @@ func TestTimeOutsLoseBytes(t *testing.T) {
 
 // What an owner asks for, and what has nothing in it, is no loss.
 func TestNoLoss(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(t *testing.T, producer, consumer *net.TCPConn)
@@ -290,6 +295,7 @@ func TestNoLoss(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
 			producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 			c.end(t, producer, consumer)
@@ -331,6 +337,7 @@ func TestRefusedConnectLosesNothing(t *testing.T) {
 }
 
 func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	if _, err := client.Write([]byte("unread")); err != nil {
@@ -357,6 +364,7 @@ func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
 // TestWithoutTheOptionalTracepoints: a reset is told by its errno; only what
 // late data killed then reads as one.
 func TestWithoutTheOptionalTracepoints(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		die  func(t *testing.T, producer, consumer *net.TCPConn)
@@ -370,6 +378,7 @@ func TestWithoutTheOptionalTracepoints(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			inum := nettest.Loopback(t)
 			tr := open(t, Options{Scope: []uint32{inum}})
 			for _, optional := range []string{tcpstuckProgReceiveReset, tcpstuckProgSendReset} {
