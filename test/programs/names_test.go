@@ -191,6 +191,7 @@ func TestNamesAreProven(t *testing.T) {
 		"a connection that never was a listener": {trick{Name: "app", Bind: attacker4, To: outside4, Write: true}, false, want{"attacker", "app", "client"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			attackers := nettest.Loopback(t)
 			nettest.Nowhere(t, "eth0", attacker4+"/24", attacker6+"/64")
 			if c.trick.Write { // there is somebody at first

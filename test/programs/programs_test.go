@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
 )
 
 // built is a folder with the programs.
@@ -31,6 +33,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	privtest.Overlap(2)
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if dir, _ := built(); dir != "" {
 			_ = os.RemoveAll(dir)
