@@ -17,7 +17,7 @@ LINTER   := .tools/golangci-lint
 
 # The packages whose tests take longest begin first: one that begins last would
 # run alone at the end.
-LONGEST := ./reproducer/internal/accuracy ./pkg/tracer ./pkg/inspector ./reproducer/internal/scenario ./cmd/agent
+LONGEST := ./reproducer/internal/accuracy ./pkg/tracer ./pkg/inspector ./reproducer/internal/scenario ./tools/storm ./test/programs
 
 # What to test; which scenarios to play (empty: all), in which address families
 # (4 6 mapped; empty: each in its own), how often, how many at once; which
@@ -72,11 +72,13 @@ demo: build ## the Calico hang, made and found on this kernel, in namespaces of 
 
 # conntrack(8) is for one privileged test. Where it cannot be installed, that
 # test is left out, and this is said. `make lint` vets, and does more of it.
+# Packages that wait for timers leave the processors to others: twice as many
+# packages at once as there are processors.
 .PHONY: test
 test: ## unit and privileged tests; without root it says what was left out (under CI=true that fails)
 	@[ "$$(id -u)" -ne 0 ] || tools/install-packages.sh conntrack=conntrack || true
 	@$(if $(RACE),,echo "no C compiler ($(CC)): without the race detector")
-	$(TOOL) ./tools/test $(RACE) -vet=off -timeout 10m $(PACKAGES)
+	$(TOOL) ./tools/test $(RACE) -vet=off -p $$((2 * $$(nproc))) -timeout 10m $(PACKAGES)
 
 .PHONY: scenarios
 scenarios: build ## play the scenarios and compare the verdicts (root); SCENARIOS="calico lossy" FAMILIES="4 6" TIMES=10
