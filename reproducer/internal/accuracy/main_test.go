@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	privtest.Overlap(2)
+	privtest.Overlap(3)
 	os.Exit(m.Run())
 }
