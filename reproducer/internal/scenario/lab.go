@@ -196,7 +196,7 @@ func (l *Lab) Settle(ctx context.Context) error {
 
 // SettleStream does the same for a client that gets no answers.
 func (l *Lab) SettleStream(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, 5*margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		s, err := l.clientSocket()
