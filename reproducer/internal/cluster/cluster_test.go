@@ -33,9 +33,11 @@ func TestMain(m *testing.M) {
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(string(out))
 	}
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
+	privtest.Overlap(4)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
 }
 
 // newCluster builds a cluster that goes with the test.
@@ -43,7 +45,6 @@ func newCluster(t *testing.T, family cluster.Family) (*cluster.Cluster, context.
 	t.Helper()
 	privtest.Require(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	before := goleak.IgnoreCurrent()
 	dir, err := rundir.New(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +61,6 @@ func newCluster(t *testing.T, family cluster.Family) (*cluster.Cluster, context.
 		if err := dir.Remove(); err != nil {
 			t.Error(err)
 		}
-		goleak.VerifyNone(t, before)
 	})
 	return c, ctx
 }
@@ -84,8 +84,10 @@ func pair(t *testing.T, ctx context.Context, c *cluster.Cluster) (client, server
 }
 
 func TestServiceReachesServerOnOtherNode(t *testing.T) {
+	t.Parallel()
 	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6, cluster.Mapped} {
 		t.Run(string(family), func(t *testing.T) {
+			t.Parallel()
 			c, ctx := newCluster(t, family)
 			client, server, svc := pair(t, ctx, c)
 			if _, err := client.Echo.AwaitKind(ctx, 3, record.Read); err != nil {
