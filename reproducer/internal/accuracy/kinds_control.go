@@ -76,7 +76,7 @@ func playSameNode(s *scene) error {
 			return err
 		}
 		return s.between(func() error {
-			_, err := s.c.ForceDelete(server)
+			_, err := s.remove(server)
 			return err
 		})
 	})

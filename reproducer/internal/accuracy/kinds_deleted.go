@@ -27,9 +27,16 @@ func deletedKinds() []Kind {
 	}
 }
 
+// remove deletes a pod without grace. Whoever watches the records may know of it
+// before this returns.
+func (s *scene) remove(p *cluster.Pod) (cluster.Removal, error) {
+	s.deleted = time.Now()
+	return s.c.ForceDelete(p)
+}
+
 // forceDelete deletes a server without grace; its Deployment may replace it.
 func (s *scene) forceDelete(p *cluster.Pod) (time.Time, error) {
-	removal, err := s.c.ForceDelete(p)
+	removal, err := s.remove(p)
 	if err == nil && s.rng.IntN(2) == 0 {
 		_, err = s.server(calm)
 	}
@@ -128,7 +135,7 @@ func playAddressReuse(s *scene) error {
 		if err != nil {
 			return err
 		}
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
@@ -159,7 +166,7 @@ func playNoEndpoints(s *scene) error {
 	server, _, err := s.behind(s.a.Name, nil)
 	s.at(0, "the only server, beside its clients, is force-deleted", func() error {
 		return s.between(func() error {
-			removal, err := s.c.ForceDelete(server)
+			removal, err := s.remove(server)
 			if err != nil {
 				return err
 			}
@@ -175,7 +182,7 @@ func playIdleHalfOpen(s *scene) error {
 		if err := s.c.Cut(server.Node.Machine); err != nil {
 			return err
 		}
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
@@ -190,7 +197,7 @@ func playKeepalive(s *scene) error {
 		if err := s.c.Cut(server.Node.Machine); err != nil {
 			return err
 		}
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
@@ -219,7 +226,7 @@ func playDownstream(s *scene) error {
 		if err := s.c.Cut(client.Node.Machine); err != nil {
 			return err
 		}
-		removal, err := s.c.ForceDelete(client)
+		removal, err := s.remove(client)
 		if err != nil {
 			return err
 		}
@@ -283,7 +290,7 @@ func playSidecar(s *scene) error {
 		return err
 	}
 	s.at(0, "the server is force-deleted", func() error {
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}

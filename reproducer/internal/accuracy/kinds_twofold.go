@@ -32,7 +32,7 @@ func playDownThenDeleted(s *scene) error {
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
 	s.at(second, "the server's pod is deleted", func() error {
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func playRefusedThenDeleted(s *scene) error {
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
 	s.at(second, "the server's pod is deleted", func() error {
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func playStoppedThenDeleted(s *scene) error {
 		return s.truth(time.Now(), flow.ZeroWindow, flow.SlowReader)
 	})
 	s.at(second, "the server's pod is deleted", func() error {
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func playFilteredThenDeleted(s *scene) error {
 		return s.truth(at, flow.LocalDrop, flow.LocalFilter)
 	})
 	s.at(second, "the server's pod is deleted", func() error {
-		_, err := s.c.ForceDelete(server)
+		_, err := s.remove(server)
 		return err
 	})
 	return err
@@ -108,7 +108,7 @@ func playEvictedThenDeleted(s *scene) error {
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
 	s.at(second, "the server's pod is deleted for good", func() error {
-		removal, err := s.c.ForceDelete(server)
+		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}

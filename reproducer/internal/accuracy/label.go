@@ -21,6 +21,9 @@ type Label struct {
 	// Verdicts are those that are true one after the other; none: nothing may
 	// be reported, ever.
 	Verdicts []Verdict `json:"verdicts,omitempty"`
+	// Deleted is when the deletion of its pod began, where it is deleted: it may
+	// be told to be at risk before the first verdict is true.
+	Deleted time.Time `json:"deleted,omitzero"`
 	// Withheld are the times in which the injector kept the evidence from the
 	// agent: Unknown is right then, too.
 	Withheld []Window `json:"withheld,omitempty"`

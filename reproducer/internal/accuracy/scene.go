@@ -29,6 +29,8 @@ type scene struct {
 	took []*party
 	// risky: the kind's, see there
 	risky bool
+	// deleted is when the latest deletion of a pod began.
+	deleted time.Time
 
 	steps []step
 }
@@ -267,6 +269,7 @@ func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
 	for _, p := range some {
 		p.relabel(func(l *Label) {
 			l.Verdicts = append(slices.Clone(l.Verdicts), v)
+			l.Deleted = s.deleted
 			for _, change := range more {
 				change(l)
 			}

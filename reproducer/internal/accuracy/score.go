@@ -169,7 +169,13 @@ func (s *Score) judgeTurns(l Label, reports []flow.Event) {
 // judgeRisk: who is at risk is somebody whose pod was deleted.
 func (s *Score) judgeRisk(c Case) {
 	for _, e := range c.Events {
-		deleted := func(v Verdict) bool { return gone(v.Cause) && !e.Time.Before(v.Since) }
+		deleted := func(v Verdict) bool {
+			from := v.Since
+			if !c.Label.Deleted.IsZero() {
+				from = c.Label.Deleted
+			}
+			return gone(v.Cause) && !e.Time.Before(from)
+		}
 		if e.Type == flow.EventAtRisk && !slices.ContainsFunc(c.Label.Verdicts, deleted) {
 			s.Turn = verdictOf(e)
 			s.fault(WrongTurn, true, "%s: %s", verdictOf(e), e.Flow.Sentence)

@@ -52,6 +52,10 @@ func lifted(seconds float64) func(*Label) {
 	return func(l *Label) { l.Lifted = after(seconds) }
 }
 
+func deletedAt(seconds float64) func(*Label) {
+	return func(l *Label) { l.Deleted = after(seconds) }
+}
+
 func byClient(l *Label) { l.Role = flow.Client }
 
 func resumed(seconds float64) *Truth {
@@ -77,6 +81,8 @@ func TestJudge(t *testing.T) {
 		"a control whose pod goes":                    {Case{Label: Label{Risky: true}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, nil},
 		"at risk, and its pod lives":                  {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongTurn: true}},
 		"at risk before its pod is gone":              {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, -1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
+		"at risk while its pod goes":                  {Case{Label: label(flow.HalfOpen, stale, deletedAt(-2)), Events: []flow.Event{said(flow.EventAtRisk, -1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, nil},
+		"at risk before its pod goes":                 {Case{Label: label(flow.HalfOpen, stale, deletedAt(-2)), Events: []flow.Event{said(flow.EventAtRisk, -3, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
 		"at risk, then stuck":                         {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, nil},
 		"a control without books":                     {Case{Label: Label{Role: flow.Client}}, map[Fault]bool{Untrue: true}},
 		"right":                                       {Case{Label: label(retransmitting, stale), Events: []flow.Event{right}}, nil},
