@@ -4,9 +4,7 @@
 package programs
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -14,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // built is a folder with the programs.
@@ -22,11 +21,9 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for name, source := range map[string]string{"tcpstuck-agent": "./cmd/agent", "tcpstuck": "./cmd/tcpstuck"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version=test", "-o", filepath.Join(dir, name), source)
-		cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return dir, fmt.Errorf("build %s: %w\n%s", name, err, out)
+	for name, source := range map[string]string{"tcpstuck-agent": "cmd/agent", "tcpstuck": "cmd/tcpstuck"} {
+		if err := progtest.Build("../..", source, filepath.Join(dir, name), progtest.Small+" -X main.version=test"); err != nil {
+			return dir, err
 		}
 	}
 	return dir, os.Chmod(dir, 0o755)

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
@@ -28,10 +28,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	echoProgram = filepath.Join(dir, "echo")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", echoProgram, "../../echo")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(string(out))
+	if err := progtest.Build("../../..", "reproducer/echo", echoProgram, progtest.Small); err != nil {
+		panic(err)
 	}
 	privtest.Overlap(4)
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {

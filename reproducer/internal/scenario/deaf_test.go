@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
@@ -74,10 +74,8 @@ func deafAgent(args []string) error {
 func deafPrograms(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "../../echo")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := progtest.Build("../../..", "reproducer/echo", filepath.Join(bin, "echo"), progtest.Small); err != nil {
+		t.Fatal(err)
 	}
 	self, err := os.Executable()
 	if err != nil {
