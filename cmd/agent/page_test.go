@@ -168,7 +168,7 @@ func TestThePageComesOnceItsAddressIsFree(t *testing.T) {
 	if err := busy.Close(); err != nil {
 		t.Error(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); !p.Health()[0].Up; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !p.Health()[0].Up; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it is free, and the page is not there: %+v", p.Health())
 		}

@@ -54,7 +54,7 @@ func TestRunAndStop(t *testing.T) {
 	client := api.NewClient(c.socket)
 	defer client.Close()
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var status api.Status
 		if status, err = client.Status(ctx); err == nil && len(status.Sources) > 0 {
 			break
@@ -159,7 +159,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 			args := agent(t, c.flag)
 			var said bytes.Buffer
 			args.log = slog.New(slog.NewTextHandler(&said, nil))
-			ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 			defer stop()
 			err := run(ctx, args)
 			if err == nil || !strings.Contains(err.Error(), c.says) {

@@ -117,7 +117,7 @@ func TestNodesExitCodes(t *testing.T) {
 		{"quiet, as lines", []string{"dump", quiet, "-o", "jsonl"}, 0, "", ""},
 		{"a node is missing", []string{"dump", "--nodes=node-a", "--nodes", "node-e"}, 2, "1f3a", "1 of 2 nodes did not answer: node-e: exec in pod tcpstuck-e: dial tcp: no route to host"},
 		{"nothing is stuck, but a node is missing", []string{"dump", "--nodes=node-c,node-g"}, 2, "No flow is stuck", "node-g: no agent answers on /nowhere/agent.sock"},
-		{"a slow node", []string{"dump", "--nodes=node-c,node-d", "--node-timeout=50ms"}, 2, "No flow is stuck", "1 of 2 nodes did not answer: node-d: no answer within 50ms"},
+		{"a slow node", []string{"dump", "--nodes=node-c,node-d", "--node-timeout=1s"}, 2, "No flow is stuck", "1 of 2 nodes did not answer: node-d: no answer within 1s"},
 		{"nobody answers", []string{"dump", gone}, 2, "", "1 of 1 nodes did not answer"},
 		{"nobody answers, as JSON", []string{"dump", gone, "-o", "json"}, 2, `"error": "exec in pod tcpstuck-e: dial tcp: no route to host"`, "1 of 1 nodes did not answer"},
 		{"nobody answers, ended, as JSON", []string{"dump", "--ended", gone, "-o", "json"}, 2, `"flows": []`, "1 of 1 nodes did not answer"},
@@ -200,30 +200,55 @@ func TestExactIDIsPreferred(t *testing.T) {
 // TestNodesOutput: with a slow and a dead node among them, everything that
 // can be said is said.
 func TestNodesOutput(t *testing.T) {
-	c := newCluster(t)
-	for name, args := range map[string][]string{
+	commands := map[string][]string{
 		"dump":       {"dump"},
 		"dump.json":  {"dump", "--brief", "-o", "json"},
 		"dump.jsonl": {"dump", "--brief", "-o", "jsonl"},
 		"ended":      {"dump", "--ended"},
 		"audit.json": {"audit", "-o", "json"},
 		"stale.json": {"dump", "--stale", "-o", "json"},
-	} {
-		code, stdout, stderr := c.run(append(args, "--node-timeout=1s")...)
-		if code != exitError {
-			t.Errorf("%s: exit code %d", name, code)
+	}
+	for name, said := range runAll(t, commands, "--node-timeout=1500ms") {
+		if said.code != exitError {
+			t.Errorf("%s: exit code %d", name, said.code)
 		}
-		for line := range strings.Lines(stdout) {
+		for line := range strings.Lines(said.stdout) {
 			if strings.HasSuffix(name, "jsonl") && !json.Valid([]byte(line)) {
 				t.Errorf("%s: %s", name, line)
 			}
 		}
-		if strings.HasSuffix(name, "json") && !json.Valid([]byte(stdout)) {
+		if strings.HasSuffix(name, "json") && !json.Valid([]byte(said.stdout)) {
 			t.Errorf("%s is not JSON", name)
 		}
-		golden.Check(t, "testdata/nodes-"+name+".golden", []byte(stdout))
-		golden.Check(t, "testdata/nodes-errors.golden", []byte(stderr))
+		golden.Check(t, "testdata/nodes-"+name+".golden", []byte(said.stdout))
+		golden.Check(t, "testdata/nodes-errors.golden", []byte(said.stderr))
 	}
+}
+
+// said is what a command printed, and its exit code.
+type said struct {
+	code           int
+	stdout, stderr string
+}
+
+// runAll runs commands, each with one more argument, side by side: each waits
+// for the slow node.
+func runAll(t *testing.T, commands map[string][]string, more string) map[string]said {
+	t.Helper()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	answers := make(map[string]said)
+	for name, args := range commands {
+		c := newCluster(t)
+		all.Go(func() {
+			code, stdout, stderr := c.run(append(args, more)...)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[name] = said{code, stdout, stderr}
+		})
+	}
+	all.Wait()
+	return answers
 }
 
 func TestWhatIsAskedInThePods(t *testing.T) {

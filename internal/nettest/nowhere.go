@@ -1,6 +1,7 @@
 package nettest
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 
@@ -42,6 +43,26 @@ func Nowhere(t testing.TB, name string, addrs ...string) {
 			t.Fatal(err)
 		}
 		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: link.Index, Dst: dst}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Swallow has a device that leads nowhere take what is sent to some addresses.
+// Without it the kernel finds no neighbour there, and ends what connects within
+// three seconds.
+func Swallow(t testing.TB, name string, addrs ...string) {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	for _, addr := range addrs {
+		neighbour := &netlink.Neigh{
+			LinkIndex: link.Attrs().Index, IP: net.ParseIP(addr), HardwareAddr: nobody, State: netlink.NUD_PERMANENT,
+		}
+		if err := netlink.NeighSet(neighbour); err != nil {
 			t.Fatal(err)
 		}
 	}

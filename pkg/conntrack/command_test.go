@@ -12,8 +12,8 @@ import (
 )
 
 // TestDeleteCommand gives the command that operators are shown to the real
-// conntrack(8). The tool is no requirement of this repository, so a machine
-// without it skips this test, under CI too.
+// conntrack(8). `make test` installs it; the guests of `make test-kernels` are
+// without it, and skip this test.
 func TestDeleteCommand(t *testing.T) {
 	privtest.InNewNetNS(t)
 	if _, err := exec.LookPath("conntrack"); err != nil {

@@ -30,6 +30,14 @@ const (
 	lookInterval = 2 * time.Second
 )
 
+// folders says which folders are watched, as a fsnotify.Watcher does.
+type folders interface {
+	Add(folder string) error
+	Remove(folder string) error
+	WatchList() []string
+	Close() error
+}
+
 // File is the cluster's state in a file, in the form that Decode reads. A
 // reading that fails keeps the last records, and says so in the state's health.
 // A file that does not change is not out of date. Text that does not prove its
@@ -38,7 +46,10 @@ type File struct {
 	path    string
 	state   *cluster.State
 	log     *slog.Logger
-	watcher *fsnotify.Watcher
+	watcher folders
+	events  <-chan fsnotify.Event
+	errors  <-chan error // events were lost
+	parse   func([]byte) (cluster.Objects, error)
 
 	// Of the last reading.
 	target string      // path without symbolic links
@@ -63,7 +74,10 @@ func OpenFile(ctx context.Context, path string, state *cluster.State, log *slog.
 	if err != nil {
 		return nil, fmt.Errorf("watch cluster state: %w", err)
 	}
-	f := &File{path: path, state: state, log: log, watcher: watcher}
+	f := &File{
+		path: path, state: state, log: log, watcher: watcher,
+		events: watcher.Events, errors: watcher.Errors, parse: Decode,
+	}
 	if err := f.open(ctx); err != nil {
 		return nil, errors.Join(err, watcher.Close())
 	}
@@ -94,12 +108,12 @@ func (f *File) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return f.watcher.Close()
-		case event, ok := <-f.watcher.Events:
+		case event, ok := <-f.events:
 			if !ok {
 				return errors.New("watch cluster state: closed")
 			}
 			changed = event.Name == f.path || event.Name == f.target || f.moved()
-		case err := <-f.watcher.Errors: // events were lost
+		case err := <-f.errors:
 			f.log.Debug("watch cluster state", "file", f.path, "err", err)
 			changed = true
 		case <-look.C:
@@ -151,17 +165,17 @@ func (f *File) report(err error) {
 // watch watches the folder of the path, and if symbolic links lead elsewhere,
 // the folder of the file. It watches folders because files are replaced.
 func (f *File) watch() error {
-	folders := []string{filepath.Dir(f.path)}
+	wanted := []string{filepath.Dir(f.path)}
 	if target, err := filepath.EvalSymlinks(f.path); err == nil {
 		f.target = target
-		folders = append(folders, filepath.Dir(target))
+		wanted = append(wanted, filepath.Dir(target))
 	}
 	for _, old := range f.watcher.WatchList() {
-		if !slices.Contains(folders, old) {
+		if !slices.Contains(wanted, old) {
 			_ = f.watcher.Remove(old) // fails if the folder was removed
 		}
 	}
-	for _, folder := range folders {
+	for _, folder := range wanted {
 		if err := f.watcher.Add(folder); err != nil {
 			return fmt.Errorf("watch cluster state: %s: %w", folder, err)
 		}

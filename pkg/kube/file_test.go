@@ -100,12 +100,12 @@ func run(t *testing.T, path string) (*cluster.State, *logged) {
 // await waits for the state to say that something changed, until ok.
 func await(t *testing.T, s *cluster.State, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-s.Changed():
 		case <-deadline:
-			t.Fatalf("%s: not within 5 s; %+v; %+v", what, s.Backend(backend, time.Now()), s.Health(time.Now()))
+			t.Fatalf("%s: not within a minute; %+v; %+v", what, s.Backend(backend, time.Now()), s.Health(time.Now()))
 		}
 	}
 }
@@ -113,9 +113,9 @@ func await(t *testing.T, s *cluster.State, what string, ok func() bool) {
 // eventually waits for what the state does not signal.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 5 s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 	}
 }
@@ -195,7 +195,7 @@ func TestFileFollowsEveryWayToReplaceIt(t *testing.T) {
 				began := time.Now()
 				replace(content)
 				awaitState(t, s, want)
-				if took := time.Since(began); took > 200*time.Millisecond {
+				if took := time.Since(began); took > time.Second { // without an event it is looked at each 2 s
 					t.Errorf("%s after %s", want, took)
 				}
 			}
@@ -230,27 +230,25 @@ func TestFileKeepsTheLastGoodReading(t *testing.T) {
 	write(t, path, deleted)
 	awaitUp(true)
 	awaitState(t, s, flow.BackendDeleted)
-	eventually(t, "told of the recovery", func() bool { return l.count("readable again") > 0 })
+	eventually(t, "the recovery is reported", func() bool { return l.count("readable again") > 0 })
 	if n, m := l.count("level=WARN"), l.count("readable again"); n != 1 || m != 1 {
 		t.Errorf("%d warnings, %d recoveries, want one each", n, m)
 	}
 }
 
 func TestFileIsReadTenTimesASecondAtMost(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	write(t, path, running)
-	s, l := run(t, path)
-	began := time.Now()
-	for time.Since(began) < time.Second {
-		rename(t, path, running)
-		time.Sleep(5 * time.Millisecond)
-	}
-	rename(t, path, deleted)
-	awaitState(t, s, flow.BackendDeleted)
-	// The first reading, one each 100 ms, and the last.
-	if n, most := l.count("read cluster state"), 2+int(time.Since(began)/(100*time.Millisecond)); n > most || n < 3 {
-		t.Errorf("%d readings in %s", n, time.Since(began))
-	}
+	inBubble(t, running, func(b *bubble) {
+		b.run()
+		for began := time.Now(); time.Since(began) < time.Second; time.Sleep(5 * time.Millisecond) {
+			b.changed()
+		}
+		b.write(deleted)
+		awaitState(b.t, b.state, flow.BackendDeleted)
+		// The first reading, one each 100 ms, and the last.
+		if n := b.log.count("read cluster state"); n < 8 || n > 12 {
+			b.t.Errorf("%d readings in a second", n)
+		}
+	})
 }
 
 func TestFileFollowsAFolderThatIsReplaced(t *testing.T) {
@@ -306,7 +304,7 @@ func TestWhatIsNoFile(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("got %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("it waits for a writer")
 	}
 }

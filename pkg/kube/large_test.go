@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -56,56 +56,51 @@ func TestOpenFileEndsWithItsContext(t *testing.T) {
 // A reading that is under way does not delay the end. That it was dropped is
 // not reported as a failure of the file.
 func TestRunEndsWhileALargeFileIsRead(t *testing.T) {
-	defer awaitParsers(t)
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	write(t, path, running)
-	s, l := cluster.New(cluster.Options{MaxStaleness: time.Hour}), &logged{}
-	f, err := kube.OpenFile(t.Context(), path, s, slog.New(slog.NewTextHandler(l, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	content := large(10_000)
-	began := time.Now()
-	if _, err := kube.Decode([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	takes := time.Since(began)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx) }()
-	rename(t, path, content)
-	time.Sleep(100*time.Millisecond + takes/10) // it is being read: that begins within 100 ms
-	cancel()
-	began = time.Now()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(began); took > takes/2 {
-		t.Errorf("it ends %s later, and a reading takes %s", took, takes)
-	}
-	if h := s.Health(time.Now()); !h.Up || l.count("level=WARN") > 0 {
-		t.Errorf("%+v, %s", h, &l.buf)
-	}
+	inBubble(t, running, func(b *bubble) {
+		begun, parsed := make(chan struct{}), make(chan struct{})
+		b.parse = func(data []byte) (cluster.Objects, error) {
+			if string(data) != running { // the large one
+				close(begun)
+				<-parsed
+			}
+			return kube.Decode(data)
+		}
+		stop, ended := b.run()
+		b.write(large(1))
+		<-begun
+		stop()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			if err != nil {
+				b.t.Error(err)
+			}
+		default:
+			b.t.Error("it waits for the reading")
+		}
+		close(parsed)
+		if h := b.state.Health(time.Now()); !h.Up || b.log.count("level=WARN") > 0 {
+			b.t.Errorf("%+v, %s", h, &b.log.buf)
+		}
+	})
 }
 
 // A large file that changes all the time takes a fifth of a core.
 func TestALargeFileIsReadSeldom(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	content := large(1500)
-	write(t, path, content)
-	began := time.Now()
-	if _, err := kube.Decode([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	takes := time.Since(began)
-	_, l := run(t, path)
-	for began = time.Now(); time.Since(began) < 12*takes; time.Sleep(takes / 50) {
-		if err := os.Chtimes(path, time.Time{}, time.Now()); err != nil {
-			t.Fatal(err)
+	const takes = 2 * time.Second
+	inBubble(t, running, func(b *bubble) {
+		b.parse = func(data []byte) (cluster.Objects, error) {
+			time.Sleep(takes)
+			return kube.Decode(data)
 		}
-	}
-	// The first, and one each five times that long.
-	if n := l.count("read cluster state"); n < 2 || n > 6 {
-		t.Errorf("%d readings of %s each in %s", n, takes, time.Since(began))
-	}
+		b.run()
+		for began := time.Now(); time.Since(began) < 12*takes; time.Sleep(takes / 50) {
+			b.changed()
+		}
+		synctest.Wait()
+		// The first, and one each five times that long.
+		if n := b.log.count("read cluster state"); n != 3 {
+			b.t.Errorf("%d readings of %s each in %s", n, takes, 12*takes)
+		}
+	})
 }

@@ -42,7 +42,7 @@ func (f *File) decode(ctx context.Context) (cluster.Objects, error) {
 	if err != nil {
 		return cluster.Objects{}, err
 	}
-	objs, err := decodeUntil(ctx, data)
+	objs, err := decodeUntil(ctx, data, f.parse)
 	if err != nil {
 		return cluster.Objects{}, fmt.Errorf("file %s: %w", f.path, err)
 	}
@@ -52,15 +52,15 @@ func (f *File) decode(ctx context.Context) (cluster.Objects, error) {
 	return objs, nil
 }
 
-// decodeUntil calls Decode, and returns an error if the context ends first. A
-// large file takes seconds, and the YAML parser cannot be stopped: Decode then
+// decodeUntil calls parse, and returns an error if the context ends first. A
+// large file takes seconds, and the YAML parser cannot be stopped: parse then
 // goes on, and its result is dropped.
-func decodeUntil(ctx context.Context, data []byte) (cluster.Objects, error) {
+func decodeUntil(ctx context.Context, data []byte, parse func([]byte) (cluster.Objects, error)) (cluster.Objects, error) {
 	var objs cluster.Objects
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		objs, err = Decode(data)
+		objs, err = parse(data)
 		done <- err
 	}()
 	select {

@@ -22,133 +22,118 @@ var kindFirst = []string{
 	"- {apiVersion: v1, kind: Pod, metadata: {name: server-1, namespace: default, uid: u-1}, status: {podIP: 192.168.136.2}}\n",
 }
 
-// grow writes the file piece by piece, and calls between after each.
-func grow(t *testing.T, path string, pieces []string, between func()) {
-	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, piece := range pieces {
-		if _, err := file.WriteString(piece); err != nil {
-			t.Fatal(err)
-		}
-		between()
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAnUnfinishedListDeletesNoPod(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	write(t, path, running)
-	s, l := run(t, path)
-	awaitState(t, s, flow.BackendListed)
-	// 600 ms: each piece is read, and none rests, though all of them together
-	// take longer than that.
-	grow(t, path, kindFirst, func() {
-		for end := time.Now().Add(600 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-			if b := s.Backend(backend, time.Now()); b.State != flow.BackendListed {
-				t.Fatalf("half a list is believed: %+v", b)
+	inBubble(t, running, func(b *bubble) {
+		b.run()
+		awaitState(b.t, b.state, flow.BackendListed)
+		// 600 ms: each piece is read, and none settles, though all of them together
+		// take longer than that.
+		b.grow(kindFirst, func() {
+			for end := time.Now().Add(600 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				if got := b.state.Backend(backend, time.Now()); got.State != flow.BackendListed {
+					b.t.Fatalf("half a list counts: %+v", got)
+				}
 			}
+		})
+		if !b.state.Health(time.Now()).Up || b.log.count("level=WARN") > 0 {
+			b.t.Errorf("it is reported: %+v", b.state.Health(time.Now()))
 		}
 	})
-	if !s.Health(time.Now()).Up || l.count("level=WARN") > 0 {
-		t.Errorf("it is reported: %+v", s.Health(time.Now()))
-	}
 }
 
 func TestAListWithoutAnEndCountsOnceItSettles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	write(t, path, strings.Join(kindFirst, ""))
-	s, l := run(t, path)
-	began := time.Now()
-	if b := s.Backend(backend, began); b.State != flow.BackendUnknown {
-		t.Errorf("at once: %+v", b)
-	}
-	awaitState(t, s, flow.BackendListed)
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("it counts after %s", took)
-	}
-	began = time.Now()
-	rename(t, path, strings.Join(kindFirst[:2], ""))
-	awaitState(t, s, flow.BackendDeleted)
-	if took := time.Since(began); took < 2*time.Second || took > 10*time.Second {
-		t.Errorf("it counts after %s", took)
-	}
-	if l.count("level=WARN") > 0 {
-		t.Error("it is reported as a failure")
-	}
+	inBubble(t, strings.Join(kindFirst, ""), func(b *bubble) {
+		b.run()
+		began := time.Now()
+		if got := b.state.Backend(backend, began); got.State != flow.BackendUnknown {
+			b.t.Errorf("at once: %+v", got)
+		}
+		rested := func(want flow.BackendState) {
+			b.t.Helper()
+			awaitState(b.t, b.state, want)
+			if took := time.Since(began); took < 2*time.Second || took > 2200*time.Millisecond {
+				b.t.Errorf("%s counts after %s", want, took)
+			}
+		}
+		rested(flow.BackendListed)
+		began = time.Now()
+		b.write(strings.Join(kindFirst[:2], ""))
+		rested(flow.BackendDeleted)
+		if b.log.count("level=WARN") > 0 {
+			b.t.Error("it is reported as a failure")
+		}
+	})
 }
 
 // What proves its end is read at once, whatever was waited for before.
 func TestAListThatProvesItsEndCountsAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
 	whole := strings.Join(kindFirst, "")
-	write(t, path, whole)
-	s, _ := run(t, path)
 	const pods = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"other","namespace":"default","uid":"u-0"}}]}`
-	for _, c := range []struct {
-		content string
-		want    flow.BackendState
-	}{
-		{running, flow.BackendListed},
-		{strings.Join(kindFirst[:2], "") + "...\n", flow.BackendDeleted},
-		{strings.ReplaceAll(running, "\n", "\r\n"), flow.BackendListed},
-		{pods, flow.BackendDeleted},
-		{whole + "...", flow.BackendListed},
-		{"---\n" + deleted, flow.BackendDeleted},
-	} {
-		began := time.Now()
-		write(t, path, whole) // does not count
-		time.Sleep(150 * time.Millisecond)
-		write(t, path, c.content)
-		awaitState(t, s, c.want)
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("%q counts after %s", c.content, took)
+	inBubble(t, whole, func(b *bubble) {
+		b.run()
+		for _, c := range []struct {
+			content string
+			want    flow.BackendState
+		}{
+			{running, flow.BackendListed},
+			{strings.Join(kindFirst[:2], "") + "...\n", flow.BackendDeleted},
+			{strings.ReplaceAll(running, "\n", "\r\n"), flow.BackendListed},
+			{pods, flow.BackendDeleted},
+			{whole + "...", flow.BackendListed},
+			{"---\n" + deleted, flow.BackendDeleted},
+		} {
+			b.write(whole) // does not count
+			time.Sleep(150 * time.Millisecond)
+			began := time.Now()
+			b.write(c.content)
+			awaitState(b.t, b.state, c.want)
+			if took := time.Since(began); took > 100*time.Millisecond {
+				b.t.Errorf("%q counts after %s", c.content, took)
+			}
 		}
-	}
+	})
 }
 
-// The time before a list that proves its end came in between does not count.
+// What it was seen as before it gave way to a list that proves its end does
+// not count.
 func TestAListThatComesAgainHasToSettleAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	write(t, path, running)
-	s, l := run(t, path)
-	awaitState(t, s, flow.BackendListed)
-	seen, cut := time.Now(), strings.Join(kindFirst[:2], "")
-	rename(t, path, cut)
-	time.Sleep(200 * time.Millisecond) // it is read, without a signal
-	rename(t, path, running)
-	eventually(t, "read again", func() bool { return l.count("read cluster state") > 1 })
-	time.Sleep(time.Until(seen.Add(2500 * time.Millisecond)))
-	began := time.Now()
-	rename(t, path, cut)
-	awaitState(t, s, flow.BackendDeleted)
-	if took := time.Since(began); took < 2*time.Second {
-		t.Errorf("it counts after %s", took)
-	}
+	inBubble(t, running, func(b *bubble) {
+		b.run()
+		awaitState(b.t, b.state, flow.BackendListed)
+		cut := strings.Join(kindFirst[:2], "")
+		b.write(cut)
+		time.Sleep(200 * time.Millisecond) // it is read, and tells nobody
+		b.write(running)
+		time.Sleep(2300 * time.Millisecond) // longer than the first would have had to rest
+		if n := b.log.count("read cluster state"); n < 2 {
+			b.t.Fatalf("%d readings counted", n)
+		}
+		began := time.Now()
+		b.write(cut)
+		awaitState(b.t, b.state, flow.BackendDeleted)
+		if took := time.Since(began); took < 2*time.Second {
+			b.t.Errorf("counts after %s", took)
+		}
+	})
 }
 
 func TestAListThatNeverSettles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	write(t, path, running)
-	s, _ := run(t, path)
-	began, n := time.Now(), 0
-	for s.Health(time.Now()).Up {
-		if n++; time.Since(began) > 20*time.Second {
-			t.Fatal("the records count as read, and are old")
+	inBubble(t, running, func(b *bubble) {
+		b.run()
+		for n, began := 0, time.Now(); b.state.Health(time.Now()).Up; n++ {
+			if time.Since(began) > 10*time.Second {
+				b.t.Fatal("the records count as read, and are old")
+			}
+			b.write(kindFirst[0] + kindFirst[n%2+1])
+			time.Sleep(400 * time.Millisecond)
 		}
-		write(t, path, kindFirst[0]+kindFirst[n%2+1])
-		time.Sleep(400 * time.Millisecond)
-	}
-	if h := s.Health(time.Now()); !strings.Contains(h.Detail, "does not stay the same for 2s") {
-		t.Errorf("%+v", h)
-	}
-	if b := s.Backend(backend, time.Now()); b.State != flow.BackendListed {
-		t.Errorf("%+v", b)
-	}
+		if h := b.state.Health(time.Now()); !strings.Contains(h.Detail, "does not stay the same for 2s") {
+			b.t.Errorf("%+v", h)
+		}
+		if got := b.state.Backend(backend, time.Now()); got.State != flow.BackendListed {
+			b.t.Errorf("%+v", got)
+		}
+	})
 }
 
 func TestAFileThatIsTooLarge(t *testing.T) {

@@ -105,6 +105,7 @@ func TestAuditReadsSettings(t *testing.T) {
 }
 
 func TestAuditReadsTheNamespacesKeepalive(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	nettest.Sysctl(t, "ipv4/tcp_keepalive_time", "300")
 	nettest.Sysctl(t, "ipv4/tcp_keepalive_intvl", "20")
@@ -144,6 +145,7 @@ func TestAuditReadsTheNamespacesKeepalive(t *testing.T) {
 
 // TestAuditOfEveryClass audits real sockets, one of each class.
 func TestAuditOfEveryClass(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	tr := open(t, Options{Scope: []uint32{inum}})
 	want := map[flow.ID]audit.Class{}
@@ -183,6 +185,7 @@ func TestAuditOfEveryClass(t *testing.T) {
 }
 
 func TestPeersAreWhomTheConnectionsLeadTo(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	tr := open(t, Options{Scope: []uint32{inum}})
 	nettest.Pair(t, "tcp4", "127.0.0.7:0")

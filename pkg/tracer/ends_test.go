@@ -13,6 +13,7 @@ import (
 )
 
 func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	first := watch(t, inum)
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
@@ -37,6 +38,7 @@ func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
 
 // TestEndsWithoutARingAreShown fills a ring buffer that nobody reads.
 func TestEndsWithoutARingAreShown(t *testing.T) {
+	t.Parallel()
 	const sockets = 30
 	// One record of each socket's timeouts: on a slow machine there is time for
 	// a second.
@@ -90,6 +92,7 @@ func TestEndsWithoutARingAreShown(t *testing.T) {
 }
 
 func TestEnds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(t *testing.T, client, server *net.TCPConn)
@@ -118,6 +121,7 @@ func TestEnds(t *testing.T) {
 		}, flow.End{From: flow.Established, Unacknowledged: 7}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
 			client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 			hang(t, client, server, "request")

@@ -52,6 +52,7 @@ func at(domain int, addrPort string) unix.Sockaddr {
 // TestForeignAddressesShow holds the kernel side to whose address a socket
 // connects from.
 func TestForeignAddressesShow(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	nettest.Nowhere(t, "d0", "192.0.2.1/24", "192.0.2.2/24", "fd78::1/64")
 	nettest.Nowhere(t, "d1", "198.51.100.1/24", "fd79::1/64")
@@ -112,6 +113,7 @@ func passed(t *testing.T, tr *Tracer, port uint16) (s flow.Socket) {
 // A namespace may have more devices and addresses than the kernel side looks
 // at: what it did not find is foreign.
 func TestForeignBeyondWhatIsLookedAt(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	for n := range 40 { // each of two ends
 		nettest.Nowhere(t, fmt.Sprint("d", n), fmt.Sprintf("192.0.%d.1/24", n))
@@ -128,6 +130,7 @@ func TestForeignBeyondWhatIsLookedAt(t *testing.T) {
 
 // What it connected from is told with its end, too.
 func TestForeignToTheEnd(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	nettest.Nowhere(t, "d0", "fd78::1/64")
 	connecting(t, unix.AF_INET6, "[fd78::77]:0", "[2001:db8::9]:443",

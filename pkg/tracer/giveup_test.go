@@ -16,6 +16,7 @@ import (
 // TestGivesUpAsPredicted holds every clock of pkg/deadline whose socket has
 // something outstanding to the running kernel.
 func TestGivesUpAsPredicted(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		sysctls map[string]string // below net.ipv4

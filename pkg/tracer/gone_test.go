@@ -12,6 +12,7 @@ import (
 // A peer with more connections than fit leaves out none of the addresses, and
 // none of the connections that come first, also those that come later.
 func TestWhatComesFirstFits(t *testing.T) {
+	t.Parallel()
 	const room, more = 1 << 16, 1000
 	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}})
 	from := func(n int) flow.Tuple {

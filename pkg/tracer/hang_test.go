@@ -14,7 +14,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // watch opens a tracer on the test's own namespace and runs it.
 func watch(t *testing.T, inum uint32) *Tracer {
@@ -78,11 +78,13 @@ func hang(t *testing.T, client, server *net.TCPConn, payload string) {
 }
 
 func TestRTOWithoutProgressIsOneRecord(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, network, address string }{
 		{"IPv4", "tcp4", "127.0.0.1:0"},
 		{"IPv6", "tcp6", "[::1]:0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			inum := nettest.Loopback(t)
 			tr := watch(t, inum)
 			client, server := nettest.Pair(t, c.network, c.address)
@@ -119,6 +121,7 @@ func TestRTOWithoutProgressIsOneRecord(t *testing.T) {
 }
 
 func TestMappedSocketIsUnmapped(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -171,6 +174,7 @@ func awaitTimeouts(t *testing.T, tr *Tracer, id flow.ID, n int) flow.Socket {
 }
 
 func TestSweepGivesOwnerAndListener(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	tr := watch(t, inum)
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
@@ -190,6 +194,7 @@ func TestSweepGivesOwnerAndListener(t *testing.T) {
 }
 
 func TestSocketsStuckBeforeTheAgentAreFound(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	first := watch(t, inum)
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
@@ -208,6 +213,7 @@ func TestSocketsStuckBeforeTheAgentAreFound(t *testing.T) {
 }
 
 func TestEachEpisodeIsTold(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	port := server.LocalAddr().(*net.TCPAddr).Port
@@ -234,6 +240,7 @@ func TestEachEpisodeIsTold(t *testing.T) {
 }
 
 func TestRecoveryIsShown(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	wall := nettest.NewWall(t)
@@ -272,6 +279,7 @@ func userTimeout(t *testing.T, c *net.TCPConn, d time.Duration) {
 }
 
 func TestScopeHidesOtherNamespaces(t *testing.T) {
+	t.Parallel()
 	privtest.Require(t)
 	inum := nettest.Loopback(t)
 	tr := watch(t, 1) // no namespace has that number

@@ -26,6 +26,7 @@ const (
 // both sides had time to settle, the ledger holds each socket that stands
 // still, unless it is full; and no socket recovered whose snd_una stands.
 func TestWhatStandsStillIsHeldOrNews(t *testing.T) {
+	t.Parallel()
 	privtest.Require(t)
 	p := newPlay(t)
 	seed := rand.Uint64()

@@ -34,11 +34,13 @@ func tupleOf(c *net.TCPConn) flow.Tuple {
 }
 
 func TestIdleSocketsOfGonePeers(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, network, address string }{
 		{"IPv4", "tcp4", "127.0.0.1:0"},
 		{"IPv6", "tcp6", "[::1]:0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
 			client, server := nettest.Pair(t, c.network, c.address)
 			id := cookie(t, client)
@@ -85,6 +87,7 @@ func TestIdleSocketsOfGonePeers(t *testing.T) {
 }
 
 func TestAWriteOnAnIdleSuspectIsItsNextEpisode(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	if err := tr.SetGone([]flow.Tuple{tupleOf(client)}, nil); err != nil {
@@ -107,6 +110,7 @@ func TestAWriteOnAnIdleSuspectIsItsNextEpisode(t *testing.T) {
 }
 
 func TestHalfClosedIsNotIdle(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	if err := server.CloseWrite(); err != nil {

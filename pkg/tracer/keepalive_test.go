@@ -17,6 +17,7 @@ import (
 // TestKeepaliveGivesUpAsPredicted holds the keepalive clock to the running
 // kernel: the owner of an idle socket reads ETIMEDOUT when it was predicted.
 func TestKeepaliveGivesUpAsPredicted(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name        string
 		probes      int

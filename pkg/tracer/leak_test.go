@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	privtest.Overlap(4)
+	goleak.VerifyTestMain(m)
+}

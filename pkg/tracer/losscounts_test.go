@@ -104,6 +104,7 @@ func unread(t *testing.T, n int) []*net.TCPConn {
 }
 
 func TestLossesOutsideTheScopeAreNotCounted(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	outside, inside := watch(t, inum+1), watch(t, inum)
 	producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")

@@ -25,6 +25,7 @@ func news(t *testing.T, tr *Tracer, id flow.ID, named ...flow.ID) *flow.Socket {
 }
 
 func TestNewsAreShownOnce(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	wall := nettest.NewWall(t)
@@ -69,6 +70,7 @@ func TestNewsAreShownOnce(t *testing.T) {
 }
 
 func TestASuspectThatOnlyASweepFoundIsNews(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	first := watch(t, inum)
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")

@@ -18,6 +18,7 @@ func ownerTests() []string {
 // TestOwnersInAPIDNamespace runs them where a node is a container, as in kind:
 // a process has another number there than the kernel's own.
 func TestOwnersInAPIDNamespace(t *testing.T) {
+	t.Parallel()
 	privtest.Require(t)
 	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", os.Args[0], "-test.v", "-test.run=^("+strings.Join(ownerTests(), "|")+")$")
 	out, err := cmd.CombinedOutput()

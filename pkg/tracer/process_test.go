@@ -113,6 +113,7 @@ func TestWhoClosesIsAProcess(t *testing.T) {
 
 // TestProcessesInATimeNamespace has /proc show other times than the kernel's.
 func TestProcessesInATimeNamespace(t *testing.T) {
+	t.Parallel()
 	privtest.Require(t)
 	cmd := exec.Command("unshare", "--time", "--boottime", "86400", "--fork", os.Args[0], "-test.v", "-test.run=^TestProcessesAreThoseOfProc$")
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestProcessesAreThoseOfProc ") {

@@ -12,11 +12,13 @@ import (
 // TestAcceptedSocketsShow holds the kernel's mark to both ends, also once the
 // listener is closed, and to a plain TCP listener as to an MPTCP one.
 func TestAcceptedSocketsShow(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		mptcp bool
 	}{{"plain listener", false}, {"MPTCP listener", true}} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
 			config := net.ListenConfig{}
 			config.SetMultipathTCP(c.mptcp)

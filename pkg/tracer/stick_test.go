@@ -3,7 +3,6 @@ package tracer
 import (
 	"net"
 	"testing"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -60,19 +59,6 @@ func stickAtZeroWindow(t *testing.T) *net.TCPConn {
 	fillUp(t, client)
 	nettest.NewWall(t).Drop(server.LocalAddr().(*net.TCPAddr).Port)
 	return client
-}
-
-// fillUp writes until the reader's window is shut and nothing is in flight.
-func fillUp(t *testing.T, client *net.TCPConn) {
-	t.Helper()
-	if err := client.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := client.Write(make([]byte, 64<<10)); err != nil {
-			return
-		}
-	}
 }
 
 // stickBeforeSending writes what this host does not let out.

@@ -83,6 +83,7 @@ func awaitEach(t *testing.T, tr *Tracer, clients []*net.TCPConn) {
 
 // TestEachOfManyAtOnceIsShown: whoever meets a full buffer is shown again.
 func TestEachOfManyAtOnceIsShown(t *testing.T) {
+	t.Parallel()
 	inum := nettest.Loopback(t)
 	before := watch(t, inum)
 	clients, _, port := connections(t, crowd)
@@ -121,6 +122,7 @@ func TestEachOfManyAtOnceIsShown(t *testing.T) {
 // TestEachOfManyEndsIsShown: no record brings them, for the ring is a page, and
 // the queue has no room for all that a read shows.
 func TestEachOfManyEndsIsShown(t *testing.T) {
+	t.Parallel()
 	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize()), QueueLength: crowd / 10})
 	clients, _, port := connections(t, crowd)
 	nettest.NewWall(t).Drop(port)
@@ -156,6 +158,7 @@ func TestEachOfManyEndsIsShown(t *testing.T) {
 
 // TestWhatFoundNoRoomIsNews: a record that the ring had no room for told nobody.
 func TestWhatFoundNoRoomIsNews(t *testing.T) {
+	t.Parallel()
 	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize())})
 	clients, _, port := connections(t, crowd)
 	nettest.NewWall(t).Drop(port)

@@ -101,13 +101,17 @@ type Tracer struct {
 
 // Open loads and attaches the kernel side. An error that wraps ErrKernel says
 // what the kernel lacks; os.ErrPermission means a missing capability.
-func Open(o Options) (*Tracer, error) {
+func Open(o Options) (*Tracer, error) { return openWith(btf.NewCache(), o) }
+
+// openWith is Open. The kernel's types take a while to read: they are read once
+// for all that share a cache.
+func openWith(types *btf.Cache, o Options) (*Tracer, error) {
 	o = o.withDefaults()
 	tick, err := jiffy()
 	if err != nil {
 		return nil, err
 	}
-	kernel, err := btf.LoadKernelSpec()
+	kernel, err := types.Kernel()
 	if err != nil {
 		return nil, fmt.Errorf("%w: it has no readable BTF (/sys/kernel/btf/vmlinux); kernels built with CONFIG_DEBUG_INFO_BTF have it: %w", ErrKernel, err)
 	}
@@ -125,7 +129,7 @@ func Open(o Options) (*Tracer, error) {
 	if err := configure(spec, kernel, o); err != nil {
 		return nil, err
 	}
-	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: kernel}})
+	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: kernel}, Cache: types})
 	if err != nil {
 		return nil, explainLoad(err, lacking(kernel))
 	}

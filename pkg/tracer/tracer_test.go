@@ -3,13 +3,18 @@ package tracer
 import (
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
 )
+
+// types are the kernel's; a tracer changes nothing in them.
+var types = btf.NewCache()
 
 func open(t *testing.T, o Options) *Tracer {
 	t.Helper()
 	privtest.Require(t)
-	tr, err := Open(o)
+	tr, err := openWith(types, o)
 	if err != nil {
 		t.Fatal(err)
 	}

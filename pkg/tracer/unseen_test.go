@@ -51,6 +51,7 @@ func unseen(t *testing.T, tr *Tracer) uint64 {
 }
 
 func TestAnEndThatTheKernelDidNotShow(t *testing.T) {
+	t.Parallel()
 	reset := func(t *testing.T, server *net.TCPConn) {
 		if err := server.SetLinger(0); err != nil {
 			t.Fatal(err)
@@ -71,6 +72,7 @@ func TestAnEndThatTheKernelDidNotShow(t *testing.T) {
 		{name: "reset, its owner holds it", kill: reset, held: true, want: wasReset},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
 			client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 			hang(t, client, server, "request")
@@ -156,6 +158,7 @@ func countedOnly(t *testing.T, tr *Tracer) {
 // TestAnEndThatNobodyKnows: its owner threw it away, and nothing on it says so.
 // It is counted, and no cause of death is made up.
 func TestAnEndThatNobodyKnows(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "request")
@@ -171,6 +174,7 @@ func TestAnEndThatNobodyKnows(t *testing.T) {
 // TestAResetThatNobodySawIsNoTimeOut: its owner took the error and holds the
 // socket until the timer would have run out.
 func TestAResetThatNobodySawIsNoTimeOut(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "request")
@@ -207,6 +211,7 @@ func timedOut(t *testing.T, tr *Tracer) *net.TCPConn {
 
 // TestAnEndThatWasShownIsNotUnseen: the last look finds nothing to make up for.
 func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	_ = timedOut(t, tr).Close()
 	if _, err := tr.Snapshot(); err != nil {
@@ -254,6 +259,7 @@ func connectAgain(t *testing.T, c *net.TCPConn) (server *net.TCPConn) {
 // TestTheSecondLifeOfASocket: that its first one was seen to end says nothing
 // of the second.
 func TestTheSecondLifeOfASocket(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client := timedOut(t, tr)
 	userTimeout(t, client, 3*time.Second)

@@ -95,6 +95,7 @@ func swept(t *testing.T, tr *Tracer, id flow.ID) flow.Socket {
 // TestASocketWithoutRoomForStorage: 963 keys for TCP_MD5SIG, which anybody may
 // set, leave no room for an episode.
 func TestASocketWithoutRoomForStorage(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server, port := stuffed(t)
 	wall := nettest.NewWall(t)
@@ -131,6 +132,7 @@ func TestASocketWithoutRoomForStorage(t *testing.T) {
 
 // TestTheEndOfASocketWithoutRoomForStorage: nothing died with it but a suspicion.
 func TestTheEndOfASocketWithoutRoomForStorage(t *testing.T) {
+	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, _, port := stuffed(t)
 	nettest.NewWall(t).Drop(port)

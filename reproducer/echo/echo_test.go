@@ -78,7 +78,7 @@ func start(t *testing.T, args ...string) *program {
 // await returns the next record of a kind.
 func (p *program) await(t *testing.T, kind record.Kind) record.Record {
 	t.Helper()
-	timeout := time.After(5 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case r, more := <-p.records:

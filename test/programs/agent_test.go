@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/golden"
@@ -31,8 +32,7 @@ func TestAgentCannotStart(t *testing.T) {
 	live := listen(t, "unix", filepath.Join(dir, "live.sock"))
 	port := busy.Addr().(*net.TCPAddr).Port
 
-	var out bytes.Buffer
-	for _, c := range []struct {
+	cases := []struct {
 		what, args string
 		env        []string
 	}{
@@ -86,20 +86,32 @@ func TestAgentCannotStart(t *testing.T) {
 		{"events in no folder", "--events-file=DIR/none/events", nil},
 		{"events into a folder", "--events-file=DIR", nil},
 		{"events into a pipe that nobody reads", "--events-file=DIR/pipe", nil},
-	} {
-		env := append([]string{
-			"HOME=" + dir, "TCPSTUCK_CLUSTER=none", "TCPSTUCK_SCOPE_NETNS=1",
-			"TCPSTUCK_WEB_LISTEN_ADDRESS=127.0.0.1:0", "TCPSTUCK_PAGE_ADDRESS=127.0.0.1:0", "TCPSTUCK_SOCKET=DIR/agent.sock",
-		}, c.env...)
-		var args []string
-		if c.args != "" {
-			args = strings.Split(strings.ReplaceAll(c.args, "DIR", dir), " ")
-		}
-		said := run(t, dir, env, "tcpstuck-agent", args...)
-		if lines := strings.Count(said, "\n"); lines != 1 {
+	}
+	program(t, "tcpstuck-agent") // is built
+	said := make([]string, len(cases))
+	var all errgroup.Group
+	all.SetLimit(4) // what fails late has loaded the kernel side, and waits for the kernel to let it go
+	for n, c := range cases {
+		all.Go(func() error {
+			env := append([]string{
+				"HOME=" + dir, "TCPSTUCK_CLUSTER=none", "TCPSTUCK_SCOPE_NETNS=1",
+				"TCPSTUCK_WEB_LISTEN_ADDRESS=127.0.0.1:0", "TCPSTUCK_PAGE_ADDRESS=127.0.0.1:0", fmt.Sprintf("TCPSTUCK_SOCKET=DIR/agent-%d.sock", n),
+			}, c.env...)
+			var args []string
+			if c.args != "" {
+				args = strings.Split(strings.ReplaceAll(c.args, "DIR", dir), " ")
+			}
+			said[n] = run(t, dir, env, "tcpstuck-agent", args...)
+			return nil
+		})
+	}
+	_ = all.Wait() // nobody returns an error
+	var out bytes.Buffer
+	for n, c := range cases {
+		if lines := strings.Count(said[n], "\n"); lines != 1 {
 			t.Errorf("%s: %d lines, want one", c.what, lines)
 		}
-		fmt.Fprintf(&out, "# %s\n%s\n\n", c.what, strings.ReplaceAll(said, fmt.Sprint(port), "PORT"))
+		fmt.Fprintf(&out, "# %s\n%s\n\n", c.what, strings.ReplaceAll(said[n], fmt.Sprint(port), "PORT"))
 	}
 	golden.Check(t, "testdata/agent.golden", out.Bytes())
 	if got, err := os.ReadFile(filepath.Join(dir, "regular")); string(got) != "mine" {

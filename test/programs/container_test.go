@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ func TestContainerFindsAStuckFlow(t *testing.T) {
 		"root with all its capabilities": {"", privtest.Container{Bounding: every(), Permitted: every(), Unfiltered: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			inum := nettest.Loopback(t)
 			client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 			a := startContained(t, c.container, c.file, fmt.Sprint("--scope-netns=", inum), "--stuck-after=1s")
@@ -373,6 +375,10 @@ func copyFile(t *testing.T, to, from string) {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	// A process that is started meanwhile would hold the copy open for writing,
+	// and nobody can run it then.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,8 @@ import (
 const (
 	attacker4, attacker6 = "10.78.1.10", "fd78::10"
 	victim4, victim6     = "10.78.1.77", "fd78::77"
-	outside4, outside6   = "198.51.100.20:443", "[2001:db8::20]:443"
+	outsider4, outsider6 = "198.51.100.20", "2001:db8::20"
+	outside4, outside6   = outsider4 + ":443", "[" + outsider6 + "]:443"
 )
 
 // trick is what a process of no privileges does to be taken for another's.
@@ -191,8 +192,10 @@ func TestNamesAreProven(t *testing.T) {
 		"a connection that never was a listener": {trick{Name: "app", Bind: attacker4, To: outside4, Write: true}, false, want{"attacker", "app", "client"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			attackers := nettest.Loopback(t)
 			nettest.Nowhere(t, "eth0", attacker4+"/24", attacker6+"/64")
+			nettest.Swallow(t, "eth0", outsider4, outsider6)
 			if c.trick.Write { // there is somebody at first
 				nettest.Nowhere(t, "out", "198.51.100.20/24")
 				listen(t, "tcp", outside4)
@@ -205,6 +208,7 @@ func TestNamesAreProven(t *testing.T) {
 			state := records(t)
 			nodes := nettest.Loopback(t)
 			nettest.Nowhere(t, "eth0", "192.0.2.1/24", "fd79::1/64")
+			nettest.Swallow(t, "eth0", outsider4, outsider6)
 			if c.onNode {
 				proceed, pid = c.trick.prepare(t)
 			}

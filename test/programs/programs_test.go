@@ -4,14 +4,15 @@
 package programs
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // built is a folder with the programs.
@@ -20,17 +21,16 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for name, source := range map[string]string{"tcpstuck-agent": "./cmd/agent", "tcpstuck": "./cmd/tcpstuck"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-X main.version=test", "-o", filepath.Join(dir, name), source)
-		cmd.Dir, cmd.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return dir, fmt.Errorf("build %s: %w\n%s", name, err, out)
+	for name, source := range map[string]string{"tcpstuck-agent": "cmd/agent", "tcpstuck": "cmd/tcpstuck"} {
+		if err := progtest.Build("../..", source, filepath.Join(dir, name), progtest.Small+" -X main.version=test"); err != nil {
+			return dir, err
 		}
 	}
 	return dir, os.Chmod(dir, 0o755)
 })
 
 func TestMain(m *testing.M) {
+	privtest.Overlap(2)
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if dir, _ := built(); dir != "" {
 			_ = os.RemoveAll(dir)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // run runs a program to its end and returns what it said and its exit code,
 // with DIR for the folder; DIR in the environment is the folder, too.

@@ -81,8 +81,9 @@ func build(ctx context.Context, dir string) (plan, error) {
 			return plan{}, err
 		}
 		p.programs[filepath.Base(binary)] = binary
+		// One test at a time: an emulated processor has no time to spare.
 		p.jobs = append(p.jobs, job{name: s.name, tests: tests, args: []string{
-			filepath.Base(binary), "-test.v=test2json", "-test.timeout=14m", "-test.run=^(" + strings.Join(tests, "|") + ")$",
+			filepath.Base(binary), "-test.v=test2json", "-test.timeout=14m", "-test.parallel=1", "-test.run=^(" + strings.Join(tests, "|") + ")$",
 		}})
 	}
 	for _, name := range []string{"tcpstuck-agent", "tcpstuck", "reproducer", "echo"} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // TestMain plays the roles of the bench's own processes.
@@ -33,10 +33,8 @@ func TestSmallStorm(t *testing.T) {
 	privtest.Require(t)
 	bin := t.TempDir()
 	for program, source := range map[string]string{"tcpstuck-agent": "cmd/agent", "tcpstuck": "cmd/tcpstuck"} {
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/"+program, "./"+source)
-		build.Dir = "../.."
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
+		if err := progtest.Build("../..", source, bin+"/"+program, progtest.Small); err != nil {
+			t.Fatal(err)
 		}
 	}
 	small := size{

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
@@ -62,10 +62,12 @@ func TestTheRunIsHonest(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			if tc.broken != nil { // who is to pass is disturbed by nobody
+				t.Parallel()
+			}
 			bin := t.TempDir()
-			build(t, root, filepath.Join(bin, "echo"), "./reproducer/echo", nil)
-			build(t, root, filepath.Join(bin, "tcpstuck-agent"), "./cmd/agent", tc.broken)
+			build(t, root, filepath.Join(bin, "echo"), "reproducer/echo", nil)
+			build(t, root, filepath.Join(bin, "tcpstuck-agent"), "cmd/agent", tc.broken)
 			var out bytes.Buffer
 			r, err := Run(t.Context(), Options{Bin: bin, Base: t.TempDir(), Parallel: 1, Out: &out}, plans[tc.turn])
 			if err != nil {
@@ -92,15 +94,12 @@ func TestTheRunIsHonest(t *testing.T) {
 // build builds a program, with a broken rule where there is one.
 func build(t *testing.T, root, to, pkg string, broken *defect) {
 	t.Helper()
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", to}
+	flags := []string{progtest.Small}
 	if broken != nil {
-		args = append(args, "-overlay", overlay(t, root, *broken))
+		flags = append(flags, "-overlay", overlay(t, root, *broken))
 	}
-	cmd := exec.Command("go", append(args, pkg)...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	if err := progtest.Build(root, pkg, to, flags...); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
@@ -28,20 +28,21 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	echoProgram = filepath.Join(dir, "echo")
-	if out, err := exec.Command("go", "build", "-o", echoProgram, "../../echo").CombinedOutput(); err != nil {
-		panic(string(out))
+	if err := progtest.Build("../../..", "reproducer/echo", echoProgram, progtest.Small); err != nil {
+		panic(err)
 	}
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
+	privtest.Overlap(4)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
 }
 
 // newCluster builds a cluster that goes with the test.
 func newCluster(t *testing.T, family cluster.Family) (*cluster.Cluster, context.Context) {
 	t.Helper()
 	privtest.Require(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	before := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	dir, err := rundir.New(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +59,6 @@ func newCluster(t *testing.T, family cluster.Family) (*cluster.Cluster, context.
 		if err := dir.Remove(); err != nil {
 			t.Error(err)
 		}
-		goleak.VerifyNone(t, before)
 	})
 	return c, ctx
 }
@@ -82,8 +82,10 @@ func pair(t *testing.T, ctx context.Context, c *cluster.Cluster) (client, server
 }
 
 func TestServiceReachesServerOnOtherNode(t *testing.T) {
+	t.Parallel()
 	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6, cluster.Mapped} {
 		t.Run(string(family), func(t *testing.T) {
+			t.Parallel()
 			c, ctx := newCluster(t, family)
 			client, server, svc := pair(t, ctx, c)
 			if _, err := client.Echo.AwaitKind(ctx, 3, record.Read); err != nil {

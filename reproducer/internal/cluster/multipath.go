@@ -14,7 +14,7 @@ import (
 // The kernel's path manager, as include/uapi/linux/mptcp_pm.h has it.
 const (
 	mptcpFamily = "mptcp_pm"
-	mptcpAdd    = 1 // MPTCP_PM_CMD_ADD_ADDR
+	mptcpAdd    = 1 // MPTCP_PM_CMD_ADD_ADDR, version 1
 
 	mptcpAttrAddr   = 1 // MPTCP_PM_ATTR_ADDR, nested
 	mptcpAddrFamily = 1
@@ -54,9 +54,9 @@ func (c *Cluster) AddPath(p *Pod) (netip.Addr, error) {
 // addEndpoint tells the path manager of the calling thread's namespace that
 // subflows may start from an address.
 func addEndpoint(a netip.Addr) error {
-	family, err := netlink.GenlFamilyGet(mptcpFamily)
+	family, err := genericFamily(mptcpFamily)
 	if err != nil {
-		return fmt.Errorf("find the MPTCP path manager: %w", err)
+		return err
 	}
 	af, attr := uint16(unix.AF_INET6), mptcpAddr6
 	if a.Is4() {
@@ -68,10 +68,7 @@ func addEndpoint(a netip.Addr) error {
 	endpoint.AddRtAttr(attr, a.AsSlice())
 	endpoint.AddRtAttr(mptcpAddrFlags, binary.NativeEndian.AppendUint32(nil, mptcpSubflow))
 
-	req := nl.NewNetlinkRequest(int(family.ID), unix.NLM_F_ACK)
-	req.AddData(&nl.Genlmsg{Command: mptcpAdd, Version: uint8(family.Version)})
-	req.AddData(endpoint)
-	if _, err := req.Execute(unix.NETLINK_GENERIC, 0); err != nil {
+	if _, err := generic(family, mptcpAdd, 1, endpoint); err != nil {
 		return fmt.Errorf("add MPTCP endpoint %s: %w", a, err)
 	}
 	return nil

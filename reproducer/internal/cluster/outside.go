@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
@@ -28,7 +29,7 @@ func (c *Cluster) StartHost(ctx context.Context, name string, args []string) (*H
 		if err != nil {
 			return err
 		}
-		return netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(single(h.Addr))})
+		return netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(single(h.Addr)), Flags: unix.IFA_F_NODAD}) // usable at once
 	})
 	if err != nil {
 		return nil, fmt.Errorf("add host %s: %w", name, err)

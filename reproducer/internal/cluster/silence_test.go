@@ -17,8 +17,10 @@ import (
 // A server with data under way sends it again and again when only what goes to
 // it is lost: it would be heard, and what the faults promise were not true.
 func TestWhoIsRefusedOrSilentIsNotHeard(t *testing.T) {
+	t.Parallel()
 	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6} {
 		t.Run("refused "+string(family), func(t *testing.T) {
+			t.Parallel()
 			c, ctx := newCluster(t, family)
 			server, err := c.StartPod(ctx, cluster.PodSpec{Workload: "server", Node: "node-b", Args: pushing})
 			if err != nil {
@@ -27,6 +29,7 @@ func TestWhoIsRefusedOrSilentIsNotHeard(t *testing.T) {
 			neverHeardAfter(t, ctx, c, server.Address(), func() error { return c.Refuse(c.Nodes[1].Machine, server.Addr) })
 		})
 		t.Run("silent "+string(family), func(t *testing.T) {
+			t.Parallel()
 			c, ctx := newCluster(t, family)
 			host, err := c.StartHost(ctx, "db", pushing)
 			if err != nil {

@@ -53,7 +53,7 @@ func proveAwake(ctx context.Context, l *Lab) error {
 	if err := l.Cluster.Cut(n.Machine); err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, 3*time.Second+margin)
+	waiting, cancel := context.WithTimeout(ctx, l.atMost(3*time.Second+margin))
 	defer cancel()
 	_, err = l.AwaitEvent(waiting, stuckEvent)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

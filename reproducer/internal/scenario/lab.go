@@ -32,6 +32,9 @@ type Options struct {
 	Family cluster.Family
 	Out    io.Writer // for the timeline
 	API    API       // in place of the file
+	// Patience is the longest wait for what the agent has to report; zero: as
+	// long as the scenario says. It shortens no other wait.
+	Patience time.Duration
 }
 
 // Lab is the place where a scenario is played: a cluster, the agent on
@@ -44,13 +47,14 @@ type Lab struct {
 	Server   *cluster.Pod
 	Service  *cluster.Service // of the pair; nil where there is none
 
-	dir    *rundir.Dir
-	cancel context.CancelFunc
-	follow sync.WaitGroup
-	mu     sync.Mutex
-	events []flow.Event
-	failed error
-	news   chan struct{} // closed at each event
+	dir      *rundir.Dir
+	patience time.Duration // Options.Patience
+	cancel   context.CancelFunc
+	follow   sync.WaitGroup
+	mu       sync.Mutex
+	events   []flow.Event
+	failed   error
+	news     chan struct{} // closed at each event
 }
 
 // open removes what crashed runs left, builds the cluster, starts what the
@@ -113,6 +117,15 @@ func (l *Lab) hear(e flow.Event, failure error) {
 	}
 	close(l.news)
 	l.news = make(chan struct{})
+}
+
+// atMost returns how long something is awaited from the agent, where the
+// scenario says d.
+func (l *Lab) atMost(d time.Duration) time.Duration {
+	if l.patience > 0 {
+		return min(d, l.patience)
+	}
+	return d
 }
 
 // AwaitEvent waits for the first event that matches.
@@ -183,7 +196,7 @@ func (l *Lab) Settle(ctx context.Context) error {
 
 // SettleStream does the same for a client that gets no answers.
 func (l *Lab) SettleStream(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, 5*margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		s, err := l.clientSocket()

@@ -54,7 +54,7 @@ func mptcp() Scenario {
 // awaitSubflow waits until the client's connection has a subflow from an
 // address.
 func (l *Lab) awaitSubflow(ctx context.Context, from netip.Addr) error {
-	waiting, cancel := context.WithTimeout(ctx, margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		all, err := l.Cluster.SocketsAt(l.Client, from)
@@ -73,7 +73,7 @@ func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, 
 	const enough = 1 << 20
 	before := make([]uint64, len(paths))
 	busier := -1
-	waiting, cancel := context.WithTimeout(ctx, margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		for i, from := range paths {

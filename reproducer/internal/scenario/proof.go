@@ -28,7 +28,7 @@ func (l *Lab) Watch(ctx context.Context, d time.Duration) error {
 
 // AwaitMetric waits until the sum over a metric's series is as demanded.
 func (l *Lab) AwaitMetric(ctx context.Context, name string, atMost time.Duration, demand func(float64) bool) error {
-	waiting, cancel := context.WithTimeout(ctx, atMost+ScrapeAge)
+	waiting, cancel := context.WithTimeout(ctx, l.atMost(atMost)+ScrapeAge)
 	defer cancel()
 	var last float64
 	err := await(waiting, func() (bool, error) {

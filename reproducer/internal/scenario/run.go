@@ -15,6 +15,9 @@ import (
 // machine, before it counts as missed.
 const margin = 5 * time.Second
 
+// stepTime is how long a step of the story itself may take on a busy machine.
+const stepTime = time.Minute
+
 // passInterval is the time between two of the agent's passes over all sockets.
 const passInterval = 15 * time.Second
 
@@ -63,7 +66,7 @@ func Run(ctx context.Context, opts Options, s Scenario, keep func(*Lab)) (r Resu
 }
 
 func newLab(opts Options) *Lab {
-	return &Lab{Timeline: NewTimeline(opts.Out), news: make(chan struct{})}
+	return &Lab{Timeline: NewTimeline(opts.Out), patience: opts.Patience, news: make(chan struct{})}
 }
 
 // play makes the fault happen and takes the agent's word on it.
@@ -89,7 +92,7 @@ func (l *Lab) play(ctx context.Context, s Scenario, r *Result) error {
 
 // judgeFault waits for the first verdict and compares it.
 func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Result) error {
-	waiting, cancel := context.WithTimeout(ctx, s.inTime())
+	waiting, cancel := context.WithTimeout(ctx, l.atMost(s.inTime()))
 	defer cancel()
 	e, err := l.AwaitEvent(waiting, func(e flow.Event) bool {
 		return stuckEvent(e) && (s.aside == nil || !s.aside(l, *e.Flow))

@@ -49,7 +49,7 @@ func serverBeside() cluster.PodSpec {
 // awaitReconnect waits until the client has lost its connection after begin,
 // made another one and got an answer on it.
 func (l *Lab) awaitReconnect(ctx context.Context, begin time.Time) error {
-	waiting, cancel := context.WithTimeout(ctx, 3*margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	closed, err := l.Client.Echo.Await(waiting, 1, "losing its connection", func(r record.Record) bool {
 		return r.Kind == record.Closed && r.Time.After(begin)

@@ -84,7 +84,7 @@ func startSender(ctx context.Context, l *Lab) error {
 // awaitBlocked waits until a write of the client does not return.
 func (l *Lab) awaitBlocked(ctx context.Context) (cluster.Socket, error) {
 	const long = 4 * requestInterval
-	waiting, cancel := context.WithTimeout(ctx, margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		records := l.Client.Echo.Records()

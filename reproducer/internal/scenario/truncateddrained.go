@@ -53,7 +53,7 @@ func truncatedDrained() Scenario {
 
 // awakeTo demands that the agent tells of something real.
 func (l *Lab) awakeTo(ctx context.Context, match func(flow.Event) bool) error {
-	waiting, cancel := context.WithTimeout(ctx, transferInTime)
+	waiting, cancel := context.WithTimeout(ctx, l.atMost(transferInTime))
 	defer cancel()
 	if _, err := l.AwaitEvent(waiting, match); err != nil {
 		if ctx.Err() == nil && waiting.Err() != nil {

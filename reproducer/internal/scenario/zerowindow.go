@@ -81,7 +81,7 @@ func stopReading(ctx context.Context, l *Lab) (time.Time, error) {
 	if err := l.Server.Echo.Signal(syscall.SIGSTOP); err != nil {
 		return time.Time{}, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, 2*margin)
+	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		s, err := l.clientSocket()
