@@ -354,7 +354,7 @@ func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
 	}
 }
 
-// TestWithoutTheOptionalTracepoints: a reset is told by its errno; only what
+// TestWithoutTheOptionalTracepoints: a reset shows by its errno; only what
 // late data killed then reads as one.
 func TestWithoutTheOptionalTracepoints(t *testing.T) {
 	for _, c := range []struct {

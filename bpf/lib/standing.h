@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The life of an episode: when it begins, whether it goes on, what of it user
- * space has yet to see. Nothing here reads a socket, so that histories.c can
- * play random lives against these very lines.
+ * space has yet to see. Nothing here reads a socket, so histories.bpf.c can play
+ * random lives against these very lines.
  */
 #ifndef TCPSTUCK_STANDING_H
 #define TCPSTUCK_STANDING_H
@@ -9,31 +9,34 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* A time without progress of one socket. */
+/* A time without progress of one socket. What a timeout reads and writes comes
+ * first: these 56 bytes are in the cache line that a look-up of the storage reads
+ * anyway.
+ */
 struct episode {
 	__u64 began_ns;     /* 0: it began before the agent */
-	__u64 told_ns;      /* when a record was last sent */
+	__u64 reported_ns;  /* when a record was last sent */
 	__u64 recovered_ns; /* when its progress was shown; 0: it was not */
 	__u32 snd_una;
+	__u32 segs_in; /* at its latest timeout or reading; of an idle one, when it was found */
 	__u32 timeouts;
 	__s32 send_err;
-	__u32 sweep;
+	__u8 state;    /* that it left; until then, the last one seen */
+	__u8 known;    /* user space was shown this socket, or is owed that */
+	__u8 reported; /* user space was shown this episode */
+	__u8 reset;
+	__u8 idle; /* nothing timed out: it points at a peer that is gone */
+	__u8 closed;
+	__u8 ended;      /* and that was shown */
+	__u8 unstored;   /* the socket had no room for storage: it is in `unstored` */
+	__s32 err;       /* sk_err when it went to CLOSE: its owner's next call takes it away */
+	__u32 file_scan; /* the one that found its owner */
 	__u32 pid;
 	__s32 fd;
 	char comm[16];
-	__u8 known; /* user space was shown this socket, or is owed that */
-	__u8 told;  /* and was shown this episode */
-	__u8 reset;
-	__u8 idle;     /* nothing timed out: it points at a peer that is gone */
-	__u32 segs_in; /* at its latest timeout or reading; of an idle one, when it was found */
-	__s32 err;     /* sk_err when it went to CLOSE: its owner's next call takes it away */
-	__u8 state;    /* that it left; until then, the last one seen */
-	__u8 closed;
-	__u8 ended;    /* and that was shown */
-	__u8 owned;    /* its owner was shown */
-	__u8 unstored; /* the socket had no room for storage: it is in `unstored` */
-	__u8 at_home;  /* its namespace has the address that its owner bound it to */
-	__u8 pad[2];
+	__u8 owned;   /* its owner was shown */
+	__u8 at_home; /* its namespace has the address that its owner bound it to */
+	__u8 pad[6];
 	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
 };
 
@@ -47,7 +50,7 @@ struct standing {
 	__u8 open;        /* the peer has not closed; its owner may have */
 };
 
-/* Progress is that snd_una moves, and nothing else: between a window that opens
+/* Progress is that snd_una moves, and nothing else. Between a window that opens
  * and the next timeout no timer has run out, and icsk_retransmits is a u8 that
  * passes 255.
  */
@@ -72,7 +75,7 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->segs_in = s->segs_in;
 	e->timeouts = timeouts;
 	e->send_err = 0;
-	e->told = 0;
+	e->reported = 0;
 	e->idle = 0;
 	e->reset = 0;
 	e->closed = 0; /* a socket may connect again */
@@ -80,20 +83,32 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->at_home = 0;
 }
 
-/* Whether a pass over all files begins an episode. */
+/* A file scan begins an episode. */
 static __always_inline bool begins(const struct standing *s, bool peer_gone)
 {
 	return s->stalled || (peer_gone && s->idle);
 }
 
-/* A timeout; it reports whether user space is owed a record now. */
-static __always_inline bool time_out(struct episode *e, const struct standing *s, __u64 began_ns, __u64 now_ns, __u64 interval_ns)
+/* A timeout. User space may be owed a record of it unless the episode was
+ * reported; then no clock is needed.
+ */
+static __always_inline bool time_out(struct episode *e, const struct standing *s)
 {
 	if (!stands(e, s))
-		begin(e, s, began_ns, 0);
+		begin(e, s, 0, 0);
 	e->timeouts++;
 	e->segs_in = s->segs_in;
-	if (e->told || (e->told_ns && now_ns - e->told_ns < interval_ns))
+	return !e->reported;
+}
+
+/* User space is owed a record of this timeout now. The episode began with it, if
+ * it is the first of both the episode and the socket's back-off.
+ */
+static __always_inline bool is_due(struct episode *e, bool first, __u64 now_ns, __u64 interval_ns)
+{
+	if (first && e->timeouts == 1)
+		e->began_ns = now_ns;
+	if (e->reported_ns && now_ns - e->reported_ns < interval_ns)
 		return false;
 	e->known = 1;
 	return true;
@@ -102,14 +117,15 @@ static __always_inline bool time_out(struct episode *e, const struct standing *s
 /* A record of a timeout was sent. */
 static __always_inline void sent(struct episode *e, __u64 now_ns)
 {
-	e->told_ns = now_ns;
-	e->told = 1;
+	e->reported_ns = now_ns;
+	e->reported = 1;
 }
 
-/* What a pass over all files makes of a socket that has an episode; it reports
- * whether that is over and can be forgotten.
+/* What a file scan makes of a socket that has an episode. It reports whether the
+ * episode is over and can be forgotten.
  */
-static __always_inline bool pass(struct episode *e, const struct standing *s, bool peer_gone, __u32 retransmits, __u64 now_ns, __u64 forget_ns)
+static __always_inline bool scan(struct episode *e, const struct standing *s, bool peer_gone, __u32 retransmits,
+				 __u64 now_ns, __u64 forget_ns)
 {
 	bool idle = !s->stalled && begins(s, peer_gone);
 
@@ -139,23 +155,24 @@ static __always_inline enum view view_of(const struct episode *e, const struct s
 	return e->known ? VIEW_RECOVERED : VIEW_NONE;
 }
 
-/* The last pass found its owner, and user space has not seen that. */
-static __always_inline bool owner_is_news(const struct episode *e, __u32 sweep)
+/* The latest file scan found its owner, and user space has not seen that. */
+static __always_inline bool has_new_owner(const struct episode *e, __u32 file_scan)
 {
-	return e->pid && e->sweep == sweep && !e->owned;
+	return e->pid && e->file_scan == file_scan && !e->owned;
 }
 
-static __always_inline bool is_news(const struct episode *e, enum view v, __u32 sweep)
+/* An incremental snapshot shows it. */
+static __always_inline bool is_new(const struct episode *e, enum view v, __u32 file_scan)
 {
 	if (v == VIEW_RECOVERED)
 		return !e->recovered_ns;
-	return !e->told || owner_is_news(e, sweep);
+	return !e->reported || has_new_owner(e, file_scan);
 }
 
 /* User space was shown it: marked only once that was written. */
-static __always_inline void shown(struct episode *e, enum view v, __u32 sweep, __u64 now_ns)
+static __always_inline void shown(struct episode *e, enum view v, __u32 file_scan, __u64 now_ns)
 {
-	if (owner_is_news(e, sweep))
+	if (has_new_owner(e, file_scan))
 		e->owned = 1;
 	if (v == VIEW_RECOVERED) {
 		if (!e->recovered_ns)
@@ -163,7 +180,7 @@ static __always_inline void shown(struct episode *e, enum view v, __u32 sweep, _
 		return;
 	}
 	e->known = 1;
-	e->told = 1;
+	e->reported = 1;
 }
 
 #endif
