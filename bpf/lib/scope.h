@@ -15,19 +15,18 @@ struct {
 	__type(value, __u8);
 } scope SEC(".maps");
 
-static __always_inline bool is_watched(const struct net *net)
+static __always_inline bool scope_has(const struct net *net)
 {
-	__u32 inum;
+	__u32 inum = net->ns.inum;
 
-	if (!scoped)
-		return true;
-	inum = net->ns.inum;
 	return bpf_map_lookup_elem(&scope, &inum);
 }
 
 static __always_inline bool in_scope(const struct sock *sk)
 {
-	return is_watched(sk->__sk_common.skc_net.net);
+	if (!scoped)
+		return true;
+	return scope_has(sk->__sk_common.skc_net.net);
 }
 
 #endif

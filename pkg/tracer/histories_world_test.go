@@ -188,6 +188,9 @@ func (w *world) take() error {
 		complete, looks := true, false
 		for n := m * perMonitor; n < (m+1)*perMonitor; n++ {
 			l := &w.lives[n]
+			if l.Act == uint8(historiesActACT_TIMEOUT) && l.Episode.Timeouts == 1 && l.Episode.BeganNs != l.NowNs {
+				return fmt.Errorf("socket %d: an episode whose first timeout is now began at %d, want %d", n, l.Episode.BeganNs, l.NowNs)
+			}
 			if l.Act == uint8(historiesActACT_LOOK) {
 				looks = true
 				complete = complete && l.NoRoom == 0 && l.All == 1

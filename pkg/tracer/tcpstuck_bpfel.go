@@ -36,6 +36,11 @@ const (
 	tcpstuckCounterCOUNTERS              tcpstuckCounter = 10
 )
 
+type tcpstuckCounts struct {
+	_  structs.HostLayout
+	Of [10]uint64
+}
+
 type tcpstuckDying struct {
 	_        structs.HostLayout
 	Cookie   uint64
