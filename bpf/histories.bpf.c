@@ -36,8 +36,10 @@ const __u32 file_scan = 1;
 
 static __always_inline void time_out_of(struct life *l)
 {
+	if (is_one_of_many(l->retransmits))
+		return;
 	l->stored = 1;
-	if (!time_out(&l->episode, &l->standing))
+	if (!time_out(&l->episode, &l->standing, l->retransmits))
 		return;
 	if (!is_due(&l->episode, true, l->now_ns, SECOND_NS) || l->no_room)
 		return;

@@ -4,10 +4,10 @@
  * first of an episode sends one record. The ring buffer is a hint: what does not fit
  * is found by the next snapshot.
  *
- * This runs often, and finds everything cold: what counts is how many cache lines it
- * touches. What is rare is a function of its own. It would give the program a stack
- * of 64 bytes or more, and such a stack is memory of the CPU's own since 6.13, as
- * cold as the rest.
+ * This runs often, and finds everything cold: each cache line that it touches costs as
+ * much as a hundred instructions. So the socket's storage is left alone where nothing
+ * is new, and what is rarer is a function of its own. With it the program would have a
+ * stack of 64 bytes or more: since 6.13 that is memory of its own, cold as well.
  */
 #include "lib/reading.h"
 #include "lib/scope.h"
@@ -26,30 +26,54 @@ static __always_inline bool is_timeout(const struct inet_connection_sock *icsk, 
 	return pending == ICSK_TIME_NONE && BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss;
 }
 
-/* A subflow of MPTCP has no episode: it is never reported. */
-static __noinline struct episode *first_episode(struct sock *sk, const struct tcp_sock *tp)
+static __always_inline enum counter kind_of(const struct sock *sk, bool timeout, __u8 pending, int err)
 {
-	if (is_mptcp(tp)) {
-		count(COUNT_MPTCP);
-		return NULL;
-	}
-	return new_episode(sk); /* without room the file scan finds it */
+	__u8 state = sk->__sk_common.skc_state;
+
+	if (err)
+		return COUNT_FAILED;
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
+		return COUNT_SYN;
+	if (timeout)
+		return COUNT_TIMEOUT;
+	return pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST;
 }
 
-/* The episode was not reported yet: sends a record, unless one of this socket was
- * sent a moment ago.
+/* How timeouts went lately, of sockets by their hash. */
+#define OUTCOMES 1024
+struct outcome {
+	__u64 since; /* jiffies */
+	__s64 err;
+} outcomes[OUTCOMES];
+
+/* Nothing is new at this timeout but its number, which the socket has. The one before
+ * was some icsk_rto ago; it was seen, and went as this one.
  */
-static __noinline int report_timeout(struct sock *sk, struct tcp_sock *tp, struct episode *e, bool first)
+static __always_inline bool is_routine(const struct sock *sk, const struct inet_connection_sock *icsk, int err)
+{
+	struct outcome *last = &outcomes[sk->__sk_common.skc_hash % OUTCOMES];
+	__u64 now = bpf_jiffies64();
+
+	if (!last->since || last->err != err) {
+		last->since = now;
+		last->err = err;
+		return false;
+	}
+	return is_one_of_many(icsk->icsk_retransmits) && now - last->since > 4ULL * icsk->icsk_rto;
+}
+
+/* A record of an episode that was not reported, unless one of this socket was sent a
+ * moment ago.
+ */
+static __always_inline void report_timeout(struct sock *sk, struct tcp_sock *tp, struct episode *e, __u8 retransmits)
 {
 	__u64 now = bpf_ktime_get_ns();
 
-	if (is_due(e, first, now, record_interval_ns) && report(sk, tp, e, READING_SUSPECT))
+	if (is_due(e, retransmits <= 1, now, record_interval_ns) && report(sk, tp, e, READING_SUSPECT))
 		sent(e, now);
-	return 0;
 }
 
-/* A timeout without progress; most are of an episode that was reported. */
-static __always_inline int timed_out(struct sock *sk, struct tcp_sock *tp, int err)
+static __noinline int timed_out(struct sock *sk, struct tcp_sock *tp, int err)
 {
 	const struct inet_connection_sock *icsk = (void *)tp;
 	struct standing s = {};
@@ -59,17 +83,17 @@ static __always_inline int timed_out(struct sock *sk, struct tcp_sock *tp, int e
 	if (BPF_CORE_READ_BITFIELD(tp, repair))
 		return 0;
 	e = episode_of(sk);
+	if (!e && !is_mptcp(tp)) /* a subflow is never reported */
+		e = new_episode(sk);
 	if (!e)
-		e = first_episode(sk, tp);
-	if (!e)
-		return 0;
+		return 0; /* the file scan finds it */
 	read_progress(&s, tp);
-	owed = time_out(e, &s);
+	owed = time_out(e, &s, icsk->icsk_retransmits);
 	e->send_err = err;
 	e->state = sk->__sk_common.skc_state;
-	if (!owed)
-		return 0;
-	return report_timeout(sk, tp, e, icsk->icsk_retransmits <= 1);
+	if (owed)
+		report_timeout(sk, tp, e, icsk->icsk_retransmits);
+	return 0;
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
@@ -77,29 +101,21 @@ int retransmit(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	int err = retransmit_has_err ? (int)ctx[2] : 0;
-	__u8 state = sk->__sk_common.skc_state;
 	const struct inet_connection_sock *icsk;
-	struct counts *here;
 	struct tcp_sock *tp;
 	bool timeout;
 	__u8 pending;
 
+	if (!in_scope(sk))
+		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	here = counts_here();
-	if (!tp || !here || !in_scope(sk))
+	if (!tp)
 		return 0;
 	icsk = (void *)tp;
 	pending = icsk->icsk_pending;
 	timeout = is_timeout(icsk, pending);
-	if (err)
-		here->of[COUNT_FAILED]++;
-	else if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
-		here->of[COUNT_SYN]++;
-	else if (timeout)
-		here->of[COUNT_TIMEOUT]++;
-	else if (pending == ICSK_TIME_LOSS_PROBE)
-		here->of[COUNT_TAIL_LOSS_PROBE]++;
-	else
-		here->of[COUNT_FAST]++;
-	return timeout ? timed_out(sk, tp, err) : 0;
+	count(kind_of(sk, timeout, pending, err));
+	if (!timeout || is_routine(sk, icsk, err))
+		return 0;
+	return timed_out(sk, tp, err);
 }

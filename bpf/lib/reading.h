@@ -86,10 +86,10 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 	return f;
 }
 
-static __always_inline void read_episode(struct reading *r, const struct episode *e)
+static __always_inline void read_episode(struct reading *r, const struct episode *e, __u8 retransmits)
 {
 	r->began_ns = e->began_ns;
-	r->timeouts = e->timeouts;
+	r->timeouts = e->timeouts + more_timeouts(e, retransmits);
 	r->send_err = e->send_err;
 	r->pid = e->pid;
 	r->fd = e->fd;
@@ -107,7 +107,7 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->cookie = bpf_get_socket_cookie(sk);
 	r->now_ns = bpf_ktime_get_ns();
 	r->jiffies = bpf_jiffies64();
-	read_episode(r, e);
+	read_episode(r, e, icsk->icsk_retransmits);
 	read_timers(r, sk, tp);
 	read_settings(r, tp, net);
 	read_addresses(r, sk, tp);

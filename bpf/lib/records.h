@@ -144,7 +144,6 @@ enum counter {
 	COUNT_LOST_STORAGE, /* episodes that found no room at all: no record has their end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state was not shown */
-	COUNT_MPTCP,        /* RTOs of MPTCP subflows, which are never reported */
 	COUNTERS,
 };
 

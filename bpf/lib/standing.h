@@ -18,26 +18,28 @@ struct episode {
 	__u64 reported_ns;  /* when a record was last sent */
 	__u64 recovered_ns; /* when its progress was shown; 0: it was not */
 	__u32 snd_una;
-	__u32 segs_in; /* at its latest timeout or reading; of an idle one, when it was found */
+	__u32 segs_in; /* at the latest timeout that was looked at, or reading; of an idle one, when it was found */
 	__u32 timeouts;
 	__s32 send_err;
-	__u8 state;    /* that it left; until then, the last one seen */
-	__u8 known;    /* user space was shown this socket, or is owed that */
-	__u8 reported; /* user space was shown this episode */
+	__u8 retransmits; /* icsk_retransmits, when `timeouts` was counted */
+	__u8 state;       /* that it left; until then, the last one seen */
+	__u8 known;       /* user space was shown this socket, or is owed that */
+	__u8 reported;    /* user space was shown this episode */
 	__u8 reset;
 	__u8 idle; /* nothing timed out: it points at a peer that is gone */
 	__u8 closed;
-	__u8 ended;      /* and that was shown */
-	__u8 unstored;   /* the socket had no room for storage: it is in `unstored` */
+	__u8 ended;    /* and that was shown */
+	__u8 unstored; /* the socket had no room for storage: it is in `unstored` */
+	__u8 owned;    /* its owner was shown */
+	__u8 at_home;  /* its namespace has the address that its owner bound it to */
+	__u8 pad;
 	__s32 err;       /* sk_err when it went to CLOSE: its owner's next call takes it away */
 	__u32 file_scan; /* the one that found its owner */
 	__u32 pid;
 	__s32 fd;
-	char comm[16];
-	__u8 owned;   /* its owner was shown */
-	__u8 at_home; /* its namespace has the address that its owner bound it to */
-	__u8 pad[6];
+	__u32 pad2;
 	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
+	char comm[16];
 };
 
 /* What of a socket decides over its episode. */
@@ -67,13 +69,15 @@ static __always_inline bool stands_idle(const struct episode *e, const struct st
 	return e->idle && !e->recovered_ns && e->snd_una == s->snd_una && e->segs_in == s->segs_in && s->open;
 }
 
-static __always_inline void begin(struct episode *e, const struct standing *s, __u64 began_ns, __u32 timeouts)
+static __always_inline void begin(struct episode *e, const struct standing *s, __u64 began_ns, __u32 timeouts,
+				  __u8 retransmits)
 {
 	e->began_ns = began_ns;
 	e->recovered_ns = 0;
 	e->snd_una = s->snd_una;
 	e->segs_in = s->segs_in;
 	e->timeouts = timeouts;
+	e->retransmits = retransmits;
 	e->send_err = 0;
 	e->reported = 0;
 	e->idle = 0;
@@ -89,14 +93,36 @@ static __always_inline bool begins(const struct standing *s, bool peer_gone)
 	return s->stalled || (peer_gone && s->idle);
 }
 
+/* The first four timeouts in a row are looked at, and then every eighth. Of those
+ * between nothing is new but their number.
+ */
+static __always_inline bool is_one_of_many(__u8 retransmits)
+{
+	return retransmits > 4 && retransmits % 8;
+}
+
+/* How many timeouts came since the episode was looked at. A socket that made progress,
+ * or whose window is closed, has fewer than it had.
+ */
+static __always_inline __u32 more_timeouts(const struct episode *e, __u8 retransmits)
+{
+	if (!e->timeouts || retransmits <= e->retransmits)
+		return 0;
+	return retransmits - e->retransmits;
+}
+
 /* A timeout. User space may be owed a record of it unless the episode was
  * reported; then no clock is needed.
  */
-static __always_inline bool time_out(struct episode *e, const struct standing *s)
+static __always_inline bool time_out(struct episode *e, const struct standing *s, __u8 retransmits)
 {
+	__u32 more;
+
 	if (!stands(e, s))
-		begin(e, s, 0, 0);
-	e->timeouts++;
+		begin(e, s, 0, 0, retransmits);
+	more = more_timeouts(e, retransmits);
+	e->timeouts += more ? more : 1;
+	e->retransmits = retransmits;
 	e->segs_in = s->segs_in;
 	return !e->reported;
 }
@@ -130,9 +156,9 @@ static __always_inline bool scan(struct episode *e, const struct standing *s, bo
 	bool idle = !s->stalled && begins(s, peer_gone);
 
 	if (s->stalled && !stands(e, s))
-		begin(e, s, 0, retransmits ? retransmits : 1);
+		begin(e, s, 0, retransmits ? retransmits : 1, retransmits);
 	if (idle && !stands_idle(e, s)) {
-		begin(e, s, now_ns, 0);
+		begin(e, s, now_ns, 0, retransmits);
 		e->idle = 1;
 	}
 	if (stands(e, s))

@@ -33,6 +33,7 @@ type historiesLife struct {
 		SegsIn      uint32
 		Timeouts    uint32
 		SendErr     int32
+		Retransmits uint8
 		State       uint8
 		Known       uint8
 		Reported    uint8
@@ -41,15 +42,16 @@ type historiesLife struct {
 		Closed      uint8
 		Ended       uint8
 		Unstored    uint8
+		Owned       uint8
+		AtHome      uint8
+		Pad         uint8
 		Err         int32
 		FileScan    uint32
 		Pid         uint32
 		Fd          int32
-		Comm        [16]int8
-		Owned       uint8
-		AtHome      uint8
-		Pad         [6]uint8
+		Pad2        uint32
 		StartedNs   uint64
+		Comm        [16]int8
 	}
 	Standing struct {
 		_           structs.HostLayout

@@ -32,13 +32,12 @@ const (
 	tcpstuckCounterCOUNT_LOST_STORAGE    tcpstuckCounter = 6
 	tcpstuckCounterCOUNT_LIMITED         tcpstuckCounter = 7
 	tcpstuckCounterCOUNT_UNSEEN          tcpstuckCounter = 8
-	tcpstuckCounterCOUNT_MPTCP           tcpstuckCounter = 9
-	tcpstuckCounterCOUNTERS              tcpstuckCounter = 10
+	tcpstuckCounterCOUNTERS              tcpstuckCounter = 9
 )
 
 type tcpstuckCounts struct {
 	_  structs.HostLayout
-	Of [10]uint64
+	Of [9]uint64
 }
 
 type tcpstuckDying struct {
@@ -63,6 +62,7 @@ type tcpstuckEpisode struct {
 	SegsIn      uint32
 	Timeouts    uint32
 	SendErr     int32
+	Retransmits uint8
 	State       uint8
 	Known       uint8
 	Reported    uint8
@@ -71,15 +71,16 @@ type tcpstuckEpisode struct {
 	Closed      uint8
 	Ended       uint8
 	Unstored    uint8
+	Owned       uint8
+	AtHome      uint8
+	Pad         uint8
 	Err         int32
 	FileScan    uint32
 	Pid         uint32
 	Fd          int32
-	Comm        [16]int8
-	Owned       uint8
-	AtHome      uint8
-	Pad         [6]uint8
+	Pad2        uint32
 	StartedNs   uint64
+	Comm        [16]int8
 }
 
 type tcpstuckGoneKey struct {
@@ -123,6 +124,12 @@ type tcpstuckLossTotal struct {
 	Closes         uint64
 	Unsent         uint64
 	Unacknowledged uint64
+}
+
+type tcpstuckOutcome struct {
+	_     structs.HostLayout
+	Since uint64
+	Err   int64
 }
 
 type tcpstuckReading struct {
@@ -265,6 +272,7 @@ const (
 	tcpstuckVarIncremental          = "incremental"
 	tcpstuckVarLossRecordsPerWindow = "loss_records_per_window"
 	tcpstuckVarLossWindow           = "loss_window"
+	tcpstuckVarOutcomes             = "outcomes"
 	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
 	tcpstuckVarRetransmitHasErr     = "retransmit_has_err"
@@ -362,6 +370,7 @@ type tcpstuckVariableSpecs struct {
 	Incremental          *ebpf.VariableSpec `ebpf:"incremental"`
 	LossRecordsPerWindow *ebpf.VariableSpec `ebpf:"loss_records_per_window"`
 	LossWindow           *ebpf.VariableSpec `ebpf:"loss_window"`
+	Outcomes             *ebpf.VariableSpec `ebpf:"outcomes"`
 	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
@@ -437,6 +446,7 @@ type tcpstuckVariables struct {
 	Incremental          *ebpf.Variable `ebpf:"incremental"`
 	LossRecordsPerWindow *ebpf.Variable `ebpf:"loss_records_per_window"`
 	LossWindow           *ebpf.Variable `ebpf:"loss_window"`
+	Outcomes             *ebpf.Variable `ebpf:"outcomes"`
 	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.Variable `ebpf:"retransmit_has_err"`

@@ -127,7 +127,7 @@ func (b *bench) compareHealthy(ctx context.Context, c *child) error {
 			woken[i] += n
 		}
 		return nil
-	}, b.agent.pid(), c.pid())
+	}, b.agent.pid(), c.pid(), b.witness.pid())
 	if err != nil {
 		return err
 	}

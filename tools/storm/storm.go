@@ -152,7 +152,7 @@ func (b *bench) measureStorm(ctx context.Context) error {
 		return err
 	}
 	b.report.atMost("RSS of the agent so far, at its peak", most, stormMemory, "MB")
-	all, err := measure(func() error { return pause(ctx, b.size.window) }, pids[:2]...)
+	all, err := measure(func() error { return pause(ctx, b.size.window) }, b.agent.pid(), c.pid(), b.witness.pid())
 	if err != nil {
 		return err
 	}
