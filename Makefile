@@ -164,11 +164,16 @@ mutants: ## break the code in small ways, each must turn a test red (root); MUTA
 	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt
 
 .PHONY: lint
-lint: $(LINTER) ## golangci-lint, built from Go modules (the first time takes minutes)
+lint: $(LINTER) ## golangci-lint, built from Go modules (the first time takes minutes); the C code as clang-format 19 writes it
 	$(LINTER) run ./...
+	tools/format.sh --check
 
 $(LINTER): tools/lint/go.mod tools/lint/go.sum
 	CGO_ENABLED=0 $(GO) -C tools/lint build -buildvcs=false -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: format
+format: ## write the C code as clang-format 19 does
+	tools/format.sh
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target in turn; FUZZTIME=60s each

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs what `make generate` needs and this machine lacks: clang, llvm-strip
-# and libbpf's headers, from the distribution.
+# Installs what the kernel side needs and this machine lacks, from the distribution:
+# clang, llvm-strip and libbpf's headers for `make generate`, clang-format for
+# `make lint`.
 set -eu
 
 missing=
 command -v clang-19 >/dev/null || missing="$missing clang-19"
 command -v llvm-strip-19 >/dev/null || missing="$missing llvm-19"
+command -v clang-format-19 >/dev/null || missing="$missing clang-format-19"
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing="$missing libbpf-dev"
 [ -n "$missing" ] || exit 0
 

@@ -14,7 +14,10 @@ import (
 
 // Refuse makes the calling thread's namespace refuse to send TCP segments to a
 // port: their sender gets EPERM.
-func Refuse(t testing.TB, port int) {
+func Refuse(t testing.TB, port int) { RefuseUntil(t, port) }
+
+// RefuseUntil does as Refuse does, until the function that it returns is called.
+func RefuseUntil(t testing.TB, port int) (end func()) {
 	t.Helper()
 	conn, err := nftables.New()
 	if err != nil {
@@ -31,8 +34,17 @@ func Refuse(t testing.TB, port int) {
 		&expr.Cmp{Register: 1, Op: expr.CmpOpEq, Data: binaryutil.BigEndian.PutUint16(uint16(port))},
 		&expr.Verdict{Kind: expr.VerdictDrop},
 	}})
-	if err := conn.Flush(); err != nil {
-		t.Fatal(err)
+	flush := func() {
+		t.Helper()
+		if err := conn.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush()
+	return func() {
+		t.Helper()
+		conn.DelTable(table)
+		flush()
 	}
 }
 

@@ -31,7 +31,7 @@ func attachments() []attachment {
 		{program: tcpstuckProgSendReset, tracepoint: "tcp_send_reset", optional: true, needs: "without it data that comes in after a close reads as a reset by the peer"},
 		{program: tcpstuckProgDestroySock, tracepoint: "tcp_destroy_sock", optional: true, needs: "without it an end that the kernel does not show is found only while its owner holds the socket"},
 		{program: tcpstuckProgSnapshot, iterator: true, needs: "it reads all suspects; Linux 5.12 and later have it"},
-		{program: tcpstuckProgSweepFiles, iterator: true, needs: "it finds owners and listeners; Linux 5.12 and later have it"},
+		{program: tcpstuckProgScanFiles, iterator: true, needs: "it finds owners and listeners; Linux 5.12 and later have it"},
 		{program: tcpstuckProgAuditFiles, iterator: true, needs: "it reads every connection for an audit; Linux 5.12 and later have it"},
 		{program: tcpstuckProgResidents, iterator: true, needs: "it tells which processes live in which network namespace; Linux 5.12 and later have it"},
 	}

@@ -15,8 +15,8 @@ const auditedSize = int(unsafe.Sizeof(tcpstuckAudited{}))
 // Audit reads every connection (ESTABLISHED or CLOSE_WAIT) that a process
 // holds, in every network namespace in scope, each once with its first owner.
 // It does not see sockets without a descriptor, those that wait in an accept
-// queue, and MPTCP ones. It costs a pass over all sockets, and may be called
-// from any goroutine.
+// queue, and MPTCP ones. It costs a file scan, and may be called from any
+// goroutine.
 func (t *Tracer) Audit() ([]flow.AuditSocket, error) {
 	var sockets []flow.AuditSocket
 	seen := map[flow.ID]bool{}

@@ -12,40 +12,16 @@ import (
 // cheaper than Counters. A socket without room for storage is in no Snapshot,
 // and so does not count.
 func (t *Tracer) Lost() (uint64, error) {
-	ring, err := t.counter(tcpstuckCounterCOUNT_LOST_RING)
+	c, err := t.counts()
 	if err != nil {
 		return 0, err
 	}
-	return ring + t.queueLost.Load() + t.decodeLost.Load(), nil
+	return c.Of[tcpstuckCounterCOUNT_LOST_RING] + t.queueLost.Load() + t.decodeLost.Load(), nil
 }
 
 // Counters returns what the kernel side has counted since it was loaded.
 func (t *Tracer) Counters() (flow.KernelCounters, error) {
-	retransmissions := map[flow.RetransmissionKind]uint64{}
-	for kind, key := range map[flow.RetransmissionKind]tcpstuckCounter{
-		flow.KindTimeout: tcpstuckCounterCOUNT_TIMEOUT, flow.KindFast: tcpstuckCounterCOUNT_FAST,
-		flow.KindTailLossProbe: tcpstuckCounterCOUNT_TAIL_LOSS_PROBE, flow.KindSYN: tcpstuckCounterCOUNT_SYN,
-		flow.KindFailed: tcpstuckCounterCOUNT_FAILED,
-	} {
-		n, err := t.counter(key)
-		if err != nil {
-			return flow.KernelCounters{}, err
-		}
-		retransmissions[kind] = n
-	}
-	ring, err := t.counter(tcpstuckCounterCOUNT_LOST_RING)
-	if err != nil {
-		return flow.KernelCounters{}, err
-	}
-	storage, err := t.counter(tcpstuckCounterCOUNT_LOST_STORAGE)
-	if err != nil {
-		return flow.KernelCounters{}, err
-	}
-	limited, err := t.counter(tcpstuckCounterCOUNT_LIMITED)
-	if err != nil {
-		return flow.KernelCounters{}, err
-	}
-	unseen, err := t.counter(tcpstuckCounterCOUNT_UNSEEN)
+	c, err := t.counts()
 	if err != nil {
 		return flow.KernelCounters{}, err
 	}
@@ -54,24 +30,31 @@ func (t *Tracer) Counters() (flow.KernelCounters, error) {
 		return flow.KernelCounters{}, err
 	}
 	return flow.KernelCounters{
-		Retransmissions: retransmissions, Losses: losses,
+		Retransmissions: map[flow.RetransmissionKind]uint64{
+			flow.KindTimeout: c.Of[tcpstuckCounterCOUNT_TIMEOUT], flow.KindFast: c.Of[tcpstuckCounterCOUNT_FAST],
+			flow.KindTailLossProbe: c.Of[tcpstuckCounterCOUNT_TAIL_LOSS_PROBE], flow.KindSYN: c.Of[tcpstuckCounterCOUNT_SYN],
+			flow.KindFailed: c.Of[tcpstuckCounterCOUNT_FAILED],
+		},
+		Losses: losses,
 		Lost: map[flow.LossStage]uint64{
-			flow.StageRing: ring, flow.StageStorage: storage,
+			flow.StageRing: c.Of[tcpstuckCounterCOUNT_LOST_RING], flow.StageStorage: c.Of[tcpstuckCounterCOUNT_LOST_STORAGE],
 			flow.StageQueue: t.queueLost.Load(), flow.StageDecode: t.decodeLost.Load(),
-			flow.StageLimited: limited, flow.StageUnseen: unseen,
+			flow.StageLimited: c.Of[tcpstuckCounterCOUNT_LIMITED], flow.StageUnseen: c.Of[tcpstuckCounterCOUNT_UNSEEN],
 		},
 		Programs: t.programs(),
 	}, nil
 }
 
-func (t *Tracer) counter(key tcpstuckCounter) (uint64, error) {
-	var perCPU []uint64
-	if err := t.objects.Maps[tcpstuckMapCounters].Lookup(uint32(key), &perCPU); err != nil {
-		return 0, fmt.Errorf("read kernel counter %d: %w", key, err)
+// counts adds up what each CPU has counted.
+func (t *Tracer) counts() (sum tcpstuckCounts, err error) {
+	var perCPU []tcpstuckCounts
+	if err := t.objects.Maps[tcpstuckMapCounters].Lookup(uint32(0), &perCPU); err != nil {
+		return sum, fmt.Errorf("read the kernel counters: %w", err)
 	}
-	var sum uint64
-	for _, n := range perCPU {
-		sum += n
+	for _, cpu := range perCPU {
+		for key, n := range cpu.Of {
+			sum.Of[key] += n
+		}
 	}
 	return sum, nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Features tells what of the kernel's later additions this kernel has, by the
+// Features returns which of the kernel's later additions this kernel has, by the
 // names that the metrics give them. tcpstuck uses what is there and does
 // without what is not.
 func (t *Tracer) Features() map[string]bool { return maps.Clone(t.features) }
@@ -19,7 +19,7 @@ func features(kernel *btf.Spec) map[string]bool {
 	_, noSendReset := arguments(kernel, "tcp_send_reset")
 	_, noDestroySock := arguments(kernel, "tcp_destroy_sock")
 	return map[string]bool{
-		"retransmit_error":    err == nil && n >= 3, // 6.17: failed sends are told apart
+		"retransmit_error":    err == nil && n >= 3, // 6.17: failed sends show
 		"receive_reset":       noReceiveReset == nil,
 		"send_reset":          noSendReset == nil,
 		"destroy_sock":        noDestroySock == nil,

@@ -78,21 +78,21 @@ func TestForeignAddressesShow(t *testing.T) {
 	} {
 		port++ // each to a host of its own: a neighbour that has failed refuses the next
 		connecting(t, c.domain, c.bind, fmt.Sprintf(c.to+":%d", port%100, port), c.options...)
-		if s := passed(t, tr, port); s.Foreign != c.want {
+		if s := scanned(t, tr, port); s.Foreign != c.want {
 			t.Errorf("%s: %+v, want foreign %v", name, s, c.want)
 		}
 	}
 }
 
-// passed returns the socket that connects as it is after a pass over all files,
-// which alone looks for its address, and finds it on every kernel: up to 6.16 no
-// record tells of a retransmission that failed.
-func passed(t *testing.T, tr *Tracer, port uint16) (s flow.Socket) {
+// scanned returns the socket that connects as it is after a file scan, which alone
+// looks for its address, and finds it on every kernel: up to 6.16 no record shows a
+// retransmission that failed.
+func scanned(t *testing.T, tr *Tracer, port uint16) (s flow.Socket) {
 	t.Helper()
-	found := 0 // by a snapshot: the pass before the first one may have come too early
+	found := 0 // by a snapshot: the file scan before the first one may have come too early
 	for deadline := time.Now().Add(patience); found < 2; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("no pass has found the socket that connects to port %d", port)
+			t.Fatalf("no file scan has found the socket that connects to port %d", port)
 		}
 		if _, err := tr.Sweep(); err != nil {
 			t.Fatal(err)
@@ -119,23 +119,23 @@ func TestForeignBeyondWhatIsLookedAt(t *testing.T) {
 		nettest.Nowhere(t, fmt.Sprint("d", n), fmt.Sprintf("192.0.%d.1/24", n))
 	}
 	connecting(t, unix.AF_INET, "192.0.1.1:0", "203.0.113.9:443")
-	if s := passed(t, tr, 443); s.Foreign {
+	if s := scanned(t, tr, 443); s.Foreign {
 		t.Errorf("%+v, want the second device's address to be its own", s)
 	}
 	connecting(t, unix.AF_INET, "192.0.39.1:0", "203.0.113.9:444")
-	if s := passed(t, tr, 444); !s.Foreign {
+	if s := scanned(t, tr, 444); !s.Foreign {
 		t.Errorf("%+v, want the last device's address to be foreign", s)
 	}
 }
 
-// What it connected from is told with its end, too.
+// The record of its end says, too, what it connected from.
 func TestForeignToTheEnd(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	nettest.Nowhere(t, "d0", "fd78::1/64")
 	connecting(t, unix.AF_INET6, "[fd78::77]:0", "[2001:db8::9]:443",
 		unix.SOL_IPV6, unix.IPV6_FREEBIND, 1, unix.IPPROTO_TCP, unix.TCP_SYNCNT, 1)
-	if s := passed(t, tr, 443); !s.Foreign {
+	if s := scanned(t, tr, 443); !s.Foreign {
 		t.Errorf("%+v, want a foreign one", s)
 	}
 	r := next(t, tr)

@@ -11,9 +11,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// SetGone tells the kernel side which peers are gone, in place of what it was
-// told before: connections by the tuple that their socket sends, and every
-// connection to an address. Sweeps then make a suspect of each idle socket
+// SetGone hands the kernel side the peers that are gone, in place of those that it
+// had before: connections by the tuple that their socket sends, and every
+// connection to an address. File scans then make a suspect of each idle socket
 // that still points at one. At most 65,536 fit: the addresses and then the first
 // of the connections. The others are left out, and the error says how many.
 func (t *Tracer) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {

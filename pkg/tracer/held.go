@@ -12,7 +12,7 @@ import (
 const answerTime = 10 * time.Millisecond
 
 // held keeps the ends that look like a reset by the peer and may not be one
-// (bpf/selfreset.h), until the kernel side says so or would have.
+// (bpf/lib/late_data.h), until the kernel side says so or would have.
 type held struct {
 	ends []heldEnd // oldest first
 }

@@ -18,7 +18,7 @@ type historiesAct uint32
 const (
 	historiesActACT_NONE    historiesAct = 0
 	historiesActACT_TIMEOUT historiesAct = 1
-	historiesActACT_PASS    historiesAct = 2
+	historiesActACT_SCAN    historiesAct = 2
 	historiesActACT_LOOK    historiesAct = 3
 )
 
@@ -27,30 +27,31 @@ type historiesLife struct {
 	Episode struct {
 		_           structs.HostLayout
 		BeganNs     uint64
-		ToldNs      uint64
+		ReportedNs  uint64
 		RecoveredNs uint64
 		SndUna      uint32
+		SegsIn      uint32
 		Timeouts    uint32
 		SendErr     int32
-		Sweep       uint32
-		Pid         uint32
-		Fd          int32
-		Comm        [16]int8
+		Retransmits uint8
+		State       uint8
 		Known       uint8
-		Told        uint8
+		Reported    uint8
 		Reset       uint8
 		Idle        uint8
-		SegsIn      uint32
-		Err         int32
-		State       uint8
 		Closed      uint8
 		Ended       uint8
-		Owned       uint8
 		Unstored    uint8
+		Owned       uint8
 		AtHome      uint8
-		Pad         [2]uint8
-		_           [4]byte
+		Pad         uint8
+		Err         int32
+		FileScan    uint32
+		Pid         uint32
+		Fd          int32
+		Pad2        uint32
 		StartedNs   uint64
+		Comm        [16]int8
 	}
 	Standing struct {
 		_           structs.HostLayout
@@ -86,12 +87,12 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	historiesProgPlay   = "play"
-	historiesVarBtfAct  = "btf_act"
-	historiesVarBtfLife = "btf_life"
-	historiesVarBtfView = "btf_view"
-	historiesVarLives   = "lives"
-	historiesVarSweep   = "sweep"
+	historiesProgPlay    = "play"
+	historiesVarBtfAct   = "btf_act"
+	historiesVarBtfLife  = "btf_life"
+	historiesVarBtfView  = "btf_view"
+	historiesVarFileScan = "file_scan"
+	historiesVarLives    = "lives"
 )
 
 // loadHistories returns the embedded CollectionSpec for histories.
@@ -149,11 +150,11 @@ type historiesMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type historiesVariableSpecs struct {
-	BtfAct  *ebpf.VariableSpec `ebpf:"btf_act"`
-	BtfLife *ebpf.VariableSpec `ebpf:"btf_life"`
-	BtfView *ebpf.VariableSpec `ebpf:"btf_view"`
-	Lives   *ebpf.VariableSpec `ebpf:"lives"`
-	Sweep   *ebpf.VariableSpec `ebpf:"sweep"`
+	BtfAct   *ebpf.VariableSpec `ebpf:"btf_act"`
+	BtfLife  *ebpf.VariableSpec `ebpf:"btf_life"`
+	BtfView  *ebpf.VariableSpec `ebpf:"btf_view"`
+	FileScan *ebpf.VariableSpec `ebpf:"file_scan"`
+	Lives    *ebpf.VariableSpec `ebpf:"lives"`
 }
 
 // historiesObjects contains all objects after they have been loaded into the kernel.
@@ -186,11 +187,11 @@ func (m *historiesMaps) Close() error {
 //
 // It can be passed to loadHistoriesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type historiesVariables struct {
-	BtfAct  *ebpf.Variable `ebpf:"btf_act"`
-	BtfLife *ebpf.Variable `ebpf:"btf_life"`
-	BtfView *ebpf.Variable `ebpf:"btf_view"`
-	Lives   *ebpf.Variable `ebpf:"lives"`
-	Sweep   *ebpf.Variable `ebpf:"sweep"`
+	BtfAct   *ebpf.Variable `ebpf:"btf_act"`
+	BtfLife  *ebpf.Variable `ebpf:"btf_life"`
+	BtfView  *ebpf.Variable `ebpf:"btf_view"`
+	FileScan *ebpf.Variable `ebpf:"file_scan"`
+	Lives    *ebpf.Variable `ebpf:"lives"`
 }
 
 // historiesPrograms contains all programs after they have been loaded into the kernel.

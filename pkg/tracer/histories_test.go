@@ -13,7 +13,7 @@ import (
 
 const (
 	histories    = 100_000
-	atOnce       = 64 // LIVES of bpf/histories.c
+	atOnce       = 64 // LIVES of bpf/histories.bpf.c
 	steps        = 40
 	perLedger    = 4
 	heldAtMost   = 3

@@ -20,15 +20,15 @@ type sock struct {
 
 	timedOutAt uint32 // snd_una at its latest timeout
 	timedOut   bool
-	foundIdle  bool // by a pass, and not a segment came since
+	foundIdle  bool // by a file scan, and not a segment came since
 }
 
 func (s *sock) idle() bool { return !s.outstanding && !s.closed }
 
 func (s *sock) stalled() bool { return s.outstanding && (s.retransmits > 0 || s.zeroWindow) }
 
-// standsStill: a timer ran out since snd_una moved, or a pass has found it; no
-// pass sees what its owner closed.
+// standsStill: a timer ran out since snd_una moved, or a file scan has found it; no
+// file scan sees what its owner closed.
 func (s *sock) standsStill() bool {
 	return s.stalled() && !s.closed || s.outstanding && s.timedOut && s.timedOutAt == s.una || s.foundIdle && s.gone
 }
@@ -62,7 +62,7 @@ func newWorld(r *rand.Rand) *world {
 // step makes something happen to each socket.
 func (w *world) step() {
 	w.now = w.now.Add(time.Duration(w.rand.IntN(3000)) * time.Millisecond)
-	what := w.rand.IntN(3) // all lives of a pass or a look are in it together
+	what := w.rand.IntN(3) // all lives of a file scan or a snapshot are in it together
 	for n := range w.lives {
 		w.lives[n].Act = uint8(historiesActACT_NONE)
 		w.lives[n].NoRoom = 0
@@ -138,7 +138,7 @@ func (w *world) pass(n int) {
 	if s.closed {
 		return // no file of any process
 	}
-	w.lives[n].Act = uint8(historiesActACT_PASS)
+	w.lives[n].Act = uint8(historiesActACT_SCAN)
 	if s.stalled() {
 		s.timedOut, s.timedOutAt, s.foundIdle = true, s.una, false
 		return
@@ -148,8 +148,8 @@ func (w *world) pass(n int) {
 	}
 }
 
-// look is of news alone unless all; the iterator's buffer may be full, and then
-// the kernel shows the socket again, which a later look stands for here.
+// look is a snapshot, an incremental one unless all. The iterator's buffer may be
+// full, and then the kernel shows the socket again; here a later look stands for that.
 func (w *world) look(n int, all bool) {
 	l := &w.lives[n]
 	l.Act, l.All = uint8(historiesActACT_LOOK), truth(all)
@@ -188,6 +188,9 @@ func (w *world) take() error {
 		complete, looks := true, false
 		for n := m * perLedger; n < (m+1)*perLedger; n++ {
 			l := &w.lives[n]
+			if l.Act == uint8(historiesActACT_TIMEOUT) && l.Episode.Timeouts == 1 && l.Episode.BeganNs != l.NowNs {
+				return fmt.Errorf("socket %d: an episode whose first timeout is now began at %d, want %d", n, l.Episode.BeganNs, l.NowNs)
+			}
 			if l.Act == uint8(historiesActACT_LOOK) {
 				looks = true
 				complete = complete && l.NoRoom == 0 && l.All == 1
@@ -288,7 +291,7 @@ func (w *world) meddle(m int) {
 	}
 }
 
-// settle makes a pass and then a look, of all where that is owed, with room for
+// settle makes a file scan and then a snapshot, of all where that is owed, with room for
 // everything.
 func (w *world) settle(p *play) {
 	w.now = w.now.Add(3 * time.Second)

@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// idlers sweeps once and returns the suspects.
+// idlers makes a file scan and returns the suspects.
 func idlers(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
 	t.Helper()
 	if _, err := tr.Sweep(); err != nil {
@@ -60,7 +60,7 @@ func TestIdleSocketsOfGonePeers(t *testing.T) {
 			if got := idlers(t, tr); len(got) != 2 || !got[cookie(t, server)].Live {
 				t.Fatalf("suspects %v, want both ends", got)
 			}
-			// The peer is heard: not idle any more, and no suspect.
+			// A segment came from the peer: not idle any more, and no suspect.
 			if _, err := server.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}

@@ -29,10 +29,11 @@ func (t *Tracer) Snapshot() ([]flow.Socket, error) {
 // maxAsked is how many suspects can be named to News.
 const maxAsked = 1024
 
-// News returns the suspects that were not shown before, those whose owner a
-// sweep has found since, those that have made progress since, and the named
-// ones. In a storm that costs a small part of a Snapshot. Absence means
-// nothing, and where records were lost only a Snapshot has everything. Of more
+// News is an incremental snapshot. It returns the suspects that were not shown
+// before, those whose owner a file scan has found since, those that have made
+// progress since, and the named ones. In a storm that costs a small part of a
+// Snapshot. Absence means nothing, and where records were lost only a Snapshot has
+// everything. Of more
 // than 1,024 names the others are left out.
 func (t *Tracer) News(named []flow.ID) (sockets []flow.Socket, err error) {
 	named = named[:min(len(named), maxAsked)]
@@ -63,7 +64,7 @@ func (t *Tracer) unask(named []flow.ID) error {
 
 func (t *Tracer) showNews(only bool, asked int) error {
 	err := errors.Join(
-		t.objects.Variables[tcpstuckVarNewsOnly].Set(uint32(truth(only))),
+		t.objects.Variables[tcpstuckVarIncremental].Set(uint32(truth(only))),
 		t.objects.Variables[tcpstuckVarAskedFor].Set(uint32(asked)),
 	)
 	if err != nil {
@@ -106,16 +107,16 @@ func (t *Tracer) handOver() {
 	}
 }
 
-// Sweep makes one pass over the sockets of all processes: it refreshes the
+// Sweep makes a file scan, one pass over the sockets of all processes: it refreshes the
 // owners that the next Snapshot shows, finds stuck sockets that never
 // retransmitted, forgets what recovered long ago, and returns the listeners.
 func (t *Tracer) Sweep() ([]flow.Listener, error) {
 	t.sweeps++
-	if err := t.objects.Variables[tcpstuckVarSweep].Set(t.sweeps); err != nil {
-		return nil, fmt.Errorf("number the sweep: %w", err)
+	if err := t.objects.Variables[tcpstuckVarFileScan].Set(t.sweeps); err != nil {
+		return nil, fmt.Errorf("number the file scan: %w", err)
 	}
 	var listeners []flow.Listener
-	err := t.iterate(tcpstuckProgSweepFiles, listenerSize, func(raw []byte) error {
+	err := t.iterate(tcpstuckProgScanFiles, listenerSize, func(raw []byte) error {
 		l, err := decodeListener(raw)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func lossReason(loss uint8) flow.LossReason {
 
 // losses returns what died with sockets, by reason. For some microseconds the
 // kernel side counts what late data killed as reset by the peer
-// (bpf/selfreset.h); what is shown never goes down.
+// (bpf/lib/late_data.h); what is shown never goes down.
 func (t *Tracer) losses() (map[flow.LossReason]flow.Losses, error) {
 	t.resetsMu.Lock()
 	defer t.resetsMu.Unlock()

@@ -228,6 +228,7 @@ func TestMissingBytesAreThoseThatDied(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	producer, consumer := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	id := cookie(t, producer)
 	written, unsent := brim(t, producer)
 	ping(t, producer, consumer)
 	shut(t, producer)
@@ -238,7 +239,7 @@ func TestMissingBytesAreThoseThatDied(t *testing.T) {
 	if missing := written - int(arrived); missing != unsent {
 		t.Errorf("%d bytes are missing, %d were not sent", missing, unsent)
 	}
-	if end := next(t, tr).End; end == nil || int(end.Unsent) != unsent {
+	if end := endOf(t, tr, id); int(end.Unsent) != unsent {
 		t.Errorf("the end is %+v, want %d bytes unsent", end, unsent)
 	}
 }
@@ -366,7 +367,7 @@ func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
 	}
 }
 
-// TestWithoutTheOptionalTracepoints: a reset is told by its errno; only what
+// TestWithoutTheOptionalTracepoints: a reset shows by its errno; only what
 // late data killed then reads as one.
 func TestWithoutTheOptionalTracepoints(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// news returns what News shows of a flow; nil: nothing.
+// news returns what an incremental snapshot shows of a flow; nil: nothing.
 func news(t *testing.T, tr *Tracer, id flow.ID, named ...flow.ID) *flow.Socket {
 	t.Helper()
 	sockets, err := tr.News(named)

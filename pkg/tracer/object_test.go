@@ -17,7 +17,7 @@ func TestTheObjectFitsItsDecoder(t *testing.T) {
 	}
 	for name, record := range map[string]reflect.Type{
 		"reading": reflect.TypeFor[tcpstuckReading](), "audited": reflect.TypeFor[tcpstuckAudited](), "listener": reflect.TypeFor[tcpstuckListener](), "resident": reflect.TypeFor[tcpstuckResident](),
-		"gone_key": reflect.TypeFor[tcpstuckGoneKey](), "loss_total": reflect.TypeFor[tcpstuckLossTotal](),
+		"gone_key": reflect.TypeFor[tcpstuckGoneKey](), "loss_total": reflect.TypeFor[tcpstuckLossTotal](), "counts": reflect.TypeFor[tcpstuckCounts](),
 	} {
 		var kernels *btf.Struct
 		if err := spec.Types.TypeByName(name, &kernels); err != nil {

@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 const initialPIDNamespace = 0xEFFFFFFC
 
 // pidNamespace returns the inode of the agent's PID namespace, 0 for the
-// initial one and where /proc does not tell. A node that is a container (kind,
+// initial one and where /proc does not say. A node that is a container (kind,
 // k3d) has one of its own, and its /proc knows processes by the numbers that
 // they have there.
 func pidNamespace() uint32 {

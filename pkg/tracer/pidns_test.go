@@ -10,7 +10,7 @@ import (
 )
 
 // ownerTests compare an owner's PID with this process's: in an audit, in a
-// sweep, and at a close that loses bytes.
+// file scan, and at a close that loses bytes.
 func ownerTests() []string {
 	return []string{"TestAuditReadsSettings", "TestSweepGivesOwnerAndListener", "TestBytesDieWithTheirSocket", "TestProcessesAreThoseOfProc", "TestWhoClosesIsAProcess"}
 }

@@ -86,8 +86,8 @@ func offMain(f func()) {
 	<-done
 }
 
-// Who closes a socket with unread bytes is its owner, whom no sweep has seen:
-// the whole process, not the thread that did it.
+// The process that closes a socket with unread bytes is its owner, which no file
+// scan has seen: the whole process, not the thread that did it.
 func TestWhoClosesIsAProcess(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
 	name(t, "closer")

@@ -11,7 +11,7 @@ import (
 const residentSize = int(unsafe.Sizeof(tcpstuckResident{}))
 
 // Residents returns every process that lives in a network namespace in scope,
-// some of them more than once. It costs a pass over all tasks of the node, and may be
+// some of them more than once. It costs one pass over all tasks of the node, and may be
 // called from any goroutine.
 func (t *Tracer) Residents() ([]flow.Resident, error) {
 	var all []flow.Resident

@@ -49,7 +49,7 @@ func writeAll(t *testing.T, clients []*net.TCPConn) {
 	}
 }
 
-// freshNews returns what News shows now, by flow.
+// freshNews returns what an incremental snapshot shows now, by flow.
 func freshNews(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
 	t.Helper()
 	sockets, err := tr.News(nil)
@@ -156,7 +156,8 @@ func TestEachOfManyEndsIsShown(t *testing.T) {
 	}
 }
 
-// TestWhatFoundNoRoomIsNews: a record that the ring had no room for told nobody.
+// TestWhatFoundNoRoomIsNews: a record that the ring had no room for was never
+// reported.
 func TestWhatFoundNoRoomIsNews(t *testing.T) {
 	t.Parallel()
 	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize())})

@@ -32,15 +32,19 @@ const (
 	tcpstuckCounterCOUNT_LOST_STORAGE    tcpstuckCounter = 6
 	tcpstuckCounterCOUNT_LIMITED         tcpstuckCounter = 7
 	tcpstuckCounterCOUNT_UNSEEN          tcpstuckCounter = 8
-	tcpstuckCounterCOUNT_MPTCP           tcpstuckCounter = 9
-	tcpstuckCounterCOUNTERS              tcpstuckCounter = 10
+	tcpstuckCounterCOUNTERS              tcpstuckCounter = 9
 )
 
+type tcpstuckCounts struct {
+	_  structs.HostLayout
+	Of [9]uint64
+}
+
 type tcpstuckDying struct {
-	_      structs.HostLayout
-	Cookie uint64
-	Told   uint64
-	Loss   struct {
+	_        structs.HostLayout
+	Cookie   uint64
+	Reported uint64
+	Loss     struct {
 		_              structs.HostLayout
 		Reason         tcpstuckLoss
 		Unsent         uint32
@@ -52,30 +56,31 @@ type tcpstuckDying struct {
 type tcpstuckEpisode struct {
 	_           structs.HostLayout
 	BeganNs     uint64
-	ToldNs      uint64
+	ReportedNs  uint64
 	RecoveredNs uint64
 	SndUna      uint32
+	SegsIn      uint32
 	Timeouts    uint32
 	SendErr     int32
-	Sweep       uint32
-	Pid         uint32
-	Fd          int32
-	Comm        [16]int8
+	Retransmits uint8
+	State       uint8
 	Known       uint8
-	Told        uint8
+	Reported    uint8
 	Reset       uint8
 	Idle        uint8
-	SegsIn      uint32
-	Err         int32
-	State       uint8
 	Closed      uint8
 	Ended       uint8
-	Owned       uint8
 	Unstored    uint8
+	Owned       uint8
 	AtHome      uint8
-	Pad         [2]uint8
-	_           [4]byte
+	Pad         uint8
+	Err         int32
+	FileScan    uint32
+	Pid         uint32
+	Fd          int32
+	Pad2        uint32
 	StartedNs   uint64
+	Comm        [16]int8
 }
 
 type tcpstuckGoneKey struct {
@@ -119,6 +124,12 @@ type tcpstuckLossTotal struct {
 	Closes         uint64
 	Unsent         uint64
 	Unacknowledged uint64
+}
+
+type tcpstuckOutcome struct {
+	_     structs.HostLayout
+	Since uint64
+	Err   int64
 }
 
 type tcpstuckReading struct {
@@ -192,8 +203,8 @@ const (
 	tcpstuckReadingFlagFLAG_RESET     tcpstuckReadingFlag = 16
 	tcpstuckReadingFlagFLAG_OWNED     tcpstuckReadingFlag = 32
 	tcpstuckReadingFlagFLAG_ACCEPTED  tcpstuckReadingFlag = 64
-	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 256
 	tcpstuckReadingFlagFLAG_FOREIGN   tcpstuckReadingFlag = 128
+	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 256
 )
 
 type tcpstuckReadingKind uint32
@@ -239,10 +250,10 @@ const (
 	tcpstuckProgReceiveReset        = "receive_reset"
 	tcpstuckProgResidents           = "residents"
 	tcpstuckProgRetransmit          = "retransmit"
+	tcpstuckProgScanFiles           = "scan_files"
 	tcpstuckProgSendReset           = "send_reset"
 	tcpstuckProgSetState            = "set_state"
 	tcpstuckProgSnapshot            = "snapshot"
-	tcpstuckProgSweepFiles          = "sweep_files"
 	tcpstuckVarAnyUnstored          = "any_unstored"
 	tcpstuckVarAskedFor             = "asked_for"
 	tcpstuckVarBtfAudited           = "btf_audited"
@@ -255,16 +266,17 @@ const (
 	tcpstuckVarBtfReadingFlag       = "btf_reading_flag"
 	tcpstuckVarBtfReadingKind       = "btf_reading_kind"
 	tcpstuckVarBtfResident          = "btf_resident"
+	tcpstuckVarFileScan             = "file_scan"
 	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
 	tcpstuckVarGonePeers            = "gone_peers"
+	tcpstuckVarIncremental          = "incremental"
 	tcpstuckVarLossRecordsPerWindow = "loss_records_per_window"
 	tcpstuckVarLossWindow           = "loss_window"
-	tcpstuckVarNewsOnly             = "news_only"
+	tcpstuckVarOutcomes             = "outcomes"
 	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
 	tcpstuckVarRetransmitHasErr     = "retransmit_has_err"
 	tcpstuckVarScoped               = "scoped"
-	tcpstuckVarSweep                = "sweep"
 )
 
 // loadTcpstuck returns the embedded CollectionSpec for tcpstuck.
@@ -314,10 +326,10 @@ type tcpstuckProgramSpecs struct {
 	ReceiveReset *ebpf.ProgramSpec `ebpf:"receive_reset"`
 	Residents    *ebpf.ProgramSpec `ebpf:"residents"`
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
+	ScanFiles    *ebpf.ProgramSpec `ebpf:"scan_files"`
 	SendReset    *ebpf.ProgramSpec `ebpf:"send_reset"`
 	SetState     *ebpf.ProgramSpec `ebpf:"set_state"`
 	Snapshot     *ebpf.ProgramSpec `ebpf:"snapshot"`
-	SweepFiles   *ebpf.ProgramSpec `ebpf:"sweep_files"`
 }
 
 // tcpstuckMapSpecs contains maps before they are loaded into the kernel.
@@ -352,16 +364,17 @@ type tcpstuckVariableSpecs struct {
 	BtfReadingFlag       *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
 	BtfResident          *ebpf.VariableSpec `ebpf:"btf_resident"`
+	FileScan             *ebpf.VariableSpec `ebpf:"file_scan"`
 	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
+	Incremental          *ebpf.VariableSpec `ebpf:"incremental"`
 	LossRecordsPerWindow *ebpf.VariableSpec `ebpf:"loss_records_per_window"`
 	LossWindow           *ebpf.VariableSpec `ebpf:"loss_window"`
-	NewsOnly             *ebpf.VariableSpec `ebpf:"news_only"`
+	Outcomes             *ebpf.VariableSpec `ebpf:"outcomes"`
 	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
 	Scoped               *ebpf.VariableSpec `ebpf:"scoped"`
-	Sweep                *ebpf.VariableSpec `ebpf:"sweep"`
 }
 
 // tcpstuckObjects contains all objects after they have been loaded into the kernel.
@@ -427,16 +440,17 @@ type tcpstuckVariables struct {
 	BtfReadingFlag       *ebpf.Variable `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.Variable `ebpf:"btf_reading_kind"`
 	BtfResident          *ebpf.Variable `ebpf:"btf_resident"`
+	FileScan             *ebpf.Variable `ebpf:"file_scan"`
 	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
+	Incremental          *ebpf.Variable `ebpf:"incremental"`
 	LossRecordsPerWindow *ebpf.Variable `ebpf:"loss_records_per_window"`
 	LossWindow           *ebpf.Variable `ebpf:"loss_window"`
-	NewsOnly             *ebpf.Variable `ebpf:"news_only"`
+	Outcomes             *ebpf.Variable `ebpf:"outcomes"`
 	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
 	RetransmitHasErr     *ebpf.Variable `ebpf:"retransmit_has_err"`
 	Scoped               *ebpf.Variable `ebpf:"scoped"`
-	Sweep                *ebpf.Variable `ebpf:"sweep"`
 }
 
 // tcpstuckPrograms contains all programs after they have been loaded into the kernel.
@@ -448,10 +462,10 @@ type tcpstuckPrograms struct {
 	ReceiveReset *ebpf.Program `ebpf:"receive_reset"`
 	Residents    *ebpf.Program `ebpf:"residents"`
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
+	ScanFiles    *ebpf.Program `ebpf:"scan_files"`
 	SendReset    *ebpf.Program `ebpf:"send_reset"`
 	SetState     *ebpf.Program `ebpf:"set_state"`
 	Snapshot     *ebpf.Program `ebpf:"snapshot"`
-	SweepFiles   *ebpf.Program `ebpf:"sweep_files"`
 }
 
 func (p *tcpstuckPrograms) Close() error {
@@ -461,10 +475,10 @@ func (p *tcpstuckPrograms) Close() error {
 		p.ReceiveReset,
 		p.Residents,
 		p.Retransmit,
+		p.ScanFiles,
 		p.SendReset,
 		p.SetState,
 		p.Snapshot,
-		p.SweepFiles,
 	)
 }
 

@@ -30,7 +30,7 @@ func blind(t *testing.T, tr *Tracer, more ...string) {
 	}
 }
 
-// fails waits until the kernel tells the owner of a connection that it is over.
+// fails waits until the owner of a connection learns from the kernel that it is over.
 func fails(t *testing.T, c *net.TCPConn, want syscall.Errno) {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -62,7 +62,7 @@ func TestAnEndThatTheKernelDidNotShow(t *testing.T) {
 	wasReset := flow.End{From: flow.Established, Err: int(syscall.ECONNRESET), Unacknowledged: 7, ResetReceived: true}
 	for _, c := range []struct {
 		name string
-		kill func(*testing.T, *net.TCPConn) // nil: the kernel gives up
+		kill func(*testing.T, *net.TCPConn) // nil: the kernel aborts it
 		held bool                           // its owner does not look
 		want flow.End
 	}{
@@ -139,7 +139,7 @@ func diedOf(t *testing.T, tr *Tracer) int {
 	return 0
 }
 
-// countedOnly waits until an end is counted, and demands that nothing is told
+// countedOnly waits until an end is counted, and demands that nothing is reported
 // of it: the next record is that of another connection.
 func countedOnly(t *testing.T, tr *Tracer) {
 	t.Helper()

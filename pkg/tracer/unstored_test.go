@@ -79,15 +79,15 @@ func lost(t *testing.T, tr *Tracer) uint64 {
 	return n
 }
 
-// swept makes a pass and returns the reading that it sends of a flow.
-func swept(t *testing.T, tr *Tracer, id flow.ID) flow.Socket {
+// scannedFor makes a file scan and returns the reading that it sends of a flow.
+func scannedFor(t *testing.T, tr *Tracer, id flow.ID) flow.Socket {
 	t.Helper()
 	if _, err := tr.Sweep(); err != nil {
 		t.Fatal(err)
 	}
 	s := next(t, tr).Suspect
 	if s == nil || s.ID != id || !s.Unstored {
-		t.Fatalf("a pass shows %+v", s)
+		t.Fatalf("a file scan shows %+v", s)
 	}
 	return *s
 }
@@ -107,11 +107,11 @@ func TestASocketWithoutRoomForStorage(t *testing.T) {
 	if s := next(t, tr).Suspect; s == nil || s.ID != id || !s.Unstored || !s.Live {
 		t.Fatalf("its first timeout is shown as %+v", s)
 	}
-	first := swept(t, tr, id)
+	first := scannedFor(t, tr, id)
 	if first.PID == 0 || !first.Live || first.Unacknowledged != 7 {
 		t.Errorf("a pass shows it without its owner, or as what it is not: %+v", first)
 	}
-	for s := first; s.Timeouts < first.Timeouts+2; s = swept(t, tr, id) {
+	for s := first; s.Timeouts < first.Timeouts+2; s = scannedFor(t, tr, id) {
 		time.Sleep(50 * time.Millisecond) // its timer's
 	}
 	if n := lost(t, tr); n != 0 {
@@ -121,8 +121,8 @@ func TestASocketWithoutRoomForStorage(t *testing.T) {
 	if _, err := server.Read(make([]byte, 7)); err != nil {
 		t.Fatal(err)
 	}
-	s := swept(t, tr, id)
-	for ; s.Live; s = swept(t, tr, id) {
+	s := scannedFor(t, tr, id)
+	for ; s.Live; s = scannedFor(t, tr, id) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if _, err := tr.Sweep(); err != nil || len(tr.Records()) > 0 {

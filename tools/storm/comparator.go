@@ -22,7 +22,7 @@ type comparator struct {
 }
 
 func newComparator() (func([]string) (string, error), error) {
-	c, err := attachComparator(func(o *comparatorObjects) []*ebpf.Program { return []*ebpf.Program{o.RecordEach, o.Empty} })
+	c, err := attachComparator(func(o *comparatorObjects) []*ebpf.Program { return []*ebpf.Program{o.RecordEach} })
 	if err != nil {
 		return nil, err
 	}

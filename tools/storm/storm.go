@@ -134,7 +134,7 @@ func measureStorm(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.report.share("retransmission by timeout, in kernel", all["retransmit"].each(), all["record_each"].each(), 0.6, "ns", "comparator")
+	b.report.share("retransmission by timeout, in kernel", all["retransmit"].each(), all["record_each"].each(), timeoutShare, "ns", "comparator")
 	b.report.tell("the same, a program that does nothing", number(all["empty"].each())+" ns", "")
 	return nil
 }
@@ -153,6 +153,9 @@ func measureMemory(_ context.Context, b *bench) error {
 	b.report.atMost(b.size.name("RSS of the agent so far, at its peak"), most, b.size.memory, "MB")
 	return nil
 }
+
+// timeoutShare is what a timeout may cost in the kernel, of a record for each.
+const timeoutShare = 0.6
 
 // scrapeTrace is how long the agent may clear up after a scrape of the bench's
 // own, which is none of the storm's cost.

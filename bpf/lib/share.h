@@ -6,7 +6,7 @@
 #ifndef TCPSTUCK_SHARE_H
 #define TCPSTUCK_SHARE_H
 
-#include "episode.h"
+#include "counters.h"
 
 /* What one deployment kills dies at once: the limit holds for a window that is
  * longer than that.
@@ -29,8 +29,8 @@
 /* Set before the programs are loaded: what an owner gets that is alone. */
 volatile const __u32 loss_records_per_window;
 
-/* A container cannot make cgroups beside its own. Network namespaces tell apart
- * what has no cgroup of its own.
+/* A container cannot make cgroups beside its own. Network namespaces set
+ * apart what has no cgroup of its own.
  */
 struct loss_owner {
 	__u64 cgroup;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Whose address a socket uses. With IP_FREEBIND or IPV6_FREEBIND, for which
- * nobody needs a capability, a socket may be bound to any address in the world.
- * It can connect from there, but gets no answer: a socket that is past SYN_SENT
- * got one, and one that was not bound has its address from the kernel.
+/* Whether a socket's address is its namespace's own. IP_FREEBIND and IPV6_FREEBIND
+ * need no capability, and bind a socket to any address in the world. It can connect
+ * from there, but gets no answer: a socket that is past SYN_SENT got one, and one
+ * that was not bound has its address from the kernel.
  */
 #ifndef TCPSTUCK_ADDRESS_H
 #define TCPSTUCK_ADDRESS_H
@@ -15,7 +15,7 @@
  */
 #define STEPS 16
 
-/* A function that is not static is verified once, whoever calls it. */
+/* A function that is not static is verified once, for all its callers. */
 __noinline int namespace_has4(__u64 net, __u32 want)
 {
 	const struct list_head *head = &((const struct net *)net)->dev_base_head;
@@ -52,7 +52,8 @@ __noinline int namespace_has6(__u64 net, __u64 first, __u64 second)
 		const struct inet6_dev *in6;
 
 		if (next && next != head) {
-			const struct inet6_ifaddr *a = (const void *)next - bpf_core_field_offset(struct inet6_ifaddr, if_list);
+			const struct inet6_ifaddr *a =
+				(const void *)next - bpf_core_field_offset(struct inet6_ifaddr, if_list);
 
 			bpf_core_read(got, sizeof(got), &a->addr);
 			if (got[0] == first && got[1] == second)
@@ -81,7 +82,7 @@ static __always_inline bool is_bound(const struct sock *sk)
 }
 
 /* Whether a bound socket's namespace has its address. The walk is long for the
- * verifier, so that one program alone makes it: the pass over all files.
+ * verifier, so one program alone makes it: the file scan.
  */
 static __always_inline bool is_at_home(const struct sock *sk)
 {

@@ -2,14 +2,14 @@
 /* inet_sock_set_state at CLOSE ends an episode, whatever the way to die, and
  * counts the bytes that die with any socket.
  */
-#include "selfreset.h"
-#include "share.h"
-#include "task.h"
+#include "lib/late_data.h"
+#include "lib/share.h"
+#include "lib/task.h"
 
 /* close(2) of a socket with unread data runs in the task that closes it, so
  * that one is its owner; every other end may come out of an interrupt.
  */
-static __always_inline void closer(struct reading *r)
+static __always_inline void read_closer(struct reading *r)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
@@ -23,19 +23,48 @@ static __always_inline void closer(struct reading *r)
 	r->flags |= FLAG_OWNED;
 }
 
+static __always_inline struct episode *end_episode(struct sock *sk, int oldstate)
+{
+	struct episode *e = episode_of(sk);
+
+	if (!e)
+		return NULL;
+	e->closed = 1;
+	e->state = oldstate;
+	e->err = sk->sk_err;
+	return e;
+}
+
+static __always_inline bool report_closed(struct sock *sk, struct tcp_sock *tp, struct episode *e,
+					  const struct loss_of *l)
+{
+	struct reading *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+
+	if (!r) {
+		count(COUNT_LOST_RING);
+		return false;
+	}
+	read_socket(r, sk, tp, e, READING_ENDED);
+	r->state = e->state;
+	r->loss = l->reason;
+	r->unread = l->unread;
+	if (l->reason == LOSS_CLOSED_UNREAD)
+		read_closer(r);
+	bpf_ringbuf_submit(r, 0);
+	return true;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int set_state(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	int oldstate = (int)ctx[1];
 	int newstate = (int)ctx[2];
-	struct episode none = {};
+	struct episode none = { .state = oldstate };
 	struct loss_of l = {};
 	struct tcp_sock *tp;
-	struct reading *r;
 	struct episode *e;
-	bool told = true;
-	bool late;
+	bool late, reported;
 
 	if (newstate != TCP_CLOSE || oldstate == TCP_LISTEN)
 		return 0;
@@ -46,53 +75,16 @@ int set_state(__u64 *ctx)
 		return 0;
 	measure(&l, sk, tp, oldstate, sk->sk_err);
 	late = perhaps_late_data(sk, &l, oldstate);
-	e = episode_of(sk);
-	if (e) {
-		e->closed = 1;
-		e->state = oldstate;
-		e->err = sk->sk_err;
-	}
-	if (!e || !e->known) {
-		if (!late && !notable(&l))
-			return 0;
-		told = within_limit(sk);
-	}
+	e = end_episode(sk, oldstate);
+	reported = (e && e->known) || ((late || notable(&l)) && within_limit(sk));
 	if (late)
-		expect_answer(sk, &l, told);
-	if (!told)
+		expect_answer(sk, &l, reported);
+	if (!reported)
 		return 0;
-	if (!e) {
-		none.state = oldstate;
+	if (!e)
 		e = &none;
-	}
 	e->known = 1;
-	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
-	if (!r) {
-		count(COUNT_LOST_RING);
-		return 0;
-	}
-	read_socket(r, sk, tp, e, READING_ENDED);
-	r->state = oldstate;
-	r->loss = l.reason;
-	r->unread = l.unread;
-	if (l.reason == LOSS_CLOSED_UNREAD)
-		closer(r);
-	bpf_ringbuf_submit(r, 0);
-	e->ended = 1;
-	return 0;
-}
-
-/* Optional: tells a reset from a time-out whose errno is the same. */
-SEC("tp_btf/tcp_receive_reset")
-int receive_reset(__u64 *ctx)
-{
-	struct sock *sk = (struct sock *)ctx[0];
-	struct episode *e;
-
-	if (!sk)
-		return 0;
-	e = episode_of(sk);
-	if (e)
-		e->reset = 1;
+	if (report_closed(sk, tp, e, &l))
+		e->ended = 1;
 	return 0;
 }

@@ -7,13 +7,13 @@
 
 #include <linux/types.h>
 
-/* What a reading tells. */
+/* Why there is a reading. */
 enum reading_kind {
 	READING_SUSPECT = 1,   /* something is outstanding and nothing moves */
-	READING_RECOVERED = 2, /* it moved since user space was told */
-	READING_ENDED = 3,     /* it went to CLOSE; state, err and loss tell how */
-	READING_AUDITED = 4,   /* somebody asked for every connection */
-	READING_ANSWERED = 5,  /* cookie and loss alone: it answered what killed it with a reset */
+	READING_RECOVERED = 2, /* it moved since user space was shown it */
+	READING_ENDED = 3,     /* it went to CLOSE; state, err and loss say how */
+	READING_AUDITED = 4,   /* an audit asked for every connection */
+	READING_ANSWERED = 5,  /* cookie and loss alone: this host answered what killed it with a reset */
 };
 
 /* Why bytes died with a socket. */
@@ -39,10 +39,13 @@ enum reading_flag {
 	FLAG_MPTCP = 1 << 2,
 	FLAG_USEC_TS = 1 << 3, /* retrans_stamp counts microseconds */
 	FLAG_RESET = 1 << 4,   /* tcp_receive_reset fired */
-	FLAG_OWNED = 1 << 5,   /* the last sweep found a descriptor of it */
+	FLAG_OWNED = 1 << 5,   /* the latest file scan found a descriptor of it */
 	FLAG_ACCEPTED = 1 << 6,
-	FLAG_UNSTORED = 1 << 8, /* it had no room for storage: no snapshot has it, the sweep does */
-	FLAG_FOREIGN = 1 << 7, /* it connects from an address that its owner chose, and that no pass found in its namespace */
+	/* It connects from an address that its owner chose, and that no file scan found
+	 * in its namespace.
+	 */
+	FLAG_FOREIGN = 1 << 7,
+	FLAG_UNSTORED = 1 << 8, /* it had no room for storage: the file scan reports it, no snapshot does */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */
@@ -53,7 +56,7 @@ struct reading {
 	__u64 jiffies;
 	__u64 timer_jiffies;     /* when the armed timer expires */
 	__u64 keepalive_jiffies; /* when the keepalive timer expires */
-	__u8 local[16];      /* IPv4 in the first four bytes */
+	__u8 local[16];          /* IPv4 in the first four bytes */
 	__u8 remote[16];
 	__u32 netns;
 	__u32 snd_una;
@@ -115,7 +118,7 @@ struct audited {
 	__s64 sndtimeo;
 };
 
-/* A listening socket, so that accepted ones can be told from connected ones. */
+/* A listening socket: it sets accepted ones apart from connected ones. */
 struct listener {
 	__u8 local[16];
 	__u32 netns;
@@ -138,10 +141,9 @@ enum counter {
 	COUNT_SYN,
 	COUNT_FAILED,
 	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
-	COUNT_LOST_STORAGE, /* episodes that found no room at all: nobody is sent their end */
+	COUNT_LOST_STORAGE, /* episodes that found no room at all: no record has their end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state was not shown */
-	COUNT_MPTCP,        /* RTOs of MPTCP subflows, which are never reported */
 	COUNTERS,
 };
 

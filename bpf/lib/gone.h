@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Idle sockets say nothing: no timer runs, no tracepoint fires. User space puts
- * the peers that are gone into `gone`, and the sweep makes an episode for each
- * idle socket that still points at one.
+ * the peers that are gone into `gone`. The file scan makes an episode for each idle
+ * socket that still points at one.
  */
-#ifndef TCPSTUCK_IDLE_H
-#define TCPSTUCK_IDLE_H
+#ifndef TCPSTUCK_GONE_H
+#define TCPSTUCK_GONE_H
 
-#include "episode.h"
+#include "reading.h"
 
 /* A connection as its socket sees it; with everything but the remote address
  * zero, every connection to that address. IPv4 in the first four bytes, also
@@ -28,7 +28,7 @@ struct {
 	__type(value, __u8);
 } gone SEC(".maps");
 
-/* How many entries `gone` has: most sweeps look nothing up. */
+/* How many entries `gone` has: most file scans look nothing up. */
 __u32 gone_peers;
 
 static __always_inline void unmap(__u8 *addr, __u16 family)

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* iter/task_file: one pass over the sockets of all processes. It gives owners
- * and listeners, finds sockets that are stuck and never said so (stuck before
- * the agent came, held back without a retransmission, or idle with a peer that
- * is gone), and forgets episodes that are over.
+/* iter/task_file, the file scan: one pass over the sockets of all processes. It
+ * finds owners and listeners. It finds sockets that are stuck and never said so:
+ * stuck before the agent came, held back without a retransmission, or idle with a
+ * peer that is gone. It forgets episodes that are over.
  */
-#include "idle.h"
-#include "task.h"
+#include "lib/gone.h"
+#include "lib/scope.h"
+#include "lib/task.h"
+
+/* Set before the programs are loaded: how long a recovered episode stays readable. */
+volatile const __u64 forget_recovered_ns;
 
 static __always_inline void write_listener(struct seq_file *seq, const struct sock *sk)
 {
@@ -36,27 +40,28 @@ static __always_inline bool listens(const struct sock *sk)
 
 static __always_inline void own(struct episode *e, const struct task_struct *task, __u32 fd)
 {
-	if (e->sweep == sweep)
+	if (e->file_scan == file_scan)
 		return;
-	e->sweep = sweep;
+	e->file_scan = file_scan;
 	e->pid = pid_here(task);
 	e->fd = fd;
 	e->started_ns = read_process(task, e->comm, sizeof(e->comm));
 }
 
-/* No snapshot has what is not in storage: each pass shows it. */
-static __always_inline void show_unstored(struct sock *sk, struct tcp_sock *tp, struct episode *e, const struct standing *s)
+/* No snapshot has what is not in storage: each file scan reports it. */
+static __always_inline void report_unstored(struct sock *sk, struct tcp_sock *tp, struct episode *e,
+					    const struct standing *s)
 {
 	enum view v = view_of(e, s);
 
 	if (v == VIEW_NONE || (v == VIEW_RECOVERED && e->recovered_ns))
 		return;
-	if (tell(sk, tp, e, v == VIEW_SUSPECT ? READING_SUSPECT : READING_RECOVERED))
-		shown(e, v, sweep, bpf_ktime_get_ns());
+	if (report(sk, tp, e, v == VIEW_SUSPECT ? READING_SUSPECT : READING_RECOVERED))
+		shown(e, v, file_scan, bpf_ktime_get_ns());
 }
 
 SEC("iter/task_file")
-int sweep_files(struct bpf_iter__task_file *ctx)
+int scan_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
@@ -86,7 +91,7 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 	if (is_mptcp(tp) || BPF_CORE_READ_BITFIELD(tp, repair))
 		return 0;
 	icsk = (void *)tp;
-	look(&s, sk, tp);
+	read_standing(&s, sk, tp);
 	gone = !s.stalled && peer_gone(sk, tp);
 	e = episode_of(sk);
 	if (!e && begins(&s, gone))
@@ -94,13 +99,13 @@ int sweep_files(struct bpf_iter__task_file *ctx)
 	if (!e)
 		return 0;
 	own(e, task, ctx->fd);
-	if (pass(e, &s, gone, icsk->icsk_retransmits, bpf_ktime_get_ns(), forget_recovered_ns)) {
+	if (scan(e, &s, gone, icsk->icsk_retransmits, bpf_ktime_get_ns(), forget_recovered_ns)) {
 		forget(sk, e);
 		return 0;
 	}
 	if (!e->at_home && sk->__sk_common.skc_state == TCP_SYN_SENT && is_bound(sk))
 		e->at_home = is_at_home(sk);
 	if (e->unstored)
-		show_unstored(sk, tp, e, &s);
+		report_unstored(sk, tp, e, &s);
 	return 0;
 }

@@ -2,8 +2,9 @@
 /* iter/task_file: a reading of every connection that a process holds, with its
  * settings. It runs only when somebody asks, and leaves nothing behind.
  */
-#include "episode.h"
-#include "task.h"
+#include "lib/reading.h"
+#include "lib/scope.h"
+#include "lib/task.h"
 
 SEC("iter/task_file")
 int audit_files(struct bpf_iter__task_file *ctx)
@@ -31,7 +32,7 @@ int audit_files(struct bpf_iter__task_file *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	owner.sweep = sweep;
+	owner.file_scan = file_scan;
 	owner.pid = pid_here(task);
 	owner.fd = ctx->fd;
 	owner.started_ns = read_process(task, owner.comm, sizeof(owner.comm));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* iter/task: which process lives in which network namespace. /proc tells that
- * only to those who may trace the process.
+/* iter/task: which process lives in which network namespace. /proc shows that only
+ * to a user that may trace the process.
  */
-#include "episode.h"
-#include "task.h"
+#include "lib/records.h"
+#include "lib/scope.h"
+#include "lib/task.h"
 
 SEC("iter/task")
 int residents(struct bpf_iter__task *ctx)
@@ -18,9 +19,9 @@ int residents(struct bpf_iter__task *ctx)
 	/* Its main thread may have exited while others go on. */
 	if (process != task && process->nsproxy)
 		return 0;
-	r.netns = task->nsproxy->net_ns->ns.inum;
-	if (scoped && !bpf_map_lookup_elem(&scope, &r.netns))
+	if (scoped && !scope_has(task->nsproxy->net_ns))
 		return 0;
+	r.netns = task->nsproxy->net_ns->ns.inum;
 	r.pid = pid_here(task);
 	r.started_ns = process->start_boottime;
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* iter/bpf_sk_storage_map: every suspect of every network namespace in one
- * read, and the ends for which the ring buffer had no room, while their owner
- * holds them. Nothing is deleted here: that would make the walk skip others.
+/* iter/bpf_sk_storage_map: every suspect of every network namespace in one read,
+ * and the ends for which the ring buffer had no room, while their owner holds them.
+ * Nothing is deleted here: that would make the walk skip others.
  */
-#include "idle.h"
-#include "unseen.h"
+#include "lib/end.h"
 
-/* A read may be of what is new alone: who knows 15,000 suspects need not be
- * told each second that they are where they were. These are shown all the same.
+/* An incremental snapshot leaves out what was shown before: 15,000 suspects that
+ * are where they were need not be shown each second. Those in `asked` are shown all
+ * the same.
  */
-__u32 news_only;
-__u32 asked_for;
+__u32 incremental;
+__u32 asked_for; /* how many */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -35,7 +35,7 @@ static __always_inline bool unshown_end(struct reading *r, struct sock *sk, stru
 {
 	if (!e->known || e->ended)
 		return false;
-	return e->closed || make_up(r, sk, tp, e);
+	return e->closed || infer_end(r, sk, tp, e);
 }
 
 SEC("iter/bpf_sk_storage_map")
@@ -56,16 +56,14 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (sk->__sk_common.skc_state == TCP_CLOSE) {
 		if (!unshown_end(&r, sk, tp, e))
 			return 0;
-		read_socket(&r, sk, tp, e, READING_ENDED);
-		r.state = e->state;
-		r.err = e->err;
+		read_end(&r, sk, tp, e);
 		if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
 			e->ended = 1;
 		return 0;
 	}
-	look(&s, sk, tp);
+	read_standing(&s, sk, tp);
 	v = view_of(e, &s);
-	if (v == VIEW_NONE || (news_only && !is_news(e, v, sweep) && !is_asked_for(sk)))
+	if (v == VIEW_NONE || (incremental && !is_new(e, v, file_scan) && !is_asked_for(sk)))
 		return 0;
 	if (v == VIEW_SUSPECT) {
 		e->state = sk->__sk_common.skc_state;
@@ -75,6 +73,6 @@ int snapshot(struct bpf_iter__bpf_sk_storage_map *ctx)
 	read_socket(&r, sk, tp, e, v == VIEW_SUSPECT ? READING_SUSPECT : READING_RECOVERED);
 	/* A full buffer is no loss: the kernel shows this socket again. */
 	if (!bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
-		shown(e, v, sweep, bpf_ktime_get_ns());
+		shown(e, v, file_scan, bpf_ktime_get_ns());
 	return 0;
 }

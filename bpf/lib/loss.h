@@ -5,7 +5,8 @@
 #ifndef TCPSTUCK_LOSS_H
 #define TCPSTUCK_LOSS_H
 
-#include "episode.h"
+#include "reading.h"
+#include "scope.h"
 
 struct loss_of {
 	enum loss reason;
@@ -54,7 +55,7 @@ static __always_inline __u32 unread(const struct tcp_sock *tp, int oldstate)
 }
 
 /* The error is set before the state, in every kernel and on every way here
- * (tcp_reset, tcp_write_err, tcp_abort), so it tells a reset without help:
+ * (tcp_reset, tcp_write_err, tcp_abort), so it shows a reset without help:
  * no soft error is ever ECONNRESET or EPIPE. close(2) leaves none. What its
  * owner asked for (linger 0, connect to AF_UNSPEC) or an administrator
  * (ECONNABORTED) is no loss.
@@ -84,8 +85,9 @@ static __always_inline void lose(enum loss reason, const struct loss_of *l, __s6
 	total->unacknowledged += n * (__s64)l->unacknowledged;
 }
 
-/* measure counts what dies with sk, of an error. */
-static __always_inline void measure(struct loss_of *l, const struct sock *sk, const struct tcp_sock *tp, int oldstate, int err)
+/* Counts what dies with sk, of an error. */
+static __always_inline void measure(struct loss_of *l, const struct sock *sk, const struct tcp_sock *tp, int oldstate,
+				    int err)
 {
 	if (tp->write_seq == tp->snd_una || !in_scope(sk))
 		return;
@@ -100,7 +102,7 @@ static __always_inline void measure(struct loss_of *l, const struct sock *sk, co
 		lose(l->reason, l, 1);
 }
 
-/* A reset that meets nothing but a request on its way is counted and not told:
+/* A reset that meets nothing but a request on its way is counted and not reported:
  * its owner reads ECONNRESET in the call that waits for the answer.
  */
 static __always_inline bool notable(const struct loss_of *l)

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The kernel side of tcpstuck: two tracepoints, three optional ones, and four
- * iterators. Each file below is one of them and reads on one screen.
+ * iterators. Each program has a file of its own and reads on one screen; lib/ holds
+ * what they share. They are one object, for they share maps.
  */
-#include "retransmit.h"
-#include "close.h"
-#include "snapshot.h"
-#include "sweep.h"
-#include "audit.h"
-#include "residents.h"
+#include "retransmit.bpf.c"
+#include "set_state.bpf.c"
+#include "receive_reset.bpf.c"
+#include "send_reset.bpf.c"
+#include "destroy_sock.bpf.c"
+#include "snapshot.bpf.c"
+#include "scan_files.bpf.c"
+#include "audit_files.bpf.c"
+#include "residents.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

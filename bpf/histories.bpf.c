@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* For tests alone: plays one step of many lives at once against standing.h, as
- * retransmit, sweep_files and snapshot would. A test makes the sockets up.
+/* For tests alone: plays one step of many lives at once against lib/standing.h, as
+ * retransmit, scan_files and snapshot would. A test makes the sockets up.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "standing.h"
+#include "lib/standing.h"
 
 #define LIVES 64
 #define SECOND_NS 1000000000ULL
@@ -13,8 +13,8 @@
 enum act {
 	ACT_NONE,
 	ACT_TIMEOUT, /* a retransmission timer runs out */
-	ACT_PASS,    /* over all files */
-	ACT_LOOK,    /* a snapshot; of news alone, unless `all` */
+	ACT_SCAN,    /* a file scan */
+	ACT_LOOK,    /* a snapshot; incremental, unless `all` */
 };
 
 struct life {
@@ -32,33 +32,37 @@ struct life {
 };
 
 struct life lives[LIVES];
-const __u32 sweep = 1;
+const __u32 file_scan = 1;
 
 static __always_inline void time_out_of(struct life *l)
 {
+	if (is_one_of_many(l->retransmits))
+		return;
 	l->stored = 1;
-	if (!time_out(&l->episode, &l->standing, l->now_ns, l->now_ns, SECOND_NS) || l->no_room)
+	if (!time_out(&l->episode, &l->standing, l->retransmits))
+		return;
+	if (!is_due(&l->episode, true, l->now_ns, SECOND_NS) || l->no_room)
 		return;
 	sent(&l->episode, l->now_ns);
 	l->view = VIEW_SUSPECT;
 }
 
-static __always_inline void pass_over(struct life *l)
+static __always_inline void scan_of(struct life *l)
 {
 	if (!l->stored && !begins(&l->standing, l->gone))
 		return;
-	l->stored = !pass(&l->episode, &l->standing, l->gone, l->retransmits, l->now_ns, 60 * SECOND_NS);
+	l->stored = !scan(&l->episode, &l->standing, l->gone, l->retransmits, l->now_ns, 60 * SECOND_NS);
 	if (!l->stored)
 		__builtin_memset(&l->episode, 0, sizeof(l->episode));
 }
 
-static __always_inline void look_at(struct life *l)
+static __always_inline void snapshot_of(struct life *l)
 {
 	enum view v = view_of(&l->episode, &l->standing);
 
-	if (!l->stored || v == VIEW_NONE || l->no_room || (!l->all && !is_news(&l->episode, v, sweep)))
+	if (!l->stored || v == VIEW_NONE || l->no_room || (!l->all && !is_new(&l->episode, v, file_scan)))
 		return;
-	shown(&l->episode, v, sweep, l->now_ns);
+	shown(&l->episode, v, file_scan, l->now_ns);
 	l->view = v;
 }
 
@@ -71,10 +75,10 @@ int play(void *ctx)
 		l->view = VIEW_NONE;
 		if (l->act == ACT_TIMEOUT)
 			time_out_of(l);
-		else if (l->act == ACT_PASS)
-			pass_over(l);
+		else if (l->act == ACT_SCAN)
+			scan_of(l);
 		else if (l->act == ACT_LOOK)
-			look_at(l);
+			snapshot_of(l);
 	}
 	return 0;
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Where episodes are kept. Each lives in its socket's own storage, and the kernel
+ * frees it with the socket.
+ */
+#ifndef TCPSTUCK_EPISODES_H
+#define TCPSTUCK_EPISODES_H
+
+#include "counters.h"
+#include "standing.h"
+
+/* Counts the file scans. A socket's owner is the first descriptor that the current
+ * one finds.
+ */
+__u32 file_scan;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct episode);
+} episodes SEC(".maps");
+
+/* Sockets whose options left no room for storage (optmem_max). They are few, for
+ * each did that to itself. No snapshot has them; the file scan reports them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __u64); /* socket cookie */
+	__type(value, struct episode);
+} unstored SEC(".maps");
+
+/* Whether `unstored` was ever used: sockets that close look nothing up. */
+__u8 any_unstored;
+
+static __always_inline struct episode *unstored_episode(struct sock *sk)
+{
+	__u64 cookie = bpf_get_socket_cookie(sk);
+
+	return bpf_map_lookup_elem(&unstored, &cookie);
+}
+
+static __always_inline struct episode *episode_of(struct sock *sk)
+{
+	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+
+	if (e || !any_unstored)
+		return e;
+	return unstored_episode(sk);
+}
+
+static __always_inline struct episode *new_episode(struct sock *sk)
+{
+	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct episode none = { .unstored = 1 };
+	__u64 cookie;
+
+	if (e)
+		return e;
+	cookie = bpf_get_socket_cookie(sk);
+	any_unstored = 1;
+	bpf_map_update_elem(&unstored, &cookie, &none, BPF_NOEXIST);
+	e = bpf_map_lookup_elem(&unstored, &cookie);
+	if (!e)
+		count(COUNT_LOST_STORAGE);
+	return e;
+}
+
+static __always_inline void forget(struct sock *sk, const struct episode *e)
+{
+	__u64 cookie;
+
+	if (!e->unstored) {
+		bpf_sk_storage_delete(&episodes, sk);
+		return;
+	}
+	cookie = bpf_get_socket_cookie(sk);
+	bpf_map_delete_elem(&unstored, &cookie);
+}
+
+#endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* tcp_receive_reset, optional: sets a reset apart from a time-out whose errno is
+ * the same.
+ */
+#include "lib/episodes.h"
+
+SEC("tp_btf/tcp_receive_reset")
+int receive_reset(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct episode *e;
+
+	if (!sk)
+		return 0;
+	e = episode_of(sk);
+	if (e)
+		e->reset = 1;
+	return 0;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* tcp_retransmit_skb. Every retransmission is counted by its kind, and a healthy one
+ * costs nothing more. A timeout without progress keeps the socket's episode, and the
+ * first of an episode sends one record. The ring buffer is a hint: what does not fit
+ * is found by the next snapshot.
+ *
+ * This runs often, and finds everything cold: each cache line that it touches costs as
+ * much as a hundred instructions. So the socket's storage is left alone where nothing
+ * is new, and what is rarer is a function of its own. With it the program would have a
+ * stack of 64 bytes or more: since 6.13 that is memory of its own, cold as well.
+ */
+#include "lib/reading.h"
+#include "lib/scope.h"
+
+/* Set before the programs are loaded. */
+volatile const __u8 retransmit_has_err;  /* the tracepoint has a third argument (6.17) */
+volatile const __u64 record_interval_ns; /* at most one record a socket in this time */
+
+/* The timer's handler clears icsk_pending before it retransmits. A window
+ * closed with data in flight leaves icsk_retransmits at 0.
+ */
+static __always_inline bool is_timeout(const struct inet_connection_sock *icsk, __u8 pending)
+{
+	if (icsk->icsk_retransmits)
+		return true;
+	return pending == ICSK_TIME_NONE && BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss;
+}
+
+static __always_inline enum counter kind_of(const struct sock *sk, bool timeout, __u8 pending, int err)
+{
+	__u8 state = sk->__sk_common.skc_state;
+
+	if (err)
+		return COUNT_FAILED;
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
+		return COUNT_SYN;
+	if (timeout)
+		return COUNT_TIMEOUT;
+	return pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST;
+}
+
+/* How timeouts went lately, of sockets by their hash. */
+#define OUTCOMES 1024
+struct outcome {
+	__u64 since; /* jiffies */
+	__s64 err;
+} outcomes[OUTCOMES];
+
+/* Nothing is new at this timeout but its number, which the socket has. The one before
+ * was some icsk_rto ago; it was seen, and went as this one.
+ */
+static __always_inline bool is_routine(const struct sock *sk, const struct inet_connection_sock *icsk, int err)
+{
+	struct outcome *last = &outcomes[sk->__sk_common.skc_hash % OUTCOMES];
+	__u64 now = bpf_jiffies64();
+
+	if (!last->since || last->err != err) {
+		last->since = now;
+		last->err = err;
+		return false;
+	}
+	return is_one_of_many(icsk->icsk_retransmits) && now - last->since > 4ULL * icsk->icsk_rto;
+}
+
+/* A record of an episode that was not reported, unless one of this socket was sent a
+ * moment ago.
+ */
+static __always_inline void report_timeout(struct sock *sk, struct tcp_sock *tp, struct episode *e, __u8 retransmits)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (is_due(e, retransmits <= 1, now, record_interval_ns) && report(sk, tp, e, READING_SUSPECT))
+		sent(e, now);
+}
+
+static __noinline int timed_out(struct sock *sk, struct tcp_sock *tp, int err)
+{
+	const struct inet_connection_sock *icsk = (void *)tp;
+	struct standing s = {};
+	struct episode *e;
+	bool owed;
+
+	if (BPF_CORE_READ_BITFIELD(tp, repair))
+		return 0;
+	e = episode_of(sk);
+	if (!e && !is_mptcp(tp)) /* a subflow is never reported */
+		e = new_episode(sk);
+	if (!e)
+		return 0; /* the file scan finds it */
+	read_progress(&s, tp);
+	owed = time_out(e, &s, icsk->icsk_retransmits);
+	e->send_err = err;
+	e->state = sk->__sk_common.skc_state;
+	if (owed)
+		report_timeout(sk, tp, e, icsk->icsk_retransmits);
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int retransmit(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	int err = retransmit_has_err ? (int)ctx[2] : 0;
+	const struct inet_connection_sock *icsk;
+	struct tcp_sock *tp;
+	bool timeout;
+	__u8 pending;
+
+	if (!in_scope(sk))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	icsk = (void *)tp;
+	pending = icsk->icsk_pending;
+	timeout = is_timeout(icsk, pending);
+	count(kind_of(sk, timeout, pending, err));
+	if (!timeout || is_routine(sk, icsk, err))
+		return 0;
+	return timed_out(sk, tp, err);
+}

@@ -1,0 +1,67 @@
+package tracer
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/internal/nettest"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// TestOfManyTimeoutsEachIsCounted: the kernel side looks at every eighth of many
+// timeouts, and nobody sees a difference.
+func TestOfManyTimeoutsEachIsCounted(t *testing.T) {
+	inum := nettest.Loopback(t)
+	if _, err := os.Stat("/proc/sys/net/ipv4/tcp_rto_max_ms"); err != nil {
+		t.Skip("this kernel has no net.ipv4.tcp_rto_max_ms")
+	}
+	nettest.Sysctl(t, "ipv4/tcp_rto_max_ms", "1000") // many, and soon
+	tr := watch(t, inum)
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	hang(t, client, server, "request")
+	first := next(t, tr).Suspect
+	id := first.ID
+	for n := range 9 {
+		s := awaitTimeouts(t, tr, id, n+1)
+		if s.Timeouts != n+1 || s.Retransmits-first.Retransmits != s.Timeouts-first.Timeouts {
+			t.Fatalf("%d timeouts at %d retransmissions, after %d at %d", s.Timeouts, s.Retransmits, first.Timeouts, first.Retransmits)
+		}
+	}
+
+	// One that is new to the kernel side is looked at, whatever its number.
+	second := watch(t, inum)
+	if s := next(t, second).Suspect; s == nil || s.ID != id {
+		t.Fatalf("%+v, want the socket", s)
+	}
+	if n := kinds(t, second)[flow.KindTimeout]; n > 2 {
+		t.Errorf("it was looked at at its timeout %d", n)
+	}
+
+	// One that fails is looked at, and so is the next one.
+	if !tr.Features()["retransmit_error"] {
+		return
+	}
+	before := awaitTimeouts(t, tr, id, 10).Timeouts
+	end := nettest.RefuseUntil(t, server.LocalAddr().(*net.TCPAddr).Port)
+	before = awaitSendErr(t, tr, id, syscall.EPERM, before+2)
+	end()
+	awaitSendErr(t, tr, id, 0, before+2)
+}
+
+// awaitSendErr waits until a socket shows an errno, and demands that it does so
+// before it has more timeouts than so many. It returns how many it has.
+func awaitSendErr(t *testing.T, tr *Tracer, id flow.ID, want syscall.Errno, most int) int {
+	t.Helper()
+	for ; ; time.Sleep(10 * time.Millisecond) {
+		s := awaitTimeouts(t, tr, id, 1)
+		if s.Timeouts > most {
+			t.Fatalf("after %d timeouts it shows errno %d, want %d", s.Timeouts, s.SendErr, want)
+		}
+		if s.SendErr == int(want) {
+			return s.Timeouts
+		}
+	}
+}
