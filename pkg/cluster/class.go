@@ -36,22 +36,25 @@ func (r *records) outside(ip netip.Addr, entry *address) bool {
 }
 
 // claimedForPod reports whether a slice claims, or claimed, the address for a
-// pod whose own record nobody can expect here, and does not contradict it. A pod
-// that a lookup did not find is not known to have had the address. An endpoint
-// without a targetRef may be anything, anywhere.
+// pod that may have it.
 func (r *records) claimedForPod(ip netip.Addr, entry *address) bool {
-	credible := func(pod ref, node string, since time.Time) bool {
-		return pod.named() && (r.source.podsUnknown() != "" || !r.source.lists(node) && r.pods.status(pod).presence != podGone) && !r.contradicted(pod, ip, since)
-	}
 	for _, c := range entry.claimed("") {
-		if credible(c.pod(), c.node(), c.since) {
+		if r.credible(c.pod(), c.node(), ip, c.since) {
 			return true
 		}
 	}
 	for _, f := range r.past.claimsAt(ip, "") {
-		if credible(f.pod, f.node, f.at) {
+		if r.credible(f.pod, f.node, ip, f.at) {
 			return true
 		}
 	}
 	return false
+}
+
+// credible reports whether a slice names a pod at an address whose own record
+// nobody can expect here, and does not contradict it. A pod that a lookup did not
+// find is not known to have had the address. An endpoint without a targetRef may
+// be anything, anywhere.
+func (r *records) credible(pod ref, node string, ip netip.Addr, since time.Time) bool {
+	return pod.named() && (r.source.podsUnknown() != "" || !r.source.lists(node) && r.pods.status(pod).presence != podGone) && !r.contradicted(pod, ip, since)
 }

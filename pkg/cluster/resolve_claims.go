@@ -14,7 +14,7 @@ func (q resolver) fromClaims() (best Backend, ok bool) {
 		if q.onHost(c.pod()) && !c.serves(q.addr.Port()) {
 			continue // another process of the same host
 		}
-		if q.contradicted(c.pod(), q.addr.Addr(), c.since) || q.hearsay(c.pod()) {
+		if q.contradicted(c.pod(), q.addr.Addr(), c.since) || q.hearsay(c.pod(), c.node(), c.since) {
 			continue
 		}
 		b := q.fromClaim(c)

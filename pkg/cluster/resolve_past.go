@@ -20,7 +20,7 @@ func (q resolver) fromPast() (Backend, bool) {
 		if status.presence == podGone && !status.notFound && !q.pods.had(f.pod, ip) {
 			continue // its own record said that it was elsewhere
 		}
-		if q.hearsay(f.pod) {
+		if q.hearsay(f.pod, f.node, f.at) {
 			continue
 		}
 		b := q.fromFormer(f, status, host)

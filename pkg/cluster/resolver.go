@@ -83,14 +83,15 @@ func (q resolver) claimedByService() bool {
 }
 
 // hearsay reports whether a slice alone speaks of an address outside the
-// cluster: it names no pod, or one that a lookup did not find. Any tenant may list
-// any address, so that counts only for the connections that a Service sent there,
-// and where the source does not speak of pods.
-func (q resolver) hearsay(pod ref) bool {
-	if q.via != (Key{}) || q.source.podsUnknown() != "" || !q.outside(q.addr.Addr(), q.entry) {
+// cluster, and no record supports it. Any tenant may list any address, so that
+// counts only for the connections that a Service sent there, and where the source
+// does not speak of pods.
+func (q resolver) hearsay(pod ref, node string, since time.Time) bool {
+	ip := q.addr.Addr()
+	if q.via != (Key{}) || q.source.podsUnknown() != "" || !q.outside(ip, q.entry) {
 		return false
 	}
-	return !pod.named() || q.pods.status(pod).presence == podGone && !q.pods.had(pod, q.addr.Addr())
+	return !q.pods.had(pod, ip) && !q.credible(pod, node, ip, since)
 }
 
 // verified reports whether it is certain that a pod that is gone had the
