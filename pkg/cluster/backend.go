@@ -155,23 +155,26 @@ func (s *State) host(ip netip.Addr) flow.PeerClass {
 	return flow.PeerPod
 }
 
-// namesPod reports whether a slice lists, or listed, the address for a pod
-// whose own record cannot be expected to be here, nor speaks against it: of a
-// pod that was asked for and not found, nobody knows that it had the address.
-// A slice's address without a targetRef may be anything, anywhere.
+// namesPod reports whether a slice lists, or listed, the address for a pod that
+// may have it.
 func (s *State) namesPod(ip netip.Addr, a *address) bool {
-	believable := func(r ref, node string, since time.Time) bool {
-		return r.named() && (s.podsUnknown() != "" || !s.lists(node) && s.fate(r).kind != dead) && !s.refuted(r, ip, since)
-	}
 	for _, c := range a.claimed("") {
-		if believable(c.pod(), c.node(), c.since) {
+		if s.credible(c.pod(), c.node(), ip, c.since) {
 			return true
 		}
 	}
 	for _, f := range s.past.said(ip, "") {
-		if believable(f.pod, f.node, f.at) {
+		if s.credible(f.pod, f.node, ip, f.at) {
 			return true
 		}
 	}
 	return false
+}
+
+// credible reports whether a slice names a pod at an address whose own record
+// cannot be expected to be here, nor speaks against it: of a pod that was asked
+// for and not found, nobody knows that it had the address. A slice's address
+// without a targetRef may be anything, anywhere.
+func (s *State) credible(r ref, node string, ip netip.Addr, since time.Time) bool {
+	return r.named() && (s.podsUnknown() != "" || !s.lists(node) && s.fate(r).kind != dead) && !s.refuted(r, ip, since)
 }

@@ -200,7 +200,13 @@ func TestAStrangersSliceSaysNothingOfAnAddressOutside(t *testing.T) {
 			}
 		})
 	}
-	s := cluster.New(cluster.Options{})
+	s := up() // all pods are listed: that of no-one would be
+	s.SetPod(attacker(), sec(0))
+	s.SetSlice(says(ghost), sec(1))
+	if b := s.Backend(outside, sec(2)); b.Pod != "" || len(b.Services) > 0 {
+		t.Errorf("a pod that is in no list: %+v", b)
+	}
+	s = cluster.New(cluster.Options{})
 	s.SetHealth(true, "file /run/cluster.yaml", sec(0))
 	s.SetSlice(slice("by-hand", "db", bare("198.51.100.20")), sec(1))
 	if b := s.Backend(outside, sec(2)); b.State != flow.BackendListed {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -37,14 +38,14 @@ func (s *State) judge(addr netip.AddrPort, via Key) Backend {
 }
 
 // hearsay reports whether a slice alone speaks of an address outside the
-// cluster: it names no pod, or one that was not found. Any tenant may list any
-// address, so that counts only for the connections that a Service sent there,
-// and where the source does not speak of pods.
-func (s *State) hearsay(r ref, a *address, ip netip.Addr, via Key) bool {
-	if via != (Key{}) || s.podsUnknown() != "" || !s.outside(a, ip) {
+// cluster, and nothing bears it out. Any tenant may list any address, so that
+// counts only for the connections that a Service sent there, and where the source
+// does not speak of pods.
+func (s *State) hearsay(r ref, node string, since time.Time, addr netip.Addr, via Key) bool {
+	if via != (Key{}) || s.podsUnknown() != "" || !s.outside(s.addrs[addr], addr) {
 		return false
 	}
-	return !r.named() || s.fate(r).kind == dead && !s.had(r, ip)
+	return !s.had(r, addr) && !s.credible(r, node, addr, since)
 }
 
 // speaker returns the namespace whose slices are listened to about an address
@@ -87,7 +88,7 @@ func (s *State) judgeClaims(a *address, addr netip.AddrPort, via Key) (best Back
 		if host && !c.serves(addr.Port()) {
 			continue // another process of the same host
 		}
-		if s.refuted(c.pod(), ip, c.since) || s.hearsay(c.pod(), a, ip, via) {
+		if s.refuted(c.pod(), ip, c.since) || s.hearsay(c.pod(), c.node(), c.since, ip, via) {
 			continue
 		}
 		b := s.judgeClaim(c, ip, via, host)
@@ -144,7 +145,7 @@ func (s *State) judgeFormers(a *address, addr netip.AddrPort, via Key) (Backend,
 		if fate.kind == dead && !fate.asked && !s.had(f.pod, ip) {
 			continue // its own record said that it was elsewhere
 		}
-		if s.hearsay(f.pod, a, ip, via) {
+		if s.hearsay(f.pod, f.node, f.at, ip, via) {
 			continue
 		}
 		b := s.judgeFormer(f, fate, ip, via, host)
