@@ -33,7 +33,6 @@ var toBeSplit = map[string]string{
 	"reproducer/internal/chaos.Lab":       "to be split: one laboratory for all drivers",
 	"reproducer/internal/cluster.Cluster": "to be split: nodes apart from the records that they are written to",
 	"reproducer/internal/scenario.Lab":    "to be split: one laboratory for all drivers",
-	"tools/storm.bench":                   "to be split: each measurement apart",
 }
 
 // structType is a struct of the module, its tests left out.

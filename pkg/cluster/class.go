@@ -12,12 +12,7 @@ func (r *records) class(addr netip.AddrPort) flow.PeerClass {
 	if _, ok := r.service(addr); ok {
 		return flow.PeerService
 	}
-	return r.classOfHost(addr.Addr())
-}
-
-// classOfHost is class where packets go to the address as it is.
-func (r *records) classOfHost(ip netip.Addr) flow.PeerClass {
-	entry := r.addrs.of(ip)
+	ip, entry := addr.Addr(), r.addrs.of(addr.Addr())
 	switch {
 	case entry.holder() != nil:
 		return flow.PeerPod

@@ -93,19 +93,12 @@ func (s *State) NotePeers(ips map[netip.Addr]struct{}) {
 }
 
 // Class tells what kind of thing an address is. It never returns
-// flow.PeerSelf: only the socket shows that.
+// flow.PeerSelf: only the socket shows that. With port 0 it leaves out the
+// Services that have the address as an external or load-balancer IP.
 func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.records.class(unmap(addr))
-}
-
-// ClassOfHost is Class of an address that packets go to as it is, whatever
-// Service has it as an external IP: any tenant may write that.
-func (s *State) ClassOfHost(ip netip.Addr) flow.PeerClass {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.records.classOfHost(ip.Unmap())
 }
 
 // Label returns the label of the longest prefix that holds the address, or "".

@@ -111,7 +111,7 @@ func (n Names) Peer(s flow.Socket, role flow.Role, client netip.AddrPort) (flow.
 func (n Names) Host(p flow.Peer) flow.Peer {
 	host := flow.Peer{Addr: p.Addr, Class: p.Class}
 	if host.Class != flow.PeerSelf {
-		host.Class = n.Cluster.ClassOfHost(p.Addr.Addr())
+		host.Class = n.Cluster.Class(netip.AddrPortFrom(p.Addr.Addr(), 0))
 	}
 	if host.Class == flow.PeerExternal {
 		host.Name = n.Cluster.Label(p.Addr.Addr())

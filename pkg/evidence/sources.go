@@ -25,7 +25,6 @@ type Cluster interface {
 	KnowsNode(name string) bool
 	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
 	Class(addr netip.AddrPort) flow.PeerClass
-	ClassOfHost(addr netip.Addr) flow.PeerClass
 	PodByIP(addr netip.Addr) (cluster.Pod, bool)
 	PodByUID(uid string) (cluster.Pod, bool)
 	Label(addr netip.Addr) string
