@@ -203,9 +203,10 @@ func (a *Asker) Answered() { a.table.owes = false }
 // ConntrackFails reports whether the last question had no answer.
 func (a *Asker) ConntrackFails() bool { return a.table.err != nil }
 
-// Health returns the health of conntrack and, if they are asked, the owners.
+// Health returns the health of conntrack, of the cluster's records and, if they
+// are asked, of the owners.
 func (a *Asker) Health(now time.Time) []flow.Health {
-	all := []flow.Health{a.table.health()}
+	all := []flow.Health{a.table.health(), a.names.Cluster.Health(now)}
 	if a.processes != nil {
 		all = append(all, a.processes.health(now))
 	}

@@ -298,7 +298,7 @@ func TestHiddenProcessesAreADegradedSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &processesOf{}
 		a, _ := asking(t, &questions{}, func(o *Options) { o.Names.Owners = p })
-		up := func() flow.Health { return a.Health(time.Now())[1] }
+		up := func() flow.Health { return a.Health(time.Now())[2] }
 		time.Sleep(time.Hour)
 		shown := time.Now()
 		if !up().Up {

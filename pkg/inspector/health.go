@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 type logger = *slog.Logger
@@ -28,7 +29,6 @@ func (i *Inspector) checkHealth(ctx context.Context) (turned bool) {
 	}
 	now := time.Now()
 	all := append([]flow.Health{i.kernelHealth(now)}, i.asker.Health(now)...)
-	all = append(all, i.o.Cluster.Health(now))
 	if i.o.Beside != nil {
 		all = append(all, i.o.Beside()...)
 	}
@@ -60,7 +60,7 @@ func (i *Inspector) kernelHealth(now time.Time) flow.Health {
 	c := i.collector
 	h := flow.Health{Source: flow.SourceKernel, Up: true, LastSync: c.at}
 	if c.pace.Slowed() {
-		h.Detail = fmt.Sprintf("all sockets are looked at every %v only, to hold --sweep-cpu", c.pace.Every().Round(time.Second))
+		h.Detail = fmt.Sprintf("all sockets are scanned only every %s, to hold --sweep-cpu", phrase.Duration(c.pace.Every()))
 	}
 	switch refused, short := i.o.Ledger.Short(now); {
 	case c.err != nil:
