@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"cmp"
 	"container/list"
 	"fmt"
 	"iter"
@@ -41,14 +42,16 @@ func (e *endedFiles) all() iter.Seq[*file] {
 }
 
 // ownerOf returns whose finding it is. Pods, processes and names of processes
-// are easy to make, namespaces of the cluster are not.
+// are easy to make, namespaces of the cluster and users are not. Those whose
+// user is not known share what one user has.
 func ownerOf(f *file) []string {
-	local, s := f.evidence.Local, f.evidence.Socket
-	switch {
-	case local.Pod != "":
-		return []string{"pods of " + local.Namespace, local.Pod, ""}
-	case f.evidence.Host:
-		return []string{"host", local.Comm, fmt.Sprint(local.PID)}
+	e := f.evidence
+	if e.Local.Pod != "" {
+		return []string{"pods of " + e.Local.Namespace, e.Local.Pod, "", ""}
 	}
-	return []string{fmt.Sprint("network namespace ", s.NetNS), local.Comm, fmt.Sprint(local.PID)}
+	space := fmt.Sprint("network namespace ", e.Socket.NetNS)
+	if e.Host {
+		space = "host"
+	}
+	return []string{space, "user " + cmp.Or(e.User, "?"), e.Local.Comm, fmt.Sprint(e.Local.PID)}
 }

@@ -9,7 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
 
 // over is a file of a finding that is over, of a pod, of a namespace, or of a
@@ -18,6 +21,14 @@ func over(id int, local flow.Local, host bool, netns uint32) file {
 	f := file{endedAt: time.Unix(int64(id), 0)}
 	f.evidence.Local, f.evidence.Host = local, host
 	f.evidence.Socket.ID, f.evidence.Socket.NetNS = flow.ID(id), netns
+	return f
+}
+
+// byUser is a file of a finding that is over, of a process of the host whose
+// user was proven.
+func byUser(id int, user, comm string, pid uint32) file {
+	f := over(id, flow.Local{Comm: comm, PID: pid}, true, 1)
+	f.evidence.User = user
 	return f
 }
 
@@ -67,6 +78,89 @@ func TestNobodysNoiseTakesAwayWhatOthersLost(t *testing.T) {
 			}
 			if _, ok := s.Finding(1); !ok {
 				t.Error("the neighbour's cannot be explained any more")
+			}
+		})
+	}
+}
+
+// TestNamesPushOutNobody has somebody lose five connections on a plain host,
+// before somebody else loses as many as are kept: by default, 1,000.
+func TestNamesPushOutNobody(t *testing.T) {
+	const kept, five = 1000, 5
+	victim := func(user string) func(n int) file {
+		return func(n int) file { return byUser(n, user, "victim", 9) }
+	}
+	for _, c := range []struct {
+		name   string
+		victim func(n int) file
+		noise  func(n int) file
+	}{
+		{"a process that renames itself", victim("0"), func(n int) file { return byUser(n, "65534", fmt.Sprint("n", n), 10) }},
+		{"processes of many names", victim("0"), func(n int) file { return byUser(n, "65534", fmt.Sprint("n", n), uint32(n)) }},
+		{"a process that goes each time", victim("0"), func(n int) file { return byUser(n, "65534", "", 0) }},
+		{"processes whose user nobody knew", victim("0"), func(n int) file { return byUser(n, "", fmt.Sprint("n", n), uint32(n)) }},
+		{"names, to one whose user nobody knew", victim(""), func(n int) file { return byUser(n, "65534", fmt.Sprint("n", n), 10) }},
+		{"a name, to another of the same user", victim("1000"), func(n int) file { return byUser(n, "1000", "noise", 10) }},
+		{"a process, to another of the same name and user", victim("1000"), func(n int) file { return byUser(n, "1000", "victim", 10) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := NewStore("node-a", "", kept)
+			for n := range five {
+				s.put(c.victim(n))
+			}
+			for n := five; n < five+kept; n++ {
+				s.put(c.noise(n))
+			}
+			ids := endedIDs(s)
+			if diff := cmp.Diff([]int{4, 3, 2, 1, 0}, ids[len(ids)-five:]); len(ids) != kept || diff != "" {
+				t.Errorf("%d are kept, the oldest: -want +got\n%s", len(ids), diff)
+			}
+		})
+	}
+}
+
+// TestAUserAloneHasEveryPlace: nobody is kept short for who is not there.
+func TestAUserAloneHasEveryPlace(t *testing.T) {
+	const kept, last = 1000, 1999
+	s := NewStore("node-a", "", kept)
+	for n := range last + 1 {
+		s.put(byUser(n, "65534", fmt.Sprint("n", n), 10))
+	}
+	if ids := endedIDs(s); len(ids) != kept || ids[0] != last || ids[kept-1] != last-kept+1 {
+		t.Errorf("%d are kept, from %d to %d, want the latest", len(ids), ids[0], ids[len(ids)-1])
+	}
+}
+
+// proves answers with one user, or with an error.
+type proves struct {
+	user string
+	err  error
+}
+
+func (p proves) Lookup(flow.Process) (flow.Owner, error) { return flow.Owner{User: p.user}, p.err }
+func (p proves) Check() error                            { return nil }
+
+// TestWhoseFindingItIs asks what /proc shows of a process of the host.
+func TestWhoseFindingItIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		before string // the user that was proven before
+		shows  proves
+		want   []string
+	}{
+		"its user is shown":                     {"", proves{user: "1000"}, []string{"host", "user 1000", "sh", "9"}},
+		"root's":                                {"", proves{user: "0"}, []string{"host", "user 0", "sh", "9"}},
+		"it has gone":                           {"", proves{err: owner.ErrGone}, []string{"host", "user ?", "", "0"}},
+		"it is hidden":                          {"", proves{err: owner.ErrHidden}, []string{"host", "user ?", "sh", "9"}},
+		"it has gone, its user was shown":       {"1000", proves{err: owner.ErrGone}, []string{"host", "user 1000", "", "0"}},
+		"another user's process holds it now":   {"1000", proves{user: "1001"}, []string{"host", "user 1001", "sh", "9"}},
+		"it was given to one that is not shown": {"1000", proves{err: owner.ErrHidden}, []string{"host", "user 1000", "sh", "9"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := New(Options{Kernel: make(emptied), Store: NewStore("node-a", "boot", 10), Cluster: cluster.New(cluster.Options{}), Owners: c.shows, HostNetNS: 1})
+			before := diagnosis.Evidence{User: c.before}
+			f := file{evidence: i.gather(t.Context(), flow.Socket{NetNS: 1, PID: 9, Comm: "sh"}, before, tick)}
+			if diff := cmp.Diff(c.want, ownerOf(&f)); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
 			}
 		})
 	}

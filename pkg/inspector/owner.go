@@ -23,7 +23,7 @@ type ownerAnswer struct {
 	at    time.Time
 }
 
-// askOwner fills in whose socket it is: its process, and its pod.
+// askOwner fills in whose socket it is: its process, its user, and its pod.
 func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 	s := e.Socket
 	local := flow.Local{Addr: s.Local, PID: s.PID, Started: s.Started, Comm: s.Comm}
@@ -39,6 +39,7 @@ func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 		i.learnPlaces()
 	}
 	// Once proven it stays so: a socket outlives its process.
+	e.User = cmp.Or(process.User, e.User)
 	e.PodUID = cmp.Or(process.PodUID, e.PodUID, i.o.Places.Pod(s.NetNS))
 	if was := e.Local; e.PodUID != "" && was.PodUID == e.PodUID {
 		// Its record may have gone, and its address may be another pod's.

@@ -59,7 +59,7 @@ type Routes interface {
 	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
 }
 
-// Owners answers where a process runs: owner.ErrGone for one that is no more,
+// Owners answers whose a process is and where it runs: owner.ErrGone for one that is no more,
 // owner.ErrHidden for one that it is not shown. Check tells whether it is shown
 // any but its own.
 type Owners interface {
