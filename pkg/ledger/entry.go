@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"net/netip"
 	"time"
 	"unique"
@@ -33,6 +34,7 @@ type Entry struct {
 	history  history
 	over     *over // of one that is over alone
 	life     Life
+	turns    uint8 // revisions of which each followed the one before within a minute
 }
 
 // Verdict is what is reported of a flow as long as it does not change.
@@ -171,13 +173,23 @@ func (e *Entry) Report(at time.Time, line string) *Entry {
 // Revise is Report of a verdict that is another one than was reported before.
 func (e *Entry) Revise(at time.Time, line string) *Entry {
 	next := e.Report(at, line)
+	if last, turns := e.Revised(); turns == 0 || at.Sub(last) > restless {
+		next.turns = 0
+	}
+	next.turns = min(next.turns, math.MaxUint8-1) + 1
 	next.revised = distanceOf(at, e.reading.at)
 	return next
 }
 
-// RevisedAt returns when the flow was last reported to be judged otherwise; zero:
-// never.
-func (e *Entry) RevisedAt() time.Time { return e.revised.time(e.reading.at) }
+// restless is how long after a revision another one counts as the next turn of a
+// verdict that does not settle.
+const restless = time.Minute
+
+// Revised returns when the flow was last reported to be judged otherwise, and how
+// often that was in a row, each within a minute of the one before; zero: never.
+func (e *Entry) Revised() (last time.Time, turns int) {
+	return e.revised.time(e.reading.at), int(e.turns)
+}
 
 // Idle reports whether the flow has nothing outstanding.
 func (e *Entry) Idle() bool { return diagnosis.Symptom(e.Socket()) == flow.HalfOpen }

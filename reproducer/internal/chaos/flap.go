@@ -17,7 +17,7 @@ const (
 	flapEvery  = 250 * time.Millisecond
 	flapMemory = 60 << 20         // bytes that the agent may grow by
 	flapEvents = 20 << 20         // bytes of events
-	flapSettle = 20 * time.Second // in which the last verdict is known, and has its event
+	flapSettle = 40 * time.Second // in which the last verdict is known, and has its event
 )
 
 // flappingEndpoint: records that change without end cost little, and the last
