@@ -38,7 +38,7 @@ func newEdgeCollector(opts Options) *edgeCollector {
 		unacked: prometheus.NewDesc("tcpstuck_unacked_bytes",
 			"Bytes that the edge's stuck flows have sent without an acknowledgement.", labels, nil),
 		giveUp: prometheus.NewDesc("tcpstuck_flows_soonest_give_up_timestamp_seconds",
-			"When the kernel will give up the first of the edge's stuck flows. Absent where it never will, or where it is not known.", labels, nil),
+			"When the kernel will give up the first of the edge's stuck flows. Absent if it never will, or if that is not known.", labels, nil),
 		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
 			"Accepted flows without progress whose clients are outside the cluster: suppressed, never reported.", nil, nil),
 		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
