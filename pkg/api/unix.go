@@ -49,8 +49,8 @@ func isNoFolder(path string) bool {
 	return !info.IsDir()
 }
 
-// checkSocketPath refuses what is no path: without one, and after an @, the
-// kernel makes an abstract socket, to which everybody may connect.
+// checkSocketPath refuses an empty path and one that begins with @: for both
+// the kernel makes an abstract socket, to which every process may connect.
 func checkSocketPath(path string) error {
 	var longest [len(syscall.RawSockaddrUnix{}.Path) - 1]byte
 	switch {

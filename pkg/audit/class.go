@@ -1,6 +1,6 @@
-// Package audit tells, before anything fails, which connections would hang if
-// their peer vanished now, and what would bound them. It is pure: what a socket
-// is set to goes in, findings by workload and peer come out.
+// Package audit says, before anything fails, which connections would hang if
+// their peer vanished now, and what would bound them. It is pure: settings of
+// sockets go in, findings by workload and peer come out.
 package audit
 
 import (

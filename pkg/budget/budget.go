@@ -29,10 +29,10 @@ type Budget struct {
 	filled  time.Time
 }
 
-// New returns a budget of a share of a core, from 0 to 1. Its debt is what the
-// share gives in the time owes at most: after that it allows work again,
-// whatever the last work took. A guest's clock cannot tell work from a core that
-// the host lent to another machine.
+// New returns a budget of a share of a core, from 0 to 1. Its debt is at most
+// what the share gives in the time owes. After that time the budget allows work
+// again, however long the last work took: a guest's clock also counts time in
+// which the host lent the core to another machine.
 func (b *Books) New(share float64, owes time.Duration, now time.Time) *Budget {
 	most := min(burst, worth(savesUp, share))
 	return &Budget{books: b, share: share, most: most, deepest: worth(owes, share), saved: most, filled: now}

@@ -68,7 +68,7 @@ func (a *addresses) at(ip netip.Addr) *address {
 	return entry
 }
 
-// tidy drops the entry of an address that nobody has or claims any more.
+// tidy drops the entry of an address that no object has or claims any more.
 func (a *addresses) tidy(ip netip.Addr) {
 	if entry := a.byIP[ip]; entry != nil && entry.empty() {
 		delete(a.byIP, ip)

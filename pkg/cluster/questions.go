@@ -68,7 +68,7 @@ func (q *questions) about(pod ref) []netip.Addr {
 	return list
 }
 
-// ask opens a question, unless too many are open: whoever still needs the
+// ask opens a question, unless too many are open: a caller that still needs the
 // answer will ask again.
 func (q *questions) ask(one Question) {
 	limit := maxNotUrgent

@@ -41,8 +41,8 @@ func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 }
 
 // ByReplySource calls fn for every TCP entry, in any zone, whose packets go to
-// one of addrs: the source of its reply tuple is that address. Nobody asked
-// with a socket's tuple, so Asked is Orig, what the connecting socket sends.
+// one of addrs: the source of its reply tuple is that address. The search has
+// no socket's tuple, so Asked is Orig, which the connecting socket sends.
 // Entries outlive their sockets: an entry alone is not a connection. It ends at
 // fn's first error and returns it wrapped. It makes one search of the table for
 // each of Searches(addrs).
@@ -77,7 +77,7 @@ func Searches(addrs []netip.Addr) [][]netip.Addr {
 	return parts
 }
 
-// sweep asks the kernel once: for an IPv4 address or for any number of IPv6.
+// sweep searches the table once: for one IPv4 address or any number of IPv6.
 func (t *Table) sweep(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
 	if !addrs[0].IsValid() {
 		return errors.New("no address")

@@ -63,10 +63,10 @@ func (c clock) after(jiffies uint64) time.Duration {
 	return time.Duration(int64(jiffies-c.jiffies)) * c.tick
 }
 
-// skipped returns how many jiffies of a time are passed over by firings that
-// come at one distance: the last one in it is where the simulation goes on. A
-// timer that is armed where the one before fired, for the same wait, fires at
-// the same distance, for the wheel rounds both alike.
+// skipped returns how many jiffies of a time equidistant firings take: the
+// simulation continues at the last one in it. A timer that is armed when the
+// one before fired, for the same wait, fires at the same distance, because the
+// wheel rounds both alike.
 func (c clock) skipped(left time.Duration, fires uint64, wait time.Duration) uint64 {
 	step := Wheel(fires, fires+c.ticks(wait)) - fires
 	if left <= 0 {

@@ -43,7 +43,7 @@ func idle(s flow.Socket) flow.GivesUp {
 	return flow.GivesUp{}
 }
 
-// exhausted says whether keepalive gives up when it would send the next probe.
+// exhausted reports whether keepalive aborts instead of sending its next probe.
 func exhausted(s flow.Socket, probes int, silent time.Duration) bool {
 	if s.UserTimeout > 0 {
 		return probes > 0 && silent >= s.UserTimeout

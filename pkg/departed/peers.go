@@ -92,11 +92,11 @@ func (p *peer) add(tuples []flow.Tuple) {
 	}
 }
 
-// Note takes up which of the changed addresses are gone, given to another pod,
-// or back, and returns those whose connections conntrack is to be searched for.
-// Records that are out of date say nothing of the kind: what changes meanwhile,
-// also while they are being read anew, waits until they are trusted. Idle returns
-// the idle connections to an address that were found.
+// Note records which of the changed addresses are gone, belong to another pod,
+// or are back. It returns the addresses to search conntrack for. Records that
+// are out of date prove none of this: a change meanwhile, also while the source
+// reads them again, waits until they can be trusted. Idle returns the idle
+// connections to an address that were found.
 func (p *Peers) Note(changed map[netip.Addr]struct{}, outOfDate bool, idle func(netip.Addr) []flow.Tuple) (gone []netip.Addr) {
 	if outOfDate {
 		maps.Copy(p.unsure, changed)

@@ -64,7 +64,7 @@ func (p *Peers) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[neti
 	if p.o.Conntrack == nil {
 		return nil, nil
 	}
-	// A search that has begun is finished, also when the agent is told to end.
+	// A search that has begun is finished, even if the agent is to end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	found := map[netip.Addr][]flow.Tuple{}

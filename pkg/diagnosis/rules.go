@@ -82,7 +82,7 @@ func decide(e Evidence) (Decision, rule) {
 	panic("the last rule always holds")
 }
 
-// backendGone reports whether a cause says that nobody is there any more.
+// backendGone reports whether a cause says that the backend is gone.
 func backendGone(c flow.Cause) bool {
 	return c == flow.StaleConntrack || c == flow.PeerDeleted || c == flow.AddressReused
 }

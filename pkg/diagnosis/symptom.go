@@ -63,7 +63,7 @@ func windowConfirmed(e Evidence) bool {
 	return !e.lastSegment().IsZero() && e.silence() <= s.RTO+settled
 }
 
-// Mute returns why a flow is suppressed, or "" when it is to be reported.
+// Mute returns why a flow is suppressed, or "" if it is to be reported.
 func Mute(s flow.Socket, role flow.Role, class flow.PeerClass) flow.Mute {
 	open := s.State == flow.SynSent || s.State == flow.Established || s.State == flow.CloseWait
 	if s.AtRisk() == 0 && (!open || s.Orphan) {

@@ -39,9 +39,10 @@ func truncation(e Evidence) rule {
 	panic("the last rule always holds")
 }
 
-// muteTruncated: clients outside the cluster go away, or reset, with an answer on
-// its way, on every node that serves them and all day. Unsent bytes that a
-// server here threw away itself are its own defect, for whatever client.
+// muteTruncated suppresses losses to clients outside the cluster: on every node
+// that serves them, they leave or reset all day while an answer is in flight. If
+// a server here discarded unsent bytes itself, that is its own defect and is
+// reported, whatever the client.
 func muteTruncated(e Evidence) flow.Mute {
 	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
 		return ""

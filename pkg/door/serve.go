@@ -35,7 +35,7 @@ func ServeBy(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logg
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {
-		_ = server.Close() // a caller that does not read holds nobody up
+		_ = server.Close() // a caller that does not read delays no other
 	}
 	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve on %s: shut down: %w", l.Addr(), err)

@@ -57,7 +57,7 @@ func paced(h http.Handler) http.Handler {
 	pace := rate.NewLimiter(perSecond, MostPlaces)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // or the answer waits for a body that nobody reads
+			w.Header().Set("Connection", "close") // or the answer waits for a body that is never read
 		}
 		if pace.Wait(r.Context()) == nil { // else the caller has left
 			h.ServeHTTP(w, r)

@@ -11,7 +11,7 @@ import (
 const (
 	sendBytes    = 128 << 10        // that the kernel may hold of an answer
 	receiveBytes = 16 << 10         // that it may hold of a request; the kernel doubles it
-	deafTimeout  = 10 * time.Second // until it gives up a caller that does not acknowledge
+	deafTimeout  = 10 * time.Second // until it drops a caller that does not acknowledge
 	dumbSeconds  = 5                // until it hands over a connection on which nothing was said
 )
 

@@ -26,7 +26,7 @@ type Observer interface {
 // Kubernetes is a sink that writes Events of the cluster, for pods and their
 // owners: five at once in a namespace, then one every 30 s, whatever happens in
 // other namespaces. A repetition raises the count of the Event that is there.
-// What is over the budget is counted in one Event of the node.
+// One Event of the node counts what is over the budget.
 type Kubernetes struct {
 	observer Observer
 	log      *slog.Logger
@@ -94,8 +94,8 @@ func (k *Kubernetes) Failing() bool {
 	return k.failing
 }
 
-// writtenLately returns how many Events a pod had within the last pause. The
-// host's processes are many, and this does not tell them apart.
+// writtenLately returns how many Events a pod had within the last pause. It
+// counts the host's many processes as one.
 func (k *Kubernetes) writtenLately(pod kube.PodRef) (n int) {
 	if pod == (kube.PodRef{}) {
 		return 0

@@ -21,7 +21,7 @@ type table struct {
 	conntrack Conntrack // nil: down
 	down      string    // why
 	meter     Meter
-	books     *budget.Books // of who asks
+	books     *budget.Books // of the caller
 	err       error         // of the last question
 	at        time.Time     // of the last entry
 	owes      bool          // a question was not answered, and not asked again since

@@ -13,9 +13,9 @@ const (
 	closedSpaces    = 1024 // network namespaces of which any are remembered
 )
 
-// Listening knows what is listened on, and what was until lately: a server that
-// is told to end closes its listener first, and drains what it has accepted for
-// as long as that takes. It may be used from any goroutine.
+// Listening knows the listeners, and those that have closed lately: a server
+// that ends closes its listener first and then drains its accepted connections.
+// It is safe for concurrent use.
 type Listening struct {
 	mu     sync.RWMutex
 	now    map[listenKey]struct{}

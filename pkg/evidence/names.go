@@ -106,8 +106,8 @@ func (n Names) Peer(s flow.Socket, role flow.Role, client netip.AddrPort) (flow.
 	return p, &service
 }
 
-// Host returns what a peer is where packets go to its address as it is, whatever
-// Service has that as an external IP.
+// Host returns what a peer is if packets go to its address untranslated, even if
+// a Service has that address as an external IP.
 func (n Names) Host(p flow.Peer) flow.Peer {
 	host := flow.Peer{Addr: p.Addr, Class: p.Class}
 	if host.Class != flow.PeerSelf {

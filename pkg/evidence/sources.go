@@ -37,9 +37,9 @@ type Routes interface {
 	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
 }
 
-// Owners answers where a process runs: owner.ErrGone for one that is no more,
-// owner.ErrHidden for one that it is not shown. Check tells whether it is shown
-// any but its own.
+// Owners says where a process runs: owner.ErrGone if the process has ended,
+// owner.ErrHidden if /proc hides it. Check returns an error if /proc hides the
+// processes of other users.
 type Owners interface {
 	Lookup(p flow.Process) (flow.Owner, error)
 	Check() error

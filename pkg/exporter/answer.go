@@ -29,7 +29,7 @@ type answers struct {
 	latest  map[string]*answer // by encoding; for the scrape that has the turn
 }
 
-// answer is what a scrape gets. Nobody changes it once it is composed.
+// answer is what a scrape gets. It does not change once it is composed.
 type answer struct {
 	began  time.Time
 	code   int

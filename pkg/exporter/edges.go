@@ -96,7 +96,7 @@ func (c *edgeCollector) limit(edges map[edge]tally) (map[edge]tally, uint64) {
 }
 
 // overflow counts the edges that were not folded before, so that the number
-// does not depend on how often somebody scrapes.
+// does not depend on how often Prometheus scrapes.
 func (c *edgeCollector) overflow(folded []edge) {
 	now := make(map[edge]bool, len(folded))
 	for _, e := range folded {

@@ -23,6 +23,6 @@ type End struct {
 	Timeouts       int
 	Since          time.Time
 	Loss           LossReason // why its bytes died; empty where none did
-	Unread         uint32     // bytes that it had received and nobody read
+	Unread         uint32     // bytes that it had received and its owner had not read
 	Last           Socket     // all of the reading
 }

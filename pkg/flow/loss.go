@@ -1,8 +1,8 @@
 package flow
 
 // LossReason is why bytes died with a socket: a value of the reason label of
-// tcpstuck_lost_bytes_total. The empty string: none did, or somebody wanted it
-// so (linger 0, ss -K).
+// tcpstuck_lost_bytes_total. The empty string: none did, or the owner or an
+// administrator asked for it (linger 0, ss -K).
 type LossReason string
 
 // The reasons.

@@ -1,7 +1,7 @@
 package flow
 
-// Mute says why a finding is suppressed: it is counted, and neither listed nor
-// made an event. The empty string means that it is reported.
+// Mute says why a finding is suppressed: it is counted, but it is not listed
+// and makes no event. The empty string means that it is reported.
 type Mute string
 
 // The reasons to suppress a finding.

@@ -96,9 +96,9 @@ type Socket struct {
 	// Unstored is true of a socket whose options left no room for what the
 	// kernel side keeps on it: no snapshot has it, each file scan shows it.
 	Unstored bool
-	// Foreign is true of a socket that connects, or has given up, from an
-	// address that its network namespace does not have: its owner bound it
-	// there (IPV6_FREEBIND, IP_TRANSPARENT).
+	// Foreign is true of a socket that connects, or has failed to connect,
+	// from an address that its network namespace does not have: its owner
+	// bound it there (IPV6_FREEBIND, IP_TRANSPARENT).
 	Foreign bool
 	Orphan  bool // no process owns it any more (SOCK_DEAD)
 	MPTCP   bool // a subflow: its death is not the application's
@@ -114,9 +114,9 @@ type Socket struct {
 // AtRisk returns how many bytes an application can still lose.
 func (s Socket) AtRisk() uint32 { return s.Unacknowledged + s.Unsent }
 
-// Resuming reports whether what was held back is under way again and no timer
-// has run out on it since: the window opened, or a filter of this host went. An
-// acknowledgement or the next timeout will tell whether it gets through.
+// Resuming reports whether data that was held back is in flight again and no
+// timer has run out since: the window opened, or a filter of this host is gone.
+// An acknowledgement or the next timeout will show whether it gets through.
 func (s Socket) Resuming() bool {
 	return s.Timeouts > 0 && s.PacketsOut > 0 && s.SendWindow > 0 && s.State != SynSent &&
 		s.Retransmits == 0 && s.Backoff == 0 && s.ProbesOut == 0

@@ -64,9 +64,9 @@ func (c *collector) records(ctx context.Context, first ...tracer.Record) []trace
 // snapshot is as cheap.
 const fewNamed = 1000
 
-// look reads these suspects and whatever is new. The records that wait come
-// first: a busy machine may take seconds between two looks at them, and an end
-// that is known is no absence.
+// look reads the named suspects and all that is new. It takes the records that
+// wait first: a busy machine may take seconds between two looks at them, and a
+// flow whose end is known must not count as absent.
 func (c *collector) look(ctx context.Context, named []flow.ID) collected {
 	if len(named) > fewNamed {
 		return c.snapshot(ctx)

@@ -21,7 +21,7 @@ const (
 	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
-	owed        = 5 * time.Second  // after that at the latest, work goes on, whatever the last took
+	owed        = 5 * time.Second  // a debt delays work no longer than this
 	scanOwed    = 30 * time.Second // likewise, for passes over all sockets
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
 )
@@ -119,8 +119,8 @@ func (i *Inspector) untilDue() time.Duration {
 	return max(time.Until(next), time.Millisecond)
 }
 
-// news takes the records that wait, and the flows that are due, if there are any:
-// it does not wait for them.
+// news takes the records that wait and the flows that are due, if there are any.
+// It does not wait for them.
 func (i *Inspector) news(ctx context.Context) {
 	if ctx.Err() != nil {
 		return

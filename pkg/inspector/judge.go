@@ -76,7 +76,7 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 	return verdict{entry: e, said: []said{{kind, e}}}
 }
 
-// judgeAgain decides anew on a flow that is reported.
+// judgeAgain decides again on a reported flow.
 func (k *known) judgeAgain(now time.Time, j judging) verdict {
 	d, before := diagnosis.Decide(k.evidence), k.entry.Decision()
 	switch departed := k.entry.Departed(); {
@@ -94,7 +94,7 @@ func (k *known) judgeAgain(now time.Time, j judging) verdict {
 		e := k.entry.Judge(k.evidence, before).End(k.evidence.Now, "", nil, "withdrawn: the records have its backend again")
 		return verdict{entry: e, forget: true, said: []said{{flow.EventEnded, e}}}
 	default:
-		// Nobody says that its peer is back: only why is not known any more.
+		// Its peer is not known to be back: only the cause is no longer known.
 		d.Healthy, d.Mute = false, before.Mute
 	}
 	return revise(k.entry.Judge(k.evidence, d), now)

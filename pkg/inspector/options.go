@@ -71,8 +71,8 @@ type Options struct {
 	Owners        evidence.Owners
 	Places        evidence.Places
 	Listening     *evidence.Listening // a new one by default
-	// Peers is for a cluster source that reads a pod of another node only when it
-	// is told that the pod matters.
+	// Peers is for a cluster source that reads a pod of another node only if
+	// connections of this node lead there.
 	Peers Peers
 	Sinks []Sink
 	Meter Meter

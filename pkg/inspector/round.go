@@ -80,7 +80,7 @@ func (i *Inspector) round() round {
 
 const (
 	owes  = 10 * time.Second // how often a complete look may make good that a flow was let go of
-	looks = 4 * time.Second  // after that at the latest what moved is looked for, whatever it takes
+	looks = 4 * time.Second  // the longest time between two looks for flows that moved, whatever they cost
 )
 
 // look reads everything after a loss or a read that failed, and where flows may
@@ -135,7 +135,7 @@ func (i *Inspector) checkTrust(ctx context.Context) {
 	}
 }
 
-// meetEvery is how often the cluster source is given whom this node talks to.
+// meetEvery is how often the cluster source gets the peers of this node.
 const meetEvery = time.Minute
 
 // meetPeers gives the cluster source the addresses that this node's connections
@@ -181,8 +181,8 @@ func (i *Inspector) seekGone(gone []netip.Addr) []step {
 	return append(steps, i.seekIdle()...)
 }
 
-// seekAgain returns the steps that make up for searches that failed. After one
-// that fails anew the others wait for the next round.
+// seekAgain returns steps that repeat the searches that failed. If one fails
+// again, the others wait for the next round.
 func (i *Inspector) seekAgain() []step {
 	var steps []step
 	answered := true

@@ -103,9 +103,9 @@ func (p *phases) applyRecord(r tracer.Record) (tasks []task) {
 	return tasks
 }
 
-// applyEnd takes the end of a socket: of a suspect, or of one that lost bytes and
-// that nobody suspected before. What a finding is about already, and what timed
-// out under suspicion, is reported as the end of that.
+// applyEnd takes the end of a socket: of a suspect, or of one that lost bytes
+// without being a suspect. If the flow has a finding, or timed out as a suspect,
+// its end is reported as the end of that finding.
 func (p *phases) applyEnd(end flow.End) []task {
 	before := p.ledger.Entry(end.ID)
 	tasks := changed(p.ledger.End(end))

@@ -90,7 +90,7 @@ func (q *lookups) take(now time.Time) {
 		}
 		switch {
 		case len(q.pending) >= maxPending:
-			return // whoever still needs an answer will ask again
+			return // a caller that still needs an answer will ask again
 		case one.Pod == "" && q.state.Lookups().NodeRead(one.Node, cluster.NodeAge, now):
 		case now.Sub(q.alive[s]) < podAge:
 		case !one.Urgent && !q.idle.AllowN(now, 1):

@@ -225,8 +225,8 @@ func (l *Ledger) Forget(id flow.ID) {
 	}
 }
 
-// remove takes a flow out. Nobody sees it any more, until it is put among those
-// that are over.
+// remove takes a flow out. No reader sees it any more, until it is put among
+// those that are over.
 func (l *Ledger) remove(s *slot) {
 	l.table.remove(s.entry.ID())
 	l.due.remove(s)

@@ -78,8 +78,8 @@ func fateOf(before *Entry, readAt time.Time, s flow.Socket) fate {
 	return stands
 }
 
-// closedIdle reports whether a flow that was idle has nothing but its FIN under
-// way: nobody waits there any more.
+// closedIdle reports whether a flow that was idle has nothing but its FIN in
+// flight: no process waits there any more.
 func closedIdle(was *reading, s flow.Socket) bool {
 	idle := was.timeouts == 0 && was.state == flow.Established
 	return idle && s.Live && s.Orphan && s.FinOutstanding && s.AtRisk() == 0

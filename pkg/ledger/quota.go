@@ -40,7 +40,7 @@ type owner struct {
 	process flow.Process
 }
 
-// quotas are who holds how many flows.
+// quotas count the flows of each owner.
 type quotas struct {
 	host uint32 // the node's own network namespace
 	of   [classes]quota
@@ -74,8 +74,8 @@ func (q *quotas) rehome(s *slot) {
 }
 
 // victim returns the flow that makes room for one of an owner: a suppressed one
-// of the greediest owner, else a watched one of the greediest; nil: nobody has
-// more than this owner.
+// of the greediest owner, else a watched one of the greediest; nil: no owner has
+// more than this one.
 func (q *quotas) victim(by owner) *slot {
 	if s := q.of[suppressed].greediest(); s != nil {
 		return s
@@ -91,7 +91,7 @@ func (q *quotas) victim(by owner) *slot {
 	return nil
 }
 
-// quota is who holds how many flows of one class. The greediest owner's latest
+// quota counts the flows of one class, by owner. The greediest owner's latest
 // flow is the first to go.
 type quota struct {
 	size   int

@@ -2,7 +2,7 @@ package owner
 
 import "strings"
 
-// place is what a control group path tells of where a process runs.
+// place is what a control group path says about where a process runs.
 type place struct {
 	container string // full id
 	podUID    string
@@ -10,7 +10,7 @@ type place struct {
 
 // parseCgroup reads /proc/PID/cgroup: lines of hierarchy:controllers:path
 // (cgroups(7)). Version 1 has a line per hierarchy, and not every one names
-// the container; the line that tells most wins.
+// the container; the line that says most wins.
 func parseCgroup(file string) place {
 	var best place
 	for line := range strings.Lines(file) {
@@ -42,7 +42,7 @@ func (p place) tells() int {
 // Outside a pod the innermost container counts.
 func parsePath(path string) place {
 	var p place
-	// containerd, told to use systemd's naming with the other driver, joins
+	// If containerd uses systemd's naming with the other driver, it joins
 	// slice, prefix and id with colons into one element.
 	isSeparator := func(r rune) bool { return r == '/' || r == ':' }
 	for element := range strings.FieldsFuncSeq(strings.TrimSuffix(path, " (deleted)"), isSeparator) {

@@ -1,6 +1,6 @@
-// Package owner tells where a process runs: the container and the pod that its
-// control group belongs to, and which network namespaces are whose pod's. It
-// reads /proc and nothing else.
+// Package owner says where a process runs: the container and the pod that its
+// control group belongs to. It also says which pod a network namespace belongs
+// to. It reads only /proc.
 package owner
 
 import (
@@ -95,8 +95,8 @@ func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }
 
-// exists asks the kernel for a process without /proc: who may not signal it is
-// told that it is there.
+// exists asks the kernel for a process without /proc: a caller that may not
+// signal the process learns that it is there.
 func exists(pid uint32) bool {
 	err := syscall.Kill(int(pid), 0)
 	return err == nil || errors.Is(err, syscall.EPERM)

@@ -41,7 +41,7 @@ type space struct {
 }
 
 // NewPlaces returns Places that know nothing yet. residents lists the processes
-// of the node, lookup tells where one runs, and host is the node's own network
+// of the node, lookup says where one runs, and host is the node's own network
 // namespace, which is no pod's.
 func NewPlaces(residents func() ([]flow.Resident, error), lookup func(flow.Process) (flow.Owner, error), host uint32) *Places {
 	return &Places{residents: residents, lookup: lookup, host: host}
@@ -100,9 +100,9 @@ func (p *Places) Refresh(now time.Time) error {
 	return nil
 }
 
-// bySpace returns the processes that the agent can ask about, by namespace:
-// the oldest first, in the oldest namespace first. Whoever makes thousands of
-// namespaces keeps nobody from being asked who was there before.
+// bySpace returns the processes that the agent can look up, by namespace: the
+// oldest first, in the oldest namespace first. So a user who makes thousands of
+// namespaces displaces no namespace that was there before.
 func (p *Places) bySpace(all []flow.Resident) [][]flow.Resident {
 	byNetNS := map[uint32][]flow.Resident{}
 	for _, r := range all {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// tick is the unit in which /proc/PID/stat tells times: USER_HZ is 100 on
-// every architecture that Go has.
+// tick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every
+// architecture that Go has.
 const tick = 10 * time.Millisecond
 
 // startField is the number of starttime among the fields of /proc/PID/stat

@@ -20,8 +20,7 @@ func Zoned(t, now time.Time) string { return at(t, now, clockLayout) + zone }
 // hangs on them.
 func Milli(t, now time.Time) string { return at(t, now, milliLayout) }
 
-// Moment returns date, time of day and zone, whatever the present:
-// 2026-03-01 14:02:23Z.
+// Moment returns date, time of day and zone: 2026-03-01 14:02:23Z.
 func Moment(t time.Time) string { return t.UTC().Format(dateLayout+clockLayout) + zone }
 
 // Stamp returns a time as programs read it: 2026-03-01T14:02:23Z.

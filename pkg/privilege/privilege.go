@@ -1,6 +1,6 @@
-// Package privilege keeps the process to the three Linux capabilities that
-// the agent needs, and gives up those that it needs no more once it runs. It
-// works on every thread of the process, and there is no way back.
+// Package privilege keeps only the three Linux capabilities that the agent
+// needs, and drops those that it no longer needs once it runs. It works on every
+// thread of the process, and there is no way back.
 package privilege
 
 import (
@@ -48,10 +48,10 @@ func Restrict() error {
 	return nil
 }
 
-// Settle gives up what a running agent can do without, and returns the names
-// of the capabilities that it keeps. It asks the kernel itself: works tries
-// all that the agent will do, first with the least. The error is that of
-// works where nothing suffices.
+// Settle drops the capabilities that a running agent does not need, and returns
+// the names of those that it keeps. It asks the kernel itself: works tries all
+// that the agent will do, first with the fewest capabilities. If none suffice,
+// the error is that of works.
 func Settle(works func() error) ([]string, error) {
 	var err error
 	for _, set := range enough() {

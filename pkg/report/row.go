@@ -43,7 +43,7 @@ func (r Row) Lasted() string {
 	return r.Why + " for " + r.Age
 }
 
-// age goes on after the finding was last looked at, until it has ended.
+// age grows after the last look at the finding, until it has ended.
 func age(f flow.Finding, now time.Time) time.Duration {
 	if f.Since.IsZero() || f.Ended() {
 		return f.Age()

@@ -52,12 +52,11 @@ func (t *Table) Close() { t.handle.Close() }
 // addresses are unmapped.
 //
 // Having no usable route is an answer, not an error: Err then has the errno's
-// name, and Type tells blackhole, unreachable and prohibit apart; it is empty
-// where no route matches. (A forwarded packet that the kernel drops for its
-// source, by reverse path filtering, has the errno of a blackhole and reads as
-// one.) Neighbour is the state of the next hop's entry, and
-// empty where there is none. ctx is looked at between the questions, each of
-// which ends within a second.
+// name, and Type is blackhole, unreachable or prohibit; it is empty if no route
+// matches. (A forwarded packet that the kernel drops for its source, by reverse
+// path filtering, has the errno of a blackhole and reads as one.) Neighbour is
+// the state of the next hop's entry, and empty if there is none. Lookup checks
+// ctx between its questions, each of which ends within a second.
 func (t *Table) Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error) {
 	r, err := t.lookup(ctx, dst.Unmap().WithZone(""), src.Unmap().WithZone(""))
 	if err != nil {

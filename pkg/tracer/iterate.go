@@ -31,10 +31,9 @@ const maxAsked = 1024
 
 // News is an incremental snapshot. It returns the suspects that were not shown
 // before, those whose owner a file scan has found since, those that have made
-// progress since, and the named ones. In a storm that costs a small part of a
-// Snapshot. Absence means nothing, and where records were lost only a Snapshot has
-// everything. Of more
-// than 1,024 names the others are left out.
+// progress since, and the named ones. In a storm it costs a small part of a
+// Snapshot. Absence means nothing. After records were lost, only a Snapshot has
+// everything. It ignores names beyond the first 1,024.
 func (t *Tracer) News(named []flow.ID) (sockets []flow.Socket, err error) {
 	named = named[:min(len(named), maxAsked)]
 	if err = t.ask(named); err == nil {
@@ -94,8 +93,8 @@ func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
 	return sockets, err
 }
 
-// handOver delivers the ends that reads have shown. Nobody shows them again: what
-// finds the queue full waits for the next read.
+// handOver delivers the ends that reads have shown. The kernel side does not show
+// them again: if the queue is full, they wait for the next read.
 func (t *Tracer) handOver() {
 	for len(t.ends) > 0 {
 		select {
