@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* inet_sock_set_state at CLOSE ends an episode, whatever the way to die, and
+/* inet_sock_set_state at CLOSE ends an episode, however the socket dies, and
  * counts the bytes that die with any socket.
  */
 #include "lib/late_data.h"

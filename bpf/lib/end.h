@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Ends that set_state was not shown. Seen on 6.18, of one death in some hundreds
- * on a busy machine: now and then no program runs in an interrupt, of whatever
- * tracepoint and agent. The kernel counts no recursion miss, and all sockets whose
+/* Ends that set_state did not see. Seen on 6.18, for one death in some hundreds
+ * on a busy machine: now and then no program of any agent runs in an interrupt, on
+ * any tracepoint. The kernel counts no recursion miss, and all sockets whose
  * timers run out in it die unseen. What such a socket leaves still says how it
  * ended. The snapshot reads it while its owner holds it, destroy_sock when it goes.
  */

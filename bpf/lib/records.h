@@ -84,7 +84,7 @@ struct reading {
 	__s32 send_err; /* of the last failed (re)transmission, negative errno */
 	__s32 err;      /* sk_err */
 	__s32 soft_err; /* sk_err_soft */
-	__u32 unread;   /* of an ended socket: bytes received that nobody read */
+	__u32 unread;   /* of an ended socket: bytes received and never read */
 	char comm[16];
 	__u16 local_port;
 	__u16 remote_port;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* How many records are sent of sockets that nobody suspected. Owners share the
+/* How many records are sent of sockets that were no suspects. Owners share the
  * node's number. Each may use a part of what is left: an owner that is alone gets
  * enough for a deployment that dies at once, and the greediest leaves most of it.
  */
@@ -21,8 +21,8 @@
 
 #define LOSS_OWNERS 1024
 
-/* The root of the cgroups: of a process that nobody has put anywhere, and of
- * every process where only cgroups of version 1 are used.
+/* The root of the cgroups. It has the processes that were put into no other
+ * cgroup, and all processes if only cgroups of version 1 are used.
  */
 #define ROOT_CGROUP 1
 
@@ -46,7 +46,7 @@ struct window {
 
 struct window loss_window; /* of the node */
 
-/* An owner that is pushed out begins anew; the node's window holds. */
+/* An owner that is pushed out starts with a new window; the node's window holds. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, LOSS_OWNERS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The life of an episode: when it begins, whether it goes on, what of it user
+/* The life of an episode: when it begins, whether it continues, what of it user
  * space has yet to see. Nothing here reads a socket, so histories.bpf.c can play
  * random lives against these very lines.
  */

@@ -27,7 +27,7 @@ static __always_inline bool stalled(const struct tcp_sock *tp)
 	return icsk->icsk_pending == ICSK_TIME_PROBE0 && (icsk->icsk_backoff || icsk->icsk_probes_out);
 }
 
-/* What decides whether an episode goes on; a timeout needs no more. */
+/* What decides whether an episode continues; a timeout needs no more. */
 static __always_inline void read_progress(struct standing *s, const struct tcp_sock *tp)
 {
 	s->snd_una = tp->snd_una;

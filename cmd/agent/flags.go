@@ -38,8 +38,8 @@ type config struct {
 	scope            []uint32
 	ringBytes        uint32 // 0: the tracer's own default
 	log              *slog.Logger
-	// settle gives up the capabilities that a running agent can do without,
-	// as works shows, and returns those that it keeps.
+	// settle drops the capabilities that works does without, and returns those
+	// that the agent keeps.
 	settle func(works func() error) (kept []string, err error)
 }
 

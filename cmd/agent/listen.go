@@ -15,14 +15,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
-// listeners are where the agent answers, each behind a door. They are opened
-// before anything runs, so that an address that cannot be had is all that a
-// start tells of.
+// listeners are the addresses at which the agent answers, each behind a door.
+// They are opened before anything runs, so that a start that fails for an address
+// reports only that.
 //
-// The port of the metrics and the socket are what Prometheus, probes and
-// tcpstuck ask: an agent that nobody hears would look like a node without
-// stuck flows. Where one of them is taken, the agent ends. Without the page
-// it works on.
+// Prometheus, probes and tcpstuck ask the port of the metrics and the socket: an
+// agent that they cannot reach would look like a node without stuck flows. If
+// one of them is taken, the agent ends. Without the page it continues.
 type listeners struct {
 	metrics []net.Listener
 	socket  net.Listener
@@ -88,7 +87,7 @@ func (l listeners) close() {
 }
 
 // serveFlows serves single flows where only this host can ask: on the unix
-// socket and on loopback. Profiles are for those who may open the socket.
+// socket and on loopback. Profiles are only on the socket.
 func serveFlows(ctx context.Context, group *errgroup.Group, l listeners, o api.Options) {
 	private := o
 	private.Profiles = true

@@ -78,8 +78,7 @@ func stuck(flows []flow.Finding) int {
 }
 
 // unwatched is the exit code for these sources: while the kernel side is
-// degraded, flows may hang that nobody sees, and "nothing is stuck" would be a
-// guess.
+// degraded, flows may hang unseen, and "nothing is stuck" would be a guess.
 func unwatched(sources []flow.Health) int {
 	if report.Hidden(sources) {
 		return exitError

@@ -27,7 +27,7 @@ func (w *plugin) explain(id string) int {
 	}
 	code := w.silent(reasons(failed), len(answers))
 	if len(failed) == len(answers) && len(failed) > 0 {
-		return code // nobody could say whether there is such a flow
+		return code // no node could say whether there is such a flow
 	}
 	return w.explainOne(id, exactly(id, found), len(failed) == 0)
 }

@@ -22,7 +22,7 @@ const (
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
 	owed        = 5 * time.Second  // a debt delays work no longer than this
-	scanOwed    = 30 * time.Second // likewise, for passes over all sockets
+	scanOwed    = 30 * time.Second // the same, for file scans
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
 )
 

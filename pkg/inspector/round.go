@@ -79,13 +79,13 @@ func (i *Inspector) round() round {
 }
 
 const (
-	owes  = 10 * time.Second // how often a complete look may make good that a flow was let go of
+	owes  = 10 * time.Second // the shortest time between two complete looks for flows that were dropped
 	looks = 4 * time.Second  // the longest time between two looks for flows that moved, whatever they cost
 )
 
-// look reads everything after a loss or a read that failed, and where flows may
-// stand still that are not held; otherwise what is new, what moved, and the flows
-// whose turn it is, which are judged by what they and the clock say.
+// look reads everything after a loss or a failed read, and if flows that are not
+// held may stand still. Otherwise it reads what is new, what moved, and the flows
+// whose turn it is, which are judged by their reading and the clock.
 func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 	l, now := i.o.Ledger, time.Now()
 	owed := l.Owed() && now.Sub(i.budgets.owedAt) >= owes

@@ -64,7 +64,7 @@ func (c *client) run() error {
 	return nil
 }
 
-// keep connects again and again until it is told to end.
+// keep connects again and again until ctx ends.
 func (c *client) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		c.connect(ctx)
@@ -88,7 +88,7 @@ func (c *client) connect(ctx context.Context) {
 		c.log.Error("Error setting keepalive", "error", err)
 		return
 	}
-	// A blocked read or write returns when the program is told to end.
+	// A blocked read or write returns when ctx ends.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	note(c.records, record.Connected, conn, nil)
 
@@ -112,7 +112,7 @@ func (c *client) talk(ctx context.Context, conn net.Conn) error {
 			return err
 		}
 		if n == c.requests {
-			<-ctx.Done() // hold it, as a pool does that nobody asks for a connection
+			<-ctx.Done() // hold it, as a pool does with an unused connection
 			return nil
 		}
 		if err := c.rest(ctx, conn); err != nil {

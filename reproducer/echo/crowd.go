@@ -16,10 +16,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// crowd holds many connections and keeps the books on each: what was written,
-// what the kernel still holds of it, what was heard and when, and how it ended.
-// SIGUSR1 has it make no requests until SIGUSR2; SIGHUP has it tell how each
-// connection stands.
+// crowd holds many connections and keeps books on each: what was written, what
+// the kernel still holds of it, what came from the peer and when, and how it
+// ended. After SIGUSR1 it makes no requests until SIGUSR2. On SIGHUP it reports
+// the state of each connection.
 type crowd struct {
 	client
 	reconnect  bool
@@ -102,8 +102,8 @@ func (c *crowd) connect(ctx context.Context) bool {
 	return true
 }
 
-// fresh reports whether a port was never used before, and uses it: whoever
-// judges a connection knows it by its addresses, long after it was closed.
+// fresh reports whether a port was never used before, and uses it: the scorer
+// knows a connection by its addresses, long after it was closed.
 func (c *crowd) fresh(port uint16) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,8 +147,8 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 	}
 	err, at := <-broken, time.Now()
 	if (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && c.stream > 0 {
-		// The kernel tells an error once: where a write took it, a read sees
-		// the end, and where a read took it, a write sees a broken pipe.
+		// The kernel reports an error once: if a write took it, a read sees
+		// the end, and if a read took it, a write sees a broken pipe.
 		select {
 		case other := <-broken:
 			if errnoName(other) != "" && !errors.Is(other, syscall.EPIPE) {

@@ -12,9 +12,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// dialFrom connects as dial does, from an address whose port is told before
-// the first SYN: an attempt that fails has a name, too. The kernel's own
-// patience is the limit. Only a port that is fresh is taken.
+// dialFrom connects as dial does, from an address whose port is reported before
+// the first SYN: an attempt that fails has a name, too. Only the kernel limits
+// how long it waits. It takes only a fresh port.
 func dialFrom(_ context.Context, family, source, address string, userTimeout time.Duration, multipath bool, fresh func(port uint16) bool, tell func(record.Record)) (netip.AddrPort, net.Conn, error) {
 	from, err := netip.ParseAddr(source)
 	if err != nil {

@@ -39,7 +39,7 @@ func (m *member) say(words []byte) error {
 	}
 	m.mu.Unlock()
 	if over {
-		return io.EOF // what is said to somebody who has closed is lost
+		return io.EOF // what is sent to a closed peer is lost
 	}
 	n, err := m.conn.Write(words)
 	m.mu.Lock()
@@ -48,7 +48,7 @@ func (m *member) say(words []byte) error {
 	return err
 }
 
-// listen reads to the end and tells of each thing heard.
+// listen reads to the end and signals each answer.
 func (m *member) listen(heard chan<- struct{}) error {
 	buf := make([]byte, 4096)
 	for {
@@ -78,7 +78,7 @@ func (m *member) answered(at time.Time) {
 	m.asked = time.Time{}
 }
 
-// look asks the kernel what it holds. What is acknowledged counts as heard.
+// look asks the kernel what it holds. An acknowledgement counts as an answer.
 func (m *member) look() {
 	info, err := tcpInfo(m.conn)
 	if err != nil || info.State == unix.BPF_TCP_CLOSE {

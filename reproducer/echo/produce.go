@@ -135,7 +135,7 @@ func (p *producer) wait(conn *net.TCPConn) error {
 	return fmt.Errorf("unknown manner %q", p.manner)
 }
 
-// drain gives up right after a ping: the next one is still to come.
+// drain stops right after a ping: the next one is still to come.
 func (p *producer) drain(conn *net.TCPConn) error {
 	if err := conn.CloseWrite(); err != nil {
 		return err

@@ -43,7 +43,7 @@ func (s *server) run() error {
 	if network == "" {
 		return fmt.Errorf("unknown family %q", s.family)
 	}
-	config := net.ListenConfig{KeepAlive: -1} // as the client: whoever vanishes is not noticed
+	config := net.ListenConfig{KeepAlive: -1} // as the client: a vanished peer is not noticed
 	l, err := config.Listen(context.Background(), network, s.listen)
 	if err != nil {
 		return err

@@ -23,8 +23,8 @@ type order struct {
 	judge  string
 }
 
-// mostFlows is far more than anybody waits for, and few enough that all rounds
-// can be asked for by their number.
+// mostFlows is far more than a person waits for, and few enough that every round
+// can be played by its number.
 const mostFlows = 100_000
 
 // measure runs the labelled mix, once for each seed, and reports how often the
@@ -184,7 +184,7 @@ func checkReport(path string) error {
 	if path == "" {
 		return nil
 	}
-	_, err := os.Lstat(path) // a link is somebody's, wherever it leads
+	_, err := os.Lstat(path) // a link counts as present, wherever it leads
 	isNew := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

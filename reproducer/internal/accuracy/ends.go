@@ -57,8 +57,8 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 	}
 }
 
-// judgeWhen: an end is told when it happens, by what the application saw, and
-// nothing is said after it.
+// judgeWhen: an end is reported when the application saw it, and no report
+// follows it.
 func (s *Score) judgeWhen(c Case, reports []flow.Event) {
 	i := slices.IndexFunc(reports, func(e flow.Event) bool { return e.Flow.Ended() })
 	if i < 0 {
@@ -80,7 +80,7 @@ func (s *Score) judgeWhen(c Case, reports []flow.Event) {
 }
 
 const (
-	early      = 500 * time.Millisecond // by how much an end may be told too early: the application looks ten times a second
+	early      = 500 * time.Millisecond // how much too early an end may be reported: the application looks ten times a second
 	toldWithin = 6 * time.Second        // a recovery is seen by a regular pass at the latest
 )
 
@@ -138,9 +138,9 @@ func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 	}
 }
 
-// judgePredictions holds what was predicted, at the first judgement of how it
-// hangs in the end (whatever its cause was taken for) and at the last one, to
-// when the application saw the end.
+// judgePredictions compares two predictions with the time when the application
+// saw the end: the first for the final symptom, whatever cause was reported with
+// it, and the last one.
 func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event) {
 	i := slices.IndexFunc(reports, func(e flow.Event) bool { return c.Label.aboutTheEnd(e) && !e.Flow.Ended() })
 	if i < 0 {

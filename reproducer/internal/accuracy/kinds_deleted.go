@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// deletedKinds: the pod at the other end is deleted, and nobody hears of it.
+// deletedKinds: the pod at the other end is deleted, and no segment says so.
 func deletedKinds() []Kind {
 	return []Kind{
 		{Name: "calico", play: playCalico},
@@ -238,7 +238,7 @@ func playDownstream(s *scene) error {
 // playSynStale: connections end well, and those that follow are sent to
 // nowhere by rules that are out of date.
 func playSynStale(s *scene) error {
-	// They connect anew when nobody is there to refuse them any more.
+	// They connect again when no server is there to refuse them any more.
 	server, svc, err := s.behind(calm, nil, "--reconnect", "--interval", "1s")
 	s.at(0, "the rules follow nothing, and the server is deleted", func() error {
 		s.c.StopProxies(svc)

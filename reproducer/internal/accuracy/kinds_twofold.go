@@ -73,7 +73,7 @@ func playStoppedThenDeleted(s *scene) error {
 		if err != nil {
 			return err
 		}
-		// Only probes that go unanswered tell that its kernel is gone, too.
+		// Only probes without an answer show that its kernel is gone, too.
 		return s.truthOf(s.clients(), Verdict{Since: removal.Object, Symptom: flow.ZeroWindow, Cause: flow.StaleConntrack, Slack: 12 * time.Second})
 	})
 	return err

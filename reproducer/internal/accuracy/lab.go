@@ -18,7 +18,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/scenario"
 )
 
-// What the agent is told.
+// The agent's flags.
 const (
 	stuckAfter   = 3 * time.Second
 	maxStaleness = 4 * time.Second
@@ -35,7 +35,7 @@ type lab struct {
 	scenes []*scene
 	agent  *scenario.Agent
 	up     []Window
-	unseen int // ends that agents say that nobody showed to them
+	unseen int // ends that agents counted as unseen
 	told   func(string, ...any)
 	books  string
 }
@@ -256,8 +256,8 @@ func (p *party) connection(r record.Record) (pair, bool) {
 	return pair{}, false
 }
 
-// account asks everybody how their connections stand, and returns what they
-// know of each label's.
+// account asks all applications for the state of their connections, and returns
+// what they know of each label's connection.
 func (l *lab) account(ctx context.Context) (map[string]*Truth, error) {
 	if err := l.writeAll(); err != nil {
 		return nil, err
@@ -286,7 +286,7 @@ func (l *lab) account(ctx context.Context) (map[string]*Truth, error) {
 	return all, nil
 }
 
-// stand has a crowd tell how its connections stand.
+// stand has a crowd report the state of its connections.
 func (p *party) stand(ctx context.Context) error {
 	select {
 	case <-p.echo.Done():
@@ -305,8 +305,8 @@ func (p *party) stand(ctx context.Context) error {
 	return err
 }
 
-// Close ends everything, the agent first: what happens to connections while
-// all goes down is nobody's fault.
+// Close ends everything, the agent first: what happens to connections during the
+// shutdown is not judged.
 func (l *lab) Close() (err error) {
 	if l.agent != nil {
 		err = l.agent.Stop(5 * time.Second)

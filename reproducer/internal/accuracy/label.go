@@ -30,8 +30,8 @@ type Label struct {
 	Lifted time.Time `json:"lifted,omitzero"`
 	// Never says that the kernel never gives it up.
 	Never bool `json:"never,omitempty"`
-	// Risky says that its pod is deleted under a control: until its FIN comes,
-	// it may be told to be at risk.
+	// Risky says that the pod of a control is deleted: until its FIN comes, the
+	// flow may be reported as at risk.
 	Risky bool `json:"risky,omitempty"`
 	// Shaken says that the injected fault itself moves the kernel's clock
 	// while it runs: of the predictions less is demanded (shakenTolerance).
@@ -43,8 +43,8 @@ type Verdict struct {
 	Since   time.Time    `json:"since"`
 	Symptom flow.Symptom `json:"symptom"`
 	Cause   flow.Cause   `json:"cause"`
-	// Slack is how long what was true before may still be said: as long as
-	// nothing on this host can tell.
+	// Slack is how long the verdict that was true before may still be reported:
+	// as long as nothing on this host can show the change.
 	Slack time.Duration `json:"slack,omitempty"`
 	// Recorded is since when the records say that the backend is gone, where that
 	// is before Since: an idle flow may be reported to be at risk from then on.
@@ -61,7 +61,7 @@ func (v Verdict) risksFrom() time.Time {
 
 func (v Verdict) String() string { return string(v.Symptom) + " · " + string(v.Cause) }
 
-// answers reports whether something is heard of the peer all the same.
+// answers reports whether segments of the peer arrive all the same.
 func (v Verdict) answers() bool {
 	return v.Symptom == flow.ZeroWindow || v.Symptom == flow.Truncated || v.Cause == flow.PathDrop
 }

@@ -49,7 +49,7 @@ type Turn string
 // The turns.
 const (
 	Steady  Turn = ""
-	Restart Turn = "restart" // it is told to end, and started again
+	Restart Turn = "restart" // it is ended, and started again
 	Kill    Turn = "kill"    // it is killed, and started again
 	Outage  Turn = "outage"  // the cluster's records cannot be read for a while
 )
@@ -150,7 +150,7 @@ func nthKind(seed uint64, n int, kinds []Kind) Kind {
 }
 
 // when draws a time for an act: before the turn with time to be reported, or
-// after it; in an outage, when nobody believes the records any more.
+// after it; in an outage, once the agent no longer trusts its records.
 func (r Round) when(rng *rand.Rand, k Kind) time.Duration {
 	some := func(from, to time.Duration) time.Duration {
 		return from + time.Duration(rng.Int64N(int64(to-from))).Truncate(10*time.Millisecond)

@@ -12,7 +12,7 @@ import (
 type Result struct {
 	Seeds  []uint64
 	Scores []Score
-	// Strangers are reports about connections that nobody labelled.
+	// Strangers are reports about connections without a label.
 	Strangers []string
 	// Admitted is what the agent of a round that went wrong says that it lost.
 	Admitted []string
@@ -175,8 +175,8 @@ func (r Result) OK() bool {
 	return len(r.Failures()) == 0 && len(r.Strangers) == 0 && len(r.Scores) > 0 && !r.blind()
 }
 
-// blind reports whether the agent says too often that an end was shown to
-// nobody: of more than one in fifty.
+// blind reports whether the agent says too often that it did not see an end: of
+// more than one in fifty.
 func (r Result) blind() bool {
 	const few = 5 // come together, in one millisecond
 	unseen, ends := r.ends()

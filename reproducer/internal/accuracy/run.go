@@ -26,8 +26,8 @@ type Options struct {
 	Base     string // where the rounds' directories are made, e.g. /run
 	Parallel int    // rounds at once
 	Out      io.Writer
-	// Only is what the plan was made for, see Alone: the story of that flow is
-	// told.
+	// Only is what the plan was made for, see Alone: the run prints that flow's
+	// story.
 	Only string
 	Keep string // folder that is given each round's book; "": none
 }
@@ -61,8 +61,8 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 	return result, tracks.Wait()
 }
 
-// stranger says in which round a connection that nobody labelled was reported,
-// and how to see it again.
+// stranger says in which round a connection without a label was reported, and
+// how to see it again.
 func stranger(seed uint64, round int, what string) string {
 	return fmt.Sprintf("round %d of seed %d: %s\n  `make accuracy SEED=%d ONLY=%d`", round, seed, what, seed, round)
 }
@@ -196,7 +196,7 @@ func readEvents(path string) ([]flow.Event, error) {
 	for in := bufio.NewReader(file); ; {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return all, nil // a line that was cut short by a kill is nobody's word
+			return all, nil // a line that a kill cut short is no report
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)

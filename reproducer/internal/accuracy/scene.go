@@ -43,8 +43,8 @@ type party struct {
 	echo     *cluster.Echo
 	role     flow.Role
 	family   cluster.Family
-	standing bool          // it tells how its connections stand
-	peer     *cluster.Echo // counts what arrives; nil: nobody does
+	standing bool          // it reports the state of its connections
+	peer     *cluster.Echo // counts what arrives; nil: no server does
 	// truth is that of its connections now, and of those it makes from now on.
 	now Label
 	// labels are those of its connections so far.
@@ -188,7 +188,8 @@ func (s *scene) awaitClosed() error {
 	return errors.New("the windows do not close")
 }
 
-// smallBuffers makes new connections of a pod feel at once that nobody reads.
+// smallBuffers makes new connections of a pod fill at once if the peer does not
+// read.
 func smallBuffers(p *cluster.Pod) error {
 	return p.NS.Do(func() error {
 		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
@@ -229,7 +230,7 @@ func (s *scene) between(do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	if !pause(s.ctx, 200*time.Millisecond) { // who was told of an end has read it by then
+	if !pause(s.ctx, 200*time.Millisecond) { // the application has read an end by then
 		return s.ctx.Err()
 	}
 	return s.resume()
@@ -244,7 +245,7 @@ func (s *scene) resume() error {
 	return nil
 }
 
-// perhapsBetween does it so, or in the middle of whatever is under way.
+// perhapsBetween does it so, or at any moment.
 func (s *scene) perhapsBetween(do func() error) error {
 	if s.rng.IntN(2) == 0 {
 		return do()
@@ -317,10 +318,10 @@ func (s *scene) onlyLater(v Verdict, more ...func(*Label)) error {
 func ends(o flow.Outcome) func(*Label) { return func(l *Label) { l.Ends = o } }
 func never(l *Label)                   { l.Never = true }
 
-// shaken: the node answers IPv4 for a next hop that does not answer, with an
-// ICMP host unreachable, and the kernel takes a back-off back when it comes
-// (RFC 6069). Which retransmission that is, and when, nothing on the socket
-// tells before; of IPv6 and of other codes the kernel takes no such notice.
+// shaken: for a next hop that does not answer, the node sends an ICMP host
+// unreachable over IPv4, and the kernel then takes a back-off back (RFC 6069).
+// Nothing on the socket shows beforehand which retransmission that will be. IPv6
+// and other codes have no such effect.
 func (s *scene) shaken() func(*Label) {
 	return func(l *Label) { l.Shaken = s.lab.family == cluster.IPv4 }
 }

@@ -12,7 +12,7 @@ import (
 // Case is one flow with all that is known of it.
 type Case struct {
 	Label  Label
-	Truth  *Truth // nil: nobody kept books on it
+	Truth  *Truth // nil: no application kept books on it
 	Events []flow.Event
 	Up     []Window  // when the agent was there
 	Over   time.Time // when nothing was watched any more
@@ -51,10 +51,10 @@ type Score struct {
 	Delay    time.Duration  // from when it could be known to the first report
 	Reported bool
 	events   []flow.Event
-	// Unwatched says that it died when no agent was there, or only just: its
-	// end was not told, and that is not demanded.
+	// Unwatched says that the flow died without an agent, or just after one
+	// started: its end was not reported, and that is not demanded.
 	Unwatched bool
-	// Unseen says that the agent says that nobody saw how it ended.
+	// Unseen says that the agent reported the end as unseen.
 	Unseen bool
 	// Of a death that was predicted.
 	Predicted         bool
@@ -167,7 +167,7 @@ func (s *Score) judgeTurns(l Label, reports []flow.Event) {
 	}
 }
 
-// judgeRisk: who is at risk is somebody whose pod was deleted.
+// judgeRisk: a flow is at risk only if its pod was deleted.
 func (s *Score) judgeRisk(c Case) {
 	for _, e := range c.Events {
 		deleted := func(v Verdict) bool { return gone(v.Cause) && !e.Time.Before(v.risksFrom()) }
@@ -178,13 +178,13 @@ func (s *Score) judgeRisk(c Case) {
 	}
 }
 
-// hidden reports whether nobody could know of the flow until it was over.
+// hidden reports whether the agent could not know of the flow until it was over.
 func (c Case) hidden() bool {
 	return c.Truth != nil && !c.Truth.Died.IsZero() && c.idleAndWithheld(c.Truth.Died)
 }
 
-// right reports whether the last word is true at the end. Unknown is, where
-// the evidence was withheld until then: whoever could know again must say so.
+// right reports whether the last verdict is true at the end. Unknown is, if the
+// evidence was withheld until then: an agent that has it again must say so.
 func (c Case) right(e flow.Event) bool {
 	v := c.Label.Final()
 	if e.Flow.Symptom != v.Symptom {

@@ -19,10 +19,10 @@ type Truth struct {
 	Unsent         int64 // of what was written
 	Unacknowledged int64
 
-	Missing int64 // bytes written that the peer's application never read; -1: nobody counts
+	Missing int64 // bytes written that the peer's application never read; -1: not counted
 
 	Asked   time.Time // when the write was made that has had no answer; zero: there is none
-	Heard   time.Time // when something was last heard
+	Heard   time.Time // when something last came from the peer
 	Resumed time.Time // when its longest wait for an answer ended
 	Alive   bool      // it stood open when the round was over
 }
@@ -31,7 +31,7 @@ type Truth struct {
 type pair struct{ local, remote netip.AddrPort }
 
 // truths reads a client's books. arrived says how many bytes of a connection,
-// by the client's address, its peer read; nil: nobody counts.
+// by the client's address, its peer read; nil: not counted.
 func truths(records []record.Record, arrived map[netip.AddrPort]int64) map[netip.AddrPort]Truth {
 	all := map[netip.AddrPort]Truth{}
 	for _, r := range records {
