@@ -145,14 +145,14 @@ func fetch(ctx context.Context, client *http.Client, url string) (body []byte, s
 	return body, resp.StatusCode, err
 }
 
-// flows returns every live finding, muted ones included.
+// flows returns every live finding, suppressed ones included.
 func (a *agent) flows(ctx context.Context) ([]flow.Finding, error) {
 	list, err := a.api.Flows(ctx, api.Query{Muted: true, Brief: true})
 	return list.Flows, err
 }
 
-// metrics scrapes the agent, which nobody else must do meanwhile: it waits
-// until the answer to the scrape before is too old to be given again.
+// metrics scrapes the agent. No other goroutine may do so meanwhile: metrics
+// waits until the answer to the last scrape is too old to be given again.
 func (a *agent) metrics(ctx context.Context) (scenario.Metrics, error) {
 	if err := pause(ctx, time.Until(a.scraped.Add(scenario.ScrapeAge))); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func (l *Lab) openArena(ctx context.Context, name string, flags ...string) (*are
 	a := &arena{lab: l, truth: newTruth(), stop: func() {}}
 	var scope []string
 	for workload, pod := range map[string]**cluster.Pod{name: &a.pod, name + "-neighbour": &a.neighbour} {
-		p, err := l.startServer(ctx, workload, "node-a") // a client would be somebody's peer when it goes
+		p, err := l.startServer(ctx, workload, "node-a") // a client would be a peer of another when it goes
 		if err != nil {
 			return a, err
 		}
@@ -70,8 +70,8 @@ func (a *arena) silent(ctx context.Context, from *cluster.Pod, n int) ([]*conn, 
 	return conns, server, a.lab.cluster.DropFrom(a.lab.cluster.Nodes[1].Machine, server.Addr)
 }
 
-// hang writes on connections that nobody answers. To the agent that is there
-// all along, which does not see them, they stay what it may list.
+// hang writes on connections without an answer. The agent that runs all the
+// time does not see them, so for it they remain flows that it may list.
 func (a *arena) hang(when string, conns []*conn) (batch, error) {
 	at := time.Now()
 	for _, c := range conns {

@@ -22,13 +22,13 @@ const (
 const (
 	callers   = 400 // that flood one port at once
 	callPause = 300 * time.Millisecond
-	callHolds = 5 * time.Second // until one lets go that nobody has hung up on
+	callHolds = 5 * time.Second // until a caller closes a connection that the agent has not closed
 )
 
 // Attack floods ports, each given as network=address, until ctx ends. It is a
-// program of its own, so that it takes neither threads nor descriptors of
-// whoever watches.
-// Nor does it take the CPU from them: that would be another fault.
+// program of its own, so that it takes neither threads nor descriptors from the
+// program that watches. It takes no CPU from that either: that would be another
+// fault.
 func Attack(ctx context.Context, kind string, ports []string) error {
 	if err := unix.Setpriority(unix.PRIO_PGRP, 0, 19); err != nil {
 		return fmt.Errorf("be nice: %w", err)

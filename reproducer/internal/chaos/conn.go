@@ -160,7 +160,7 @@ func (c *conn) ask() error {
 	return nil
 }
 
-// write sends what nobody will answer.
+// write sends a byte that gets no answer.
 func (c *conn) write() error {
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], uint64(c.id))

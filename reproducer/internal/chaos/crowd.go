@@ -62,7 +62,7 @@ func (l *Lab) playCrowd(ctx context.Context, o *Outcome, ns *namespace.Namespace
 	ready := time.Since(began)
 	crowd := &Lab{truth: newTruth()}
 	crowd.truth.hang(stuck...)
-	l.truth.risk(stuck...) // for who reads this agent's events
+	l.truth.risk(stuck...) // for the reader of this agent's events
 	if err := crowd.found(ctx, a); err != nil {
 		o.lose("%v", err)
 	}

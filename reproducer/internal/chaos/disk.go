@@ -68,8 +68,8 @@ func diskFull() Fault {
 	}
 }
 
-// eventsAgain has more connections hang, waits until the event file tells of
-// each of them, and returns of how many it does.
+// eventsAgain has more connections hang, waits until the event file has each of
+// them, and returns how many it has.
 func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (written int, err error) {
 	conns, err := l.calm(ctx, l.client.NS, n)
 	if err != nil {
@@ -94,8 +94,8 @@ func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (wri
 	return written, nil
 }
 
-// toldStuck counts those of the connections of which an event file says that
-// they are stuck. A line that is still being written tells of none.
+// toldStuck counts the connections that an event file reports as stuck. A line
+// that is still being written reports none.
 func toldStuck(path string, conns []*conn) (int, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	extremeSending = 4000 // connections with data in flight that nobody acknowledges
+	extremeSending = 4000 // connections with data in flight that is never acknowledged
 	extremeLost    = 500  // whose peer closed its window, and vanished
 	extremeSlow    = 500  // whose peer closed its window, and answers each probe
 	extremeHangs   = 20   // of the neighbour

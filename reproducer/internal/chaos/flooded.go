@@ -16,8 +16,7 @@ const (
 	tableHangs = 20 // of the neighbour, in each batch
 )
 
-// suppressedFlood: what nobody is to read of takes no room from what somebody
-// is.
+// suppressedFlood: flows that are not reported take no room from those that are.
 func suppressedFlood() Fault {
 	return Fault{
 		Name: "suppressed-flood",
@@ -146,7 +145,7 @@ func (a *arena) vanishedClients(ctx context.Context, n int) ([]*conn, error) {
 		return nil, err
 	}
 	err = a.lab.cluster.Silence(internet, host.Addr)
-	closeAll(clients) // nobody hears of it
+	closeAll(clients) // the peers do not learn of it
 	return accepted, err
 }
 

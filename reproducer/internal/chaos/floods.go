@@ -35,7 +35,7 @@ func scrapeStorm() Fault {
 	return flood("scrape-storm", floodScrapes, fmt.Sprintf("%d scrapers read /metrics without a pause", callers))
 }
 
-// flood: whoever floods the ports takes the agent from nobody else.
+// flood: a caller that floods the ports shuts out no other.
 func flood(name, kind, story string) Fault {
 	const fresh = 100
 	return Fault{Name: name, Story: story, play: func(ctx context.Context, l *Lab, o *Outcome) error {
@@ -76,7 +76,7 @@ func (a *agent) limitDescriptors(n uint64) error {
 	return nil
 }
 
-// witness is what somebody honest sees of an agent meanwhile.
+// witness is what an honest caller sees of an agent meanwhile.
 type witness struct {
 	scrapes, failed int
 	slowest         time.Duration

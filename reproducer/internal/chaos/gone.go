@@ -9,8 +9,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// goneNamespace: sockets outlive the namespace that somebody deleted, and
-// end by themselves.
+// goneNamespace: sockets outlive their deleted namespace, and end by themselves.
 func goneNamespace() Fault {
 	const fresh = 100
 	return Fault{

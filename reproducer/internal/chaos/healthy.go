@@ -16,7 +16,7 @@ const (
 	askInterval = 20 * time.Millisecond
 )
 
-// healthy are connections that nobody may ever report.
+// healthy are connections that no agent may ever report.
 type healthy struct {
 	busy, idle []*conn
 	cancel     context.CancelFunc

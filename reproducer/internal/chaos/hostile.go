@@ -72,7 +72,7 @@ func replaceFile(path string, content []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-// tenant is who writes what is not so.
+// tenant writes false records.
 type tenant struct {
 	namespace string
 	addrs     []netip.Addr // of others
@@ -88,7 +88,7 @@ func (t *tenant) name(addr netip.Addr) {
 }
 
 // say adds to a list what the tenant says in one round: by turns its pod is
-// there and not, and its slices name it, nobody, or an ending endpoint.
+// there and not, and its slices name it, no pod, or an ending endpoint.
 func (t *tenant) say(good []byte, clusterIP netip.Addr, round int) ([]byte, error) {
 	var list struct {
 		metav1.TypeMeta `json:",inline"`

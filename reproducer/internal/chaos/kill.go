@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// kill: whatever was stuck is found again, as old as it was.
+// kill: every stuck flow is found again, as old as it was.
 func kill() Fault {
 	const fresh = 500
 	return Fault{
@@ -24,7 +24,7 @@ func kill() Fault {
 				if err != nil {
 					return err
 				}
-				if round == 1 { // they hang, and the agent has no time to tell
+				if round == 1 { // they hang, and the agent has no time to report it
 					if err := l.hang(more); err != nil {
 						return err
 					}

@@ -100,8 +100,8 @@ func (l *Lab) startServer(ctx context.Context, workload, node string) (*cluster.
 	return l.cluster.StartPod(ctx, cluster.PodSpec{Workload: workload, Node: node, Args: []string{"server", "--catch-sigterm"}})
 }
 
-// hurry has every connection of the calling thread's namespace retransmit
-// once a second, and never give up while its owner has it.
+// hurry makes every connection of the calling thread's namespace retransmit once
+// a second. The kernel never aborts one while its owner has it.
 func hurry() error {
 	for _, s := range [][2]string{
 		{"ipv4/tcp_rto_max_ms", "1000"}, // from Linux 6.15 on
@@ -220,13 +220,13 @@ func (l *Lab) found(ctx context.Context, a *agent) error {
 	return err
 }
 
-// settle holds the agent that is there all along against the truth, after
-// each fault, and every event that any agent has told.
+// settle compares the agent that runs all the time, and every event of any
+// agent, with the truth after each fault.
 func (l *Lab) settle(ctx context.Context, o *Outcome) {
 	if err := l.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
-	read := map[string]bool{} // an agent that is started anew goes on in the same file
+	read := map[string]bool{} // a restarted agent continues in the same file
 	for _, a := range l.agents {
 		if read[a.events] {
 			continue

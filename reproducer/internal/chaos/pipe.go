@@ -36,7 +36,8 @@ func deafPipe() Fault {
 	}
 }
 
-// unopenedPipe: an agent that could tell nobody says so, and does not start.
+// unopenedPipe: an agent whose event pipe has no reader says so, and does not
+// start.
 func (l *Lab) unopenedPipe(o *Outcome, path string) error {
 	a, err := l.start(agentSpec{name: "pipe", events: path})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// readers: whoever asks and does not read pays, and nobody else.
+// readers: a caller that does not read its answer delays no other.
 func readers() Fault {
 	const (
 		each  = 200
