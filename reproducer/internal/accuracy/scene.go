@@ -216,7 +216,7 @@ func (s *scene) those(match func(*party) bool) []*party {
 	return some
 }
 
-// between does something while no request of the scene is under way.
+// between calls do while no request of the scene is in flight.
 func (s *scene) between(do func() error) error {
 	for _, p := range s.clients() {
 		n := 1 + count(p.echo.Records(), record.Paused)
@@ -245,7 +245,7 @@ func (s *scene) resume() error {
 	return nil
 }
 
-// perhapsBetween does it so, or at any moment.
+// perhapsBetween calls do at any moment, or as between does.
 func (s *scene) perhapsBetween(do func() error) error {
 	if s.rng.IntN(2) == 0 {
 		return do()
