@@ -20,7 +20,7 @@ func role(s flow.Socket, entry *flow.Translation, l *Listening, before flow.Role
 	if entry.Accepted() {
 		return flow.Server
 	}
-	// Conntrack has seen it connect, or has picked it up in the middle.
+	// Conntrack has seen it connect, or has picked it up later.
 	if s.Accepted && l.Now(s) {
 		return flow.Server
 	}

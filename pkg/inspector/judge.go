@@ -15,7 +15,7 @@ const (
 	readFreshness = tick / 2         // a reading younger than that is as good as a new one
 )
 
-// judging is what a judgement hangs on beside the flow.
+// judging is what a judgement depends on beside the flow.
 type judging struct {
 	stuckAfter time.Duration
 	outOfDate  bool // the cluster's records
@@ -25,12 +25,12 @@ func (p *phases) judging() judging {
 	return judging{p.stuckAfter, p.cluster.OutOfDate(time.Now())}
 }
 
-// verdict is what follows from a judgement.
+// verdict is the result of a judgement.
 type verdict struct {
 	entry    *ledger.Entry // to keep
 	said     []said
-	postpone time.Time // zero: not
-	await    time.Time // likewise
+	postpone time.Time // zero: not postponed
+	await    time.Time // zero: not awaited
 	forget   bool
 }
 
@@ -81,10 +81,10 @@ func (k *known) judgeAgain(now time.Time, j judging) verdict {
 	d, before := diagnosis.Decide(k.evidence), k.entry.Decision()
 	switch departed := k.entry.Departed(); {
 	case before.Mute == flow.MuteAtRisk && d.Mute == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
-		// It is to be called stuck, and its peer may have answered since it was
-		// last read.
+		// Before it is called stuck it is read again: its peer may have answered
+		// since the last reading.
 		if k.why == isDue {
-			return verdict{entry: k.entry, await: now.Add(tick)} // it could not be read
+			return verdict{entry: k.entry, await: now.Add(tick)} // that reading failed
 		}
 		return verdict{entry: k.entry, await: now}
 	case !d.Healthy:
@@ -128,7 +128,7 @@ func over(e *ledger.Entry, at time.Time, outcome flow.Outcome) verdict {
 	return verdict{entry: e, forget: true, said: []said{{flow.EventRecovered, e}}}
 }
 
-// recovery says what a flow did that is not stuck any more.
+// recovery says how a flow recovered.
 func recovery(s flow.Symptom) string {
 	if s == flow.HalfOpen {
 		return "its peer sent something again"
@@ -136,8 +136,8 @@ func recovery(s flow.Symptom) string {
 	return "made progress again"
 }
 
-// judgeLost makes a finding that is over already. The conntrack entry outlives
-// its connection by some seconds, so the sources still know it.
+// judgeLost makes a finding that is already over. The conntrack entry outlives
+// its connection by some seconds, so the sources still know the connection.
 func judgeLost(evidence diagnosis.Evidence) verdict {
 	outcome := diagnosis.Outcome(*evidence.End)
 	e := ledger.Lost(evidence, fmt.Sprintf("ended: %s; %s", outcome, lost(*evidence.End)))
