@@ -13,6 +13,6 @@ const (
 	// application can lose anything by it, and it ends by itself.
 	MuteClosing Mute = "closing"
 	// MuteAtRisk is an idle flow whose backend was deleted a moment ago: its
-	// FIN may still be under way.
+	// FIN may still be in flight.
 	MuteAtRisk Mute = "at-risk"
 )
