@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// class returns what kind of thing an address is.
+// class returns the class of an address.
 func (r *records) class(addr netip.AddrPort) flow.PeerClass {
 	if _, ok := r.service(addr); ok {
 		return flow.PeerService

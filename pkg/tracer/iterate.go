@@ -11,15 +11,15 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// iterBuffer is larger than what the kernel hands out in one read (32 KiB,
+// iterBuffer is larger than what the kernel returns in one read (32 KiB,
 // kernel/bpf/bpf_iter.c), so that no read is cut short.
 const iterBuffer = 64 << 10
 
-// Snapshot returns every suspect of every network namespace in scope, and
-// those that made progress since they were last shown. One snapshot can miss a
-// living suspect while others die (see docs/architecture.md): absence means
-// something only in two complete ones. An error means that it is incomplete.
-// Ends that the ring buffer did not bring are delivered on Records.
+// Snapshot returns every suspect of every network namespace in scope, and those
+// that made progress since they were last shown. One snapshot can miss a living
+// suspect while others die (see docs/architecture.md): only the absence from two
+// complete ones counts. An error means that it is incomplete. Ends that the ring
+// buffer did not bring are delivered on Records.
 func (t *Tracer) Snapshot() ([]flow.Socket, error) {
 	sockets, err := t.readSockets(t.shown)
 	t.shown = len(sockets)
@@ -72,7 +72,7 @@ func (t *Tracer) showNews(only bool, asked int) error {
 	return nil
 }
 
-// readSockets reads about as many as expected, or any other number.
+// readSockets reads sockets, about as many as expected.
 func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
 	sockets := make([]flow.Socket, 0, expected)
 	c := now(t.tick)
@@ -106,8 +106,8 @@ func (t *Tracer) handOver() {
 	}
 }
 
-// Sweep makes a file scan, one pass over the sockets of all processes: it refreshes the
-// owners that the next Snapshot shows, finds stuck sockets that never
+// Sweep makes a file scan, one pass over the sockets of all processes. It refreshes
+// the owners that the next Snapshot shows, finds stuck sockets that never
 // retransmitted, forgets what recovered long ago, and returns the listeners.
 func (t *Tracer) Sweep() ([]flow.Listener, error) {
 	t.sweeps++
