@@ -60,7 +60,7 @@ func sockopt(e Edge, s flow.Socket) string {
 	return fmt.Sprintf("Set %s %s: %s.", strings.Join(options, " and "), where, strings.Join(why, ", "))
 }
 
-// envoy says the same in the words of Istio.
+// envoy says the same for Istio.
 func envoy(e Edge, s flow.Socket) []string {
 	p := propose(s)
 	if e.Role == flow.Server {

@@ -59,7 +59,7 @@ func (f *File) Write(ev flow.Event) error {
 	return fmt.Errorf("write event: %w", err)
 }
 
-// takeBack removes the n bytes of a line that did not fit.
+// takeBack removes the n bytes of a line that was cut short.
 func (f *File) takeBack(n int) {
 	if n == 0 {
 		return
@@ -68,7 +68,7 @@ func (f *File) takeBack(n int) {
 	if err == nil {
 		err = f.file.Truncate(info.Size() - int64(n))
 	}
-	f.torn = err != nil // a pipe has them for good
+	f.torn = err != nil // a pipe cannot take them back
 }
 
 // Close closes the file. Everything was written before.

@@ -10,9 +10,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// edgeCollector shows the live findings by edge, and how many are suppressed: it
-// alone goes through them. An edge without a finding
-// has no series, so series of things that are gone go with them.
+// edgeCollector shows the live findings by edge, and how many are suppressed: only
+// this collector goes through them. An edge without a finding has no series, so
+// series of what is gone go with it.
 type edgeCollector struct {
 	reader    flow.Reader
 	now       func() time.Time
@@ -76,8 +76,8 @@ func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.overflowed, prometheus.CounterValue, float64(overflowed))
 }
 
-// limit sums up under overflow the edges that find no place, and returns how
-// often that has happened to an edge.
+// limit adds up under overflow the edges that find no place, and returns how often
+// that has happened to an edge.
 func (c *edgeCollector) limit(edges map[edge]tally) (map[edge]tally, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,8 +12,8 @@ const (
 	certaintyUnacknowledged = "unacknowledged"
 )
 
-// kernelCollector shows what the kernel side counts. When its counters
-// cannot be read they are absent from the scrape, never zero.
+// kernelCollector shows the kernel side's counters. If they cannot be read, they are
+// absent from the scrape, never zero.
 type kernelCollector struct {
 	opts Options
 

@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// ErrNoAccess is returned where nothing says how to reach an API.
+// ErrNoAccess is returned if nothing says how to reach an API.
 var ErrNoAccess = errors.New("neither in a cluster, nor is there a kubeconfig")
 
 // Access is how to reach a Kubernetes API, and as which user.

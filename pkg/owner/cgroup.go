@@ -36,10 +36,9 @@ func (p place) tells() int {
 	return n
 }
 
-// parsePath reads a path from the root down. With clusters nested in
-// containers the innermost pod counts, and in it the outermost container: that
-// is the one the cluster knows, and what runs in it is its own business.
-// Outside a pod the innermost container counts.
+// parsePath reads a path from the root down. With clusters nested in containers, the
+// innermost pod counts, and in it the outermost container: the cluster knows that
+// one, and not what runs inside it. Outside a pod the innermost container counts.
 func parsePath(path string) place {
 	var p place
 	// If containerd uses systemd's naming with the other driver, it joins
@@ -79,10 +78,10 @@ func podUID(element string) string {
 	return ""
 }
 
-// containerID returns the container's id from a runtime's control group name:
-// the id alone with the cgroupfs driver, PREFIX-ID.scope with systemd's, where
-// the prefix is docker, cri-containerd, crio, libpod or another's. A conmon is
-// the process that watches a container, not part of it.
+// containerID returns the container's id from a runtime's control group name: the id
+// alone with the cgroupfs driver, PREFIX-ID.scope with systemd's. The prefix is
+// docker, cri-containerd, crio, libpod or another's. A conmon is the process that
+// watches a container, not part of it.
 func containerID(element string) string {
 	name := strings.TrimSuffix(element, ".scope")
 	dash := strings.LastIndexByte(name, '-')

@@ -30,9 +30,8 @@ func Text(lines string) string {
 	}, lines)
 }
 
-// shows reports whether a character is seen where it stands. unicode.IsPrint
-// leaves out control (Cc) and format characters (Cf); some letters and marks are
-// as invisible.
+// shows reports whether a character is visible. unicode.IsPrint leaves out control
+// (Cc) and format characters (Cf); some letters and marks are as invisible.
 func shows(r rune) bool {
 	return unicode.IsPrint(r) && r != unicode.ReplacementChar && r != brailleBlank &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
