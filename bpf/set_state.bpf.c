@@ -7,7 +7,7 @@
 #include "lib/task.h"
 
 /* close(2) of a socket with unread data runs in the task that closes it, so
- * that one is its owner; every other end may come out of an interrupt.
+ * that task is its owner. Every other end may come from an interrupt.
  */
 static __always_inline void read_closer(struct reading *r)
 {
