@@ -121,8 +121,8 @@ func (c *config) check(names, scope []string, level string) error {
 	return nil
 }
 
-// checkAddresses refuses an address without a port: the kernel would choose
-// one, and where there is no host either, serve on every interface.
+// checkAddresses refuses an address without a port: the kernel would choose one and,
+// without a host, serve on every interface.
 func checkAddresses(addresses []string) error {
 	for _, address := range addresses {
 		_, port, err := net.SplitHostPort(address)

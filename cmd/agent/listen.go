@@ -26,7 +26,7 @@ type listeners struct {
 	metrics []net.Listener
 	socket  net.Listener
 	page    net.Listener // nil: there is none, or none yet
-	retry   *page        // nil: none is wanted
+	retry   *page        // nil: no page is wanted
 }
 
 func listen(ctx context.Context, c config) (l listeners, err error) {
@@ -66,8 +66,8 @@ func listen(ctx context.Context, c config) (l listeners, err error) {
 // usualSocket is the default of --socket; tcpstuck looks for it there.
 const usualSocket = "/run/tcpstuck/agent.sock"
 
-// listenSocket listens on the unix socket. The folder of the usual one is the
-// agent's own, and /run is empty after a boot. Any other has to be there.
+// listenSocket listens on the unix socket. The agent makes the folder of the default,
+// because /run is empty after a boot. Any other folder must exist.
 func listenSocket(ctx context.Context, path, usual string) (net.Listener, error) {
 	if path == usual {
 		if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -77,7 +77,7 @@ func listenSocket(ctx context.Context, path, usual string) (net.Listener, error)
 	return api.ListenUnix(ctx, path)
 }
 
-// close closes them all, also those that were served and are closed already.
+// close closes all of them, even those that were served and are closed already.
 func (l listeners) close() {
 	for _, one := range append(l.metrics, l.page, l.socket) {
 		if one != nil {

@@ -32,7 +32,7 @@ func (w *plugin) explain(id string) int {
 	return w.explainOne(id, exactly(id, found), len(failed) == 0)
 }
 
-// exactly returns the flows that have this very id, or else all.
+// exactly returns the flows that have exactly this id, or else all.
 func exactly(id string, found []answer[flow.Finding]) []answer[flow.Finding] {
 	var exact []answer[flow.Finding]
 	for _, a := range found {

@@ -31,8 +31,8 @@ func (c Container) denied() []uint32 {
 	return calls
 }
 
-// filter has the kernel answer the denied system calls of this thread, and of
-// what it starts, with EPERM.
+// filter makes the kernel answer the denied system calls of this thread, and of what it
+// starts, with EPERM.
 func (c Container) filter() error {
 	if c.Unfiltered {
 		return nil
