@@ -28,8 +28,8 @@ type page struct {
 	health flow.Health // without a source while the page was never missing
 }
 
-// open opens the page's address. It returns nil if the address is taken or no page is
-// wanted, and an error if the address is invalid.
+// open opens the page's address. It returns nil if the address is taken, and an error
+// if it is invalid.
 func (p *page) open(ctx context.Context) (net.Listener, error) {
 	l, err := api.ListenPage(ctx, p.address)
 	switch {
