@@ -58,7 +58,7 @@ func (c *crowd) run() error {
 	return nil
 }
 
-// keep makes one connection, or one after the other.
+// keep makes one connection or, with reconnect, one after the other.
 func (c *crowd) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		if made := c.connect(ctx); made && !c.reconnect {
@@ -134,8 +134,8 @@ func (c *crowd) enrol(m *member, in bool) {
 	delete(c.open, m)
 }
 
-// live reads what comes, and asks or streams meanwhile, until something fails.
-// It returns what did, and when.
+// live reads the answers, and asks or streams meanwhile, until something fails. It
+// returns the error and its time.
 func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 	heard := make(chan struct{}, 1)
 	broken := make(chan error, 2)
@@ -160,8 +160,7 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 	return at, err
 }
 
-// talkTo asks again and again, waiting for each answer; a stream waits for
-// none.
+// talkTo asks again and again, waiting for each answer; a stream does not wait.
 func (c *crowd) talkTo(ctx context.Context, m *member, heard <-chan struct{}) error {
 	words := request
 	if c.stream > 0 {
@@ -246,8 +245,8 @@ func (c *crowd) obey(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// pause stops requests, and says so when those on their way were answered, or
-// do not seem to be.
+// pause stops requests. It says so once those in flight have answers, or do not seem to
+// get any.
 func (c *crowd) pause(ctx context.Context) {
 	const patience = time.Second
 	c.mu.Lock()

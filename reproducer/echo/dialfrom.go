@@ -72,8 +72,8 @@ func bound(domain, protocol int, from netip.Addr) (fd int, port uint16, err erro
 	return fd, boundPort(fd), nil
 }
 
-// sockaddr writes an address as a socket of a domain takes it: IPv4 mapped
-// into IPv6 where that is the domain.
+// sockaddr returns an address in the form of a socket's domain: IPv4 is mapped into
+// IPv6 if that is the domain.
 func sockaddr(domain int, a netip.AddrPort) unix.Sockaddr {
 	if domain == unix.AF_INET {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}

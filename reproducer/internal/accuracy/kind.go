@@ -11,7 +11,7 @@ type Kind struct {
 	// In an outage that must not happen while the agent still trusts its records:
 	// it cannot know of the change, and reports what was true before.
 	Later bool
-	// Risky says that the pod is deleted under flows that nothing happens to.
+	// Risky says that the pod is deleted, and no fault happens to its flows.
 	Risky bool
 	play  func(*scene) error
 }

@@ -25,8 +25,8 @@ func transferKinds() []Kind {
 	}
 }
 
-// transfer starts a consumer that reads nothing for a while, and producers
-// that send at a signal and end in a manner.
+// transfer starts a consumer that reads nothing for a while, and producers that send at
+// a signal and end in a manner.
 func (s *scene) transfer(producerNode, consumerNode, hold string, manner ...string) (producer, consumer *cluster.Pod, err error) {
 	svc, err := s.service()
 	if err != nil {

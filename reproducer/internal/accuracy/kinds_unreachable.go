@@ -131,7 +131,7 @@ func (s *scene) unplug(server *cluster.Pod) func() error {
 	}
 }
 
-// playVIPFailover: the agent's node sees a node as the client, which is lost.
+// playVIPFailover: the client is lost, and the agent's node sees a node in its place.
 func playVIPFailover(s *scene) error {
 	svc, err := s.service()
 	if err != nil {
@@ -175,7 +175,7 @@ func playVIPFailover(s *scene) error {
 	return nil
 }
 
-// playTerminating: the server drains, and its network is broken meanwhile.
+// playTerminating: the server drains, and its network breaks meanwhile.
 func playTerminating(s *scene) error {
 	server, _, err := s.behind(calm, nil)
 	s.at(0, "the server is terminating, and what it sends vanishes", func() error {
@@ -257,7 +257,7 @@ func playZeroWindow(s *scene) error {
 	return err
 }
 
-// playZeroWindowDead: a window that is closed and will never open.
+// playZeroWindowDead: a window is closed and will never open.
 func playZeroWindowDead(s *scene) error {
 	server, err := s.reader(s.node())
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 	maxStaleness = 4 * time.Second
 )
 
-// lab is a round's place: a cluster, its scenes, the agent on the first node.
+// lab is the place of a round: a cluster, its scenes, the agent on the first node.
 type lab struct {
 	opts   Options
 	round  Round
@@ -92,8 +92,7 @@ func (l *lab) startAgent(ctx context.Context) (err error) {
 	return err
 }
 
-// play makes everything happen at its time, and waits until it can have been
-// seen.
+// play makes everything happen at its time, and waits until the agent can have seen it.
 func (l *lab) play(ctx context.Context) error {
 	steps := l.turn(ctx)
 	for _, s := range l.scenes {
@@ -111,7 +110,7 @@ func (l *lab) play(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", st.what, err)
 		}
 		l.told("%5.1f s  %s", time.Since(began).Seconds(), st.what)
-		// What was late, on a busy machine, puts off what follows from it.
+		// A late step, on a busy machine, delays the steps that follow from it.
 		late := time.Since(began) - st.at
 		for i := range steps {
 			if st.of != nil && steps[i].of == st.of {
@@ -129,7 +128,7 @@ func (l *lab) play(ctx context.Context) error {
 func (l *lab) turn(ctx context.Context) []step {
 	restart := func(end func() error) []step {
 		return []step{{at: turnAt, what: "the agent is started again", do: func() error {
-			if _, err := l.admits(); err != nil { // its counts end with it
+			if _, err := l.admits(); err != nil { // its counters end with it
 				return err
 			}
 			l.up[len(l.up)-1].To = time.Now()
@@ -164,15 +163,15 @@ func (l *lab) turn(ctx context.Context) []step {
 	return nil
 }
 
-// admits asks the agent that is to end what it says that it lost.
+// admits asks the agent that is to end how much it says that it lost.
 func (l *lab) admits() (scenario.Metrics, error) {
 	all, err := l.agent.Scrape()
 	l.unseen += unseen(all)
 	return all, err
 }
 
-// forgotten withholds, from an agent that has just been started, what happened
-// to pods while there was another one, or none.
+// forgotten withholds, from an agent that has just started, what happened to pods before
+// its start.
 func (l *lab) forgotten() error {
 	w := Window{From: l.up[len(l.up)-2].To, Why: "the pod was deleted before this agent was started"}
 	l.each(func(label *Label) {
@@ -246,7 +245,7 @@ func (l *lab) writeLabels(s *scene) error {
 	return l.log.Write(all)
 }
 
-// connection returns which connection a record begins.
+// connection returns the connection that a record begins.
 func (p *party) connection(r record.Record) (pair, bool) {
 	switch {
 	case p.role == flow.Server && r.Kind == record.Accepted,
@@ -323,7 +322,7 @@ func (l *lab) Close() (err error) {
 	return err
 }
 
-// pause waits; it returns false when ctx ends first.
+// pause waits; it returns false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

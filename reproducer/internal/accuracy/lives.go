@@ -6,9 +6,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// An agent that was started while a flow hangs needs two passes over all
-// sockets, --stuck-after (3 s here), and until no FIN can come any more; one that
-// was there before needs one pass.
+// An agent that starts while a flow hangs needs two file scans, --stuck-after (3 s here),
+// and the time until no FIN can come any more. One that was there before needs one scan.
 const (
 	findsAgain = 20 * time.Second
 	findsSoon  = 12 * time.Second

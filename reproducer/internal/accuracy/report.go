@@ -52,7 +52,7 @@ func (r Result) table(b *strings.Builder) {
 	t.write(b)
 }
 
-// matrix lists what was said, for each verdict that was true.
+// matrix lists what was reported, for each verdict that was true.
 func (r Result) matrix(b *strings.Builder) {
 	var t table
 	t.add("true", "said", "flows")

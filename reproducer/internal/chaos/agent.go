@@ -26,11 +26,11 @@ const (
 	agentStarts = 30 * time.Second
 )
 
-// agentSpec is what one agent has of its own.
+// agentSpec is what distinguishes one agent from others.
 type agentSpec struct {
 	name   string
 	events string   // its event file; empty: one in the run's directory
-	socket string   // its unix socket; likewise
+	socket string   // its unix socket; empty: one in the run's directory
 	scope  []string // network namespaces; nil: those of node-a
 	wrap   []string // a program, with arguments, that starts it
 	args   []string // further flags
@@ -92,7 +92,7 @@ func (l *Lab) start(spec agentSpec) (*agent, error) {
 	return a, nil
 }
 
-// startReady starts an agent and waits until it has looked at everything.
+// startReady starts an agent and waits until it is ready.
 func (l *Lab) startReady(ctx context.Context, spec agentSpec) (*agent, error) {
 	a, err := l.start(spec)
 	if err != nil {
@@ -117,7 +117,7 @@ func (a *agent) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-// living returns an error when the agent has ended.
+// living returns an error if the agent has ended.
 func (a *agent) living() error {
 	select {
 	case <-a.Done():

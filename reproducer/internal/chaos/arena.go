@@ -10,9 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// arena is two pods of node-a and an agent that watches them alone: one that
-// something happens to, and its neighbour, whose hangs must be reported all
-// the same.
+// arena is two pods of node-a and an agent that watches only them. Something happens to
+// one pod, and the hangs of its neighbour must be reported all the same.
 type arena struct {
 	lab            *Lab
 	pod, neighbour *cluster.Pod
@@ -59,8 +58,8 @@ func (a *arena) unfollow() {
 	a.following.Wait()
 }
 
-// silent opens connections of a pod whose server answers no more, and writes
-// nothing on them yet.
+// silent opens connections of a pod whose server no longer answers, and writes nothing on
+// them yet.
 func (a *arena) silent(ctx context.Context, from *cluster.Pod, n int) ([]*conn, *cluster.Pod, error) {
 	conns, server, err := a.lab.connect(ctx, from.NS, n)
 	if err != nil {
@@ -88,7 +87,7 @@ func (a *arena) found(ctx context.Context) error {
 	return (&Lab{truth: a.truth}).found(ctx, a.agent)
 }
 
-// close ends the agent, which has to end well, and gives everything up.
+// close ends the agent, which has to end well, and releases everything.
 func (a *arena) close(ctx context.Context, o *Outcome) error {
 	if a.agent != nil && a.agent.living() == nil {
 		if _, err := a.agent.terminate(); err != nil {

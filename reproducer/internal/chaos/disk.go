@@ -15,14 +15,14 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
 )
 
-// diskFull: a full disk costs events, counted ones, and leaves no torn line.
+// diskFull: a full disk costs events, which are counted, and leaves no torn line.
 func diskFull() Fault {
 	const fresh = 100
 	return Fault{
 		Name:  "disk-full",
 		Story: "the event file's disk (a tmpfs of 1 MiB) is full, then has room again",
 		play: func(ctx context.Context, l *Lab, o *Outcome) (err error) {
-			disk := filepath.Join(l.dir.Path, rundir.NamespaceDir, "disk") // where a later run cleans up after a crash
+			disk := filepath.Join(l.dir.Path, rundir.NamespaceDir, "disk") // a later run cleans up there after a crash
 			if err := os.Mkdir(disk, 0o700); err != nil {
 				return err
 			}
@@ -99,7 +99,7 @@ func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (wri
 func toldStuck(path string, conns []*conn) (int, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // it was moved away, and comes with the next event
+		return 0, nil // it was moved, and comes back with the next event
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read events: %w", err)

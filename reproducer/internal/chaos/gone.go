@@ -54,9 +54,8 @@ func goneNamespace() Fault {
 	}
 }
 
-// awaitEnds waits until the agent lists none of the connections, and returns
-// how many it has seen without an owner meanwhile. How each ended must be
-// known.
+// awaitEnds waits until the agent lists none of the connections, and returns how many it
+// has seen without an owner meanwhile. The end of each must be known.
 func (l *Lab) awaitEnds(ctx context.Context, conns []*conn) (int, error) {
 	orphans := map[flow.ID]bool{}
 	left := 0

@@ -72,8 +72,8 @@ func (l *Lab) honestLine(line []byte) error {
 	if !l.truth.hung(id, e.Flow.Local.addr(), e.Flow.Peer.addr()) {
 		return fmt.Errorf("it is about %s, which never hung: %.500s", id, line)
 	}
-	// An agent that came after the backend had gone, or cannot ask, says that
-	// it does not know.
+	// An agent that started after the backend had gone, or cannot ask, says that it
+	// does not know.
 	cause := l.truth.hangsBecause(id)
 	if e.Type == flow.EventStuck && cause != "" && e.Flow.Cause != cause && e.Flow.Cause != flow.Unknown {
 		return fmt.Errorf("it says that %s hangs because of %s, it is %s: %.500s", id, e.Flow.Cause, cause, line)

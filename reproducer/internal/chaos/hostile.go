@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// hostile: a tenant who may write slices and Services, and has a pod that
-// comes and goes, says what it likes of the addresses of others.
+// hostile: a tenant who may write slices and Services, and has a pod that comes and goes,
+// makes false claims about the addresses of others.
 func hostile() Fault {
 	const rounds = 20
 	return Fault{

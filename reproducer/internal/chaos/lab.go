@@ -16,9 +16,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
 )
 
-// Lab is the place where all faults are played: a cluster whose node-a holds
-// thousands of connections that hang and some that are healthy, and the agent
-// there.
+// Lab is the place of all faults: a cluster whose node-a has thousands of hanging
+// connections and some healthy ones, and the agent there.
 type Lab struct {
 	bin string
 	out io.Writer
@@ -35,9 +34,9 @@ type Lab struct {
 	storms  int
 	began   time.Time // before the first connection hung
 
-	calmDump time.Duration // what `tcpstuck dump` takes without trouble
+	calmDump time.Duration // the time of `tcpstuck dump` without trouble
 
-	agent  *agent // the one that is there all along
+	agent  *agent // the one that runs the whole time
 	agents []*agent
 	ports  map[string]int
 }
@@ -115,8 +114,8 @@ func hurry() error {
 	return nil
 }
 
-// storm opens connections to a Service, force-deletes the pod behind it, and
-// writes on each of them: all hang.
+// storm opens connections to a Service, force-deletes the pod behind it, and writes on each
+// of them, so that all hang.
 func (l *Lab) storm(ctx context.Context, n int) ([]*conn, error) {
 	conns, err := l.calm(ctx, l.client.NS, n)
 	if err != nil {
@@ -167,7 +166,7 @@ func (l *Lab) hang(conns []*conn) error {
 	return nil
 }
 
-// calmDown ends connections that hang.
+// calmDown ends hanging connections.
 func (l *Lab) calmDown(conns []*conn) {
 	l.truth.over(conns...)
 	l.drop(conns)
@@ -189,8 +188,8 @@ func (l *Lab) drop(conns []*conn) {
 	l.held = kept
 }
 
-// findTime is how soon after trouble an agent has to know the whole truth,
-// also on a busy machine.
+// findTime is how soon after trouble an agent has to know the whole truth, even on a busy
+// machine.
 const findTime = 30 * time.Second
 
 // found waits until an agent's findings are the truth.
@@ -204,11 +203,11 @@ func (l *Lab) found(ctx context.Context, a *agent) error {
 		}
 		findings, err := a.flows(ctx)
 		if err != nil && ctx.Err() != nil {
-			return false, ctx.Err() // the answer before it says more
+			return false, ctx.Err() // the last answer says more
 		}
 		if err != nil {
 			last = err
-			return false, nil //nolint:nilerr // asked again until the time is up
+			return false, nil //nolint:nilerr // the question is repeated until the time is up
 		}
 		d := l.truth.compare(findings)
 		last = errors.New(d.String())
@@ -252,7 +251,7 @@ func findings(ctx context.Context, a *agent) (map[flow.ID]flow.Finding, error) {
 	return byID, nil
 }
 
-// port returns a port of node-a's loopback that is a name's own.
+// port returns the port of node-a's loopback for a name.
 func (l *Lab) port(name string) int {
 	if _, ok := l.ports[name]; !ok {
 		l.ports[name] = 9797 + len(l.ports)

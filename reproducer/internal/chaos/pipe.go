@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deafPipe: an event file that is a pipe costs events, never a finding, and
-// no shutdown.
+// deafPipe: an event file that is a pipe costs events, never a finding, and delays no
+// shutdown.
 func deafPipe() Fault {
 	return Fault{
 		Name:  "deaf-pipe",
