@@ -187,7 +187,7 @@ vulncheck: .tools/govulncheck ## known vulnerabilities in what is called (needs 
 	CGO_ENABLED=0 $(GO) -C tools/vulncheck build -buildvcs=false -o $(CURDIR)/$@ golang.org/x/vuln/cmd/govulncheck
 
 .PHONY: generate
-generate: ## compile the kernel side anew (clang-19, libbpf-dev; installed with apt-get when missing)
+generate: ## compile the kernel side again (clang-19, libbpf-dev; installed with apt-get when missing)
 	tools/install-bpf-tools.sh
 	$(GO) generate ./pkg/tracer/... ./tools/storm
 

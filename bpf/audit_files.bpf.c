@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* iter/task_file: a reading of every connection that a process holds, with its
- * settings. It runs only when somebody asks, and leaves nothing behind.
+ * settings. It runs only when a caller asks, and leaves nothing behind.
  */
 #include "lib/reading.h"
 #include "lib/scope.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* tcp_destroy_sock, optional: the last look at a socket. It says how one ended
- * that set_state was not shown.
+/* tcp_destroy_sock, optional: the last look at a socket. It says how a socket ended
+ * if set_state did not see the end.
  */
 #include "lib/end.h"
 

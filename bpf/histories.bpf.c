@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* For tests alone: plays one step of many lives at once against lib/standing.h, as
- * retransmit, scan_files and snapshot would. A test makes the sockets up.
+/* For tests only: plays one step of many lives at once against lib/standing.h, as
+ * retransmit, scan_files and snapshot would. A test invents the sockets.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* tcp_receive_reset, optional: sets a reset apart from a time-out whose errno is
- * the same.
- */
+/* tcp_receive_reset, optional: tells a reset from a time-out with the same errno. */
 #include "lib/episodes.h"
 
 SEC("tp_btf/tcp_receive_reset")

@@ -16,7 +16,7 @@ int residents(struct bpf_iter__task *ctx)
 	if (!task || !task->nsproxy)
 		return 0;
 	process = task->group_leader;
-	/* Its main thread may have exited while others go on. */
+	/* Its main thread may have exited while others run on. */
 	if (process != task && process->nsproxy)
 		return 0;
 	if (scoped && !scope_has(task->nsproxy->net_ns))

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* tcp_retransmit_skb. Every retransmission is counted by its kind, and a healthy one
  * costs nothing more. A timeout without progress keeps the socket's episode, and the
- * first of an episode sends one record. The ring buffer is a hint: what does not fit
- * is found by the next snapshot.
+ * first of an episode sends one record. The ring buffer is a hint: the next snapshot
+ * finds what does not fit.
  *
  * This runs often, and finds everything cold: each cache line that it touches costs as
- * much as a hundred instructions. So the socket's storage is left alone where nothing
- * is new, and what is rarer is a function of its own. With it the program would have a
- * stack of 64 bytes or more: since 6.13 that is memory of its own, cold as well.
+ * much as a hundred instructions. So it leaves the socket's storage alone if nothing is
+ * new, and a rarer step is a function of its own. With such a step the program would
+ * have a stack of 64 bytes or more: since 6.13 that is memory of its own, cold as well.
  */
 #include "lib/reading.h"
 #include "lib/scope.h"
@@ -39,15 +39,15 @@ static __always_inline enum counter kind_of(const struct sock *sk, bool timeout,
 	return pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST;
 }
 
-/* How timeouts went lately, of sockets by their hash. */
+/* The latest timeouts of sockets, by their hash. */
 #define OUTCOMES 1024
 struct outcome {
 	__u64 since; /* jiffies */
 	__s64 err;
 } outcomes[OUTCOMES];
 
-/* Nothing is new at this timeout but its number, which the socket has. The one before
- * was some icsk_rto ago; it was seen, and went as this one.
+/* This timeout changes nothing but its number, which the socket has. The one before
+ * was some icsk_rto ago; it was looked at, and was the same.
  */
 static __always_inline bool is_routine(const struct sock *sk, const struct inet_connection_sock *icsk, int err)
 {
@@ -62,8 +62,8 @@ static __always_inline bool is_routine(const struct sock *sk, const struct inet_
 	return is_one_of_many(icsk->icsk_retransmits) && now - last->since > 4ULL * icsk->icsk_rto;
 }
 
-/* A record of an episode that was not reported, unless one of this socket was sent a
- * moment ago.
+/* A record of an episode that was not reported, unless a record of this socket was sent
+ * a moment ago.
  */
 static __always_inline void report_timeout(struct sock *sk, struct tcp_sock *tp, struct episode *e, __u8 retransmits)
 {

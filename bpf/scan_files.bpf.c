@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* iter/task_file, the file scan: one pass over the sockets of all processes. It
- * finds owners and listeners. It finds sockets that are stuck and never said so:
- * stuck before the agent came, held back without a retransmission, or idle with a
+ * finds owners and listeners. It finds stuck sockets that sent no record: stuck
+ * before the agent started, held back without a retransmission, or idle with a
  * peer that is gone. It forgets episodes that are over.
  */
 #include "lib/gone.h"
@@ -48,7 +48,7 @@ static __always_inline void own(struct episode *e, const struct task_struct *tas
 	e->started_ns = read_process(task, e->comm, sizeof(e->comm));
 }
 
-/* No snapshot has what is not in storage: each file scan reports it. */
+/* No snapshot shows what is not in storage: each file scan reports it. */
 static __always_inline void report_unstored(struct sock *sk, struct tcp_sock *tp, struct episode *e,
 					    const struct standing *s)
 {

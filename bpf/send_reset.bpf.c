@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* tcp_send_reset, optional: sets data after a close apart from a reset by the peer.
+/* tcp_send_reset, optional: tells data after a close from a reset by the peer.
  * Without it the first reads as the second.
  */
 #include "lib/late_data.h"

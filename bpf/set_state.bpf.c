@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* inet_sock_set_state at CLOSE ends an episode, whatever the way to die, and
+/* inet_sock_set_state at CLOSE ends an episode, however the socket dies, and
  * counts the bytes that die with any socket.
  */
 #include "lib/late_data.h"
@@ -7,7 +7,7 @@
 #include "lib/task.h"
 
 /* close(2) of a socket with unread data runs in the task that closes it, so
- * that one is its owner; every other end may come out of an interrupt.
+ * that task is its owner. Every other end may come from an interrupt.
  */
 static __always_inline void read_closer(struct reading *r)
 {

@@ -5,9 +5,8 @@
  */
 #include "lib/end.h"
 
-/* An incremental snapshot leaves out what was shown before: 15,000 suspects that
- * are where they were need not be shown each second. Those in `asked` are shown all
- * the same.
+/* An incremental snapshot leaves out what was shown before: 15,000 suspects without
+ * a change need not be shown each second. It shows those in `asked` all the same.
  */
 __u32 incremental;
 __u32 asked_for; /* how many */
@@ -30,7 +29,7 @@ static __always_inline bool is_asked_for(struct sock *sk)
 	return bpf_map_lookup_elem(&asked, &cookie);
 }
 
-/* An end that no record brought, or none that user space took. */
+/* An end that no record brought, or whose record user space did not take. */
 static __always_inline bool unshown_end(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e)
 {
 	if (!e->known || e->ended)

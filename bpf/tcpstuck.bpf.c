@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The kernel side of tcpstuck: two tracepoints, three optional ones, and four
  * iterators. Each program has a file of its own and reads on one screen; lib/ holds
- * what they share. They are one object, for they share maps.
+ * what they share. They are one object, because they share maps.
  */
 #include "retransmit.bpf.c"
 #include "set_state.bpf.c"

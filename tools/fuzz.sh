@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module in turn, each for as long as told.
+# Runs every fuzz target of the module in turn, each for the time given.
 # Usage: tools/fuzz.sh FUZZTIME    (as go test -fuzztime: 30s, 1000x)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lists, one a line, what tcpstuck's programs could leave behind on this
 # machine: network namespaces, BPF objects, processes, run folders, and sockets
-# that nobody owns and that keep the namespace of a test alive.
+# without an owner that keep the namespace of a test alive.
 set -eu
 cd "$(dirname "$0")/.."
 

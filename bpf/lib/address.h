@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Whether a socket's address is its namespace's own. IP_FREEBIND and IPV6_FREEBIND
  * need no capability, and bind a socket to any address in the world. It can connect
- * from there, but gets no answer: a socket that is past SYN_SENT got one, and one
- * that was not bound has its address from the kernel.
+ * from there, but gets no answer. A socket past SYN_SENT got one, and a socket that
+ * was not bound has its address from the kernel.
  */
 #ifndef TCPSTUCK_ADDRESS_H
 #define TCPSTUCK_ADDRESS_H
 
 #include "kernel.h"
 
-/* How many devices and addresses are looked at, one in a step; what is beyond is
- * not found. A pod has two or three devices with two or three addresses each.
- * One loop over both is short for the verifier, one inside the other is not.
+/* How many devices and addresses are looked at, one in a step; those beyond are not
+ * found. A pod has two or three devices with two or three addresses each. One loop
+ * over both is short for the verifier; one inside the other is not.
  */
 #define STEPS 16
 
-/* A function that is not static is verified once, for all its callers. */
+/* The verifier checks a function that is not static once, for all its callers. */
 __noinline int namespace_has4(__u64 net, __u32 want)
 {
 	const struct list_head *head = &((const struct net *)net)->dev_base_head;
@@ -82,7 +82,7 @@ static __always_inline bool is_bound(const struct sock *sk)
 }
 
 /* Whether a bound socket's namespace has its address. The walk is long for the
- * verifier, so one program alone makes it: the file scan.
+ * verifier, so only one program makes it: the file scan.
  */
 static __always_inline bool is_at_home(const struct sock *sk)
 {

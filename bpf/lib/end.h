@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Ends that set_state was not shown. Seen on 6.18, of one death in some hundreds
- * on a busy machine: now and then no program runs in an interrupt, of whatever
- * tracepoint and agent. The kernel counts no recursion miss, and all sockets whose
+/* Ends that set_state did not see. Seen on 6.18, for one death in some hundreds
+ * on a busy machine: now and then no program of any agent runs in an interrupt, on
+ * any tracepoint. The kernel counts no recursion miss, and all sockets whose
  * timers run out in it die unseen. What such a socket leaves still says how it
  * ended. The snapshot reads it while its owner holds it, destroy_sock when it goes.
  */
@@ -11,9 +11,8 @@
 #include "loss.h"
 
 /* The kernel aborted it. Since its last timeout or reading no segment came in, not
- * even a reset, or since its peer was gone only probes went out, and the timer that
- * was armed then has run out. A dead socket's timer keeps the time that it was armed
- * for.
+ * even a reset, or since its peer was gone only probes went out; and the armed timer
+ * has run out. A dead socket's timer keeps the time for which it was armed.
  */
 static __always_inline bool aborted(struct reading *r, const struct sock *sk, const struct tcp_sock *tp,
 				    const struct episode *e)
@@ -29,10 +28,10 @@ static __always_inline bool aborted(struct reading *r, const struct sock *sk, co
 	return e->idle && icsk->icsk_probes_out && (__s64)(now - r->keepalive_jiffies) >= 0;
 }
 
-/* Finds out how a socket ended that went to CLOSE unseen, counts what died with
- * it, and reports whether that is known now. Its owner's next call takes the error
- * away; the errno of a time-out stays (sk_err_soft). An owner that throws a
- * connection away (linger 0, connect to AF_UNSPEC) has its socket as new.
+/* Finds out how a socket ended that went to CLOSE unseen, counts the bytes that died
+ * with it, and reports whether the end is known now. Its owner's next call takes the
+ * error away; the errno of a time-out stays (sk_err_soft). If the owner throws the
+ * connection away (linger 0, connect to AF_UNSPEC), the socket looks new.
  */
 static __always_inline bool infer_end(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e)
 {

@@ -8,8 +8,8 @@
 #include "counters.h"
 #include "standing.h"
 
-/* Counts the file scans. A socket's owner is the first descriptor that the current
- * one finds.
+/* Counts the file scans. A socket's owner is the process of the first descriptor that
+ * the current scan finds.
  */
 __u32 file_scan;
 
@@ -20,8 +20,8 @@ struct {
 	__type(value, struct episode);
 } episodes SEC(".maps");
 
-/* Sockets whose options left no room for storage (optmem_max). They are few, for
- * each did that to itself. No snapshot has them; the file scan reports them.
+/* Sockets whose options left no room for storage (optmem_max). They are few, because
+ * each of them did that to itself. No snapshot shows them; the file scan does.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

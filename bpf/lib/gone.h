@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Idle sockets say nothing: no timer runs, no tracepoint fires. User space puts
+/* Idle sockets give no sign: no timer runs, no tracepoint fires. User space puts
  * the peers that are gone into `gone`. The file scan makes an episode for each idle
  * socket that still points at one.
  */
@@ -8,9 +8,9 @@
 
 #include "reading.h"
 
-/* A connection as its socket sees it; with everything but the remote address
- * zero, every connection to that address. IPv4 in the first four bytes, also
- * for IPv4-mapped sockets.
+/* A connection as its socket sees it. If everything but the remote address is zero,
+ * it is every connection to that address. IPv4 is in the first four bytes, also for
+ * IPv4-mapped sockets.
  */
 struct gone_key {
 	__u8 local[16];

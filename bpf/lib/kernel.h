@@ -2,7 +2,7 @@
 /* The few kernel structures that tcpstuck reads, with only the members that it
  * reads. Offsets and bit fields are relocated against the running kernel's BTF
  * when the programs are loaded. A member that some supported kernel lacks has a
- * flavour (___suffix) beside the commit that made it needed.
+ * flavour (___suffix), which names the commit that made it necessary.
  */
 #ifndef TCPSTUCK_KERNEL_H
 #define TCPSTUCK_KERNEL_H
@@ -168,7 +168,7 @@ struct inet_connection_sock {
 };
 
 /* icsk_timeout held the armed time until 6.16 ("tcp: get rid of
- * icsk_timeout"); the timer's own expires holds it since.
+ * icsk_timeout"); the timer's own expires has held it since.
  */
 struct inet_connection_sock___timeout {
 	unsigned long icsk_timeout;

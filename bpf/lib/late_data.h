@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Data that comes in after a close. It kills a socket that has bytes still to send,
- * and the kernel has the socket die as if the peer had reset it: tcp_reset, with
- * ECONNRESET, out of FIN_WAIT1. What sets the two apart comes next, in the same
- * context: this host answers data with a reset, and a reset with nothing.
+/* Data that comes in after a close. It kills a socket that still has bytes to send,
+ * and the socket then dies as if the peer had reset it: tcp_reset, with ECONNRESET,
+ * out of FIN_WAIT1. The difference comes next, in the same context: this host answers
+ * data with a reset, and a reset with nothing.
  */
 #ifndef TCPSTUCK_LATE_DATA_H
 #define TCPSTUCK_LATE_DATA_H
 
 #include "loss.h"
 
-/* The last socket of this CPU that a reset may have killed only by name. */
+/* The last socket of this CPU that died as by a reset, perhaps without one. */
 struct dying {
 	__u64 cookie;   /* 0: none */
 	__u64 reported; /* a record was sent of it */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Bytes that die with a socket: how many and why. At CLOSE the write queue is
- * purged already, but the sequence numbers and the error stand.
+ * purged already, but the sequence numbers and the error are still there.
  */
 #ifndef TCPSTUCK_LOSS_H
 #define TCPSTUCK_LOSS_H
@@ -23,7 +23,7 @@ struct {
 } losses SEC(".maps");
 
 /* SYN and FIN take a sequence number each and are no bytes of the
- * application's. An unsent FIN is the last of what is unsent.
+ * application's. An unsent FIN is the last of the unsent sequence numbers.
  */
 static __always_inline void outstanding(struct loss_of *l, const struct tcp_sock *tp, int oldstate)
 {
@@ -56,9 +56,9 @@ static __always_inline __u32 unread(const struct tcp_sock *tp, int oldstate)
 
 /* The error is set before the state, in every kernel and on every way here
  * (tcp_reset, tcp_write_err, tcp_abort), so it shows a reset without help:
- * no soft error is ever ECONNRESET or EPIPE. close(2) leaves none. What its
- * owner asked for (linger 0, connect to AF_UNSPEC) or an administrator
- * (ECONNABORTED) is no loss.
+ * no soft error is ever ECONNRESET or EPIPE. close(2) leaves none. An abort by
+ * the owner (linger 0, connect to AF_UNSPEC) or an administrator (ECONNABORTED)
+ * is no loss.
  */
 static __always_inline enum loss reason_of(const struct sock *sk, int oldstate, int err, __u32 unread)
 {
@@ -85,7 +85,7 @@ static __always_inline void lose(enum loss reason, const struct loss_of *l, __s6
 	total->unacknowledged += n * (__s64)l->unacknowledged;
 }
 
-/* Counts what dies with sk, of an error. */
+/* Counts the bytes that die with sk, by an error. */
 static __always_inline void measure(struct loss_of *l, const struct sock *sk, const struct tcp_sock *tp, int oldstate,
 				    int err)
 {
@@ -102,7 +102,7 @@ static __always_inline void measure(struct loss_of *l, const struct sock *sk, co
 		lose(l->reason, l, 1);
 }
 
-/* A reset that meets nothing but a request on its way is counted and not reported:
+/* A reset that loses nothing but a request in flight is counted and not reported:
  * its owner reads ECONNRESET in the call that waits for the answer.
  */
 static __always_inline bool notable(const struct loss_of *l)

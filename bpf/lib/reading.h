@@ -13,7 +13,7 @@ struct {
 	__uint(max_entries, 1 << 20);
 } records SEC(".maps");
 
-/* What the socket was set to or, where it was not, its namespace. */
+/* The socket's own settings or, if it has none, its namespace's. */
 static __always_inline void read_settings(struct reading *r, const struct tcp_sock *tp, const struct net *net)
 {
 	const struct inet_connection_sock___rto_max *m = (const void *)tp;
@@ -70,8 +70,8 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 		f |= FLAG_USEC_TS;
 	if (e->reset)
 		f |= FLAG_RESET;
-	/* An accepted socket is a copy of its listener (sk_clone_lock). It has the
-	 * length of a backlog that it never needs.
+	/* An accepted socket is a copy of its listener (sk_clone_lock), with the length of
+	 * a backlog that it never needs.
 	 */
 	if (sk->sk_max_ack_backlog)
 		f |= FLAG_ACCEPTED;
@@ -141,7 +141,7 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 }
 
-/* Sends a reading at once. What finds no room is counted, and false. */
+/* Sends a reading at once. Without room it counts the loss and returns false. */
 static __always_inline bool report(struct sock *sk, struct tcp_sock *tp, struct episode *e, enum reading_kind kind)
 {
 	struct reading *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What the kernel side keeps and what it hands to user space. Go's types are
+/* What the kernel side keeps and what it gives to user space. Go's types are
  * generated from this header; little-endian, naturally aligned, no padding.
  */
 #ifndef TCPSTUCK_RECORDS_H
@@ -26,7 +26,7 @@ enum loss {
 	LOSSES,
 };
 
-/* What died of one reason. */
+/* What died for one reason. */
 struct loss_total {
 	__u64 closes;
 	__u64 unsent;         /* bytes, certainly lost */
@@ -72,7 +72,7 @@ struct reading {
 	__u32 rto_max;       /* jiffies; 0: this kernel has the fixed 120 s */
 	__u32 user_timeout_ms;
 	__u32 keepalive_time;  /* jiffies; the socket's own, else its namespace's */
-	__u32 keepalive_intvl; /* likewise */
+	__u32 keepalive_intvl; /* the same */
 	__u32 wmem_queued;
 	__u32 sndbuf;
 	__u32 packets_out;
@@ -84,7 +84,7 @@ struct reading {
 	__s32 send_err; /* of the last failed (re)transmission, negative errno */
 	__s32 err;      /* sk_err */
 	__s32 soft_err; /* sk_err_soft */
-	__u32 unread;   /* of an ended socket: bytes received that nobody read */
+	__u32 unread;   /* of an ended socket: bytes received and never read */
 	char comm[16];
 	__u16 local_port;
 	__u16 remote_port;
@@ -143,7 +143,7 @@ enum counter {
 	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
 	COUNT_LOST_STORAGE, /* episodes that found no room at all: no record has their end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
-	COUNT_UNSEEN,       /* ends that set_state was not shown */
+	COUNT_UNSEEN,       /* ends that set_state did not see */
 	COUNTERS,
 };
 

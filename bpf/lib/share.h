@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* How many records are sent of sockets that nobody suspected. Owners share the
+/* How many records are sent of sockets that were no suspects. Owners share the
  * node's number. Each may use a part of what is left: an owner that is alone gets
  * enough for a deployment that dies at once, and the greediest leaves most of it.
  */
@@ -8,29 +8,29 @@
 
 #include "counters.h"
 
-/* What one deployment kills dies at once: the limit holds for a window that is
- * longer than that.
+/* The sockets of one deployment die within a short time: the window is longer than
+ * that.
  */
 #define LOSS_WINDOW_NS 10000000000ULL
 
 /* One network namespace of one cgroup may use a quarter of what is left, so a
- * fifth of it all; a cgroup with many namespaces as much as is left, so half.
+ * fifth of everything; a cgroup with many namespaces as much as is left, so half.
  */
 #define SHARE_OF_NAMESPACE 4
 #define SHARE_OF_CGROUP 1
 
 #define LOSS_OWNERS 1024
 
-/* The root of the cgroups: of a process that nobody has put anywhere, and of
- * every process where only cgroups of version 1 are used.
+/* The root of the cgroups. It has the processes that were put into no other
+ * cgroup, and all processes if only cgroups of version 1 are used.
  */
 #define ROOT_CGROUP 1
 
-/* Set before the programs are loaded: what an owner gets that is alone. */
+/* Set before the programs are loaded: what a single owner gets. */
 volatile const __u32 loss_records_per_window;
 
-/* A container cannot make cgroups beside its own. Network namespaces set
- * apart what has no cgroup of its own.
+/* A container cannot make cgroups beside its own. Network namespaces distinguish
+ * what has no cgroup of its own.
  */
 struct loss_owner {
 	__u64 cgroup;
@@ -46,7 +46,7 @@ struct window {
 
 struct window loss_window; /* of the node */
 
-/* An owner that is pushed out begins anew; the node's window holds. */
+/* An owner that is pushed out starts with a new window; the node's window holds. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, LOSS_OWNERS);
@@ -84,7 +84,7 @@ static __always_inline struct window *window_of(const struct loss_owner *owner, 
 	return bpf_map_lookup_elem(&loss_windows, owner);
 }
 
-/* fits: an owner that finds no place in the map has the node's window alone. */
+/* fits: an owner without a place in the map has only the node's window. */
 static __always_inline bool fits(const struct window *w, __s64 left, int share)
 {
 	return !w || (__s64)w->used * share < left;

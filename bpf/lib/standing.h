@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The life of an episode: when it begins, whether it goes on, what of it user
+/* The life of an episode: when it begins, whether it continues, what of it user
  * space has yet to see. Nothing here reads a socket, so histories.bpf.c can play
  * random lives against these very lines.
  */
@@ -42,7 +42,7 @@ struct episode {
 	char comm[16];
 };
 
-/* What of a socket decides over its episode. */
+/* The fields of a socket that decide over its episode. */
 struct standing {
 	__u32 snd_una;
 	__u32 segs_in;
@@ -53,8 +53,8 @@ struct standing {
 };
 
 /* Progress is that snd_una moves, and nothing else. Between a window that opens
- * and the next timeout no timer has run out, and icsk_retransmits is a u8 that
- * passes 255.
+ * and the next timeout no timer has run out, and icsk_retransmits is a u8, which
+ * overflows after 255.
  */
 static __always_inline bool stands(const struct episode *e, const struct standing *s)
 {
@@ -62,7 +62,7 @@ static __always_inline bool stands(const struct episode *e, const struct standin
 }
 
 /* No segment came from the peer since it was found gone. What was written
- * meanwhile has not timed out yet; its owner's FIN may be under way.
+ * meanwhile has not timed out yet; its owner's FIN may be in flight.
  */
 static __always_inline bool stands_idle(const struct episode *e, const struct standing *s)
 {
@@ -93,8 +93,8 @@ static __always_inline bool begins(const struct standing *s, bool peer_gone)
 	return s->stalled || (peer_gone && s->idle);
 }
 
-/* The first four timeouts in a row are looked at, and then every eighth. Of those
- * between nothing is new but their number.
+/* The first four timeouts in a row are looked at, and then every eighth. The others
+ * change nothing but their number.
  */
 static __always_inline bool is_one_of_many(__u8 retransmits)
 {
@@ -147,7 +147,7 @@ static __always_inline void sent(struct episode *e, __u64 now_ns)
 	e->reported = 1;
 }
 
-/* What a file scan makes of a socket that has an episode. It reports whether the
+/* The effect of a file scan on a socket with an episode. It reports whether the
  * episode is over and can be forgotten.
  */
 static __always_inline bool scan(struct episode *e, const struct standing *s, bool peer_gone, __u32 retransmits,
@@ -195,7 +195,7 @@ static __always_inline bool is_new(const struct episode *e, enum view v, __u32 f
 	return !e->reported || has_new_owner(e, file_scan);
 }
 
-/* User space was shown it: marked only once that was written. */
+/* Marks that user space was shown it, only after that was written. */
 static __always_inline void shown(struct episode *e, enum view v, __u32 file_scan, __u64 now_ns)
 {
 	if (has_new_owner(e, file_scan))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Which process: the number by which the agent knows it, and when it started. A
- * number alone is given again, and a name is what a process calls itself.
+/* A process: its PID as the agent knows it, and its start time. The kernel reuses
+ * PIDs, and a process chooses its own name.
  */
 #ifndef TCPSTUCK_TASK_H
 #define TCPSTUCK_TASK_H
@@ -42,7 +42,7 @@ static __always_inline __u32 pid_here(const struct task_struct *task)
 	return 0;
 }
 
-/* The process of a task, never its thread: /proc/PID speaks of that one too. */
+/* The process of a task, never its thread: /proc/PID shows the process, too. */
 static __always_inline __u64 read_process(const struct task_struct *task, char *comm, __u32 size)
 {
 	const struct task_struct *process = task->group_leader;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What a TCP socket's own fields say of its progress. */
+/* What a TCP socket's own fields say about its progress. */
 #ifndef TCPSTUCK_TCP_H
 #define TCPSTUCK_TCP_H
 
@@ -15,7 +15,7 @@ static __always_inline bool is_mptcp(const struct tcp_sock *tp)
 
 /* Something is outstanding, and a retransmission timer has run out on it at least
  * once, or the window or this host holds it back (persist timer). A healthy sender
- * shows the persist timer for one probe at times, but no back-off.
+ * sometimes shows the persist timer for one probe, but no back-off.
  */
 static __always_inline bool stalled(const struct tcp_sock *tp)
 {
@@ -27,7 +27,7 @@ static __always_inline bool stalled(const struct tcp_sock *tp)
 	return icsk->icsk_pending == ICSK_TIME_PROBE0 && (icsk->icsk_backoff || icsk->icsk_probes_out);
 }
 
-/* What decides whether an episode goes on; a timeout needs no more. */
+/* What decides whether an episode continues; a timeout needs no more. */
 static __always_inline void read_progress(struct standing *s, const struct tcp_sock *tp)
 {
 	s->snd_una = tp->snd_una;

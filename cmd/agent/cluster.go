@@ -12,13 +12,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// firstSync is how long the first look at all sockets waits for an API: what
-// is judged without one is judged again.
+// firstSync is how long the first file scan waits for an API. What is judged without
+// one is judged again.
 const firstSync = 5 * time.Second
 
-// startCluster brings the source of cluster records up, and returns it where
-// it is an API. A file or a kubeconfig that cannot be read at the start is an
-// error; an API that cannot be reached is not.
+// startCluster starts the source of cluster records, and returns it if it is an API.
+// A file or a kubeconfig that cannot be read at the start is an error; an API that
+// cannot be reached is not.
 func startCluster(ctx context.Context, group *errgroup.Group, c config, state *cluster.State) (*kube.API, error) {
 	if c.cluster == "none" {
 		startNone(c, state)

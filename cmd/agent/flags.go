@@ -38,8 +38,8 @@ type config struct {
 	scope            []uint32
 	ringBytes        uint32 // 0: the tracer's own default
 	log              *slog.Logger
-	// settle gives up the capabilities that a running agent can do without,
-	// as works shows, and returns those that it keeps.
+	// settle drops the capabilities that works does without, and returns those
+	// that the agent keeps.
 	settle func(works func() error) (kept []string, err error)
 }
 
@@ -121,8 +121,8 @@ func (c *config) check(names, scope []string, level string) error {
 	return nil
 }
 
-// checkAddresses refuses an address without a port: the kernel would choose
-// one, and where there is no host either, serve on every interface.
+// checkAddresses refuses an address without a port: the kernel would choose one and,
+// without a host, serve on every interface.
 func checkAddresses(addresses []string) error {
 	for _, address := range addresses {
 		_, port, err := net.SplitHostPort(address)

@@ -15,19 +15,18 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
-// listeners are where the agent answers, each behind a door. They are opened
-// before anything runs, so that an address that cannot be had is all that a
-// start tells of.
+// listeners are the addresses at which the agent answers, each behind a door.
+// They are opened before anything runs, so that a start that fails for an address
+// reports only that.
 //
-// The port of the metrics and the socket are what Prometheus, probes and
-// tcpstuck ask: an agent that nobody hears would look like a node without
-// stuck flows. Where one of them is taken, the agent ends. Without the page
-// it works on.
+// Prometheus, probes and tcpstuck ask the port of the metrics and the socket: an
+// agent that they cannot reach would look like a node without stuck flows. If
+// one of them is taken, the agent ends. Without the page it continues.
 type listeners struct {
 	metrics []net.Listener
 	socket  net.Listener
 	page    net.Listener // nil: there is none, or none yet
-	retry   *page        // nil: none is wanted
+	retry   *page        // nil: no page is wanted
 }
 
 func listen(ctx context.Context, c config) (l listeners, err error) {
@@ -67,8 +66,8 @@ func listen(ctx context.Context, c config) (l listeners, err error) {
 // usualSocket is the default of --socket; tcpstuck looks for it there.
 const usualSocket = "/run/tcpstuck/agent.sock"
 
-// listenSocket listens on the unix socket. The folder of the usual one is the
-// agent's own, and /run is empty after a boot. Any other has to be there.
+// listenSocket listens on the unix socket. The agent makes the folder of the default,
+// because /run is empty after a boot. Any other folder must exist.
 func listenSocket(ctx context.Context, path, usual string) (net.Listener, error) {
 	if path == usual {
 		if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -78,7 +77,7 @@ func listenSocket(ctx context.Context, path, usual string) (net.Listener, error)
 	return api.ListenUnix(ctx, path)
 }
 
-// close closes them all, also those that were served and are closed already.
+// close closes all of them, even those that were served and are closed already.
 func (l listeners) close() {
 	for _, one := range append(l.metrics, l.page, l.socket) {
 		if one != nil {
@@ -88,7 +87,7 @@ func (l listeners) close() {
 }
 
 // serveFlows serves single flows where only this host can ask: on the unix
-// socket and on loopback. Profiles are for those who may open the socket.
+// socket and on loopback. Profiles are only on the socket.
 func serveFlows(ctx context.Context, group *errgroup.Group, l listeners, o api.Options) {
 	private := o
 	private.Profiles = true

@@ -15,16 +15,16 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/privilege"
 )
 
-// version is set when the program is linked.
+// version is set by the linker.
 var version = "dev"
 
-// exitError is the status where the agent cannot go on.
+// exitError is the status if the agent cannot continue.
 const exitError = 2
 
 func main() {
 	limitMemory()
-	// A program that has capabilities of its file dies without a trace unless
-	// it asks for one.
+	// A program with capabilities on its file dies without a trace unless it asks
+	// for one.
 	debug.SetTraceback("single")
 	c, err := parse(os.Args[1:], version)
 	if err == nil {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// The heap is mostly what is known of the cluster: it lives long and changes
-// little, so that to collect at half of it more, not at twice of it, costs
-// next to nothing. The limit makes the collector work harder while the first
-// list of a large cluster comes in, which leaves as much garbage as records.
-// Where the records alone come near the limit it follows them: a limit that
-// cannot be kept would have the collector run all the time.
+// The heap is mostly records of the cluster. They live long and change little, so
+// collecting when the heap has grown by half, not by its own size, costs next to
+// nothing. The limit makes the collector work harder while the first list of a large
+// cluster comes in, which leaves as much garbage as records. If the records alone come
+// near the limit, it grows with them: a limit that cannot be kept would make the
+// collector run all the time.
 const (
 	gcPercent   = 50
-	memoryLimit = 75 << 20 // bytes, of the Go runtime alone; never fatal
+	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
 	followEvery = time.Second
 )
@@ -31,7 +31,7 @@ func limitMemory() {
 	}
 }
 
-// followHeap keeps the limit above what lives, until ctx ends.
+// followHeap keeps the limit above the live heap, until ctx ends.
 func followHeap(ctx context.Context) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -50,7 +50,7 @@ func followHeap(ctx context.Context) {
 	}
 }
 
-// limitFor leaves room for as much garbage as gcPercent lets lie.
+// limitFor leaves room for as much garbage as gcPercent allows.
 func limitFor(live uint64) int64 {
 	return max(memoryLimit, int64(live+live*gcPercent/100+besidesHeap))
 }

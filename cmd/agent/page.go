@@ -14,12 +14,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// pageAgain is how long the agent waits until it tries again to have the
-// page's address.
+// pageAgain is how long the agent waits before it tries the page's address again.
 const pageAgain = 10 * time.Second
 
-// page serves flows on loopback. Where something else has its address, the
-// agent works without it, says so, and tries again.
+// page serves flows on loopback. If another program has its address, the agent works
+// without it, says so, and tries again.
 type page struct {
 	address string
 	places  int
@@ -29,8 +28,8 @@ type page struct {
 	health flow.Health // without a source while the page was never missing
 }
 
-// open opens the page's address. It returns nil where it is taken, and an
-// error where no address is meant.
+// open opens the page's address. It returns nil if the address is taken, and an error
+// if it is invalid.
 func (p *page) open(ctx context.Context) (net.Listener, error) {
 	l, err := api.ListenPage(ctx, p.address)
 	switch {
@@ -44,7 +43,7 @@ func (p *page) open(ctx context.Context) (net.Listener, error) {
 	return door.Guard(l, p.places), nil
 }
 
-// serve serves on l, which is nil where the address is taken, until ctx ends.
+// serve serves on l until ctx ends. l is nil if the address is taken.
 func (p *page) serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	for l == nil {
 		select {

@@ -17,7 +17,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// said is a log that may be read while somebody writes.
+// said is a log that may be read while it is written.
 type said struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -82,7 +82,7 @@ func TestAPageWhoseAddressIsTaken(t *testing.T) {
 	}
 }
 
-// What costs as much as its caller likes is for who may open the socket.
+// A caller decides how much a profile costs, so only the socket has them.
 func TestProfilesAreOnTheSocketAlone(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	address, metrics := free(t), free(t)
@@ -121,7 +121,7 @@ func TestProfilesAreOnTheSocketAlone(t *testing.T) {
 	}
 }
 
-// free returns an address that nobody has now.
+// free returns an address that is free now.
 func free(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -182,7 +182,7 @@ func TestThePageComesOnceItsAddressIsFree(t *testing.T) {
 	}
 }
 
-// A page that was never missing is nothing to tell of.
+// A page that was never missing is not reported.
 func TestAPageThatIsThereIsNoSource(t *testing.T) {
 	p := &page{address: "127.0.0.1:0", places: 4}
 	l, err := p.open(t.Context())

@@ -58,13 +58,13 @@ func run(ctx context.Context, c config) error {
 		cancel()
 	}
 	if errors.Is(err, context.Canceled) {
-		err = nil // it was told to end while it started, or Wait says why
+		err = nil // it was to end while it started, or Wait says why
 	}
 	err = errors.Join(err, group.Wait())
 	flush, done := context.WithTimeout(context.Background(), flushEvents)
 	defer done()
 	if lost := sinks.Close(flush); lost != nil {
-		c.log.Warn("events are lost", "error", lost) // nobody could wait for them
+		c.log.Warn("events are lost", "error", lost) // the sink had no time to write them
 	}
 	return err
 }
@@ -137,7 +137,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	return nil
 }
 
-// features are what this kernel offers and what this agent was told.
+// features are what this kernel offers and what the agent's flags say.
 func features(kernel *tracer.Tracer, c config) map[string]bool {
 	all := kernel.Features()
 	all["scoped"] = len(c.scope) > 0
@@ -165,8 +165,8 @@ func readBootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// ownNetNS returns the inode number of the agent's network namespace, 0 where
-// /proc does not tell.
+// ownNetNS returns the inode number of the agent's network namespace, 0 if /proc
+// does not show it.
 func ownNetNS() uint32 {
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/net", &st); err != nil {

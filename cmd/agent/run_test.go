@@ -18,7 +18,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 )
 
-// agent is a configuration that disturbs nobody: free ports, a private
+// agent is a configuration that disturbs no other: free ports, a private
 // socket, and the scope of a namespace that does not exist.
 func agent(t *testing.T, more ...string) config {
 	t.Helper()
@@ -95,7 +95,8 @@ func TestNoFlowIsToldOfBeforeTheFirstLook(t *testing.T) {
 	}
 }
 
-// A large file of records is read for seconds: nobody waits for its end.
+// Reading a large file of records takes seconds: the agent's end does not wait
+// for it.
 func TestToldToEndWhileItReadsTheRecords(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state.yaml")
 	const pod = "- {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default, uid: u-1}}\n"
@@ -113,7 +114,7 @@ func TestToldToEndWhileItReadsTheRecords(t *testing.T) {
 	if err := <-done; err != nil || said.Len() > 0 { // it would say that it watches
 		t.Errorf("%v, it says %s", err, &said)
 	}
-	for goleak.Find() != nil { // until the file is read, for nobody
+	for goleak.Find() != nil { // until the file is read in vain
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 	progress = 2 * time.Second // between two lines of progress
 )
 
-// answer is what a node said, or why it said nothing.
+// answer is what a node answered, or why it did not.
 type answer[T any] struct {
 	node  string
 	value T
@@ -94,7 +94,7 @@ func read(answer []byte, into any) error {
 	return flow.CheckAPIVersion(is.APIVersion)
 }
 
-// failure is what a command said as it failed.
+// failure is the message of a command that failed.
 func failure(code int, stderr string) error {
 	said := strings.TrimPrefix(strings.Join(strings.Fields(stderr), " "), "tcpstuck: ")
 	return errors.New(cmp.Or(said, fmt.Sprintf("tcpstuck exits with %d", code)))
@@ -138,7 +138,7 @@ func (w *waiting) done(node string) {
 	w.nodes = slices.DeleteFunc(w.nodes, func(n string) bool { return n == node })
 }
 
-// report prints how many have answered, from time to time, until it is stopped.
+// report prints now and then how many have answered, until it is stopped.
 func (w *waiting) report(p *program) (stop func()) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {

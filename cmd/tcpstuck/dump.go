@@ -34,7 +34,7 @@ func (d dumpFlags) check() error {
 	return nil
 }
 
-// after returns since when something must have ended to be listed.
+// after returns the earliest end of a flow that is listed.
 func (d dumpFlags) after(now time.Time) time.Time {
 	if d.since == 0 {
 		return time.Time{}
@@ -78,8 +78,7 @@ func stuck(flows []flow.Finding) int {
 }
 
 // unwatched is the exit code for these sources: while the kernel side is
-// degraded, flows may hang that nobody sees, and "nothing is stuck" would be a
-// guess.
+// degraded, flows may hang unseen, and "nothing is stuck" would be a guess.
 func unwatched(sources []flow.Health) int {
 	if report.Hidden(sources) {
 		return exitError
@@ -104,7 +103,7 @@ func (p *program) show(list api.FlowList, d dumpFlags, now time.Time) error {
 	return report.Dump(p.stdout, v, p.width)
 }
 
-// view is a list as reports take it.
+// view is a list in the form of package report.
 func view(list api.FlowList, now time.Time) report.View {
 	v := report.View{Now: now, Node: list.Node, Flows: list.Flows, Suspects: list.Suspects, Counted: list.Counted, Sources: list.Sources}
 	if list.Started != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// dumpJSON hands the flows on as the agent wrote them. Nothing is written
-// before the whole answer is there.
+// dumpJSON passes the flows on as the agent wrote them. It writes nothing before the
+// whole answer is there.
 func (p *program) dumpJSON(ctx context.Context, q api.Query) int {
 	list, err := p.client.RawFlows(ctx, q)
 	if err != nil {

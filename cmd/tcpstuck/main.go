@@ -22,7 +22,7 @@ var version = "unknown" // the build stamps it
 const (
 	exitOK    = 0 // for dump: nothing is stuck
 	exitStuck = 1 // for dump: something is stuck
-	exitError = 2 // of any kind: a wrong command line, a node that did not answer, flows that are not watched
+	exitError = 2 // any error: a wrong command line, a node that did not answer, flows that are not watched
 )
 
 // usualSocket is where an agent listens by default.
@@ -31,7 +31,7 @@ const usualSocket = "/run/tcpstuck/agent.sock"
 // patience is how long an agent may take to answer by default.
 const patience = 30 * time.Second
 
-// gcPercent lets garbage lie: the program is over before it would hurt.
+// gcPercent lets garbage lie: the program ends before it matters.
 const gcPercent = 400
 
 func main() {
@@ -43,7 +43,7 @@ func main() {
 	os.Exit(p.run(os.Args[1:]))
 }
 
-// program is tcpstuck with what surrounds it.
+// program is tcpstuck with its environment.
 type program struct {
 	now            func() time.Time
 	width          int // of the terminal, in characters
@@ -54,7 +54,7 @@ type program struct {
 	output string
 }
 
-// exit is what kingpin wants to leave with after --help or --version.
+// exit is the code with which kingpin would exit after --help or --version.
 type exit int
 
 func (p *program) run(args []string) (code int) {
@@ -94,7 +94,7 @@ func (p *program) newApp(name, help string) *kingpin.Application {
 	return app
 }
 
-// leave turns kingpin's wish to exit into an exit code.
+// leave turns kingpin's exit into an exit code.
 func leave(code *int) {
 	switch left := recover().(type) {
 	case nil:
@@ -105,7 +105,7 @@ func leave(code *int) {
 	}
 }
 
-// commands is the command line behind the global flags.
+// commands is the command line after the global flags.
 type commands struct {
 	dump, explain, audit *kingpin.CmdClause
 	flags                dumpFlags
@@ -132,7 +132,7 @@ func (c *commands) parse(app *kingpin.Application, args []string) (*kingpin.CmdC
 		err = c.flags.check()
 	}
 	if err == nil && command == c.explain.FullCommand() {
-		_, err = flow.ParseID(c.id) // what is no id is no node's fault
+		_, err = flow.ParseID(c.id) // a malformed id is no node's fault
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (see --help)", err)
@@ -140,8 +140,8 @@ func (c *commands) parse(app *kingpin.Application, args []string) (*kingpin.CmdC
 	return app.GetCommand(command), nil
 }
 
-// commandIsGiven makes the lack of a command an error; kingpin alone would
-// print its help and leave with success.
+// commandIsGiven makes a missing command an error; kingpin alone would print its help
+// and exit with success.
 func commandIsGiven(app *kingpin.Application) kingpin.Action {
 	return func(c *kingpin.ParseContext) error {
 		for _, e := range c.Elements {

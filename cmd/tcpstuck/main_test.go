@@ -38,7 +38,7 @@ func agentOn(t *testing.T, node string, r flow.Reader) string {
 	return serve(t, api.Options{Reader: r, Node: node})
 }
 
-// serve serves an agent of which o tells what matters, and returns its socket.
+// serve serves an agent with these options, and returns its socket.
 func serve(t *testing.T, o api.Options) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "agent.sock")
@@ -134,7 +134,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// That nothing is known yet is not told as if nothing hung.
+// An agent that knows nothing yet must not look as if nothing hung.
 func TestAnAgentThatHasNotLookedYet(t *testing.T) {
 	const says = "tcpstuck: not ready: it looks\n"
 	socket := serve(t, api.Options{Reader: &flowtest.Reader{}, Ready: func() error { return errors.New("it looks") }})

@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/report"
 )
 
-// nodesList is what dump of several nodes prints as JSON: the flows of all,
-// as those of one, and how each node answered.
+// nodesList is the JSON of dump for several nodes: the flows of all, as those of one,
+// and how each node answered.
 type nodesList struct {
 	APIVersion string         `json:"apiVersion"`
 	Flows      []flow.Finding `json:"flows"`
@@ -109,9 +109,8 @@ func reasons[T any](answers []answer[T]) []reason {
 	return all
 }
 
-// silent names the nodes that did not answer, a line for each reason. An
-// answer that lacks a node is an error: whether anything is stuck there is
-// not known.
+// silent names the nodes that did not answer, a line for each reason. An answer
+// without a node is an error, because flows may be stuck there.
 func (w *plugin) silent(all []reason, of int) int {
 	code := exitOK
 	for _, r := range all {
@@ -134,7 +133,7 @@ func names[T any](answers []answer[T]) []named {
 	return all
 }
 
-// sections prints what each node said under its name.
+// sections prints each node's answer under its name.
 func sections[T any](w *plugin, answers []answer[T], show func(T) error) error {
 	first := true
 	var errs []error

@@ -27,12 +27,12 @@ func (w *plugin) explain(id string) int {
 	}
 	code := w.silent(reasons(failed), len(answers))
 	if len(failed) == len(answers) && len(failed) > 0 {
-		return code // nobody could say whether there is such a flow
+		return code // no node could say whether there is such a flow
 	}
 	return w.explainOne(id, exactly(id, found), len(failed) == 0)
 }
 
-// exactly returns the flows that have this very id, or else all.
+// exactly returns the flows that have exactly this id, or else all.
 func exactly(id string, found []answer[flow.Finding]) []answer[flow.Finding] {
 	var exact []answer[flow.Finding]
 	for _, a := range found {

@@ -35,7 +35,7 @@ type plugin struct {
 	timeout time.Duration
 }
 
-// runPlugin is run over every node of a cluster.
+// runPlugin is run for every node of a cluster.
 func (p *program) runPlugin(args []string, open func(agents.Options) (fleet, error)) (code int) {
 	defer leave(&code)
 	app := p.newApp(report.Plugin, "Which TCP connections of a cluster are stuck, why, and what to do. It asks the agent of every node.")
@@ -68,8 +68,8 @@ func (p *program) runPlugin(args []string, open func(agents.Options) (fleet, err
 	return w.dump(c.flags)
 }
 
-// nodeNames takes lists of nodes apart. A list without a name, which a
-// variable that is not set makes, is an error: it must not mean every node.
+// nodeNames splits lists of nodes. An empty list, which an unset variable makes, is an
+// error: it must not mean every node.
 func nodeNames(lists []string) ([]string, error) {
 	var names []string
 	for _, list := range lists {
@@ -82,7 +82,7 @@ func nodeNames(lists []string) ([]string, error) {
 	return names, nil
 }
 
-// command is what is run in an agent's pod for dump with these flags.
+// command is the command for an agent's pod that does dump with these flags.
 func (d dumpFlags) command(brief bool) []string {
 	words := []string{"tcpstuck", "dump", "-o", "json"}
 	for _, f := range []struct {

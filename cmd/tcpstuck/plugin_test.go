@@ -173,7 +173,7 @@ func TestNoSuchFlowOfTheNodesThatAnswered(t *testing.T) {
 	}
 }
 
-// Who types something else than an id asks nobody.
+// A malformed id is an error before any node is asked.
 func TestWhatIsNoIDAsksNoNode(t *testing.T) {
 	c := newCluster(t)
 	for _, id := range []string{"zzzz", "shop/web", "0x1f3a", "", "11112222333344445"} {
@@ -259,7 +259,7 @@ func TestWhatIsAskedInThePods(t *testing.T) {
 	golden.Check(t, "testdata/nodes-asked.golden", []byte(strings.Join(c.seen, "\n")+"\n"))
 }
 
-// What answers with nothing is not taken for an agent that has nothing to tell.
+// An empty answer is not taken for that of an agent without findings.
 func TestAnswersOfAnotherVersion(t *testing.T) {
 	for _, answer := range []string{`{}`, `{"apiVersion":"tcpstuck/v9"}`, `null`} {
 		for name, into := range map[string]any{"dump": &api.FlowList{}, "audit": &audit.Report{}, "stale": &api.StaleList{}, "explain": &flow.Finding{}} {

@@ -14,9 +14,9 @@ func New(name, version, help string) *kingpin.Application {
 	return app
 }
 
-// Environment lets every flag of the program and of its commands be given in the
-// environment, too, under the name that Envar returns. An error about a value
-// names the variable. It is called once, after the last flag was added.
+// Environment lets the environment set every flag of the program and of its commands,
+// under the name that Envar returns. An error about a value names the variable. It is
+// called once, after the last flag was added.
 func Environment(app *kingpin.Application) {
 	bind := func(flags []*kingpin.FlagModel, get func(string) *kingpin.FlagClause) {
 		for _, f := range flags {
@@ -34,14 +34,14 @@ func Environment(app *kingpin.Application) {
 	}
 }
 
-// informs reports whether a flag makes a program print something and leave. A
-// variable for it that happened to be set would stop the program from working.
+// informs reports whether a flag makes a program print something and exit. A variable
+// for it that happened to be set would stop the program from working.
 func informs(flag string) bool {
 	return flag == "version" || strings.HasPrefix(flag, "help") || strings.HasPrefix(flag, "completion-")
 }
 
-// Envar returns the environment variable of a flag: TCPSTUCK_ and its name in
-// capitals, with an underscore for everything that is no letter or digit.
+// Envar returns the environment variable of a flag: TCPSTUCK_ and its name in capitals,
+// with an underscore for every character that is no letter or digit.
 func Envar(flag string) string {
 	return "TCPSTUCK_" + regexp.MustCompile(`[^A-Z0-9]`).ReplaceAllString(strings.ToUpper(flag), "_")
 }

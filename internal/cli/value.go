@@ -33,8 +33,8 @@ func (v named) Set(s string) error {
 	return fmt.Errorf("--%s=%s%s: %w", v.flag, s, source, err)
 }
 
-// set takes whole numbers alone where an int is wanted: kingpin reads those as
-// floating point, and cuts 1.9 to 1.
+// set takes only whole numbers if an int is wanted: kingpin reads those as floating
+// point, and cuts 1.9 to 1.
 func (v named) set(s string) error {
 	if getter, ok := v.Value.(kingpin.Getter); ok {
 		if _, whole := getter.Get().(int); whole {
@@ -51,7 +51,7 @@ type namedSwitch struct{ named }
 
 func (namedSwitch) IsBoolFlag() bool { return true }
 
-// name gives a flag's value its name. Values that are gathered take any text.
+// name gives a flag's value its name. Values that are collected take any text.
 func name(value kingpin.Value, flag string) kingpin.Value {
 	if gathered, ok := value.(interface{ IsCumulative() bool }); ok && gathered.IsCumulative() {
 		return value
@@ -63,8 +63,8 @@ func name(value kingpin.Value, flag string) kingpin.Value {
 	return v
 }
 
-// Line returns the text of an error on one line: those of several errors, and
-// of some libraries, have more.
+// Line returns the text of an error on one line: several errors together, and errors of
+// some libraries, have more.
 func Line(err error) string {
 	text := strings.ReplaceAll(err.Error(), ":\n", ": ")
 	lines := strings.Split(text, "\n")

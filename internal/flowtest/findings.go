@@ -83,7 +83,7 @@ func Never() flow.Finding {
 	return f
 }
 
-// Ended returns a flow that the kernel gave up.
+// Ended returns a flow that the kernel aborted.
 func Ended() flow.Finding {
 	f := Calico()
 	f.ID = 0x1e00
@@ -96,7 +96,7 @@ func Ended() flow.Finding {
 	f.Sentence = "default/client-6c9f7d8b5c-x7x2k sent to default/server through a conntrack entry of a deleted backend until the kernel gave up."
 	f.Evidence = nil
 	f.History = []flow.Step{
-		{At: f.EndedAt, What: "the kernel gave up: ETIMEDOUT"}, // told last, whatever its place
+		{At: f.EndedAt, What: "the kernel gave up: ETIMEDOUT"}, // shown last, whatever its place
 		{At: f.Since, What: "progress stopped at 6 unacknowledged bytes"},
 	}
 	return f
@@ -117,7 +117,7 @@ func Accepted() flow.Finding {
 }
 
 // Crowd returns n findings of the given number of workloads that all point
-// at the backend of Calico. The first to give up does so in 11m40s.
+// at the backend of Calico. The soonest abort deadline is in 11m40s.
 func Crowd(n, workloads int) []flow.Finding {
 	fs := make([]flow.Finding, 0, n)
 	for i := range n {
@@ -131,8 +131,8 @@ func Crowd(n, workloads int) []flow.Finding {
 	return fs
 }
 
-// Muted returns n accepted sockets of vanished external clients and one that
-// has only its FIN outstanding.
+// Muted returns n suppressed accepted sockets of vanished external clients, and
+// one that has only its FIN outstanding.
 func Muted(n int) []flow.Finding {
 	fs := make([]flow.Finding, 0, n+1)
 	for i := range n {
@@ -149,7 +149,7 @@ func Muted(n int) []flow.Finding {
 	return append(fs, f)
 }
 
-// Findings returns one live finding of every kind, none of them muted.
+// Findings returns one live finding of every kind, none of them suppressed.
 func Findings() []flow.Finding {
 	return []flow.Finding{Calico(), Egress(), Unknown(), Never(), Accepted()}
 }

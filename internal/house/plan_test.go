@@ -26,8 +26,8 @@ var pure = []string{"pkg/flow", "pkg/phrase", "pkg/ledger", "pkg/deadline", "pkg
 // for.
 var impure = []string{"net", "net/http", "os", "os/exec"}
 
-// importers tells which rooms may import a dependency, by the beginning of
-// its import path. A dependency that is not here is for tests alone.
+// importers are the rooms that may import a dependency, by the prefix of its
+// import path. A dependency that is not here is only for tests.
 var importers = map[string][]string{
 	"github.com/alecthomas/kingpin/":         {"cmd", "internal/cli", "reproducer"},
 	"github.com/cilium/ebpf":                 {"pkg/tracer", "tools/storm"}, // the bench has kernel programs of its own to compare with

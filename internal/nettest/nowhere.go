@@ -48,8 +48,8 @@ func Nowhere(t testing.TB, name string, addrs ...string) {
 	}
 }
 
-// Swallow has a device that leads nowhere take what is sent to some addresses.
-// Without it the kernel finds no neighbour there, and ends what connects within
+// Swallow makes a device that leads nowhere accept what is sent to some addresses.
+// Without it the kernel finds no neighbour there, and ends a connecting socket within
 // three seconds.
 func Swallow(t testing.TB, name string, addrs ...string) {
 	t.Helper()

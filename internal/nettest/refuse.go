@@ -49,8 +49,8 @@ func RefuseUntil(t testing.TB, port int) (end func()) {
 }
 
 // FullQueue gives the loopback of the calling thread's namespace a queue
-// without room: whatever is sent is dropped before it leaves, and its sender
-// is told that the host is congested.
+// without room: it drops every packet before it leaves, and reports congestion
+// to the sender.
 func FullQueue(t testing.TB) {
 	t.Helper()
 	lo, err := netlink.LinkByName("lo")

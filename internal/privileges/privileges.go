@@ -1,5 +1,5 @@
-// Package privileges reads the list of all that the agent may do, so that
-// tests compare manifests, image and binary with one and the same list.
+// Package privileges reads the list of all that the agent may do, so that tests compare
+// manifests, image and binary with one list.
 package privileges
 
 import (

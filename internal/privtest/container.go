@@ -10,20 +10,20 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Container is what a container runtime leaves of the privileges of root when
-// it starts a program: the sets of the OCI runtime's configuration, a root
-// file system to read from, and a filter of system calls. The network and PID
-// namespaces are those of the caller, as with hostNetwork and hostPID.
+// Container is what a container runtime leaves of root's privileges when it starts a
+// program: the sets of the OCI runtime's configuration, a read-only root file system,
+// and a filter of system calls. The network and PID namespaces are those of the caller,
+// as with hostNetwork and hostPID.
 type Container struct {
 	UID          int
 	Bounding     []cap.Value
 	Permitted    []cap.Value // effective, too
 	Ambient      []cap.Value // inheritable, too
 	NoNewPrivs   bool
-	Writable     string // the one folder that can be written to
+	Writable     string // the one folder that is writable
 	Unfiltered   bool   // allow every system call
 	NoNetfilter  bool   // as a kernel without nfnetlink, and so without conntrack
-	BTF          string // a file in place of what the kernel says of its types; "-": none
+	BTF          string // a file in place of the kernel's types; "-": none
 	netNamespace int
 }
 
@@ -38,7 +38,7 @@ func (c Container) Start(cmd *exec.Cmd) error {
 	c.netNamespace = int(ns.Fd())
 	done := make(chan error)
 	go func() {
-		// The thread has given its privileges up, and dies with the goroutine.
+		// The thread has dropped its privileges, and dies with the goroutine.
 		runtime.LockOSThread()
 		done <- c.start(cmd)
 	}()
@@ -66,8 +66,8 @@ func (c Container) start(cmd *exec.Cmd) error {
 	return nil
 }
 
-// mount makes everything read-only but one folder, in which capabilities of
-// files count, wherever it is.
+// mount makes everything read-only but one folder. Capabilities of files count in that
+// folder, wherever it is.
 func (c Container) mount() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (c Container) bound() error {
 	return nil
 }
 
-// user changes the user of this thread alone, with the permitted set as it is.
+// user changes only the user of this thread, and keeps the permitted set.
 func (c Container) user() error {
 	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
 		return err

@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// Overlap has n parallel tests run at once for each processor, unless
-// -test.parallel says how many: tests that mostly wait for the kernel's timers
-// leave the processors idle. TestMain calls it before it runs the tests.
+// Overlap runs n parallel tests at once for each processor, unless -test.parallel says
+// how many: tests that mostly wait for the kernel's timers leave the processors idle.
+// TestMain calls it before it runs the tests.
 func Overlap(n int) {
 	flag.Parse()
 	said := false

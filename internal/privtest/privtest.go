@@ -1,5 +1,5 @@
-// Package privtest gives privileged tests what they share: the demand for
-// privilege and a fresh network namespace.
+// Package privtest has what privileged tests share: the demand for privilege and a
+// fresh network namespace.
 package privtest
 
 import (
@@ -20,7 +20,7 @@ func Require(t testing.TB) {
 	Missing(t, "needs root")
 }
 
-// Missing ends a test for want of something, as Require does.
+// Missing ends a test that lacks something, as Require does.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {

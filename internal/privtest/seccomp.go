@@ -9,8 +9,8 @@ import (
 )
 
 // denied are system calls that the runtimes' default profiles refuse to a
-// container without further capabilities: whatever changes the host, or
-// enters what is another's.
+// container without further capabilities: those that change the host or enter
+// another process or namespace.
 func (c Container) denied() []uint32 {
 	calls := []uint32{
 		unix.SYS_SETNS, unix.SYS_UNSHARE, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT,
@@ -31,8 +31,8 @@ func (c Container) denied() []uint32 {
 	return calls
 }
 
-// filter has the kernel answer the denied system calls of this thread, and of
-// what it starts, with EPERM.
+// filter makes the kernel answer the denied system calls of this thread, and of what it
+// starts, with EPERM.
 func (c Container) filter() error {
 	if c.Unfiltered {
 		return nil
@@ -53,7 +53,7 @@ func (c Container) filter() error {
 }
 
 // noNetfilter answers socket(*, *, NETLINK_NETFILTER) as a kernel that does
-// not have it. The number is nobody else's: 12 is IPPROTO_PUP.
+// not have it. No other protocol in use has the number: 12 is IPPROTO_PUP.
 func noNetfilter() []unix.SockFilter {
 	const thirdArgument = 16 + 2*8 // struct seccomp_data: args[2], its lower half
 	return []unix.SockFilter{

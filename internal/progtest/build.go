@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// Build builds the package at pkg, a path below root, into the file to, with the
-// flags of `make build`, whose cache it shares, and those of more. The top of
-// the repository is root.
+// Build builds the package at pkg, a path below root, into the file to. It uses the
+// flags of `make build`, whose cache it shares, and those of more. root is the top of
+// the repository.
 //
-// It has go test know that the result of the calling test depends on every
-// source: go test asks what the test itself opens, and would give the result
-// of programs that are no more.
+// It lets go test know that the result of the calling test depends on every source: go
+// test notes only what the test itself opens, and would otherwise give the cached result
+// of old programs.
 func Build(root, pkg, to string, more ...string) error {
 	for _, dir := range []string{"cmd", "internal", "pkg", "reproducer"} {
 		if err := look(filepath.Join(root, dir)); err != nil {

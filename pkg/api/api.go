@@ -13,7 +13,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Options is what the API answers from. Reader and Log are required.
+// Options is what the API needs. Reader and Log are required.
 type Options struct {
 	Reader  flow.Reader
 	Version string
@@ -27,8 +27,8 @@ type Options struct {
 	// Ready returns nil once the agent can be trusted. Until then it says why not,
 	// and the API answers nothing about flows. A nil function: at once.
 	Ready func() error
-	// Profiles offers Go's profiles, too. A profile takes CPU, and a trace takes
-	// memory, for as long as the caller asks: they are for the agent's owner.
+	// Profiles offers Go's profiles, too. The caller decides how much CPU a
+	// profile takes and how much memory a trace takes: they are for the agent's owner.
 	Profiles bool
 	Log      *slog.Logger
 }
@@ -36,12 +36,12 @@ type Options struct {
 type server struct {
 	Options
 	template *template.Template
-	turn     turn // of what has to be composed as a whole
-	search   turn // of looking through all ids
+	turn     turn // for answers that are composed as a whole
+	search   turn // for searches through all ids
 }
 
-// Handler returns the API, the page and, where they are wanted, the profiles.
-// They show addresses and processes: the listener decides which callers may.
+// Handler returns the API, the page and, if wanted, the profiles. They show
+// addresses and processes: the listener decides which callers may see them.
 func Handler(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -77,7 +77,7 @@ func addProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 }
 
-// readOnly refuses everything that could be meant to change something.
+// readOnly refuses every request that could be meant to change something.
 func (s *server) readOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -89,7 +89,7 @@ func (s *server) readOnly(next http.Handler) http.Handler {
 	})
 }
 
-// bare refuses a query where none is read.
+// bare refuses a query at paths that take none.
 func (s *server) bare(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, err := parameters(r); err != nil {

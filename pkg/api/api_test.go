@@ -33,7 +33,7 @@ func ask(h http.Handler, method, target string) *httptest.ResponseRecorder {
 	return w
 }
 
-// ids returns the ids of a FlowList, the muted ones of Muted(2) included.
+// ids returns the ids of a FlowList, the suppressed ones of Muted(2) included.
 func ids(t *testing.T, w *httptest.ResponseRecorder) []string {
 	t.Helper()
 	var list api.FlowList
@@ -170,8 +170,8 @@ func TestPageStaysSmall(t *testing.T) {
 	}
 }
 
-// Whoever may open a port of loopback, every pod on the host's network, must
-// not have the agent trace itself.
+// A process that may open a port of loopback, as every pod on the host's network
+// may, must not make the agent trace itself.
 func TestProfilesAreOfferedWhereTheyAreWanted(t *testing.T) {
 	for _, wanted := range []bool{true, false} {
 		h := api.Handler(api.Options{Reader: flowtest.NewReader(), Profiles: wanted, Log: slog.New(slog.DiscardHandler)})
@@ -250,7 +250,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// Nothing is told of flows by an agent that has not looked yet: neither that
+// An agent that has not looked yet reports nothing about flows: neither that
 // there are none, nor that one is not among them.
 func TestNoFlowIsToldOfBeforeTheAgentIsReady(t *testing.T) {
 	for target, want := range map[string]int{

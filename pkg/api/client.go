@@ -23,14 +23,13 @@ var (
 	ErrPermission = errors.New("no permission to ask the agent")
 )
 
-// Client asks an agent over its unix socket. It may be used from any
-// goroutine.
+// Client asks an agent over its unix socket. It is safe for concurrent use.
 type Client struct {
 	socket string
 	http   *http.Client
 }
 
-// NewClient returns a client; it connects with the first question.
+// NewClient returns a client. It connects with the first question.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -64,7 +63,7 @@ func (q Query) values() url.Values {
 	return values
 }
 
-// Flow returns the flow with that id, or the only one whose id begins so.
+// Flow returns the flow with that id, or the only one whose id has that prefix.
 func (c *Client) Flow(ctx context.Context, id string) (flow.Finding, error) {
 	var f flow.Finding
 	if id == "" {
@@ -74,7 +73,7 @@ func (c *Client) Flow(ctx context.Context, id string) (flow.Finding, error) {
 	return f, err
 }
 
-// Status returns what the agent says of itself.
+// Status returns the agent's report on itself.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
 	err := c.get(ctx, "/v1/status", &s, &s.APIVersion)
@@ -140,7 +139,7 @@ func (c *Client) readOnce(ctx context.Context, path string, decode func(io.Reade
 	return nil
 }
 
-// refusal is why the agent does not answer what was asked.
+// refusal is why the agent does not answer a question.
 func (c *Client) refusal(resp *http.Response) error {
 	var f failure
 	if json.NewDecoder(resp.Body).Decode(&f) != nil || f.Error == "" {
@@ -152,7 +151,7 @@ func (c *Client) refusal(resp *http.Response) error {
 	return errors.New(f.Error)
 }
 
-// explain says for which of the usual reasons there is no answer.
+// explain names the usual reason why there is no answer.
 func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ECONNREFUSED):

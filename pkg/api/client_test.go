@@ -13,8 +13,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
-// Whatever else listens on the socket, or will in a later version, is not
-// taken for an agent that has nothing to tell.
+// Another program on the socket, or a later version, is not taken for an agent
+// without findings.
 func TestClientRefusesAnotherVersion(t *testing.T) {
 	for _, body := range []string{`{}`, `{"apiVersion":"tcpstuck/v9"}`} {
 		socket := filepath.Join(t.TempDir(), "s")

@@ -20,7 +20,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// endless has more findings than anybody could hold.
+// endless has more findings than fit in memory.
 type endless struct {
 	flowtest.Reader
 	composed atomic.Int64

@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// How an answer begins when the agent has no such flow, or when several flows
-// have such an id.
+// The first words of an answer if the agent has no such flow, or several with such
+// an id.
 const (
 	NoFlow    = "no flow has an id"
 	ManyFlows = "several flows have ids"
@@ -46,7 +46,7 @@ func codeOf(err error) int {
 	return http.StatusBadRequest
 }
 
-// find returns the flow with that id, or the only one whose id begins so.
+// find returns the flow with that id, or the only one whose id has that prefix.
 func (s *server) find(ctx context.Context, prefix string) (flow.Finding, error) {
 	prefix = strings.ToLower(prefix)
 	id, err := flow.ParseID(prefix)
@@ -70,13 +70,13 @@ func (s *server) find(ctx context.Context, prefix string) (flow.Finding, error) 
 	return flow.Finding{}, fmt.Errorf("%w that begins with %s: it is not stuck, or it ended long ago", errNoFlow, prefix)
 }
 
-// lookUp is the number of ids between two looks at whether the caller is still
-// there.
+// lookUp is the number of ids after which the search checks whether the caller is
+// still there.
 const lookUp = 1024
 
-// beginning returns the ids that begin with a prefix, in order. It reads ids
-// alone, for one caller at a time: to compose all flows would cost the caller
-// nothing and the agent megabytes.
+// beginning returns the ids with a prefix, in order. It reads only ids, for one
+// caller at a time: composing all flows would cost the caller nothing and the agent
+// megabytes.
 func (s *server) beginning(ctx context.Context, prefix string) (found []flow.ID, err error) {
 	leave, err := s.search.take(ctx)
 	if err != nil {

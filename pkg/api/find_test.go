@@ -90,14 +90,14 @@ func TestABeginningIsComparedWithIdsAlone(t *testing.T) {
 	})
 }
 
-// Who leaves while others look waits no longer, and does not look.
+// A caller that leaves while others search waits no longer, and does not search.
 func TestASearchStopsWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &idReader{t: t, took: 2 * time.Second}
 		h := api.Handler(api.Options{Reader: r, Log: slog.New(slog.DiscardHandler)})
 		for _, c := range []struct {
 			name  string
-			first bool // somebody else looks already
+			first bool // another caller searches already
 			left  time.Duration
 		}{{"in its turn", true, time.Second}, {"while it looks", false, 2 * time.Second}} {
 			var group sync.WaitGroup

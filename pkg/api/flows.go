@@ -19,7 +19,7 @@ type Query struct {
 	State State
 	Muted bool // with those that are suppressed
 	Brief bool // without evidence, history and advice
-	Rows  bool // only what a row of a table shows: without the sentence, too
+	Rows  bool // only what a row of a table shows, so without the sentence, too
 	// EndedAfter leaves out those that ended before it; zero: none.
 	EndedAfter time.Time
 }
@@ -41,7 +41,7 @@ type FlowList struct {
 	Sources []flow.Health  `json:"sources"`
 }
 
-// About is the node whose flows they are, and what is not among them.
+// About is the node of the flows, and what is not among them.
 type About struct {
 	APIVersion string            `json:"apiVersion"`
 	Node       string            `json:"node"`
@@ -96,7 +96,7 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 const bufferBytes = 64 << 10
 
 // writeFlowList writes a FlowList flow by flow. In a storm the whole list would be
-// the largest thing in the agent's memory, once for each caller that does not
+// the largest object in the agent's memory, once for each caller that does not
 // read.
 func writeFlowList(to io.Writer, about About, fs iter.Seq[flow.Finding], sources []flow.Health) error {
 	w := bufio.NewWriterSize(to, bufferBytes)

@@ -11,7 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 )
 
-// FuzzQuery asks with whatever method, path and query: the answer is a page, or JSON,
+// FuzzQuery asks with any method, path and query: the answer is a page, or JSON,
 // and never a fault of the server.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range [][3]string{

@@ -30,7 +30,7 @@ func ListenPage(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // Taken reports whether ListenPage failed because the kernel refused a valid
-// address: something else has it, or the host lacks it.
+// address: another program has it, or the host lacks it.
 func Taken(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno)

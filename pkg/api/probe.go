@@ -9,8 +9,8 @@ import (
 // ErrNotReady is why an agent answers nothing about flows just after its start.
 var ErrNotReady = errors.New("not ready")
 
-// trusted refuses to answer about flows until the agent is ready: an empty list
-// would be read as a node on which nothing hangs.
+// trusted answers nothing about flows until the agent is ready: an empty list would
+// look like a node on which nothing hangs.
 func (s *server) trusted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := s.notReady(); err != nil {

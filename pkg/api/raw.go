@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// RawFlowList is a FlowList whose flows stay as the agent wrote them. It is for
-// handing them on: to decode and encode thousands would be most of the work.
+// RawFlowList is a FlowList whose flows stay as the agent wrote them, for passing
+// them on: decoding and encoding thousands would be most of the work.
 type RawFlowList struct {
 	About
 	Flows   []json.RawMessage

@@ -48,7 +48,7 @@ func full(t *testing.T, path string) {
 	t.Fatal("its backlog is never full")
 }
 
-// Only a refused connection means that nobody listens any more.
+// Only a refused connection means that no process listens any more.
 func TestASocketInUseStays(t *testing.T) {
 	for name, occupy := range map[string]func(t *testing.T, path string){
 		"its backlog is full": full,

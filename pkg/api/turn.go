@@ -10,7 +10,7 @@ import (
 const (
 	// turnTimeout is how long a request waits for its turn.
 	turnTimeout = 5 * time.Second
-	// stallTimeout is how long a client may take in nothing of its answer.
+	// stallTimeout is how long a client may read nothing of its answer.
 	stallTimeout = 10 * time.Second
 )
 
@@ -20,7 +20,7 @@ var errBusy = errors.New("others are asking the same; try again")
 // or a pass over all sockets.
 type turn chan struct{}
 
-// take waits for the turn; leave gives it on.
+// take waits for the turn; leave passes it on.
 func (t turn) take(ctx context.Context) (leave func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
 	defer cancel()
@@ -32,7 +32,7 @@ func (t turn) take(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// patient writes an answer for as long as its client takes something in.
+// patient writes an answer as long as its client reads.
 type patient struct {
 	http.ResponseWriter
 	controller *http.ResponseController

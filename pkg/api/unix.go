@@ -49,8 +49,8 @@ func isNoFolder(path string) bool {
 	return !info.IsDir()
 }
 
-// checkSocketPath refuses what is no path: without one, and after an @, the
-// kernel makes an abstract socket, to which everybody may connect.
+// checkSocketPath refuses an empty path and one that begins with @: for both
+// the kernel makes an abstract socket, to which every process may connect.
 func checkSocketPath(path string) error {
 	var longest [len(syscall.RawSockaddrUnix{}.Path) - 1]byte
 	switch {
@@ -64,8 +64,8 @@ func checkSocketPath(path string) error {
 	return nil
 }
 
-// listenPrivate gives the socket its mode before it has a name, so that
-// there is no moment in which others could connect.
+// listenPrivate gives the socket its mode before it has a name, so that no other
+// user can connect in between.
 func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var mode error
@@ -83,12 +83,12 @@ func listenPrivate(ctx context.Context, path string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("listen on socket: %w", err), l.Close())
 	}
 	if u, ok := l.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false) // by its path alone
+		u.SetUnlinkOnClose(false) // it would go only by its path
 	}
 	return &socket{Listener: l, path: path, info: info}, nil
 }
 
-// socket is a listener that takes its own file away.
+// socket is a listener that removes its own file.
 type socket struct {
 	net.Listener
 	path   string
@@ -100,7 +100,7 @@ type socket struct {
 func (s *socket) Close() error {
 	s.remove.Do(func() {
 		if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.info) {
-			_ = os.Remove(s.path) // what cannot be removed is stale for the next agent
+			_ = os.Remove(s.path) // the next agent finds what cannot be removed stale
 		}
 	})
 	return s.Listener.Close()

@@ -10,8 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// advise says what bounds the connections of an edge: by what is missing, by
-// role, and in the words of what holds them, where that can be told.
+// advise says how to bound the connections of an edge: by the missing setting,
+// by role, and in terms of the program that holds them, if it is known.
 func advise(e Edge, s flow.Socket) []flow.Advice {
 	var texts []string
 	switch e.Class {
@@ -60,7 +60,7 @@ func sockopt(e Edge, s flow.Socket) string {
 	return fmt.Sprintf("Set %s %s: %s.", strings.Join(options, " and "), where, strings.Join(why, ", "))
 }
 
-// envoy says the same in the words of Istio.
+// envoy says the same for Istio.
 func envoy(e Edge, s flow.Socket) []string {
 	p := propose(s)
 	if e.Role == flow.Server {

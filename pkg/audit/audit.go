@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Connection is one socket, whose it is, and where it leads.
+// Connection is one socket, its owner, and its peer.
 type Connection struct {
 	Socket flow.AuditSocket
 	Owner  Owner

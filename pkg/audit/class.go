@@ -1,6 +1,6 @@
-// Package audit tells, before anything fails, which connections would hang if
-// their peer vanished now, and what would bound them. It is pure: what a socket
-// is set to goes in, findings by workload and peer come out.
+// Package audit says, before anything fails, which connections would hang if
+// their peer vanished now, and what would bound them. It is pure: settings of
+// sockets go in, findings by workload and peer come out.
 package audit
 
 import (
@@ -11,10 +11,10 @@ import (
 // Class is how the kernel would notice that the peer of a socket is gone.
 type Class string
 
-// The classes, worst first. A connection is idle while it waits for an answer
-// that nothing asks for again: then only keepalive can end it. With data in
-// flight keepalive does not run: tcp_retries2 ends it (924.6 s at least by
-// default), or the user timeout.
+// The classes, worst first. A connection is idle while it waits for an answer and has
+// nothing in flight: then only keepalive can end it. With data in flight keepalive
+// does not run: tcp_retries2 ends it (924.6 s at least by default), or the user
+// timeout.
 const (
 	// Unbounded: an idle connection hangs for ever.
 	Unbounded Class = "Unbounded"
@@ -25,7 +25,7 @@ const (
 	// tcp_retries2.
 	KeepaliveOnly Class = "KeepaliveOnly"
 	// KeepaliveIgnored: both are set, and the user timeout keeps an idle
-	// connection alive for longer than keepalive was set to.
+	// connection alive for longer than keepalive would.
 	KeepaliveIgnored Class = "KeepaliveIgnored"
 	// KeepaliveClipped: both are set, and the user timeout ends an idle
 	// connection before keepalive has sent its probes.

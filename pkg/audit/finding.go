@@ -14,9 +14,9 @@ type Report struct {
 	Node        string    `json:"node"`
 	At          time.Time `json:"at"`
 	Connections int       `json:"connections"` // looked at
-	// Bounded and Local are in no finding: the first have both bounds, the
-	// second have their peer in the same network namespace, from where a
-	// death is always told.
+	// Bounded and Local are in no finding. The first have both bounds. The
+	// second have their peer in the same network namespace, where the kernel
+	// always reports its end.
 	Bounded  int       `json:"bounded"`
 	Local    int       `json:"local"`
 	Findings []Finding `json:"findings"` // worst first
@@ -25,8 +25,8 @@ type Report struct {
 }
 
 // Finding is the connections of one workload to one peer with the same
-// settings. Bounds are lower bounds, in seconds from when the peer was last
-// heard; the kernel's timer wheel and last back-off add up to a tenth.
+// settings. Bounds are lower bounds, in seconds since the last segment from the
+// peer; the kernel's timer wheel and last back-off add up to a tenth.
 type Finding struct {
 	Edge
 	Connections int `json:"connections"`
@@ -73,8 +73,8 @@ type Peer struct {
 	Port uint16 `json:"port"`
 }
 
-// Settings are what the socket was set to, in seconds; 0: not set. Those of
-// keepalive are told where it is switched on.
+// Settings are the socket's own, in seconds; 0: not set. Those of keepalive are
+// present if it is switched on.
 type Settings struct {
 	Keepalive         bool    `json:"keepalive"`
 	KeepaliveIdle     float64 `json:"keepalive_idle_seconds"`

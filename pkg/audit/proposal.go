@@ -10,7 +10,7 @@ import (
 // proposal is settings that bound a connection: a user timeout, and keepalive
 // that agrees with it.
 type proposal struct {
-	keepalive      bool // what is set of it has to change
+	keepalive      bool // some of its settings have to change
 	idle, interval time.Duration
 	probes         int
 	userTimeout    time.Duration
@@ -20,8 +20,8 @@ type proposal struct {
 // the kernel's own defaults take over two hours.
 const tooLong = 10 * time.Minute
 
-// propose keeps what is set where that is sensible. Where nothing is: 60 s of
-// silence, then three probes, 10 s apart.
+// propose keeps sensible settings. Without any: 60 s of silence, then three probes,
+// 10 s apart.
 func propose(s flow.Socket) proposal {
 	switch {
 	case s.UserTimeout > 0 && !s.Keepalive:

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	savesUp = 50 * time.Second // worth of its share is the most that a budget saves up
+	savesUp = 50 * time.Second // a budget saves up at most what its share gives in this time
 	burst   = 500 * time.Millisecond
 )
 
@@ -29,10 +29,10 @@ type Budget struct {
 	filled  time.Time
 }
 
-// New returns a budget of a share of a core, from 0 to 1. Its debt is what the
-// share gives in the time owes at most: after that it allows work again,
-// whatever the last work took. A guest's clock cannot tell work from a core that
-// the host lent to another machine.
+// New returns a budget of a share of a core, from 0 to 1. Its debt is at most
+// what the share gives in the time owes. After that time the budget allows work
+// again, however long the last work took: a guest's clock also counts time in
+// which the host lent the core to another machine.
 func (b *Books) New(share float64, owes time.Duration, now time.Time) *Budget {
 	most := min(burst, worth(savesUp, share))
 	return &Budget{books: b, share: share, most: most, deepest: worth(owes, share), saved: most, filled: now}
@@ -58,8 +58,8 @@ func (b *Budget) Run(work func()) time.Duration {
 	return own
 }
 
-// Help has so many goroutines do work at once and returns when all have done it.
-// The budget that runs the caller, if one does, pays for them.
+// Help runs work in so many goroutines and returns when all have ended. The budget
+// that runs the caller, if one does, pays for them.
 func (b *Books) Help(goroutines int, work func(n int)) {
 	took := make([]time.Duration, goroutines)
 	var all sync.WaitGroup
@@ -72,7 +72,7 @@ func (b *Books) Help(goroutines int, work func(n int)) {
 	}
 }
 
-// Charge pays for work that was measured otherwise. It may go into debt, which
+// Charge pays for work that was measured in another way. It may go into debt, which
 // later time repays.
 func (b *Budget) Charge(took time.Duration, now time.Time) {
 	b.fill(now)
@@ -84,7 +84,7 @@ func (b *Budget) Charge(took time.Duration, now time.Time) {
 // Share returns the share of a core.
 func (b *Budget) Share() float64 { return b.share }
 
-// Spent returns what was paid in all.
+// Spent returns what was paid in total.
 func (b *Budget) Spent() time.Duration { return b.spent }
 
 func (b *Budget) fill(now time.Time) {

@@ -79,7 +79,7 @@ func TestABudgetPaysForItsHelpers(t *testing.T) {
 	now := time.Now()
 	outer, inner := books.New(0.5, time.Minute, now), books.New(0.5, time.Minute, now)
 	const work = 20 * time.Millisecond
-	books.Help(2, func(int) { burn(work) }) // of nobody
+	books.Help(2, func(int) { burn(work) }) // of no budget
 	outer.Run(func() {
 		books.Help(2, func(int) { burn(work) })
 		inner.Run(func() { books.Help(3, func(int) { burn(work) }) })

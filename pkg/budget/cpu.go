@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns what work takes of a core (CLOCK_THREAD_CPUTIME_ID), in the
-// kernel and outside: not how long it lasts, which on a busy node is mostly
-// waiting for a core. The calling goroutine alone must do the work.
+// cpuTime returns the CPU time of work (CLOCK_THREAD_CPUTIME_ID), in the kernel and
+// outside. On a busy node work lasts longer, mostly waiting for a core. Only the
+// calling goroutine may do the work.
 func cpuTime(work func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

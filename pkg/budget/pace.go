@@ -3,21 +3,20 @@ package budget
 import "time"
 
 const (
-	oftenest = 5 * time.Second  // between two regular passes over all sockets
-	sparing  = 12 * time.Second // up to which they get rarer to take a tenth of their share
-	slow     = 15 * time.Second // from which on it is reported that they had to become rarer
+	oftenest = 5 * time.Second  // between two regular file scans
+	sparing  = 12 * time.Second // up to this interval they get rarer, to take a tenth of their share
+	slow     = 15 * time.Second // from this interval on it is reported that they had to become rarer
 )
 
-// Pace is how often regular passes may come, so that they stay within their
-// share of a core on a node of any size. The zero value lets the first one come
-// at once.
+// Pace is how often regular file scans may come, so that they stay within their share
+// of a core on a node of any size. The zero value lets the first one come at once.
 type Pace struct {
 	every    time.Duration
 	reported bool
 }
 
-// Took takes what the last pass took. It returns the new interval and true when
-// that has become slow, once.
+// Took takes the CPU time of the last scan. It returns the new interval, and true
+// once when that has become slow.
 func (p *Pace) Took(d time.Duration, share float64) (time.Duration, bool) {
 	atFull := time.Duration(float64(d) / share)
 	p.every = max(oftenest, min(sparing, 10*atFull), atFull)
@@ -30,8 +29,8 @@ func (p *Pace) Took(d time.Duration, share float64) (time.Duration, bool) {
 	return p.every, report
 }
 
-// Every returns the time from one pass to the next.
+// Every returns the time from one scan to the next.
 func (p *Pace) Every() time.Duration { return p.every }
 
-// Slowed reports whether passes had to become rarer than they should be.
+// Slowed reports whether scans had to become rarer than they should be.
 func (p *Pace) Slowed() bool { return p.every >= slow }

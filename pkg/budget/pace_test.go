@@ -20,7 +20,7 @@ func TestPaceHoldsTheShare(t *testing.T) {
 		{300 * time.Millisecond, 0.01, 30 * time.Second, true},
 		{300 * time.Millisecond, 0.01, 30 * time.Second, false}, // reported once
 		{300 * time.Millisecond, 0.1, 12 * time.Second, false},
-		{3 * time.Second, 0.1, 30 * time.Second, true}, // and anew after it was well
+		{3 * time.Second, 0.1, 30 * time.Second, true}, // and again after a good pass
 	} {
 		every, tell := p.Took(c.took, c.share)
 		if every != c.every || tell != c.tell {

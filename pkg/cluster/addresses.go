@@ -12,7 +12,7 @@ type address struct {
 	pods     []*pod // living ones, without the host-network ones
 	claims   claims
 	node     *node
-	hostPods int // living host-network pods: they mark a node's address where no node is listed
+	hostPods int // living host-network pods: they mark a node's address if no node is listed
 }
 
 func (a *address) empty() bool { return len(a.pods) == 0 && a.claims.empty() && !a.isHost() }
@@ -20,9 +20,8 @@ func (a *address) empty() bool { return len(a.pods) == 0 && a.claims.empty() && 
 // isHost reports whether the address is a node's.
 func (a *address) isHost() bool { return a != nil && (a.node != nil || a.hostPods > 0) }
 
-// holder returns the pod that the address belongs to. Where the address was
-// given again and the deletion of its last pod was not seen yet, it is the
-// newest pod.
+// holder returns the pod that the address belongs to. If another pod got the
+// address before the deletion of its last one was seen, it is the newest pod.
 func (a *address) holder() *pod {
 	if a == nil || len(a.pods) == 0 {
 		return nil
@@ -35,8 +34,8 @@ func (a *address) holder() *pod {
 	})
 }
 
-// claimed returns the claims of one namespace's slices, or of all slices where
-// the namespace is empty.
+// claimed returns the claims of one namespace's slices, or of all slices if the
+// namespace is empty.
 func (a *address) claimed(namespace string) []*claim {
 	switch {
 	case a == nil:
@@ -58,7 +57,7 @@ type addresses struct {
 // of returns the entry of an address; nil: there is none.
 func (a *addresses) of(ip netip.Addr) *address { return a.byIP[ip] }
 
-// at returns the entry of an address, and makes it where there is none.
+// at returns the entry of an address, and makes it if there is none.
 func (a *addresses) at(ip netip.Addr) *address {
 	entry := a.byIP[ip]
 	if entry == nil {
@@ -68,7 +67,7 @@ func (a *addresses) at(ip netip.Addr) *address {
 	return entry
 }
 
-// tidy drops the entry of an address that nobody has or claims any more.
+// tidy drops the entry of an address that no object has or claims any more.
 func (a *addresses) tidy(ip netip.Addr) {
 	if entry := a.byIP[ip]; entry != nil && entry.empty() {
 		delete(a.byIP, ip)

@@ -25,11 +25,11 @@ type Backend struct {
 	// Former is the pod that had the address before the one above, and is
 	// gone; nil: none is remembered.
 	Former *Former
-	// Unread is true where a slice alone says that the pod above has Former's
+	// Unread is true if only a slice says that the pod above has Former's
 	// address: its own record, which says since when, was not read yet.
 	Unread bool
-	// Unverified is true where the pod above is gone, and a slice alone says
-	// that it had the address.
+	// Unverified is true if the pod above is gone, and only a slice says that it
+	// had the address.
 	Unverified bool
 }
 
@@ -65,8 +65,8 @@ func (b *Backend) setUnknown(why string, since time.Time) {
 	b.State, b.Since, b.How = flow.BackendUnknown, since, why
 }
 
-// setUnverified judges a backend whose pod is gone, where only a slice says
-// that the pod had the address.
+// setUnverified judges a backend whose pod is gone, if only a slice says that
+// the pod had the address.
 func (b *Backend) setUnverified(status podStatus, what string) {
 	b.State, b.Unverified = flow.BackendUnlisted, true
 	b.How = fmt.Sprintf("%s, and was not found at %s; only the slice says that it had this address", what, clock(status.at))

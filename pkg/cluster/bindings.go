@@ -13,19 +13,18 @@ type binding struct {
 	at    int // in its bindings
 }
 
-// endedBinding is a binding that ended, and whose address no other Service
-// took.
+// endedBinding is a binding that ended. No other Service took its address.
 type endedBinding struct {
 	service Key
 	kind    AddressKind
 	at      time.Time // when it ended
 }
 
-// bindings are those of one address and port, as a heap. The first one decides
-// whose the address is. The API server gives a ClusterIP to one Service alone,
-// but any tenant may write an external IP into a Service. So a ClusterIP comes
-// before the address of a load balancer, that before an external IP, and among
-// equals the oldest Service comes first.
+// bindings are those of one address and port, as a heap. The first one has the
+// address. The API server gives a ClusterIP to only one Service, but any tenant
+// may write an external IP into a Service. So a ClusterIP comes before the address
+// of a load balancer, that before an external IP, and among equals the oldest
+// Service comes first.
 type bindings []*binding
 
 // precedence orders the kinds, the strongest first.

@@ -20,7 +20,7 @@ func (c *changes) mark(addrs ...netip.Addr) {
 	}
 }
 
-// take returns the marked addresses, and starts anew.
+// take returns the marked addresses and unmarks them.
 func (c *changes) take() map[netip.Addr]struct{} {
 	taken := c.addrs
 	c.addrs = make(map[netip.Addr]struct{})

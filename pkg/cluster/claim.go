@@ -6,8 +6,8 @@ import (
 )
 
 // claim is what the slices of one namespace say of one address: that it is
-// this pod's, or with a ref without a name, that something answers there.
-// Whoever may write slices in that namespace can make it. A claim has at least
+// this pod's or, if the ref has no name, that something answers there. Every
+// user who may write slices in that namespace can make a claim. It has at least
 // one listing.
 type claim struct {
 	first, last *listing // in the order in which they came

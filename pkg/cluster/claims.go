@@ -85,7 +85,7 @@ func (s *claims) in(namespace string) []*claim {
 // many, and still be believed.
 const fewClaims = 8
 
-// all returns the claims of all namespaces, in order. Where there are many, it
+// all returns the claims of all namespaces, in order. If there are many, it
 // returns those of the namespaces that make few.
 func (s *claims) all() []*claim {
 	if s.byNamespace == nil {

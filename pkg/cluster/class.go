@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// class returns what kind of thing an address is.
+// class returns the class of an address.
 func (r *records) class(addr netip.AddrPort) flow.PeerClass {
 	if _, ok := r.service(addr); ok {
 		return flow.PeerService
@@ -46,10 +46,10 @@ func (r *records) claimedForPod(ip netip.Addr, entry *address) bool {
 	return false
 }
 
-// credible reports whether a slice names a pod at an address whose own record
-// nobody can expect here, and does not contradict it. A pod that a lookup did not
-// find is not known to have had the address. An endpoint without a targetRef may
-// be anything, anywhere.
+// credible reports whether a slice names a pod at an address, and the pod's own
+// record neither has to be here nor contradicts the slice. A pod that a lookup
+// did not find is not known to have had the address. An endpoint without a
+// targetRef may be anything, anywhere.
 func (r *records) credible(pod ref, node string, ip netip.Addr, since time.Time) bool {
 	return pod.named() && (r.source.podsUnknown() != "" || !r.source.lists(node) && r.pods.status(pod).presence != podGone) && !r.contradicted(pod, ip, since)
 }

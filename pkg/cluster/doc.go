@@ -15,10 +15,10 @@
 //	endpointSlices  the slices, and the claims that they make
 //	services        the Services, and the addresses that they bind
 //	nodes           the nodes in the list, and the deleted ones
-//	past            deleted pods, and who had an address before
+//	past            deleted pods, and which pod had an address before
 //	source          whether the source can be trusted, and what it lists
 //	changes         the addresses whose answer may have changed
 //
-// A resolver reads these records and answers who is behind one address. The
+// A resolver reads these records and says what is behind one address. The
 // questions for the source have a lock of their own, because readers ask.
 package cluster

@@ -2,9 +2,8 @@ package cluster
 
 import "sync"
 
-// guarded is the records and the one lock that guards them. Whoever reads or
-// writes them holds it; no type below it has a lock of its own, except the
-// questions.
+// guarded is the records and the one lock that guards them. Every reader and
+// writer holds it. No type below it has a lock of its own, except the questions.
 type guarded struct {
 	mu      sync.RWMutex
 	records *records

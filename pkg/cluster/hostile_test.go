@@ -161,9 +161,8 @@ func TestASliceMakesNoPodOfAnAddress(t *testing.T) {
 }
 
 // TestAStrangersSliceSaysNothingOfAnAddressOutside: no pod is known there, or
-// near, so whoever connects there without a Service stays with a peer that is
-// not known. Controls: who was sent there by the Service that lists it, and a
-// source that does not speak of pods.
+// near, so a connection without a Service keeps an unknown peer. Controls: a
+// connection that the listing Service sent there, and a source without pods.
 func TestAStrangersSliceSaysNothingOfAnAddressOutside(t *testing.T) {
 	const evils = "10.96.0.66:8000"
 	outside := addr("198.51.100.20:8000")

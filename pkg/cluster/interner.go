@@ -1,8 +1,8 @@
 package cluster
 
 // interner makes equal strings share their bytes. It holds names that many
-// objects repeat. When it is full it starts anew, so that old names do not
-// stay for ever.
+// objects repeat. When it is full it is emptied, so that old names do not stay
+// for ever.
 type interner map[string]string
 
 const internLimit = 1 << 14

@@ -125,8 +125,8 @@ func (p *past) podsAt(ip netip.Addr) []former {
 	return all
 }
 
-// claimsAt returns the ended claims of one namespace, oldest first, or those
-// of all namespaces where it is empty.
+// claimsAt returns the ended claims of one namespace, oldest first, or those of
+// all namespaces if it is empty.
 func (p *past) claimsAt(ip netip.Addr, namespace string) []former {
 	if namespace != "" {
 		all, _ := p.claims.get(place{ip, namespace})

@@ -145,6 +145,6 @@ func (s *pods) setWorkload(uid, name, kind string) {
 	}
 }
 
-// markAsked marks the addresses for which somebody asked about a pod: this
-// answer concerns them.
+// markAsked marks the addresses of the questions about a pod: this answer
+// concerns them.
 func (s *pods) markAsked(pod ref) { s.changes.mark(s.questions.about(pod)...) }

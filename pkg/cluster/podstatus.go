@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// podPresence tells whether a pod is still there.
+// podPresence says whether a pod is still there.
 type podPresence int
 
 const (
@@ -58,8 +58,8 @@ func (s *pods) had(r ref, ip netip.Addr) bool {
 }
 
 // contradict reports whether a pod's own record, read at since or later, says
-// that the pod does not have an address. Complete tells of a node whether the
-// source lists all its pods: their records are never old.
+// that the pod does not have an address. Complete reports whether the source
+// lists all pods of a node: their records are never old.
 func (s *pods) contradict(r ref, ip netip.Addr, since time.Time, complete func(node string) bool) bool {
 	if !r.named() || s.had(r, ip) {
 		return false

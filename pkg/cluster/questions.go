@@ -11,14 +11,14 @@ import (
 // reading of twice that age proves nothing.
 const NodeAge = 30 * time.Second
 
-// Question names what a source should read that lists the pods of one node
-// only: a pod, or where Pod is empty, a Node.
+// Question names an object that a source should read by name, because it lists the
+// pods of one node only: a pod or, if Pod is empty, a Node.
 type Question struct {
 	Namespace, Pod string
 	UID            string // of the pod that is meant
 	Node           string // that the pod runs on, or the Node itself
-	// Urgent: a suspected flow waits for the answer, or a pod that counts as
-	// alive may be gone. The source may leave other questions unanswered.
+	// Urgent: a suspect waits for the answer, or a pod that counts as alive may
+	// be gone. The source may leave other questions unanswered.
 	Urgent bool
 }
 
@@ -27,8 +27,8 @@ const (
 	maxNotUrgent = 100
 )
 
-// questions are those that wait for a source, and which addresses the answers
-// concern. They may be used from any goroutine.
+// questions wait for a source. They know which addresses the answers concern. They
+// are safe for concurrent use.
 type questions struct {
 	ready chan struct{}
 
@@ -68,7 +68,7 @@ func (q *questions) about(pod ref) []netip.Addr {
 	return list
 }
 
-// ask opens a question, unless too many are open: whoever still needs the
+// ask opens a question, unless too many are open: a caller that still needs the
 // answer will ask again.
 func (q *questions) ask(one Question) {
 	limit := maxNotUrgent

@@ -194,7 +194,7 @@ func TestNodeReadingsAge(t *testing.T) {
 	}
 }
 
-// TestPeersAreReadInTime: once a pod is gone, nobody can verify that it had the
+// TestPeersAreReadInTime: once a pod is gone, nothing can prove that it had the
 // address.
 func TestPeersAreReadInTime(t *testing.T) {
 	s, one := limited()

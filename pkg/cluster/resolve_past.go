@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// fromPast judges an address that nobody has or claims by the last pod or
+// fromPast judges an address that no object has or claims, by the last pod or
 // endpoint that was there.
 func (q resolver) fromPast() (Backend, bool) {
 	ip := q.addr.Addr()

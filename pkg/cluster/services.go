@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// AddressKind tells what kind of service address an address is.
+// AddressKind is the kind of a service address.
 type AddressKind string
 
 // The kinds of service address.

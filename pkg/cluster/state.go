@@ -58,16 +58,16 @@ func (s *State) TakeChanged() map[netip.Addr]struct{} {
 // source is out of date at now, the state is flow.BackendUnknown, and How says
 // why.
 //
-// With port 0 it judges whatever has the address. Only a judgement for a flow,
-// with its port, asks the source for more (see Lookups).
+// With port 0 it judges the address whatever the port. Only a judgement for a
+// flow, with its port, asks the source for more (see Lookups).
 func (s *State) Backend(addr netip.AddrPort, now time.Time) Backend {
 	return s.BackendVia(addr, netip.AddrPort{}, now)
 }
 
 // BackendVia is Backend for connections that were opened to a Service's
 // address and translated. kube-proxy went by the Service's own slices. So their
-// claim that the pod was there counts, even if nobody has read the pod's
-// record. An address of no Service makes no difference.
+// claim that the pod was there counts, even if the source has not read the pod's
+// record. If the address belongs to no Service, it makes no difference.
 func (s *State) BackendVia(addr, service netip.AddrPort, now time.Time) Backend {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -83,16 +83,16 @@ func (s *State) Departed(ip netip.Addr) (since time.Time, ok bool) {
 	return s.records.departed(ip.Unmap())
 }
 
-// NotePeers records that this node has connections to these addresses. Where
-// slices alone say which pod has one, it asks for that pod in time, but not
-// urgently: once the pod is gone, nobody can verify that it had the address.
+// NotePeers records that this node has connections to these addresses. If only
+// slices say which pod has one, it asks for that pod, but not urgently: once the
+// pod is gone, nothing can prove that it had the address.
 func (s *State) NotePeers(ips map[netip.Addr]struct{}) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	s.records.notePeers(ips)
 }
 
-// Class tells what kind of thing an address is. It never returns
+// Class returns what kind of peer an address is. It never returns
 // flow.PeerSelf: only the socket shows that. With port 0 it leaves out the
 // Services that have the address as an external or load-balancer IP.
 func (s *State) Class(addr netip.AddrPort) flow.PeerClass {

@@ -11,9 +11,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// BenchmarkTable measures a lookup, a sweep for one backend and a search in a
-// table of 200,000 entries, and in the same run a dump of the whole table, to
-// which it gives the ratios.
+// BenchmarkTable measures a lookup and two kinds of search in a table of 200,000
+// entries, and their ratios to a dump of the whole table in the same run.
 func BenchmarkTable(b *testing.B) {
 	const entries, perBackend = 200_000, 10
 	privtest.InNewNetNS(b)

@@ -67,8 +67,8 @@ func normalAddrPort(a netip.AddrPort) netip.AddrPort {
 }
 
 // getRequest asks for the entry one of whose directions is the tuple. The
-// kernel flags its answer as multi-part and sends no end of it, so that only
-// the acknowledgement tells that it is complete.
+// kernel flags its answer as multi-part and sends no end of it, so only the
+// acknowledgement shows that it is complete.
 func getRequest(t flow.Tuple) (netlink.Message, error) {
 	return request(t.Src.Addr(), netlink.Request|netlink.Acknowledge, tupleAttribute(attrTupleOrig, t))
 }

@@ -10,10 +10,9 @@ import (
 )
 
 // Search returns the entries of every zone one of whose directions is the
-// tuple: the fallback where Lookup, which knows the default zone only, finds
-// none. It reads the whole table in the kernel, twice, so it costs
-// milliseconds where Lookup costs microseconds. It returns ErrNotFound when
-// there is no such entry.
+// tuple: the fallback if Lookup, which knows only the default zone, finds none. It
+// reads the whole table in the kernel, twice, so it costs milliseconds while
+// Lookup costs microseconds. It returns ErrNotFound if there is no such entry.
 func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error) {
 	asked, err := normal(tuple)
 	if err != nil {
@@ -41,8 +40,8 @@ func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 }
 
 // ByReplySource calls fn for every TCP entry, in any zone, whose packets go to
-// one of addrs: the source of its reply tuple is that address. Nobody asked
-// with a socket's tuple, so Asked is Orig, what the connecting socket sends.
+// one of addrs: the source of its reply tuple is that address. The search has
+// no socket's tuple, so Asked is Orig, which the connecting socket sends.
 // Entries outlive their sockets: an entry alone is not a connection. It ends at
 // fn's first error and returns it wrapped. It makes one search of the table for
 // each of Searches(addrs).
@@ -55,12 +54,12 @@ func (t *Table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(f
 	return nil
 }
 
-// Searches parts addresses so that ByReplySource searches the table once for
-// each part; a caller that has other work to do asks for one part at a time.
-// The kernel selects for one IPv4 address; for IPv6 it cannot select, so every
-// IPv6 entry of TCP is read, once for all addresses, which costs as much as a
-// dump of them. To read all of IPv4 in that way would take the time of some
-// forty searches, at a stretch.
+// Searches groups addresses so that ByReplySource searches the table once for
+// each group; a caller with other work to do asks for one group at a time. The
+// kernel selects entries for one IPv4 address. It cannot select for IPv6, so one
+// search reads every IPv6 entry of TCP for all addresses, which costs as much as a
+// dump of them. The same for IPv4 would take the time of some forty searches,
+// without a pause.
 func Searches(addrs []netip.Addr) [][]netip.Addr {
 	var parts [][]netip.Addr
 	var six []netip.Addr
@@ -77,7 +76,7 @@ func Searches(addrs []netip.Addr) [][]netip.Addr {
 	return parts
 }
 
-// sweep asks the kernel once: for an IPv4 address or for any number of IPv6.
+// sweep searches the table once: for one IPv4 address or any number of IPv6.
 func (t *Table) sweep(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
 	if !addrs[0].IsValid() {
 		return errors.New("no address")
@@ -95,9 +94,9 @@ func (t *Table) sweep(ctx context.Context, addrs []netip.Addr, fn func(flow.Tran
 		})
 }
 
-// filter has the kernel select entries and selects once more: a kernel before
-// 5.8 ignores what it is asked to match and sends the whole table, and any
-// kernel sends too many of IPv6.
+// filter selects entries in the kernel and then once more here: a kernel before
+// 5.8 ignores the filter and sends the whole table, and every kernel sends too
+// many IPv6 entries.
 func (t *Table) filter(ctx context.Context, direction uint16, like flow.Tuple, match uint32,
 	selects func(flow.Translation) bool, fn func(flow.Translation) error,
 ) error {

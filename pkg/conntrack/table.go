@@ -19,9 +19,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Table is the connection tracking table of one network namespace. Its
-// methods may be called from any goroutine: lookups take turns on a few netlink
-// sockets, and every search has a socket of its own.
+// Table is the connection tracking table of one network namespace. Its methods are
+// safe for concurrent use: lookups take turns on a few netlink sockets, and every
+// search has a socket of its own.
 //
 // The table is that of the namespace in which Open was called. Sockets that
 // are opened later belong to the calling thread's namespace; a thread that
@@ -33,14 +33,14 @@ type Table struct {
 	closed  atomic.Bool
 }
 
-// LookupsAtOnce is how many lookups are made side by side. The kernel answers
-// each on the core that asks.
+// LookupsAtOnce is how many lookups run side by side. The kernel answers each on
+// the caller's core.
 const LookupsAtOnce = 2
 
-// Open opens the table of the caller's network namespace and asks it once, so
-// that a kernel or a privilege that is missing shows here: the error then is
-// ErrUnavailable. It needs CAP_NET_ADMIN and nf_conntrack_netlink; searches
-// are filtered by the kernel from Linux 5.8 on.
+// Open opens the table of the caller's network namespace and asks it once, so that
+// a missing kernel feature or privilege shows here as ErrUnavailable. It needs
+// CAP_NET_ADMIN and nf_conntrack_netlink. The kernel filters searches from Linux
+// 5.8 on.
 func Open() (*Table, error) {
 	t := &Table{namespace: namespace(), sockets: make(chan *netfilter.Conn, LookupsAtOnce)}
 	var failed error
@@ -63,8 +63,8 @@ func Open() (*Table, error) {
 	return nil, errors.Join(fmt.Errorf("open conntrack: %w", err), t.Close())
 }
 
-// Close releases the table, once the lookups that are being made have ended.
-// Lookups and searches fail from then on.
+// Close releases the table once running lookups have ended. Later lookups and
+// searches fail.
 func (t *Table) Close() error {
 	if t.closed.Swap(true) {
 		return nil
@@ -76,13 +76,13 @@ func (t *Table) Close() error {
 		}
 	}
 	for range cap(t.sockets) {
-		t.sockets <- nil // for lookups that wait: they see that it is closed
+		t.sockets <- nil // lookups that wait see that it is closed
 	}
 	return failed
 }
 
-// ask sends one request. A socket whose answer was not read to its end is given
-// up, so that no later request can read it.
+// ask sends one request. If an answer was not read to its end, its socket is
+// closed, so that no later request can read the rest.
 func (t *Table) ask(ctx context.Context, req netlink.Message) ([]netlink.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -23,8 +23,8 @@ var states = [...]string{
 
 var errNotTCP = errors.New("not a TCP entry")
 
-// decode reads an entry from the kernel's message. Where the entry is not of
-// TCP it returns errNotTCP.
+// decode reads an entry from the kernel's message. If the entry is not of TCP, it
+// returns errNotTCP.
 func decode(msg netlink.Message) (flow.Translation, error) {
 	var ev conntrack.Event // its decoder is the library's only exported one
 	if err := ev.Unmarshal(msg); err != nil {

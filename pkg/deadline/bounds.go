@@ -17,7 +17,7 @@ func WhileSending(s flow.Socket) time.Duration {
 }
 
 // WhileIdle returns the same for a socket with nothing outstanding, counted
-// from when the peer was last heard; false: for ever, for want of keepalive.
+// from the last segment of the peer; false: for ever, because keepalive is off.
 func WhileIdle(s flow.Socket) (time.Duration, bool) {
 	if !s.Keepalive || s.KeepaliveInterval <= 0 {
 		return 0, false
@@ -33,7 +33,7 @@ func WhileIdle(s flow.Socket) (time.Duration, bool) {
 }
 
 // ByKeepalive returns how long keepalive alone would take on an idle socket,
-// whether it is switched on or not, and whatever the user timeout.
+// whether or not it is switched on, and whatever the user timeout is.
 func ByKeepalive(s flow.Socket) time.Duration {
 	return s.KeepaliveIdle + time.Duration(s.KeepaliveProbes)*s.KeepaliveInterval
 }

@@ -35,7 +35,7 @@ func TestBounds(t *testing.T) {
 		if !bounded || c.sending > 10*time.Minute {
 			continue
 		}
-		// The simulation starts 2 s after the peer was heard.
+		// The simulation starts 2 s after the peer's last segment.
 		at := deadline.GivesUp(s).At.Sub(start) + 2*time.Second
 		if at < got || at > got+got/8 {
 			t.Errorf("%s: %v while idle, but simulated %v", c.name, got, at)

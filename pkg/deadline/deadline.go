@@ -1,8 +1,8 @@
-// Package deadline works out when the kernel will abort a socket. It is pure
+// Package deadline computes when the kernel will abort a socket. It is pure
 // arithmetic on a socket's and a namespace's settings, following
-// net/ipv4/tcp_timer.c: the kernel looks only when a timer fires, so the
-// answer is the first firing at which the limit has passed, never the limit
-// itself. Each clock of the kernel has a file here.
+// net/ipv4/tcp_timer.c. The kernel looks only when a timer fires, so the answer is
+// the first firing at which the limit has passed, never the limit itself. Each
+// clock of the kernel has a file here.
 package deadline
 
 import (
@@ -11,15 +11,14 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// GivesUp returns when the kernel will abort the socket if its peer, and this
-// host, go on as they do: silent, answering with a zero window, refusing. The
-// zero value means that it is not known.
+// GivesUp returns when the kernel will abort the socket if its peer and this host
+// behave as before: silent, answering with a zero window, refusing. The zero value
+// means that it is not known.
 //
-// The armed timer is followed to the jiffy. An ICMP error may revert a
-// back-off, so predict again at each RTO; memory pressure may end an orphan
-// earlier, so for one the answer is the latest time. An idle socket without
-// keepalive, and a zero window that the peer keeps confirming, are never given
-// up.
+// GivesUp follows the armed timer to the jiffy. An ICMP error may revert a
+// back-off, so predict again at each RTO. Memory pressure may end an orphan
+// earlier, so its answer is the latest time. The kernel never aborts an idle socket
+// without keepalive, nor a zero window that the peer keeps confirming.
 func GivesUp(s flow.Socket) flow.GivesUp {
 	if s.Tick <= 0 || s.RTO <= 0 || s.RTOMax < rtoBase {
 		return flow.GivesUp{}
@@ -41,10 +40,10 @@ func GivesUp(s flow.Socket) flow.GivesUp {
 	return idle(s)
 }
 
-// maxTimeouts bounds a simulation. Each clock doubles its timeout some twenty
-// times at most, counts to 255 at most (the sysctls are a u8, TCP_SYNCNT and
-// TCP_KEEPCNT less), or comes at one distance, which is skipped. Beyond it
-// there is no answer.
+// maxTimeouts bounds a simulation. Each clock doubles its timeout at most some
+// twenty times, counts to 255 at most (the sysctls are a u8, TCP_SYNCNT and
+// TCP_KEEPCNT less), or has equidistant firings, which are skipped. Beyond it there
+// is no answer.
 const maxTimeouts = 1 << 10
 
 // clock turns jiffies into times and back, by the reading of a socket.
@@ -63,10 +62,10 @@ func (c clock) after(jiffies uint64) time.Duration {
 	return time.Duration(int64(jiffies-c.jiffies)) * c.tick
 }
 
-// skipped returns how many jiffies of a time are passed over by firings that
-// come at one distance: the last one in it is where the simulation goes on. A
-// timer that is armed where the one before fired, for the same wait, fires at
-// the same distance, for the wheel rounds both alike.
+// skipped returns how many jiffies of a time equidistant firings take: the
+// simulation continues at the last one in it. A timer that is armed when the
+// one before fired, for the same wait, fires at the same distance, because the
+// wheel rounds both alike.
 func (c clock) skipped(left time.Duration, fires uint64, wait time.Duration) uint64 {
 	step := Wheel(fires, fires+c.ticks(wait)) - fires
 	if left <= 0 {

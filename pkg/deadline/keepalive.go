@@ -6,9 +6,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// idle follows tcp_keepalive_timer: nothing is outstanding, so only keepalive
-// can find out that the peer is gone. A user timeout replaces the number of
-// probes, on the same grid of probe times.
+// idle follows tcp_keepalive_timer: nothing is outstanding, so only keepalive can
+// find out that the peer is gone. A user timeout replaces the number of probes, on
+// the same grid of probe times.
 func idle(s flow.Socket) flow.GivesUp {
 	if !s.Keepalive {
 		return flow.GivesUp{Never: true}
@@ -36,14 +36,14 @@ func idle(s flow.Socket) flow.GivesUp {
 			wait = s.KeepaliveInterval
 		}
 		fires = Wheel(fires, fires+c.ticks(wait))
-		if probes > s.ProbesOut { // from now on they come at one distance
+		if probes > s.ProbesOut { // from now on they are equidistant
 			fires += c.skipped(s.UserTimeout-c.time(fires).Sub(heard), fires, s.KeepaliveInterval)
 		}
 	}
 	return flow.GivesUp{}
 }
 
-// exhausted says whether keepalive gives up when it would send the next probe.
+// exhausted reports whether keepalive aborts instead of sending its next probe.
 func exhausted(s flow.Socket, probes int, silent time.Duration) bool {
 	if s.UserTimeout > 0 {
 		return probes > 0 && silent >= s.UserTimeout

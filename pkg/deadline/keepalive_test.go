@@ -9,7 +9,7 @@ import (
 )
 
 // quiet is a socket with nothing outstanding and keepalive of 10 s, 3 s and 4
-// probes, that last heard data 2 s ago.
+// probes. Its last segment from the peer came 2 s ago.
 func quiet() flow.Socket {
 	return flow.Socket{
 		State: flow.Established, At: start, SendWindow: 65535, RTO: 204 * time.Millisecond, RTOMax: 120 * time.Second, Retries2: 15,
@@ -23,7 +23,7 @@ func TestKeepalive(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		change   func(*flow.Socket)
-		from, to time.Duration // after the peer was last heard; both 0: never
+		from, to time.Duration // after the peer's last segment; both 0: never
 	}{
 		{"idle + 4 intervals", func(*flow.Socket) {}, 22 * time.Second, 24 * time.Second},
 		{"off", func(s *flow.Socket) { s.Keepalive = false }, 0, 0},

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// rtoBase is TCP_RTO_MIN, from which tcp_retries2 is turned into a time
-	// whatever the socket's own minimum is (tcp_model_timeout).
+	// rtoBase is TCP_RTO_MIN. The kernel computes the time of tcp_retries2
+	// from it, whatever the socket's own minimum is (tcp_model_timeout).
 	rtoBase = 200 * time.Millisecond
 	// synBase is TCP_TIMEOUT_INIT, the same for tcp_syn_retries.
 	synBase = time.Second
@@ -26,7 +26,7 @@ func Model(n int, base, rtoMax time.Duration) time.Duration {
 	return ((2<<doublings)-1)*base + time.Duration(n-doublings)*rtoMax
 }
 
-// orphanRetries is tcp_orphan_retries of a socket that nobody owns. It is
+// orphanRetries is tcp_orphan_retries of a socket without an owner. It is
 // alive while its timeout has not reached the maximum: then 0 means 8.
 func orphanRetries(s flow.Socket, alive bool) int {
 	switch {

@@ -66,7 +66,7 @@ func newProbe(s flow.Socket) *probe {
 	return p
 }
 
-// dead says whether the timer's next firing aborts the socket.
+// dead reports whether the timer's next firing aborts the socket.
 func (p *probe) dead() bool {
 	if p.userTimeout > 0 && !p.began.IsZero() && p.time(p.fires).Sub(p.began) >= p.userTimeout {
 		return true
@@ -79,7 +79,7 @@ func (p *probe) dead() bool {
 	return p.out >= retries || (!alive && p.backoff >= retries)
 }
 
-// steady says whether another firing changes nothing but the time, if this one
+// steady reports whether another firing changes nothing but the time, if this one
 // does not abort the socket.
 func (p *probe) steady() bool { return p.answered && p.backoff >= p.s.Retries2 && !p.dead() }
 

@@ -77,11 +77,11 @@ func (t *timer) retransmit(double bool) {
 	t.rearm(t.fires, double)
 }
 
-// skip passes over the firings that change nothing but the time: once the RTO
-// is at its maximum they come at one distance, for each starts on the wheel
-// where the one before ended. It stops where less than that is left, for a
-// user timeout clamps the last. It does not count them: who skips asks the time
-// alone.
+// skip jumps over the firings that change nothing but the time: once the RTO
+// is at its maximum they are equidistant, because each starts on the wheel
+// where the one before ended. It stops when less than that distance is left,
+// because a user timeout shortens the last one. It does not count firings: its
+// callers need only the time.
 func (t *timer) skip(limit time.Duration) {
 	if t.rto < t.rtoMax {
 		return

@@ -4,9 +4,9 @@ import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
 // windowClosed follows tcp_rtx_probe0_timed_out: the peer closed its window
 // with data in flight, so retransmissions serve as probes. tcp_retries2 plays
-// no part; what counts is how long the peer has not been heard, and for how
-// long the head has been sent in vain. A user timeout bounds the second alone,
-// even while the peer answers (6.11, and stable kernels since).
+// no part. Two times count: since the last segment from the peer, and since the
+// head was first sent in vain. A user timeout bounds only the second, even
+// while the peer answers (6.11, and stable kernels since).
 func windowClosed(s flow.Socket) flow.GivesUp {
 	answered := s.Pending == flow.TimerRetransmit && !s.LastAck.IsZero() && !s.LastAck.Before(s.Sent)
 	if answered && s.UserTimeout == 0 {

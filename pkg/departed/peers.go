@@ -13,12 +13,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// Kernel takes which connections and addresses are of backends that are gone.
+// Kernel takes the connections and addresses of backends that are gone.
 type Kernel interface {
 	SetGone(tuples []flow.Tuple, addrs []netip.Addr) error
 }
 
-// Conntrack finds the entries that lead to backends, and the one of a
+// Conntrack finds the entries that lead to backends, and the entry of a
 // connection.
 type Conntrack interface {
 	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
@@ -38,8 +38,7 @@ type Meter interface {
 	Sweep(kind string, took time.Duration)
 }
 
-// Options of Peers. All are required but Conntrack, which is not searched where
-// it is nil.
+// Options of Peers. All are required but Conntrack: nil is not searched.
 type Options struct {
 	Kernel    Kernel
 	Conntrack Conntrack
@@ -49,18 +48,18 @@ type Options struct {
 	Log       *slog.Logger
 }
 
-const maxGone = 10_000 // peers that are gone and still watched for
+const maxGone = 10_000 // gone peers that are remembered
 
 // Peers are the backends that were deleted, with the connections that led to
 // each. It is for one goroutine.
 type Peers struct {
 	o       Options
 	peers   map[netip.Addr]peer
-	pending bool                    // something changed that the kernel side was not given
+	pending bool                    // the kernel side lacks a change
 	unsure  map[netip.Addr]struct{} // addresses that changed while the records were out of date
 }
 
-// New returns Peers of which none is gone.
+// New returns Peers without a gone one.
 func New(o Options) *Peers {
 	return &Peers{o: o, peers: map[netip.Addr]peer{}, unsure: map[netip.Addr]struct{}{}}
 }
@@ -70,15 +69,15 @@ type peer struct {
 	pod      ledger.Departed
 	tuples   []flow.Tuple // connections to it, as their sockets send them
 	searched bool         // conntrack has answered
-	// narrow is true where only the connections in tuples are the dead one's:
-	// another pod has the address by now, or only slices said that it had it,
-	// which counts for what their Service sent there.
+	// narrow is true if only the connections in tuples belonged to the gone pod:
+	// another pod has the address by now, or only slices said that the gone one
+	// had it, which counts for connections that their Service sent there.
 	narrow bool
-	// claimed is true where only slices said that the pod had the address.
+	// claimed is true if only slices said that the pod had the address.
 	claimed bool
 }
 
-// add takes up connections that are not known yet.
+// add adds connections that are not known yet.
 func (p *peer) add(tuples []flow.Tuple) {
 	known := make(map[flow.Tuple]struct{}, len(p.tuples))
 	for _, t := range p.tuples {
@@ -92,11 +91,11 @@ func (p *peer) add(tuples []flow.Tuple) {
 	}
 }
 
-// Note takes up which of the changed addresses are gone, given to another pod,
-// or back, and returns those whose connections conntrack is to be searched for.
-// Records that are out of date say nothing of the kind: what changes meanwhile,
-// also while they are being read anew, waits until they are trusted. Idle returns
-// the idle connections to an address that were found.
+// Note records which of the changed addresses are gone, belong to another pod,
+// or are back. It returns the addresses to search conntrack for. Records that
+// are out of date prove none of this: a change meanwhile, also while the source
+// reads them again, waits until they can be trusted. Idle returns the idle
+// connections to an address that were found.
 func (p *Peers) Note(changed map[netip.Addr]struct{}, outOfDate bool, idle func(netip.Addr) []flow.Tuple) (gone []netip.Addr) {
 	if outOfDate {
 		maps.Copy(p.unsure, changed)
@@ -117,7 +116,7 @@ func (p *Peers) Note(changed map[netip.Addr]struct{}, outOfDate bool, idle func(
 	return gone
 }
 
-// note takes up what became of one address, and reports whether a pod is newly
+// note records what became of one address, and reports whether a pod is newly
 // gone from it.
 func (p *Peers) note(addr netip.Addr, now time.Time, idle func(netip.Addr) []flow.Tuple) bool {
 	b := p.o.Cluster.Backend(netip.AddrPortFrom(addr, 0), now)
@@ -142,7 +141,7 @@ func (p *Peers) note(addr netip.Addr, now time.Time, idle func(netip.Addr) []flo
 	case at.claimed, at.pod.IsBack(b):
 		delete(p.peers, addr)
 		p.pending = true
-	case !at.narrow: // once another pod has the address, these alone are the dead one's
+	case !at.narrow: // once another pod has the address, only these belonged to the gone one
 		at.narrow = true
 		at.add(idle(addr))
 		p.set(addr, at)
@@ -164,7 +163,7 @@ func (p *Peers) tuples() map[netip.Addr][]flow.Tuple {
 	return all
 }
 
-// makeRoom forgets the peer that has been gone for longest when there are too
+// makeRoom forgets the peer that has been gone for longest, if there are too
 // many.
 func (p *Peers) makeRoom() {
 	if len(p.peers) < maxGone {
@@ -179,11 +178,11 @@ func (p *Peers) makeRoom() {
 	delete(p.peers, oldest)
 }
 
-// Pending reports whether the kernel side was not given the latest.
+// Pending reports whether the kernel side lacks the latest changes.
 func (p *Peers) Pending() bool { return p.pending }
 
-// Give gives the kernel side which peers are gone; it goes before every file
-// scan. There is room for so many connections: the peers take turns.
+// Give gives the kernel side the gone peers, before every file scan. The kernel
+// side has room for a bounded number of connections: the peers take turns.
 func (p *Peers) Give() {
 	if !p.pending {
 		return

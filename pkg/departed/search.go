@@ -10,10 +10,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// patience is for one search of the whole conntrack table.
+// patience is the time limit of one search of the whole conntrack table.
 const patience = 2 * time.Second
 
-// Searches parts addresses by the searches that find their connections.
+// Searches groups addresses by the search that finds their connections.
 func Searches(gone []netip.Addr) [][]netip.Addr { return conntrack.Searches(gone) }
 
 // Unsearched returns the addresses whose search failed or was not made.
@@ -27,13 +27,13 @@ func (p *Peers) Unsearched() []netip.Addr {
 	return failed
 }
 
-// MaySearch reports whether the budget allows a search that makes up for one
-// that failed. Where the table is so large that a search never ends in time, the
+// MaySearch reports whether the budget allows to repeat a search that failed.
+// Without it, if the table is so large that a search never ends in time, the
 // loop would do nothing else.
 func (p *Peers) MaySearch() bool { return p.o.Removals.Allows(time.Now()) }
 
-// Search asks conntrack, once, for the connections that it sends to these gone
-// peers. One that fails leaves all of them to a later round, and is not answered.
+// Search asks conntrack once for the connections that it sends to these gone
+// peers. If it fails, all of them wait for a later round.
 func (p *Peers) Search(ctx context.Context, addrs []netip.Addr) (answered bool) {
 	addrs = slices.DeleteFunc(slices.Clone(addrs), func(addr netip.Addr) bool {
 		at, ok := p.peers[addr]
@@ -56,15 +56,15 @@ func (p *Peers) Search(ctx context.Context, addrs []netip.Addr) (answered bool) 
 	return true
 }
 
-// connectionsTo returns the translated connections to each of the addresses.
-// What it takes is paid although a removal does not wait for the budget: what
-// has to be asked again waits instead. The budget is the removals' own, so that a
-// hundred of them do not keep a verdict from its search.
+// connectionsTo returns the translated connections to each of the addresses. The
+// budget pays for the search, although a removal does not wait for the budget:
+// repeated searches wait instead. The budget is only for removals, so that a
+// hundred of them do not delay the search for a verdict.
 func (p *Peers) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[netip.Addr][]flow.Tuple, error) {
 	if p.o.Conntrack == nil {
 		return nil, nil
 	}
-	// A search that has begun is finished, also when the agent is told to end.
+	// A search that has begun is finished, even if the agent is to end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	found := map[netip.Addr][]flow.Tuple{}
@@ -82,9 +82,8 @@ func (p *Peers) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[neti
 	return found, err
 }
 
-// deadEnd reports whether an entry leads to a pod that is gone. Where only
-// slices said that the pod had the address, that differs from one Service to the
-// other.
+// deadEnd reports whether an entry leads to a pod that is gone. If only slices
+// said that the pod had the address, the answer depends on the Service.
 func (p *Peers) deadEnd(t flow.Translation) bool {
 	if at := p.peers[t.Reply.Src.Addr().Unmap()]; !at.claimed {
 		return true

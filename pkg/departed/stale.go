@@ -14,10 +14,11 @@ const (
 	lookupPatience = 200 * time.Millisecond
 )
 
-// Stale looks at the entries that led to a backend when it was deleted: those
-// that still do, and whose flow is not held, have outlived it. An entry that is
-// gone, or leads elsewhere, is not asked for again. The backends take turns, so
-// that one with many connections hides none. False: the context ended first.
+// Stale looks at the entries that led to a backend when it was deleted. Those
+// that still lead there and whose flow is not held have outlived it. It does not
+// look again for an entry that is gone or leads elsewhere. The backends take
+// turns, so that one with many connections hides none. False: the context ended
+// first.
 func (p *Peers) Stale(ctx context.Context, held func() map[flow.Tuple]struct{}) ([]flow.StaleEntry, bool) {
 	if p.o.Conntrack == nil || len(p.peers) == 0 {
 		return nil, true

@@ -5,8 +5,9 @@ import (
 	"maps"
 )
 
-// inTurn goes through groups in turn: the first of each, then the second of
-// each. Who stops early has seen as much of a small group as of a large one.
+// inTurn takes from the groups in turn: the first of each, then the second of
+// each. A loop that stops early has seen as much of a small group as of a large
+// one.
 func inTurn[K comparable, V any](groups map[K][]V) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		left := maps.Clone(groups)

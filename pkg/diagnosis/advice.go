@@ -16,9 +16,8 @@ func forGood(format string, args ...any) flow.Advice {
 	return flow.Advice{ForGood: fmt.Sprintf(format, args...)}
 }
 
-// adviseStaleConntrack: deleting the entry cures what still sends. It does
-// nothing for an idle socket, and nothing good while there is no backend to
-// meet.
+// adviseStaleConntrack: deleting the entry cures a socket that still sends. It does
+// nothing for an idle socket, and does harm while there is no backend to go to.
 func adviseStaleConntrack(e Evidence) []flow.Advice {
 	if Symptom(e.Socket) == flow.HalfOpen {
 		return append(kill(e), bound(e)...)
@@ -126,9 +125,9 @@ func literal(a netip.Addr) string {
 	return a.String()
 }
 
-// bound is what keeps a flow from hanging for a quarter of an hour: by role,
-// because an accepted socket takes its options from its listener. An idle one
-// has nothing that could time out.
+// bound is the setting that keeps a flow from hanging for a quarter of an hour. It
+// depends on the role, because an accepted socket takes its options from its
+// listener. An idle one has nothing that could time out.
 func bound(e Evidence) []flow.Advice {
 	if Symptom(e.Socket) == flow.HalfOpen {
 		return []flow.Advice{keepalive(e)}
@@ -148,7 +147,7 @@ func bound(e Evidence) []flow.Advice {
 	}
 }
 
-// keepalive is the only thing that lets an idle socket notice.
+// keepalive is the only setting by which an idle socket notices.
 func keepalive(e Evidence) flow.Advice {
 	if e.Socket.Keepalive {
 		return forGood("Keepalive is on: shorten TCP_KEEPIDLE and TCP_KEEPINTVL if it takes too long. By default Linux asks after two hours.")

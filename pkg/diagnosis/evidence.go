@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Evidence is all that was asked about one flow, and what came back.
+// Evidence is every question about one flow, and its answer.
 type Evidence struct {
 	Now        time.Time
 	StuckAfter time.Duration // how long without progress makes a flow stuck
@@ -60,13 +60,12 @@ type Conntrack struct {
 	Missing bool  // there is no entry in the default zone
 	Zones   bool  // nor in any other zone
 	Err     error // it could not say
-	// Unanswered is true where it was asked since and could not say: what stands
-	// here is older.
+	// Unanswered is true if a later question had no answer: this one is older.
 	Unanswered bool
 }
 
-// Target returns where the socket's packets really go: what conntrack makes of
-// the remote address, or the remote address itself.
+// Target returns the address that the socket's packets really go to: conntrack's
+// translation of the remote address, or the remote address itself.
 func (e Evidence) Target() netip.AddrPort {
 	if e.Conntrack.Entry != nil {
 		return e.Conntrack.Entry.Backend()
@@ -74,8 +73,8 @@ func (e Evidence) Target() netip.AddrPort {
 	return e.Socket.Remote
 }
 
-// redirected reports whether conntrack sends the flow elsewhere than its
-// socket believes. Masquerading alone does not.
+// redirected reports whether conntrack sends the flow to another address than its
+// socket's peer. Masquerading alone does not.
 func (e Evidence) redirected() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && e.Target() != e.Socket.Remote
 }
@@ -89,14 +88,14 @@ func (e Evidence) Via() netip.AddrPort {
 	return e.Socket.Remote
 }
 
-// Untranslated reports whether conntrack has the flow, and sends it where its
-// socket believes.
+// Untranslated reports whether conntrack has the flow, and sends it to its
+// socket's peer.
 func (e Evidence) Untranslated() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && !e.redirected()
 }
 
-// Removed returns when the pod that a flow's backend was is known to be gone;
-// zero: nothing says that it is.
+// Removed returns when the flow's backend pod went, if it is known to be gone;
+// zero: it is not.
 func (e Evidence) Removed() time.Time {
 	switch {
 	case e.reused():
@@ -120,20 +119,20 @@ func (e Evidence) lastSegment() time.Time {
 	return e.Socket.LastAck
 }
 
-// silence returns how long the peer had sent nothing when the socket was last
-// read. What it sent since then is not known: an old reading, as there are among
-// thousands of flows, makes no peer silent.
+// silence returns how long the peer had sent nothing at the last reading. What it
+// sent since then is not known: an old reading, as thousands of flows have, makes
+// no peer silent.
 func (e Evidence) silence() time.Duration { return e.Socket.At.Sub(e.lastSegment()) }
 
-// settled is how long after a removal an acknowledgement may still have been
-// under way.
+// settled is how long after a removal an acknowledgement may still have been in
+// flight.
 const settled = time.Second
 
-// gone reports whether the flow's backend is dead as far as this path shows.
-// The wire outranks every record. A peer that acknowledged something after its
-// removal was alive then: a force-deleted container lives on for seconds, behind
-// a partition for hours. So only silence since then counts. The silence of an
-// idle flow proves nothing: any segment after the removal is a veto.
+// gone reports whether the flow's backend is dead as far as this path shows. The
+// wire outranks every record. A peer that acknowledged something after its removal
+// was alive then: a force-deleted container lives on for seconds, behind a
+// partition for hours. So only silence since then counts. The silence of an idle
+// flow proves nothing, and any segment after the removal proves that it lives.
 func (e Evidence) gone() bool {
 	if e.Backend.State != flow.BackendDeleted {
 		return false
@@ -166,8 +165,8 @@ func (e Evidence) reused() bool {
 	return false
 }
 
-// answersLately reports whether the peer sent something since progress stopped,
-// and so late that it says more than the records.
+// answersLately reports whether the peer sent something after progress stopped, so
+// late that it says more than the records.
 func (e Evidence) answersLately() bool {
 	return e.answers() && e.silence() <= max(e.StuckAfter, 2*e.Socket.RTO)
 }

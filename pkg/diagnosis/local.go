@@ -18,8 +18,8 @@ func whySlowReader(e Evidence) string {
 }
 
 // beforeTheFirst is true of a socket whose data never left this host. Its
-// errno is not kept anywhere; only in the node's own namespace do the routes
-// tell why.
+// errno is not kept anywhere. The routes show the reason, but only in the node's
+// own namespace.
 func beforeTheFirst(e Evidence) bool { return e.Socket.PacketsOut == 0 && e.Host && e.Route != nil }
 
 func localFilter(e Evidence, s flow.Symptom) bool {

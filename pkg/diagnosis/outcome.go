@@ -11,7 +11,7 @@ import (
 // reset is known by having been received.
 func Outcome(e flow.End) flow.Outcome {
 	if e.Loss == flow.LostDataAfterClose {
-		return flow.Closed // the kernel lets it die as by a reset, which nobody sent
+		return flow.Closed // to the kernel it dies as by a reset, but no peer sent one
 	}
 	if e.ResetReceived {
 		return flow.Reset

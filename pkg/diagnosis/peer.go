@@ -14,9 +14,9 @@ func whyAddressReused(e Evidence) string {
 		f.Namespace, f.Pod, e.at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
 }
 
-// addressTaken: the clocks do not show which of two pods it is. Or the pod that
-// has the address is younger than the connection, and an agent that started
-// later cannot know which pod had it before.
+// addressTaken: the clocks do not show which of two pods it is, or the pod that
+// has the address is younger than the connection, and an agent that started later
+// cannot know which pod had it before.
 func addressTaken(e Evidence, _ flow.Symptom) bool {
 	b, last := e.Backend, e.lastSegment()
 	if last.IsZero() {
@@ -67,10 +67,10 @@ func whyPeerTerminating(e Evidence) string {
 	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), e.at(e.Backend.Since, " since "))
 }
 
-// conntrackMissing needs a connection that once had an entry (a SYN that is
-// dropped on this node never gets one), a node whose nf_conntrack is known to translate
-// Services, and a flow that starts on this node: elsewhere something else
-// translates, or another node did.
+// conntrackMissing needs a connection that once had an entry (a SYN that this node
+// drops never gets one), a node whose nf_conntrack is known to translate Services,
+// and a flow that starts on this node: for other flows something else translates,
+// or another node did.
 func conntrackMissing(e Evidence, s flow.Symptom) bool {
 	return s != flow.Connecting && e.Role == flow.Client && e.Peer.Class == flow.PeerService && e.Conntrack.Missing && e.Conntrack.Zones &&
 		e.Translates && (e.Host || e.Local.Pod != "") && !e.answersLately()
@@ -87,8 +87,8 @@ func pathDrop(e Evidence, s flow.Symptom) bool {
 	return e.answers() && (s == flow.Retransmitting || s == flow.Connecting)
 }
 
-// smallSegment is what every path carries (RFC 9293, 3.7.1): what is smaller
-// is not lost for its size.
+// smallSegment is what every path carries (RFC 9293, 3.7.1): smaller segments are
+// not lost for their size.
 const smallSegment = 536
 
 func whyPathDrop(e Evidence) string {
@@ -99,8 +99,8 @@ func whyPathDrop(e Evidence) string {
 	return answers + ": something on the path drops large segments (path MTU)"
 }
 
-// notSettled: the records know no more than that the backend left, or the
-// wire contradicts them.
+// notSettled: the records say only that the backend left, or the wire contradicts
+// them.
 func notSettled(e Evidence, _ flow.Symptom) bool {
 	return e.Backend.State == flow.BackendUnlisted || e.Backend.State == flow.BackendDeleted
 }
@@ -112,8 +112,8 @@ func whyNotSettled(e Evidence) string {
 	return fmt.Sprintf("%s was deleted%s, but its last segment came at %s, after that", backendName(e), e.at(e.Backend.Since, " at "), e.clock(e.lastSegment()))
 }
 
-// untranslated: a Service address without an entry says only that something
-// else translates, or nothing does.
+// untranslated: a Service address without an entry shows only that something else
+// translates, or nothing does.
 func untranslated(e Evidence, _ flow.Symptom) bool {
 	return e.Role == flow.Client && e.Peer.Class == flow.PeerService && e.Conntrack.Entry == nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // world is a cluster of three tenants who write what they like into their
-// slices and Services, and the truth about who had which address.
+// slices and Services, and the truth about which pod had which address.
 type world struct {
 	rand    *rand.Rand
 	state   *cluster.State
@@ -23,7 +23,7 @@ type world struct {
 	pods    []cluster.Pod // that live
 	past    []cluster.Pod
 	next    int
-	// dead holds who had an address by its own record and is gone.
+	// dead holds the pods that are gone, by the address in their own record.
 	dead map[netip.Addr][]cluster.Key
 	// said holds, for each Service, which pods its slices said to have an
 	// address.
@@ -71,7 +71,7 @@ func (w *world) step() {
 	w.now = w.now.Add(time.Second)
 	tenant := w.tenant()
 	switch w.pick(7) {
-	case 0, 1: // a pod comes, at an address inside that nobody has
+	case 0, 1: // a pod comes, at a free address inside
 		p := cluster.Pod{Namespace: tenant, Name: fmt.Sprint("p", w.next), UID: fmt.Sprint("u", w.next), Node: "node-b", CreatedAt: w.now}
 		p.IPs = []netip.Addr{places[w.pick(3)]}
 		w.next++
@@ -89,7 +89,7 @@ func (w *world) step() {
 			p := w.bury(w.pick(len(w.pods)))
 			w.state.DeletePod(p.Key(), p.UID, w.now)
 		}
-	case 3, 4, 5: // a slice says whatever its writer likes
+	case 3, 4, 5: // a slice says anything
 		sl := cluster.Slice{Namespace: tenant, Name: fmt.Sprint("slice-", w.pick(2)), Service: "s", AnyPort: true}
 		for range w.pick(3) {
 			e := cluster.Endpoint{Addr: places[w.pick(len(places))], Node: "node-b", Ready: true, Terminating: w.pick(4) == 0}
@@ -152,7 +152,7 @@ func (w *world) evidence(via cluster.Key, b cluster.Backend, idle bool) diagnosi
 }
 
 // TestNobodyIsCalledGoneWithoutAPodThatHadTheAddress plays tenants who write
-// whatever they like.
+// what they like.
 func TestNobodyIsCalledGoneWithoutAPodThatHadTheAddress(t *testing.T) {
 	gone := []flow.Cause{flow.StaleConntrack, flow.PeerDeleted, flow.AddressReused}
 	found := map[flow.Cause]int{}

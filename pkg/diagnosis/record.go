@@ -8,8 +8,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// record lists what was asked and what came back, in the order in which it
-// was asked.
+// record lists the questions and their answers, in the order in which they were
+// asked.
 func record(e Evidence) []flow.Evidence {
 	all := []flow.Evidence{{
 		Source: string(flow.SourceKernel), At: e.Socket.At,
@@ -136,8 +136,8 @@ func routeAnswer(e Evidence) string {
 	return answer
 }
 
-// refusal says why there is no way: by a route of such a type, or for want of
-// any.
+// refusal says why there is no route: by a route that refuses, or because none
+// matches.
 func refusal(r flow.Route) string {
 	if r.Type == "" {
 		return "no route, " + r.Err

@@ -6,7 +6,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Verdict is what the evidence amounts to.
+// Verdict is the conclusion from the evidence.
 type Verdict struct {
 	Decision
 	Sentence string
@@ -22,7 +22,7 @@ type rule struct {
 	advice func(Evidence) []flow.Advice
 }
 
-// table is in the order in which it decides. It is never written.
+// table is in order of precedence. It is never written.
 var table = []rule{
 	{flow.SlowReader, slowReader, whySlowReader, adviseSlowReader},
 	{flow.LocalFilter, localFilter, whyLocalFilter, adviseLocalFilter},
@@ -43,17 +43,16 @@ var table = []rule{
 	{flow.Unknown, always, whyUnknown, adviseUnknown},
 }
 
-// Decision is the part of a verdict that other things hang on; it costs no
-// more than the predicates.
+// Decision is the part of a verdict that other decisions need. It costs only the
+// predicates.
 type Decision struct {
 	Symptom flow.Symptom
 	Cause   flow.Cause
 	Mute    flow.Mute
-	// AtOnce is true where the flow need not be watched any longer before it
-	// is reported: its backend is gone.
+	// AtOnce is true if the flow need not be watched any longer before it is
+	// reported: its backend is gone.
 	AtOnce bool
-	// Healthy is true of an idle flow whose backend is not gone: there is
-	// nothing to find.
+	// Healthy is true of an idle flow whose backend is not gone: it is no finding.
 	Healthy bool
 }
 
@@ -82,13 +81,13 @@ func decide(e Evidence) (Decision, rule) {
 	panic("the last rule always holds")
 }
 
-// backendGone reports whether a cause says that nobody is there any more.
+// backendGone reports whether a cause says that the backend is gone.
 func backendGone(c flow.Cause) bool {
 	return c == flow.StaleConntrack || c == flow.PeerDeleted || c == flow.AddressReused
 }
 
-// lastFIN is how long after a removal the FIN of what was removed may still
-// come: a force-deleted container lives two seconds more.
+// lastFIN is how long after a removal the pod's FIN may still come: a force-deleted
+// container lives two seconds more.
 const lastFIN = 5 * time.Second
 
 // halfOpen: an idle flow has no symptom of its own, so it is a finding only

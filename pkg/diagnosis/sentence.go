@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// sentence says whose connection it is, where to, since when, why, and when it
-// ends. Of a flow that is over it says what was the case until then.
+// sentence says whose connection it is, to which peer, since when, why, and when it
+// ends. For a flow that is over it says the same in the past tense.
 func sentence(e Evidence, symptom flow.Symptom, why string) string {
 	if symptom == flow.Truncated {
 		return truncatedSentence(e, why)
@@ -154,8 +154,7 @@ func noLonger(services []string) string {
 // clock says a time of day. The sentence has named the zone with its first one.
 func (e Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
 
-// at says a time of day behind its preposition, and nothing of one that is not
-// known.
+// at returns a preposition and a time of day, or nothing if the time is not known.
 func (e Evidence) at(t time.Time, preposition string) string {
 	if t.IsZero() {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Symptom returns what a socket without progress does, by the kernel fields
-// that set the cases apart.
+// Symptom returns what a socket without progress does, by the kernel fields that
+// distinguish the cases.
 func Symptom(s flow.Socket) flow.Symptom {
 	switch {
 	case s.State == flow.SynSent:
@@ -19,14 +19,14 @@ func Symptom(s flow.Socket) flow.Symptom {
 	case refusedHere(s):
 		return flow.LocalDrop
 	case s.PacketsOut == 0 || s.Retransmits == 0 && s.Backoff == 0 && s.Timeouts == 0:
-		return flow.HalfOpen // nothing has timed out on it: it is under suspicion for its backend
+		return flow.HalfOpen // nothing has timed out on it: it is a suspect because of its backend
 	}
 	return flow.Retransmitting
 }
 
-// keptHere reports whether nothing that waits ever left this host. While the
-// persist timer runs out no timer is armed (tcp_write_timer_handler), which a
-// reading beside it may meet: then the timeout before it shows it.
+// keptHere reports whether no waiting data ever left this host. While the persist
+// timer's handler runs no timer is armed (tcp_write_timer_handler), and a reading
+// may meet that: then the timeout before it shows it.
 func keptHere(s flow.Socket) bool {
 	if s.PacketsOut > 0 {
 		return false
@@ -63,7 +63,7 @@ func windowConfirmed(e Evidence) bool {
 	return !e.lastSegment().IsZero() && e.silence() <= s.RTO+settled
 }
 
-// Mute returns why a flow is suppressed, or "" when it is to be reported.
+// Mute returns why a flow is suppressed, or "" if it is to be reported.
 func Mute(s flow.Socket, role flow.Role, class flow.PeerClass) flow.Mute {
 	open := s.State == flow.SynSent || s.State == flow.Established || s.State == flow.CloseWait
 	if s.AtRisk() == 0 && (!open || s.Orphan) {

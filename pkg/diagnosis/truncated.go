@@ -7,11 +7,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Notable reports whether the end of a socket that was not stuck is a finding.
-// A reset that meets nothing but a request on its way is none: its owner reads
-// ECONNRESET in the call that waits for the answer, and may ask again. It is
-// one where bytes are certainly lost, or where it cut off what was still being
-// read.
+// Notable reports whether the end of a socket that was not stuck is a finding. A
+// reset that loses nothing but a request in flight is none: its owner reads
+// ECONNRESET in the call that waits for the answer, and may ask again. It is one
+// if bytes are certainly lost, or if it cut off what was still being read.
 func Notable(e flow.End) bool {
 	if e.Loss == "" || e.MPTCP {
 		return false
@@ -19,8 +18,8 @@ func Notable(e flow.End) bool {
 	return e.Loss != flow.LostResetByPeer || e.Unsent > 0 || e.Unread > 0
 }
 
-// truncation returns the rule for a socket that was not stuck and died with
-// bytes in it: the kernel's own reason is the cause. What timed out unseen has
+// truncation returns the rule for a socket that was not stuck and died with bytes
+// in it: the kernel's own reason is the cause. A socket that timed out unseen has
 // the cause of any silence.
 func truncation(e Evidence) rule {
 	switch e.End.Loss {
@@ -39,9 +38,10 @@ func truncation(e Evidence) rule {
 	panic("the last rule always holds")
 }
 
-// muteTruncated: clients outside the cluster go away, or reset, with an answer on
-// its way, on every node that serves them and all day. Unsent bytes that a
-// server here threw away itself are its own defect, for whatever client.
+// muteTruncated suppresses losses to clients outside the cluster: on every node
+// that serves them, they leave or reset all day while an answer is in flight. If
+// a server here discarded unsent bytes itself, that is its own defect and is
+// reported, whatever the client.
 func muteTruncated(e Evidence) flow.Mute {
 	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
 		return ""
@@ -52,7 +52,7 @@ func muteTruncated(e Evidence) flow.Mute {
 	return flow.MuteExternalClient
 }
 
-// ours reports whether it was this end that destroyed the bytes.
+// ours reports whether this end destroyed the bytes.
 func ours(r flow.LossReason) bool {
 	return r == flow.LostClosedUnread || r == flow.LostDataAfterClose
 }
@@ -62,8 +62,7 @@ func truncatedSentence(e Evidence, why string) string {
 		owner(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), phrase.Zoned(e.End.At, e.Now), why)
 }
 
-// lost says how much was lost: what was never sent for certain, what was sent
-// perhaps.
+// lost says how much was lost: unsent bytes certainly, sent ones perhaps.
 func lost(unsent, unacknowledged uint32) string {
 	switch {
 	case unsent == 0:

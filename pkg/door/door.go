@@ -13,17 +13,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// MostPlaces is how many connections a door holds where descriptors suffice.
+// MostPlaces is how many connections a door holds if descriptors suffice.
 const MostPlaces = 64
 
 // perSecond is how many connections a door lets in, and how many requests its
 // server answers. More would leave the agent's own work waiting for a CPU.
 const perSecond = 800
 
-// Door is a listener that holds a number of connections at most. When all
-// places are taken, the next connection is let in and another is closed: see
-// leaves. Its connections must be served by Serve, which knows what each of
-// them is doing.
+// Door is a listener that holds a limited number of connections. When all places are
+// taken, it lets the next connection in and closes another: see leaves. Serve must
+// serve its connections, because it knows what each of them is doing.
 type Door struct {
 	net.Listener
 	places  int
@@ -49,10 +48,9 @@ func Guard(l net.Listener, places int) *Door {
 	}
 }
 
-// Accept returns the next connection, and closes another where that takes it.
-// The next connections wait in the kernel while all places are taken by those
-// that have just come, asked, or read some of their answer. So do connections
-// beyond perSecond.
+// Accept returns the next connection. If need be, it closes another. While all
+// places are taken by connections that have just come, asked, or read some of their
+// answer, the next ones wait in the kernel. So do connections beyond perSecond.
 func (d *Door) Accept() (net.Conn, error) {
 	d.await()
 	if err := d.pace.Wait(context.Background()); err != nil { // a millisecond
@@ -88,7 +86,7 @@ func (d *Door) await() {
 	}
 }
 
-// untilRoom returns how long it takes at most until there is room.
+// untilRoom returns the longest time until there is room.
 func (d *Door) untilRoom() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -128,8 +126,8 @@ type visitor struct {
 	standing standing // under the door's lock
 }
 
-// sourceOf returns the address that a connection comes from; those of a unix
-// socket all have the zero one.
+// sourceOf returns the address that a connection comes from. All connections of a
+// unix socket have the zero address.
 func sourceOf(c net.Conn) netip.Addr {
 	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		return a.AddrPort().Addr().Unmap()
@@ -147,8 +145,7 @@ func (v *visitor) Read(b []byte) (int, error) {
 // piece is how many bytes of an answer are written at once.
 const piece = 32 << 10
 
-// Write writes in pieces, and notes with each that the caller takes its answer
-// in.
+// Write writes in pieces, and notes with each that the caller reads its answer.
 func (v *visitor) Write(b []byte) (written int, err error) {
 	for written < len(b) && err == nil {
 		var n int
@@ -159,7 +156,7 @@ func (v *visitor) Write(b []byte) (written int, err error) {
 	return written, err
 }
 
-// progress notes a piece of an answer. What TLS writes before is none.
+// progress notes a piece of an answer. What TLS writes before that does not count.
 func (v *visitor) progress() {
 	v.door.mu.Lock()
 	defer v.door.mu.Unlock()
@@ -177,8 +174,8 @@ func (v *visitor) Close() error {
 	return v.Conn.Close()
 }
 
-// CloseWrite lets the server wait, after its last word, until that has
-// arrived. It need not.
+// CloseWrite lets the server wait until its last word has arrived. That is not
+// needed.
 func (v *visitor) CloseWrite() error {
 	v.is(idle)
 	if c, ok := v.Conn.(interface{ CloseWrite() error }); ok {
@@ -187,18 +184,18 @@ func (v *visitor) CloseWrite() error {
 	return nil
 }
 
-// show closes a connection. The kernel need not keep half an answer for it.
+// show closes a visitor. The kernel need not keep half an answer for it.
 func (v *visitor) show() {
 	v.door.mu.Lock()
 	idle := v.standing.state == idle
 	v.door.mu.Unlock()
 	if c, ok := v.Conn.(*net.TCPConn); ok && !idle {
-		_ = c.SetLinger(0) // without it the answer stays for some seconds
+		_ = c.SetLinger(0) // otherwise the kernel keeps the answer for some seconds
 	}
-	_ = v.Conn.Close() // it goes either way
+	_ = v.Conn.Close() // it goes in any case
 }
 
-// follow takes from the server what a connection is doing.
+// follow learns from the server what a connection is doing.
 func follow(c net.Conn, s http.ConnState) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()

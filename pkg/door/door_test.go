@@ -107,7 +107,7 @@ func gone(t *testing.T, conn net.Conn) {
 	}
 }
 
-// However the places are held, who comes next is answered.
+// However the places are held, the next caller gets an answer.
 func TestWhoeverHoldsPlacesTheNextIsAnswered(t *testing.T) {
 	const places = 4
 	endless := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -225,8 +225,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// What a connection does is seen through TLS, too, with both versions of HTTP:
-// who waits for its answer stays, and the idle ones go.
+// The door sees what a connection does through TLS, too, with both versions of
+// HTTP: one that waits for its answer stays, and the idle ones go.
 func TestTLS(t *testing.T) {
 	const places = 3
 	issuer := httptest.NewTLSServer(ok) // it has a certificate

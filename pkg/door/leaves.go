@@ -11,16 +11,16 @@ type state int
 const (
 	opening state = iota // it has not sent a whole header yet
 	asking               // the agent owes it an answer, or has not listened to it yet
-	taking               // it is taking its answer in
+	taking               // it is reading its answer
 	idle                 // it has its answer, and may ask again
 )
 
-// standing is what decides which connection has to go.
+// standing decides which connection has to go.
 type standing struct {
 	source netip.Addr
 	state  state
-	since  time.Time     // it has been doing that; taking: since it took in the latest piece
-	pauses time.Duration // between pieces, that are granted to it
+	since  time.Time     // since it has been doing that; taking: since it read the latest piece
+	pauses time.Duration // pauses between pieces that it is granted
 }
 
 const (
@@ -28,13 +28,13 @@ const (
 	// it has read some of its answer. Most need less for all of it. It is short,
 	// since a full door makes the next connection wait for that long.
 	stay = 100 * time.Millisecond
-	// listStay is the same where the owner's own programs read long lists.
+	// listStay is the same if the owner's own programs read long lists.
 	listStay = 300 * time.Millisecond
 	// owed is how long a connection is kept while the agent composes its answer.
 	owed = 500 * time.Millisecond
 )
 
-// until returns when nothing speaks against its going any more.
+// until returns when nothing prevents its end any more.
 func (s standing) until() time.Time {
 	switch s.state {
 	case asking:
@@ -47,16 +47,16 @@ func (s standing) until() time.Time {
 	return s.since.Add(stay)
 }
 
-// fairShare: a source that holds more than one in so many places gives one of
-// them up before any other source does.
+// fairShare: a source that holds more than one in so many places loses one of them
+// before any other source does.
 const fairShare = 4
 
-// leaves returns the connection to close: the oldest idle one. Where none is
-// idle, it is the one whose time was up first, in which it sent no request or
-// read no answer. A source with more than its share gives first. Half of the
-// places are for connections that have sent no request yet: neither a silent
-// crowd nor one that does not read keeps out a caller that asks and leaves.
-// Where all have time left, the one with the least is closed.
+// leaves returns the connection to close: the oldest idle one. If none is idle, it
+// is the one whose time was up first, in which it sent no request or read no answer.
+// A source with more than its share loses one first. Half of the places are for
+// connections without a request yet: neither a silent crowd nor one that does not
+// read keeps out a caller that asks and leaves. If all have time left, the one with
+// the least is closed.
 func leaves(inside map[*visitor]struct{}, places int, now time.Time) (goes *visitor) {
 	held, silent := map[netip.Addr]int{}, 0
 	for v := range inside {

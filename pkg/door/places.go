@@ -6,20 +6,19 @@ import (
 	"syscall"
 )
 
-// reserve is how many descriptors are left to the agent's own work, beside
-// those that it holds already: iterators, netlink sockets, files of /proc, an
-// API. Each door needs one more, since it accepts before it closes.
+// reserve is how many descriptors stay for the agent's own work, beside those that it
+// holds already: iterators, netlink sockets, files of /proc, an API. Each door needs
+// one more, since it accepts before it closes.
 const reserve = 48
 
-// fewestPlaces is how many connections a door has to hold to be of use.
+// fewestPlaces is the smallest useful number of connections of a door.
 const fewestPlaces = 4
 
-// Places returns how many connections each of a number of doors may hold so
-// that, however many callers come, the agent has the descriptors that it
-// needs: MostPlaces, or fewer where the process may not have that many. Too
-// few for anything are an error that says what to do. It counts the
-// descriptors that the process holds now, so the agent opens what it keeps
-// open first.
+// Places returns how many connections each of a number of doors may hold, so that the
+// agent has the descriptors that it needs, however many callers come: MostPlaces, or
+// fewer if the process may not have that many. If they are too few for anything, the
+// error says what to do. It counts the descriptors that the process holds now, so
+// the agent first opens what it keeps open.
 func Places(doors int) (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

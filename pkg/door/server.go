@@ -16,7 +16,7 @@ const (
 	headerSlop  = 4 << 10
 	// streams is how many requests one connection may make at once (HTTP/2).
 	streams = 8
-	// frameBytes is the smallest largest frame that HTTP/2 allows.
+	// frameBytes is the smallest limit of a frame that HTTP/2 allows.
 	frameBytes = 16 << 10
 	// windowBytes is the smallest window that HTTP/2 allows.
 	windowBytes = 64 << 10
@@ -31,8 +31,8 @@ const (
 	complaints = time.Second
 )
 
-// newServer returns a server whose callers can neither send nor hold much. It
-// serves connections of a Door, plain or through TLS.
+// newServer returns a server whose callers can neither send nor hold much. It serves
+// connections of a Door, plain or through TLS.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	seldom := &seldom{log: log, sometimes: rate.Sometimes{Interval: complaints}}
 	return &http.Server{
@@ -57,7 +57,7 @@ func paced(h http.Handler) http.Handler {
 	pace := rate.NewLimiter(perSecond, MostPlaces)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // or the answer waits for a body that nobody reads
+			w.Header().Set("Connection", "close") // or the answer waits for a body that is never read
 		}
 		if pace.Wait(r.Context()) == nil { // else the caller has left
 			h.ServeHTTP(w, r)
@@ -65,7 +65,7 @@ func paced(h http.Handler) http.Handler {
 	})
 }
 
-// seldom is a log handler that takes one line in a while.
+// seldom is a log handler that passes one line in a while.
 type seldom struct {
 	log       *slog.Logger
 	sometimes rate.Sometimes

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	sendBytes    = 128 << 10        // that the kernel may hold of an answer
-	receiveBytes = 16 << 10         // that it may hold of a request; the kernel doubles it
-	deafTimeout  = 10 * time.Second // until it gives up a caller that does not acknowledge
-	dumbSeconds  = 5                // until it hands over a connection on which nothing was said
+	sendBytes    = 128 << 10        // the kernel may hold so much of an answer
+	receiveBytes = 16 << 10         // the kernel may hold so much of a request; it doubles the number
+	deafTimeout  = 10 * time.Second // until it drops a caller that does not acknowledge
+	dumbSeconds  = 5                // until it passes on a connection on which nothing was sent
 )
 
 // tcpUserTimeout is TCP_USER_TIMEOUT, in milliseconds.
@@ -24,10 +24,10 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return (&net.ListenConfig{Control: modest}).Listen(ctx, "tcp", address)
 }
 
-// modest limits what the kernel keeps for one connection. Without it a caller that does not read
-// has the kernel hold megabytes, for minutes after the agent has closed the
-// connection. A connection on which nothing is sent stays in the kernel, which
-// has room for thousands, and takes no place. Accepted sockets inherit it all.
+// modest limits what the kernel keeps for one connection. Without it the kernel holds
+// megabytes for a caller that does not read, even minutes after the agent has closed
+// the connection. A connection on which nothing is sent stays in the kernel, which
+// has room for thousands, and takes no place. Accepted sockets inherit all of this.
 func modest(_, _ string, c syscall.RawConn) error {
 	var set error
 	err := c.Control(func(fd uintptr) {

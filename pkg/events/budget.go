@@ -7,8 +7,9 @@ import (
 )
 
 // A namespace has so many Events at once, then one in a while. The node has more
-// for all namespaces. While few of these are left, a namespace that had few goes
-// first: nodeShare times what it had must be less than what is left.
+// for all namespaces. When few of these are left, namespaces that had few Events go
+// first: a namespace gets one only if nodeShare times what it had is less than what
+// is left.
 const (
 	atOnce     = 5
 	pause      = 30 * time.Second
@@ -17,9 +18,9 @@ const (
 	nodeShare  = 40
 )
 
-// budget is how many Events may be written: of the node, of a namespace and of a
-// pod. The host's processes have the share of a namespace. It keeps the
-// namespaces that had an Event lately.
+// budget limits the Events of the node, of a namespace and of a pod. The host's
+// processes have the share of a namespace. It remembers the namespaces that had an
+// Event lately.
 type budget struct {
 	node   *rate.Limiter
 	shares map[string]*rate.Limiter // by namespace; empty: the host's
@@ -41,7 +42,7 @@ func (b *budget) allow(namespace string, had int) bool {
 	return true
 }
 
-// repeat reports whether a repetition may be counted: what is new goes first.
+// repeat reports whether a repetition may be counted: new Events go first.
 func (b *budget) repeat(namespace string) bool {
 	if b.left(namespace) < 2 || b.node.Tokens() < 1 {
 		return false

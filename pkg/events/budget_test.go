@@ -25,7 +25,7 @@ func ofHost(n int) flow.Event {
 	return flow.Event{Type: flow.EventStuck, Time: time.Now(), Flow: &f}
 }
 
-// heard returns of whom something was told.
+// heard returns the pods and nodes that Events were about.
 func (o *observer) heard() (whom []string) {
 	synctest.Wait()
 	o.mu.Lock()

@@ -29,14 +29,14 @@ func NewFanout(log *slog.Logger) *Fanout { return &Fanout{log: log} }
 // AddDirect adds a sink that never blocks itself.
 func (f *Fanout) AddDirect(p Publisher) { f.direct = append(f.direct, p) }
 
-// Add adds a sink that may block, behind a queue of the given length. From
-// here on the Fanout owns the sink and closes it.
+// Add adds a sink that may block, behind a queue of the given length. The Fanout
+// then owns the sink and closes it.
 func (f *Fanout) Add(name string, s Sink, length int) {
 	f.queues = append(f.queues, newQueue(name, s, length, f.log))
 }
 
-// Publish hands the event to every sink. It never blocks and may be called
-// from any goroutine, also after Close.
+// Publish gives the event to every sink. It never blocks and is safe for concurrent
+// use, even after Close.
 func (f *Fanout) Publish(ev flow.Event) {
 	for _, p := range f.direct {
 		p.Publish(ev)
@@ -56,8 +56,8 @@ func (f *Fanout) Dropped() map[string]uint64 {
 	return dropped
 }
 
-// Close lets every sink write what is queued, then closes it. When the
-// context ends first, the rest is lost and the error says so.
+// Close lets every sink write its queue, then closes it. If the context ends first,
+// the rest is lost and the error says so.
 func (f *Fanout) Close(ctx context.Context) error {
 	for _, q := range f.queues {
 		q.stop()

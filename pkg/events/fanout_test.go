@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gate is a sink that tells when it was entered and waits to be let on.
+// gate is a sink that signals when it was entered, and waits for permission to
+// continue.
 type gate struct {
 	entered chan struct{}
 	open    chan struct{}

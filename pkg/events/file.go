@@ -17,9 +17,9 @@ const fileMode = 0o640
 // writeTimeout is how long a pipe may take to take an event.
 const writeTimeout = time.Second
 
-// File is a sink that appends each event as one line of JSON. A file that
-// was moved away or removed, as log rotation does, is created again. A named
-// pipe is written to while somebody reads it, and fails while nobody does.
+// File is a sink that appends each event as one line of JSON. If the file was
+// moved or removed, as log rotation does, it is created again. Writing to a
+// named pipe fails while it has no reader.
 type File struct {
 	path string
 	file *os.File // nil after a failure: the next write opens it again
@@ -59,7 +59,7 @@ func (f *File) Write(ev flow.Event) error {
 	return fmt.Errorf("write event: %w", err)
 }
 
-// takeBack removes the n bytes of a line that did not fit.
+// takeBack removes the n bytes of a line that was cut short.
 func (f *File) takeBack(n int) {
 	if n == 0 {
 		return
@@ -68,7 +68,7 @@ func (f *File) takeBack(n int) {
 	if err == nil {
 		err = f.file.Truncate(info.Size() - int64(n))
 	}
-	f.torn = err != nil // a pipe has them for good
+	f.torn = err != nil // a pipe cannot take them back
 }
 
 // Close closes the file. Everything was written before.
@@ -98,7 +98,7 @@ func (f *File) reopen() error {
 }
 
 func (f *File) open() error {
-	// Not blocking: to open a pipe that nobody reads would take for ever.
+	// Not blocking: opening a pipe without a reader would take for ever.
 	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, fileMode)
 	if errors.Is(err, syscall.ENXIO) {
 		return fmt.Errorf("open events file: %s is a pipe that nobody reads", f.path)

@@ -202,7 +202,7 @@ func TestPipeThatNobodyReads(t *testing.T) {
 	if err != nil || !strings.Contains(line, `"1"`) {
 		t.Errorf("the reader has %q, %v", line, err)
 	}
-	for err = nil; err == nil; { // nobody empties it any more
+	for err = nil; err == nil; { // it has no reader any more
 		err = file.Write(degraded("2"))
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -11,11 +11,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// What is over the budget is reported in sum.
+// Events over the budget are reported as a sum.
 const (
-	gather = 5 * time.Second // how long a sum is waited for
+	gather = 5 * time.Second // how long a sum gathers
 	last   = 2 * time.Second // how long the last sum may take
-	late   = 5 * time.Minute // after that, a repetition that the budget holds up is summed up
+	late   = 5 * time.Minute // after that, a repetition that the budget delays joins the sum
 )
 
 // Observer writes Kubernetes Events; *kube.Events is one.
@@ -26,7 +26,7 @@ type Observer interface {
 // Kubernetes is a sink that writes Events of the cluster, for pods and their
 // owners: five at once in a namespace, then one every 30 s, whatever happens in
 // other namespaces. A repetition raises the count of the Event that is there.
-// What is over the budget is counted in one Event of the node.
+// One Event of the node counts what is over the budget.
 type Kubernetes struct {
 	observer Observer
 	log      *slog.Logger
@@ -37,21 +37,21 @@ type Kubernetes struct {
 	mu      sync.Mutex
 	budget  *budget
 	recent  map[kube.Event]*writing // written within the last pause
-	over    map[kube.Event]int      // how often each sum stands for one more; 0: for what may be in it
+	over    map[kube.Event]int      // by Event of a sum: how many it counts; 0: perhaps none
 	timer   *time.Timer             // nil: nothing waits
 	flushed time.Time
 	failing bool
 }
 
-// writing is when an event was written last, and how often it came since.
+// writing is when an event was last written, and how often it came since.
 type writing struct {
 	at       time.Time
 	repeated int
 	node     string
 }
 
-// NewKubernetes returns a sink that soon stops when ctx has ended. A flow that
-// was stuck before now may have been reported by an agent before this one.
+// NewKubernetes returns a sink that stops soon after ctx has ended. An earlier agent
+// may have reported a flow that was stuck before now.
 func NewKubernetes(ctx context.Context, o Observer, log *slog.Logger) *Kubernetes {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(last, cancel) })
@@ -61,7 +61,7 @@ func NewKubernetes(ctx context.Context, o Observer, log *slog.Logger) *Kubernete
 	}
 }
 
-// Write writes the event, or has it counted. An error is the API's.
+// Write writes the event or counts it. An error is the API's.
 func (k *Kubernetes) Write(ev flow.Event) error {
 	written, ok := kubernetesEvent(ev)
 	if !ok {
@@ -86,16 +86,16 @@ func (k *Kubernetes) Write(ev flow.Event) error {
 	return k.observe(written, times)
 }
 
-// Failing reports whether the API did not take what it was given last. An event
-// that is only counted is not given to it.
+// Failing reports whether the API refused the last event that it was given. It is
+// not given an event that is only counted.
 func (k *Kubernetes) Failing() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.failing
 }
 
-// writtenLately returns how many Events a pod had within the last pause. The
-// host's processes are many, and this does not tell them apart.
+// writtenLately returns how many Events a pod had within the last pause. It
+// counts the host's many processes as one.
 func (k *Kubernetes) writtenLately(pod kube.PodRef) (n int) {
 	if pod == (kube.PodRef{}) {
 		return 0
@@ -121,7 +121,7 @@ func (k *Kubernetes) Close() error {
 	return nil
 }
 
-// arm has a timer write what waits: soon, where nothing was written lately.
+// arm sets a timer to write what waits: soon, if nothing was written lately.
 func (k *Kubernetes) arm() {
 	if k.timer == nil && k.ctx.Err() == nil && len(k.recent)+len(k.over) > 0 {
 		k.timer = time.AfterFunc(max(gather, time.Until(k.flushed.Add(pause))), k.flush)
@@ -140,7 +140,7 @@ func (k *Kubernetes) flush() {
 	k.arm()
 }
 
-// writeSums keeps what the API does not take for the next time.
+// writeSums keeps what the API refuses for the next time.
 func (k *Kubernetes) writeSums() {
 	for sum, n := range maps.Clone(k.over) {
 		if k.try(sum, n) {
@@ -149,7 +149,7 @@ func (k *Kubernetes) writeSums() {
 	}
 }
 
-// writeRepetitions forgets what is not repeated any more.
+// writeRepetitions forgets Events that no longer repeat.
 func (k *Kubernetes) writeRepetitions() {
 	for ev, t := range maps.Clone(k.recent) {
 		switch {

@@ -6,8 +6,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/report"
 )
 
-// The reasons of Kubernetes Events. That of a stuck flow has its cause behind
-// it: TCPStuckStaleConntrack.
+// The reasons of Kubernetes Events. The cause follows that of a stuck flow:
+// TCPStuckStaleConntrack.
 const (
 	reasonStuck     = "TCPStuck"
 	reasonDataLost  = "TCPDataLost"
@@ -15,7 +15,7 @@ const (
 	reasonMore      = "TCPStuckMore"
 )
 
-// kubernetesEvent returns an event as the cluster has it. Flows that are only at
+// kubernetesEvent returns an event in the cluster's form. Flows that are only at
 // risk, and the agent's own sources, are reported elsewhere.
 func kubernetesEvent(ev flow.Event) (kube.Event, bool) {
 	out := kube.Event{Warning: true}
@@ -45,7 +45,7 @@ func kubernetesEvent(ev flow.Event) (kube.Event, bool) {
 	return out, true
 }
 
-// kubernetesSum stands for what is not reported one by one.
+// kubernetesSum stands for events that are not reported one by one.
 func kubernetesSum(node string) kube.Event {
 	return kube.Event{
 		Reason: reasonMore, Warning: true,

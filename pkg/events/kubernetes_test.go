@@ -20,7 +20,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// observer stands for a cluster: what it was told, with the times.
+// observer stands for a cluster: the Events that it got, with the times.
 type observer struct {
 	began time.Time
 	hang  bool
@@ -138,7 +138,7 @@ func TestARepetitionIsCounted(t *testing.T) {
 
 func TestWhatMayHaveBeenToldIsNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := stuck("client") // before the agent was started anew
+		before := stuck("client") // before the agent was restarted
 		time.Sleep(time.Second)
 		o := newObserver()
 		k, cancel := newSink(t, o)
@@ -179,7 +179,7 @@ func TestAFailingAPICostsTheEventOnly(t *testing.T) {
 		if n := f.Dropped()["kubernetes"]; n != 5 {
 			t.Errorf("%d dropped, want the 5 that were to be told", n)
 		}
-		o.failWith(nil) // the sum is told as soon as it can be
+		o.failWith(nil) // the sum is written as soon as it can be
 		time.Sleep(time.Minute)
 		o.expect(t, "1m5s node TCPStuckMore 15")
 		if err := f.Close(t.Context()); err != nil {

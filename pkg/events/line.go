@@ -7,14 +7,14 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// line is what waits for a sink, in the order of publishing. When it is full, the
-// owner with the most events in it loses its latest, so that one owner's storm
-// costs no other owner anything. Each step takes O(1).
+// line holds the events that wait for a sink, in the order of publishing. When it is
+// full, the owner with the most events in it loses its latest, so that one owner's
+// storm costs no other owner anything. Each step takes O(1).
 type line struct {
 	most  int
 	order *list.List // of waiting
 	owned map[string][]*list.Element
-	// having is which owners have so many in line; top is the most that one has.
+	// having holds the owners by how many events they have in line; top is the largest number.
 	having map[int]map[string]struct{}
 	top    int
 }
@@ -30,12 +30,11 @@ func newLine(most int) *line {
 
 func (l *line) len() int { return l.order.Len() }
 
-// add puts an event at the end. It reports whether an event was lost by it, this
-// one or another.
+// add appends an event. It reports whether that lost an event, this one or another.
 func (l *line) add(ev flow.Event) (lost bool) {
 	owner := ownerOf(ev)
 	if lost = l.len() >= l.most; lost {
-		if l.top <= len(l.owned[owner])+1 { // no owner has more than this one would
+		if l.top <= len(l.owned[owner])+1 { // no owner would have more than this one
 			return true
 		}
 		l.giveLatest(l.greediest())
@@ -64,7 +63,7 @@ func (l *line) giveLatest(owner string) {
 	l.keep(owner, all[:len(all)-1])
 }
 
-// keep notes what an owner has in line.
+// keep records how many events an owner has in line.
 func (l *line) keep(owner string, all []*list.Element) {
 	had, has := len(l.owned[owner]), len(all)
 	l.owned[owner] = all
@@ -85,8 +84,8 @@ func (l *line) keep(owner string, all []*list.Element) {
 	}
 }
 
-// ownerOf returns the owner of an event: a namespace of the cluster; where that
-// is not known, a network namespace; or the agent.
+// ownerOf returns the owner of an event: a namespace of the cluster or, if that is
+// not known, a network namespace; or the agent.
 func ownerOf(ev flow.Event) string {
 	switch {
 	case ev.Flow == nil:

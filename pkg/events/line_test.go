@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// of is an event of a namespace, of which the number tells which.
+// of is the nth event of a namespace.
 func of(namespace string, n int) flow.Event {
 	return flow.Event{Type: flow.EventStuck, Flow: &flow.Finding{ID: flow.ID(n), Local: flow.Local{Namespace: namespace, Pod: "p"}}}
 }

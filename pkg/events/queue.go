@@ -26,7 +26,7 @@ type queue struct {
 	mu     sync.Mutex // guards closed and line
 	closed bool
 	line   *line
-	comes  *sync.Cond // something is in line, or nothing will be any more
+	comes  *sync.Cond // an event is in line, or none will come any more
 
 	done chan struct{}
 	err  error // of closing the sink; read after done
@@ -68,8 +68,8 @@ func (q *queue) next() (flow.Event, bool) {
 	return q.line.take(), true
 }
 
-// run writes until the queue is stopped and empty. A sink that fails is
-// logged once, and once more when it has healed.
+// run writes until the queue is stopped and empty. It logs once that a sink fails,
+// and once more that it works again.
 func (q *queue) run() {
 	defer close(q.done)
 	failing := false
@@ -90,8 +90,8 @@ func (q *queue) run() {
 	q.err = q.sink.Close()
 }
 
-// healed reports whether what was written last went through. A sink that takes
-// an event and hands it on later, or never, reports that itself.
+// healed reports whether the last write succeeded. A sink that takes an event and
+// writes it later, or never, reports that itself.
 func (q *queue) healed() bool {
 	s, ok := q.sink.(interface{ Failing() bool })
 	return !ok || !s.Failing()

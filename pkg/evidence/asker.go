@@ -18,7 +18,7 @@ type Asker struct {
 	table     table
 	zones     zones
 	routes    routes
-	sought    map[uint32]bool // network namespaces that were looked for since the last file scan
+	sought    map[uint32]bool // network namespaces looked for since the last file scan
 	placesErr error
 }
 
@@ -36,9 +36,9 @@ func New(o Options) *Asker {
 	return a
 }
 
-// Gather asks every cheap source about some flows, given what is known of them,
-// which has their last readings. A conntrack answer younger than maxAge stands.
-// Once the context ends, what is known is returned as it is.
+// Gather asks every cheap source about some flows. It gets what is known of them,
+// with their last readings. A conntrack answer younger than maxAge stands. Once
+// the context ends, Gather returns what is known as it is.
 func (a *Asker) Gather(ctx context.Context, known []diagnosis.Evidence, maxAge time.Duration) []diagnosis.Evidence {
 	now := time.Now()
 	stale := func(e diagnosis.Evidence) bool { return e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge }
@@ -66,7 +66,7 @@ func (a *Asker) Gather(ctx context.Context, known []diagnosis.Evidence, maxAge t
 	return gathered
 }
 
-// complete fills in what follows without a question to the kernel's tables.
+// complete adds what follows without a question to the kernel's tables.
 func (a *Asker) complete(e *diagnosis.Evidence) {
 	s := e.Socket
 	e.Host, e.Translates = s.NetNS == a.names.HostNetNS, a.zones.translates
@@ -75,7 +75,7 @@ func (a *Asker) complete(e *diagnosis.Evidence) {
 	a.askOwner(e)
 }
 
-// learnTranslates takes from a flow that this node's nf_conntrack translates
+// learnTranslates learns from a flow that this node's nf_conntrack translates
 // Services.
 func (a *Asker) learnTranslates(e diagnosis.Evidence) {
 	t := e.Conntrack.Entry
@@ -84,7 +84,7 @@ func (a *Asker) learnTranslates(e diagnosis.Evidence) {
 	}
 }
 
-// askCluster fills in what the cluster knows: the backend and the peer.
+// askCluster adds what the cluster knows: the backend and the peer.
 func (a *Asker) askCluster(e *diagnosis.Evidence) {
 	e.Cluster = a.names.Cluster.Health(e.Now)
 	a.askBackend(e)
@@ -97,9 +97,9 @@ func (a *Asker) askCluster(e *diagnosis.Evidence) {
 	}
 }
 
-// askBackend fills in what the records say of the address that a flow's packets
-// go to. They speak of this node's network: a socket in some other namespace may
-// mean another host by the same address.
+// askBackend adds what the records say of the address that a flow's packets go
+// to. They describe this node's network: a socket in another namespace may use
+// the same address for another host.
 func (a *Asker) askBackend(e *diagnosis.Evidence) {
 	e.Related = e.Related || a.related(*e)
 	if !e.Related {
@@ -111,14 +111,14 @@ func (a *Asker) askBackend(e *diagnosis.Evidence) {
 	}
 	b := a.names.Cluster.BackendVia(e.Target(), e.Via(), e.Now)
 	if b.Unread && e.Backend.State == flow.BackendDeleted && e.Backend.Addr == b.Addr {
-		return // it is being asked which pod has the address since, and since when: what was known stands
+		return // a question is open about the pod that has the address since: what was known stands
 	}
 	e.Backend = b
 }
 
-// related reports whether the addresses that a socket knows are this node's: it
-// is in the host's namespace, it has the address of a pod of this node, or
-// conntrack, which sees what leaves a pod, has its very connection.
+// related reports whether the addresses of a socket are this node's: the socket is
+// in the host's namespace, it has the address of a pod of this node, or conntrack,
+// which sees what leaves a pod, has this very connection.
 func (a *Asker) related(e diagnosis.Evidence) bool {
 	if e.Host || e.Conntrack.Entry != nil {
 		return true
@@ -127,9 +127,9 @@ func (a *Asker) related(e diagnosis.Evidence) bool {
 	return ok && (pod.Node == a.o.Node || !a.names.Cluster.KnowsNode(a.o.Node))
 }
 
-// askOwner fills in whose socket it is: its process, and its pod. A network
-// namespace that is not known is looked for once between two file scans: it may
-// be that no process lives there any more.
+// askOwner adds whose socket it is: its process, and its pod. It looks for an
+// unknown network namespace only once between two file scans, because perhaps no
+// process lives there any more.
 func (a *Asker) askOwner(e *diagnosis.Evidence) {
 	netns := e.Socket.NetNS
 	if e.PodUID == "" && !a.names.Places.Knows(netns) && !a.sought[netns] {
@@ -140,8 +140,8 @@ func (a *Asker) askOwner(e *diagnosis.Evidence) {
 	e.Local, e.PodUID, e.User = owned.Local, owned.ProvenUID, owned.User
 }
 
-// LearnPlaces looks which network namespaces are pods', within the budget of the
-// file scans.
+// LearnPlaces finds out which network namespaces belong to pods, within the
+// budget of the file scans.
 func (a *Asker) LearnPlaces() {
 	now := time.Now()
 	if a.o.Scans.Allows(now) {
@@ -149,26 +149,26 @@ func (a *Asker) LearnPlaces() {
 	}
 }
 
-// PlacesErr returns why it was last not known which network namespaces are
-// pods'.
+// PlacesErr returns the error of the last look for the network namespaces of
+// pods.
 func (a *Asker) PlacesErr() error { return a.placesErr }
 
 // Deepen asks what only a flow that is about to be reported is worth: the other
-// zones where conntrack has no entry, and the route from this node.
+// zones if conntrack has no entry, and the route from this node.
 func (a *Asker) Deepen(ctx context.Context, e *diagnosis.Evidence) {
 	a.AskZones(ctx, e)
 	a.askTranslation(ctx, e)
 	a.routes.ask(ctx, e)
 }
 
-// AskZones looks for a flow's entry in the other zones, where that is open.
+// AskZones looks for a flow's entry in the other zones, if they were not asked.
 func (a *Asker) AskZones(ctx context.Context, e *diagnosis.Evidence) {
 	if a.zones.ask(ctx, e) {
 		a.askCluster(e)
 	}
 }
 
-// askTranslation looks at once where a verdict hangs on it.
+// askTranslation looks at once if a verdict depends on it.
 func (a *Asker) askTranslation(ctx context.Context, e *diagnosis.Evidence) {
 	if a.zones.translates || !e.Conntrack.Missing || e.Peer.Class != flow.PeerService {
 		return
@@ -189,15 +189,14 @@ func (a *Asker) SeekTranslation(ctx context.Context) {
 // NewRound forgets what was found in the last round of regular work.
 func (a *Asker) NewRound() { clear(a.zones.entryless) }
 
-// Scanned takes that a file scan was made: network namespaces that are not known
-// may be looked for again.
+// Scanned notes a file scan: unknown network namespaces may be looked for again.
 func (a *Asker) Scanned() { clear(a.sought) }
 
-// Unanswered reports whether conntrack could not answer for some flow and was
-// not asked again since; what is Unanswered in their evidence says for which.
+// Unanswered reports whether conntrack had no answer about some flow and was not
+// asked again since. The evidence of such a flow is Unanswered.
 func (a *Asker) Unanswered() bool { return a.table.owes }
 
-// Answered takes that no flow is left for which conntrack could not answer.
+// Answered notes that no flow is left without an answer of conntrack.
 func (a *Asker) Answered() { a.table.owes = false }
 
 // ConntrackFails reports whether the last question had no answer.

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	stands     = 2  // ages for which an answer stands while conntrack fails
-	worthwhile = 16 // lookups that are worth a second goroutine
+	stands     = 2  // an answer stands for so many ages while conntrack fails
+	worthwhile = 16 // the number of lookups that is worth a second goroutine
 )
 
 // table asks conntrack.
@@ -21,10 +21,10 @@ type table struct {
 	conntrack Conntrack // nil: down
 	down      string    // why
 	meter     Meter
-	books     *budget.Books // of who asks
+	books     *budget.Books // of the caller
 	err       error         // of the last question
 	at        time.Time     // of the last entry
-	owes      bool          // a question was not answered, and not asked again since
+	owes      bool          // a question had no answer, and was not repeated since
 }
 
 // answer is what conntrack said of one tuple.
@@ -35,7 +35,7 @@ type answer struct {
 }
 
 // lookups asks for the entries of these tuples, in their order. Once the context
-// ends, none is asked for any more.
+// ends, it asks for no more.
 func (t *table) lookups(ctx context.Context, tuples []flow.Tuple) []answer {
 	answers := make([]answer, len(tuples))
 	if t.conntrack == nil {
@@ -62,8 +62,8 @@ func (t *table) lookup(ctx context.Context, tuple flow.Tuple) answer {
 	return answer{entry, err, time.Since(began)}
 }
 
-// take turns an answer into evidence. While conntrack fails, what it said last
-// stands for some time: one question lost is no reason to withdraw a verdict.
+// take turns an answer into evidence. While conntrack fails, its last answer
+// stands for some time: one failed lookup is no reason to withdraw a verdict.
 func (t *table) take(a answer, before diagnosis.Conntrack, now time.Time, age time.Duration) diagnosis.Conntrack {
 	if t.conntrack == nil {
 		return diagnosis.Conntrack{At: now, Err: errors.New(t.down)}
@@ -89,8 +89,8 @@ func (t *table) take(a answer, before diagnosis.Conntrack, now time.Time, age ti
 	return diagnosis.Conntrack{At: now, Err: a.err, Unanswered: true}
 }
 
-// health: no lookup is made while nothing is under suspicion, so an open table
-// without an error counts as up.
+// health counts an open table without an error as up: without suspects there are
+// no lookups.
 func (t *table) health() flow.Health {
 	h := flow.Health{Source: flow.SourceConntrack, LastSync: t.at}
 	switch {

@@ -1,5 +1,5 @@
 // Package evidence asks the sources about flows: conntrack, the cluster's
-// records, the routing table, and which process, pod and Service the ends are.
-// An answer is kept for as long as it is current and is one value for all flows
-// that it is of. Only a Listening and a Names may be used from any goroutine.
+// records, the routing table, and the process, pod and Service of each end. It
+// keeps an answer while it is current, as one value for all flows that share it.
+// Only a Listening and a Names are safe for concurrent use.
 package evidence

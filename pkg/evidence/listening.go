@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	closedListeners = 64   // that are remembered of one network namespace, the latest
-	closedSpaces    = 1024 // network namespaces of which any are remembered
+	closedListeners = 64   // the latest, remembered for one network namespace
+	closedSpaces    = 1024 // network namespaces with remembered listeners
 )
 
-// Listening knows what is listened on, and what was until lately: a server that
-// is told to end closes its listener first, and drains what it has accepted for
-// as long as that takes. It may be used from any goroutine.
+// Listening knows the listeners, and those that have closed lately: a server
+// that ends closes its listener first and then drains its accepted connections.
+// It is safe for concurrent use.
 type Listening struct {
 	mu     sync.RWMutex
 	now    map[listenKey]struct{}
@@ -35,8 +35,7 @@ func NewListening() *Listening {
 // anyAddr stands for a listener on every address of either family.
 func anyAddr(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, port) }
 
-// Set takes all listeners of the node, in place of those that it was given
-// before.
+// Set takes all listeners of the node, and replaces those of the last call.
 func (l *Listening) Set(all []flow.Listener) {
 	now := make(map[listenKey]struct{}, len(all))
 	for _, one := range all {
@@ -67,7 +66,7 @@ func (l *Listening) close(key listenKey) {
 	l.closed[key.netns] = kept[max(0, len(kept)-closedListeners):]
 }
 
-// forget drops what is remembered of one network namespace, whichever.
+// forget drops what is remembered of any one network namespace.
 func (l *Listening) forget() {
 	for netns := range l.closed {
 		delete(l.closed, netns)
@@ -75,7 +74,7 @@ func (l *Listening) forget() {
 	}
 }
 
-// Now reports whether a socket's local address is listened on.
+// Now reports whether a listener accepts on a socket's local address.
 func (l *Listening) Now(s flow.Socket) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -84,7 +83,7 @@ func (l *Listening) Now(s flow.Socket) bool {
 	return here || everywhere
 }
 
-// Before reports whether it was, by a listener that has closed since.
+// Before reports whether a listener that has closed since did.
 func (l *Listening) Before(s flow.Socket) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

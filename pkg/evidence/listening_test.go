@@ -21,7 +21,7 @@ func TestListeningRemembersPerNamespace(t *testing.T) {
 	quiet := []flow.Listener{listener(1, 443)}
 	l.Set(quiet)
 	l.Set(nil)
-	for port := uint16(1); port <= 200; port++ { // of somebody who opens and closes all day
+	for port := uint16(1); port <= 200; port++ { // of a process that opens and closes all day
 		l.Set([]flow.Listener{listener(2, port)})
 	}
 	if !l.Before(serving(1, 443)) {

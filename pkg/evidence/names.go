@@ -11,8 +11,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
 
-// Names answers whose a socket is and what its peer is. It may be used from any
-// goroutine if Owners may.
+// Names says whose a socket is and what its peer is. It is safe for concurrent use
+// if Owners is.
 type Names struct {
 	Cluster   Cluster
 	Owners    Owners // nil: processes are not looked up
@@ -23,13 +23,13 @@ type Names struct {
 // Owned is whose a socket is.
 type Owned struct {
 	flow.Local
-	ProvenUID string // of the pod that the socket was proven to be in; empty: not proven
-	User      string // of the process that last held the socket, a user id that was proven; empty: not proven
+	ProvenUID string // of the pod that was proven to have the socket; empty: none was
+	User      string // proven user id of the process that last held the socket; empty: none was proven
 }
 
-// Whose returns whose a socket is, given what was known of it before. Once it is
-// proven which pod a socket is in, that stays so: a socket outlives its process,
-// the pod its record, and its address may be another pod's by then. So does the user.
+// Whose returns whose a socket is, given what was known of it before. A proven pod
+// and a proven user stay: a socket outlives its process, the pod outlives its
+// record, and another pod may get its address.
 func (n Names) Whose(s flow.Socket, before Owned) Owned {
 	local := flow.Local{Addr: s.Local, PID: s.PID, Started: s.Started, Comm: s.Comm}
 	if s.PID == 0 { // a snapshot from before the file scan
@@ -59,18 +59,18 @@ func (n Names) process(p flow.Process) (flow.Owner, error) {
 	return n.Owners.Lookup(p)
 }
 
-// pod returns the pod that a socket is in: the one with uid, which its process or
-// its network namespace has proven. Without a proof, its local address names a
-// pod in that pod's own network namespace: not in the node's, not where it is no
-// address at all, and not where the pod does not live.
+// pod returns the pod that a socket is in: the one with uid, if its process or
+// its network namespace has proven that. Without proof, its local address names a
+// pod, but only in that pod's own network namespace: not in the node's, not if no
+// answer can reach the address, and not if the pod lives elsewhere.
 func (n Names) pod(s flow.Socket, uid string) (cluster.Pod, bool) {
 	if uid != "" {
 		if pod, ok := n.Cluster.PodByUID(uid); ok {
 			return pod, true
 		}
 	}
-	// No record has this UID: a static pod's is a hash that the API does not
-	// know, and what runs a node in a pod is in no list of that node.
+	// No record has this UID. A static pod's is a hash that the API does not
+	// know, and a pod that runs a node is in no list of that node.
 	if s.NetNS == n.HostNetNS || s.Foreign {
 		return cluster.Pod{}, false
 	}
@@ -107,8 +107,8 @@ func (n Names) Peer(s flow.Socket, role flow.Role, client netip.AddrPort) (flow.
 	return p, &service
 }
 
-// Host returns what a peer is where packets go to its address as it is, whatever
-// Service has that as an external IP.
+// Host returns what a peer is if packets go to its address untranslated, even if
+// a Service has that address as an external IP.
 func (n Names) Host(p flow.Peer) flow.Peer {
 	host := flow.Peer{Addr: p.Addr, Class: p.Class}
 	if host.Class != flow.PeerSelf {

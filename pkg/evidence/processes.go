@@ -11,15 +11,15 @@ import (
 const (
 	ownerAge  = 500 * time.Millisecond
 	maxOwners = 1024
-	hiddenFor = time.Minute // that a process /proc did not show makes the source degraded
+	hiddenFor = time.Minute // how long a process that /proc hid makes the source degraded
 )
 
-// processes answers where processes run; the many flows of one share an answer.
+// processes says where processes run; all flows of a process share its answer.
 type processes struct {
 	Owners
 	meter    Meter
 	answers  map[flow.Process]ownerAnswer
-	hiddenAt time.Time // when /proc last did not show a living process
+	hiddenAt time.Time // when /proc last hid a living process
 	shownAt  time.Time // when it last showed all
 }
 
@@ -52,7 +52,8 @@ func (p *processes) Lookup(process flow.Process) (flow.Owner, error) {
 	return found, err
 }
 
-// health: what hides processes hides them when nothing is stuck, too.
+// health looks at /proc itself, because hidepid hides processes even if nothing
+// is stuck.
 func (p *processes) health(now time.Time) flow.Health {
 	h := flow.Health{Source: flow.SourceOwner, Up: true, LastSync: now}
 	err := p.Check()

@@ -3,10 +3,10 @@ package evidence
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
 // role tells an accepted socket from one that connected. An accepted one is the
-// end that conntrack's original direction leads to, or its local port is
-// listened on in its namespace. The kernel's mark alone proves nothing: it is
-// left on a listener that is taken for a connection of its own. What was once
-// proven to be accepted stays so.
+// end that conntrack's original direction leads to, or its namespace has a
+// listener on its local port. The kernel's mark alone proves nothing: a listener
+// that disconnects and connects keeps it. Once proven, an accepted socket stays
+// one.
 func role(s flow.Socket, entry *flow.Translation, l *Listening, before flow.Role) flow.Role {
 	if s.State == flow.SynSent {
 		return flow.Client
@@ -20,16 +20,16 @@ func role(s flow.Socket, entry *flow.Translation, l *Listening, before flow.Role
 	if entry.Accepted() {
 		return flow.Server
 	}
-	// Conntrack has seen it connect, or has picked it up in the middle.
+	// Conntrack has seen it connect, or has picked it up later.
 	if s.Accepted && l.Now(s) {
 		return flow.Server
 	}
 	return flow.Client
 }
 
-// RoleBySocket is role where conntrack tells nothing. A listener that has
-// closed since counts for sockets with the kernel's mark: a client may have
-// been given its port.
+// RoleBySocket is role without an answer of conntrack. A listener that has
+// closed since counts only for sockets with the kernel's mark, because a client
+// may have got its port.
 func RoleBySocket(s flow.Socket, l *Listening) flow.Role {
 	if l.Now(s) || s.Accepted && l.Before(s) {
 		return flow.Server

@@ -14,8 +14,8 @@ const (
 	maxRoutes = 1024
 )
 
-// routes answers how this node reaches an address; the many flows to one share
-// an answer.
+// routes says how this node reaches an address; all flows to one address share
+// its answer.
 type routes struct {
 	routes  Routes // nil: not asked
 	meter   Meter
@@ -28,7 +28,7 @@ type routeAnswer struct {
 	at    time.Time
 }
 
-// ask fills in how this node reaches the backend.
+// ask adds how this node reaches the backend.
 func (r *routes) ask(ctx context.Context, e *diagnosis.Evidence) {
 	if r.routes == nil {
 		return

@@ -10,9 +10,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Conntrack finds the entry that translates a socket's own tuple: Lookup in the
-// default zone and cheaply, from several goroutines at once; Search in every
-// zone. Translates answers whether a Service has any entry.
+// Conntrack finds the entry that translates a socket's own tuple. Lookup looks in
+// the default zone, is cheap, and is safe for concurrent use. Search looks in
+// every zone. Translates reports whether a Service has any entry.
 type Conntrack interface {
 	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
 	Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error)
@@ -32,21 +32,21 @@ type Cluster interface {
 	ClusterIPs(limit int) []netip.Addr
 }
 
-// Routes answers how this node reaches an address.
+// Routes says how this node reaches an address.
 type Routes interface {
 	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
 }
 
-// Owners answers where a process runs: owner.ErrGone for one that is no more,
-// owner.ErrHidden for one that it is not shown. Check tells whether it is shown
-// any but its own.
+// Owners says where a process runs: owner.ErrGone if the process has ended,
+// owner.ErrHidden if /proc hides it. Check returns an error if /proc hides the
+// processes of other users.
 type Owners interface {
 	Lookup(p flow.Process) (flow.Owner, error)
 	Check() error
 }
 
-// Places answers which network namespace is which pod's. It may be used from
-// any goroutine.
+// Places says which pod a network namespace belongs to. It is safe for concurrent
+// use.
 type Places interface {
 	Pod(netns uint32) string
 	Elsewhere(podUID string, netns uint32) bool
@@ -54,13 +54,13 @@ type Places interface {
 	Refresh(now time.Time) error
 }
 
-// Meter measures what is asked. Its methods must not block.
+// Meter measures the questions. Its methods must not block.
 type Meter interface {
 	Lookup(source flow.Source, took time.Duration, err error)
 	Sweep(kind string, took time.Duration)
 }
 
-// Options of an Asker. Names, Meter, Books and the budgets are required; another source
+// Options of an Asker. Names, Meter, Books and the budgets are required. A source
 // that is nil is not asked.
 type Options struct {
 	Names     Names
@@ -72,7 +72,7 @@ type Options struct {
 	Meter         Meter
 	Node          string
 	StuckAfter    time.Duration
-	ConntrackAge  time.Duration  // for which an answer of conntrack counts as current
+	ConntrackAge  time.Duration  // how long an answer of conntrack is current
 	Books         *budget.Books  // of the loop that asks
 	Scans         *budget.Budget // pays for looks at all processes
 	Searches      *budget.Budget // pays for searches of the whole conntrack table

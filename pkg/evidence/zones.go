@@ -14,7 +14,7 @@ import (
 
 const (
 	probedServices = 3      // Services whose entries are looked for in one slow round
-	seekShare      = 0.0005 // of a core that looking for a translation may take
+	seekShare      = 0.0005 // share of a core for looking for a translation
 )
 
 // zones searches the whole conntrack table, within a budget.
@@ -35,9 +35,9 @@ func (z *zones) open(e diagnosis.Evidence) bool {
 }
 
 // ask looks for a flow's entry in the other zones and reports whether it found
-// one. What could not be asked is asked in a later round. Many flows to one
-// Service lose their entries at once; where the Service has none at all, one
-// search answers for all.
+// one. A question that could not be asked is asked in a later round. Many flows to
+// one Service lose their entries at once: if the Service has none at all, one
+// search answers for all of them.
 func (z *zones) ask(ctx context.Context, e *diagnosis.Evidence) (found bool) {
 	if !z.open(*e) {
 		return false
@@ -57,7 +57,7 @@ func (z *zones) ask(ctx context.Context, e *diagnosis.Evidence) (found bool) {
 	case err == nil:
 		c.Missing, c.Entry = false, &entries[0]
 	}
-	return err == nil // otherwise what is missing in the default zone stays all that is known
+	return err == nil // otherwise only the default zone is known
 }
 
 func (z *zones) search(ctx context.Context, service netip.Addr, tuple flow.Tuple) ([]flow.Translation, error) {
@@ -82,7 +82,7 @@ func (z *zones) paid(took time.Duration) {
 }
 
 // seek finds out, once, whether this node's nf_conntrack translates Services at
-// all: a few of them are asked for in each slow round.
+// all: it asks for a few of them in each slow round.
 func (z *zones) seek(ctx context.Context, services []netip.Addr) {
 	now := time.Now()
 	if z.translates || z.conntrack == nil || now.Sub(z.soughtAt) < z.pace.Every() {

@@ -138,7 +138,7 @@ func TestWhetherThisNodeTranslatesIsSoughtNowAndThen(t *testing.T) {
 	})
 }
 
-// TestAVerdictThatHangsOnItSeeksATranslationAtOnce: whatever was sought lately.
+// TestAVerdictThatHangsOnItSeeksATranslationAtOnce: even after a recent search.
 func TestAVerdictThatHangsOnItSeeksATranslationAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &questions{}

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// youngFor is how old the latest answer may be, when a scrape comes, to be
-	// given to it.
+	// youngFor is how old the latest answer may be when a scrape comes that gets
+	// it.
 	youngFor = time.Second
 	// scrapeTimeout is how long a scrape waits for its turn, and then for its
-	// scraper to take the answer in.
+	// scraper to read the answer.
 	scrapeTimeout = 10 * time.Second
 )
 
@@ -29,7 +29,7 @@ type answers struct {
 	latest  map[string]*answer // by encoding; for the scrape that has the turn
 }
 
-// answer is what a scrape gets. Nobody changes it once it is composed.
+// answer is what a scrape gets. It does not change once it is composed.
 type answer struct {
 	began  time.Time
 	code   int
@@ -41,8 +41,7 @@ func newAnswers(compose http.Handler) *answers {
 	return &answers{compose: compose, turn: make(chan struct{}, 1), latest: map[string]*answer{}}
 }
 
-// ServeHTTP answers a scrape. The whole of the metrics is all that there is:
-// a query selects nothing.
+// ServeHTTP answers a scrape, always with all metrics: a query selects nothing.
 func (s *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := s.answer(r.Context(), encoding(r.Header))
 	if err != nil {
@@ -85,7 +84,7 @@ func (s *answers) answer(ctx context.Context, encoding string) (*answer, error) 
 	return a, nil
 }
 
-// encoding returns the content coding that a scrape is answered in.
+// encoding returns the content coding of the answer to a scrape.
 func encoding(h http.Header) string {
 	for _, offer := range strings.Split(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
 		name, weight, _ := strings.Cut(strings.ReplaceAll(offer, " ", ""), ";q=")

@@ -81,8 +81,8 @@ func TestAYoungAnswerIsGivenAgain(t *testing.T) {
 	})
 }
 
-// However long it takes to compose one: who came before it was done, and not a
-// second before it began, shares it.
+// However long it takes to compose an answer, every scrape shares it that came
+// before it was done and at most a second before it began.
 func TestAStormOfScrapesIsAnsweredOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &countingReader{Reader: flowtest.NewReader(), took: 2 * time.Second}

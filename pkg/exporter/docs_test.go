@@ -59,16 +59,17 @@ const reference = `# Metrics
 What the agent shows on ` + "`/metrics`" + `. This page is generated from its registry
 (` + "`go test ./pkg/exporter -run TestMetricsReference -update`" + `).
 
-Edges (what talks to what) appear on four gauges only: ` + "`tcpstuck_flows`" + `,
+Edges (which workload talks to which peer) appear on four gauges only: ` + "`tcpstuck_flows`" + `,
 ` + "`tcpstuck_flows_oldest_age_seconds`" + `, ` + "`tcpstuck_flows_soonest_give_up_timestamp_seconds`" + `
 and ` + "`tcpstuck_unacked_bytes`" + `. ` + "`port`" + ` is the service's side: the remote
 port of a client, the local port of a server, empty while the role is not known. ` + "`peer_service`" + ` is a Service, a ` + "`--name`" + ` label, or empty. No label
-holds an address, an ephemeral port, a PID or an id. Beyond ` + "`--max-series`" + ` edges
-are summed up in one with ` + "`peer_service=\"_overflow\"`" + ` and nothing else. Namespaces
-share the names equally, and in each its workloads, so the owners with many edges lose
-names first; an edge keeps its name from scrape to scrape while its owner keeps
-its share. One counter knows
-owners, ` + "`tcpstuck_flows_lost_bytes_total`" + `; the same limit holds for them, and no
+holds an address, an ephemeral port, a PID or an id.
+
+Edges beyond ` + "`--max-series`" + ` share one series, with ` + "`peer_service=\"_overflow\"`" + ` and
+no other label. Namespaces share the names equally, and so do the workloads of a
+namespace, so owners with many edges lose names first. An edge keeps its name from
+scrape to scrape while its owner keeps its share. One counter has owners as labels,
+` + "`tcpstuck_flows_lost_bytes_total`" + `. The same limit holds for them, and no
 namespace may have more than two thirds of it.
 
 Any other counter that is measured is present from the start, with 0, for every value

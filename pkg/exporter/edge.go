@@ -14,9 +14,9 @@ import (
 // limit fall. Its other labels are empty.
 const overflow = "_overflow"
 
-// edge is a kind of connection between two things that an operator knows by
-// name. It holds no address, no ephemeral port, no process and no id, so its
-// number does not grow with connections.
+// edge is a kind of connection between two parties that an operator knows by name. It
+// holds no address, no ephemeral port, no process and no id, so its number does not
+// grow with connections.
 type edge struct {
 	role, peer, localNamespace, localWorkload, localWorkloadKind string
 	peerNamespace, peerService, port, symptom, cause             string
@@ -52,8 +52,8 @@ func peerName(p flow.Peer) string {
 	return strings.ToValidUTF8(cmp.Or(p.Service, p.Name), "?")
 }
 
-// servicePort returns the port that the service listens on. While the role
-// is unknown either port may be an ephemeral one, so it is empty.
+// servicePort returns the port that the service listens on. It is empty while the
+// role is unknown, because either port may be an ephemeral one.
 func servicePort(f flow.Finding) string {
 	switch f.Role {
 	case flow.Client:
@@ -69,7 +69,7 @@ type tally struct {
 	flows   int
 	oldest  time.Duration
 	unacked uint64    // bytes
-	giveUp  time.Time // the first of those that are known; zero: there is none
+	giveUp  time.Time // the soonest known one; zero: none is known
 }
 
 func (t tally) plus(o tally) tally {
@@ -79,7 +79,7 @@ func (t tally) plus(o tally) tally {
 	}
 }
 
-// sooner returns the earlier of two times of which either may not be known.
+// sooner returns the earlier of two times. Either may be unknown.
 func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -10,9 +10,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// edgeCollector shows the live findings by edge, and how many are suppressed: it
-// alone goes through them. An edge without a finding
-// has no series, so series of things that are gone go with them.
+// edgeCollector shows the live findings by edge, and how many are suppressed: only
+// this collector goes through them. An edge without a finding has no series, so
+// series of what is gone go with it.
 type edgeCollector struct {
 	reader    flow.Reader
 	now       func() time.Time
@@ -38,7 +38,7 @@ func newEdgeCollector(opts Options) *edgeCollector {
 		unacked: prometheus.NewDesc("tcpstuck_unacked_bytes",
 			"Bytes that the edge's stuck flows have sent without an acknowledgement.", labels, nil),
 		giveUp: prometheus.NewDesc("tcpstuck_flows_soonest_give_up_timestamp_seconds",
-			"When the kernel will give up the first of the edge's stuck flows. Absent where it never will, or where it is not known.", labels, nil),
+			"When the kernel will give up the first of the edge's stuck flows. Absent if it never will, or if that is not known.", labels, nil),
 		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
 			"Accepted flows without progress whose clients are outside the cluster: suppressed, never reported.", nil, nil),
 		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
@@ -76,8 +76,8 @@ func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.overflowed, prometheus.CounterValue, float64(overflowed))
 }
 
-// limit sums up under overflow the edges that find no place, and returns how
-// often that has happened to an edge.
+// limit adds up under overflow the edges that find no place, and returns how often
+// that has happened to an edge.
 func (c *edgeCollector) limit(edges map[edge]tally) (map[edge]tally, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,7 +96,7 @@ func (c *edgeCollector) limit(edges map[edge]tally) (map[edge]tally, uint64) {
 }
 
 // overflow counts the edges that were not folded before, so that the number
-// does not depend on how often somebody scrapes.
+// does not depend on how often Prometheus scrapes.
 func (c *edgeCollector) overflow(folded []edge) {
 	now := make(map[edge]bool, len(folded))
 	for _, e := range folded {

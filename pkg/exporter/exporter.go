@@ -12,13 +12,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Kernel is where the kernel side's counters come from.
+// Kernel gives the kernel side's counters.
 type Kernel interface {
 	Counters() (flow.KernelCounters, error)
 }
 
-// Options is what an Exporter reads from. Reader, Kernel and Log are
-// required.
+// Options is what an Exporter reads from. Reader, Kernel and Log are required.
 type Options struct {
 	Reader    flow.Reader
 	Kernel    Kernel
@@ -30,8 +29,8 @@ type Options struct {
 	Log       *slog.Logger
 }
 
-// Exporter holds tcpstuck's metrics in a registry of its own. Its methods
-// may be called from any goroutine.
+// Exporter holds tcpstuck's metrics in a registry of its own. It is safe for
+// concurrent use.
 type Exporter struct {
 	registry *prometheus.Registry
 	log      *slog.Logger

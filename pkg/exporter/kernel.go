@@ -12,8 +12,8 @@ const (
 	certaintyUnacknowledged = "unacknowledged"
 )
 
-// kernelCollector shows what the kernel side counts. When its counters
-// cannot be read they are absent from the scrape, never zero.
+// kernelCollector shows the kernel side's counters. If they cannot be read, they are
+// absent from the scrape, never zero.
 type kernelCollector struct {
 	opts Options
 
@@ -29,7 +29,7 @@ func newKernelCollector(opts Options) *kernelCollector {
 		retransmissions: prometheus.NewDesc("tcpstuck_retransmissions_total",
 			"Retransmissions of every flow of the node, healthy ones included.", []string{"kind"}, nil),
 		lost: prometheus.NewDesc("tcpstuck_records_lost_total",
-			"Records of the kernel side that were lost, by stage. A resync makes good for them. limited: lossy closes that were counted and not reported, because their owner had too many in ten seconds: more than 200, or its share where several owners lose bytes. unseen: ends that the kernel did not show when they came; most are found by what the socket left.", []string{"stage"}, nil),
+			"Records of the kernel side that were lost, by stage. A resync finds again what they reported. limited: lossy closes that were counted and not reported, because their owner had too many in ten seconds: more than 200, or its share where several owners lose bytes. unseen: ends that the kernel did not show when they came; most are found by what the socket left.", []string{"stage"}, nil),
 		lostBytes: prometheus.NewDesc("tcpstuck_lost_bytes_total",
 			"Bytes that died with a socket, of every flow of the node. Unsent ones are certainly lost, unacknowledged ones were sent and perhaps delivered.", []string{"reason", "certainty"}, nil),
 		lossyCloses: prometheus.NewDesc("tcpstuck_lossy_closes_total",
@@ -37,9 +37,9 @@ func newKernelCollector(opts Options) *kernelCollector {
 		attached: prometheus.NewDesc("tcpstuck_attached",
 			"1 while a kernel program is attached.", program, nil),
 		runTime: prometheus.NewDesc("tcpstuck_bpf_run_seconds_total",
-			"Time that a kernel program has run, where the kernel keeps it.", program, nil),
+			"Time that a kernel program has run, if the kernel measures it.", program, nil),
 		runs: prometheus.NewDesc("tcpstuck_bpf_runs_total",
-			"Runs of a kernel program, where the kernel keeps them.", program, nil),
+			"Runs of a kernel program, if the kernel counts them.", program, nil),
 		recursionMisses: prometheus.NewDesc("tcpstuck_bpf_recursion_misses_total",
 			"Runs of a kernel program that the kernel skipped: what they would have counted is missing.", program, nil),
 	}

@@ -31,7 +31,7 @@ func limit(edges, named map[edge]tally, most int) (kept map[edge]tally, folded [
 	return kept, folded
 }
 
-// candidate is an edge that would like to keep its name.
+// candidate is an edge that may keep its name.
 type candidate struct {
 	edge  edge
 	key   string // orders edges
@@ -43,8 +43,8 @@ func namespaceOf(e edge) string { return e.localNamespace }
 
 func workloadOf(e edge) string { return e.localWorkloadKind + "/" + e.localWorkload }
 
-// choose fills the places from groups, by one name after the other; in the
-// last ones, edges that are named come first, then those with many flows.
+// choose fills the places from groups, one name at a time. In the last groups, named
+// edges come first, then those with many flows.
 func choose(all []candidate, places int, names ...func(edge) string) []candidate {
 	if len(names) == 0 {
 		slices.SortFunc(all, func(a, b candidate) int {
@@ -83,15 +83,15 @@ type claim struct {
 	wants, holds int
 }
 
-// allot gives each claim what it wants, up to a share that is the same for all.
-// The places that are left, fewer than there are claims, go to the claims that
-// hold them, then to those that want least.
+// allot gives each claim what it wants, up to a share that is the same for all. The
+// places that are left, fewer than there are claims, go first to claims that hold
+// them, then to those that want least.
 func allot(claims []claim, places int) map[string]int {
 	slices.SortFunc(claims, func(a, b claim) int {
 		return cmp.Or(cmp.Compare(a.wants, b.wants), strings.Compare(a.name, b.name))
 	})
 	given := make(map[string]int, len(claims))
-	for len(claims) > 0 && claims[0].wants <= places/len(claims) { // what it leaves is for the others
+	for len(claims) > 0 && claims[0].wants <= places/len(claims) { // what it leaves goes to the others
 		given[claims[0].name] = claims[0].wants
 		places -= claims[0].wants
 		claims = claims[1:]

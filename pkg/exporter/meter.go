@@ -82,7 +82,7 @@ func (e *Exporter) Lookup(source flow.Source, took time.Duration, err error) {
 	}
 }
 
-// Sweep measures one pass; kind is sockets, snapshot or conntrack.
+// Sweep records the time of one pass; kind is sockets, snapshot or conntrack.
 func (e *Exporter) Sweep(kind string, took time.Duration) {
 	e.agent.sweeps.WithLabelValues(kind).Observe(took.Seconds())
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // ownerLosses counts the bytes that findings lost, by the workload that owned the
-// socket, so that an alert reaches its team. The series of a workload stay until
-// the agent ends. Beyond the limit, losses fall under overflow. A namespace may
-// have twice as many names as are left then, so that however many workloads it
-// has, it leaves names to the others.
+// socket, so that an alert reaches its team. The series of a workload stay until the
+// agent ends. Beyond the limit, losses fall under overflow. A namespace may have at
+// most twice as many names as are left then. So it leaves names to the others, however
+// many workloads it has.
 type ownerLosses struct {
 	bytes *prometheus.CounterVec
 	most  int // workloads that keep their name; 0: no limit
@@ -34,8 +34,8 @@ func newOwnerLosses(most int) *ownerLosses {
 	}
 }
 
-// add counts what a flow lost that has ended. What its owner closed while it was
-// stuck is no loss: the owner asked for that.
+// add counts what a flow lost that has ended. If its owner closed it while it was
+// stuck, that is no loss: the owner asked for it.
 func (o *ownerLosses) add(f flow.Finding) {
 	if f.Outcome != flow.TimedOut && f.Outcome != flow.Reset && f.Symptom != flow.Truncated {
 		return

@@ -23,8 +23,8 @@ type ServeOptions struct {
 	Log       *slog.Logger
 }
 
-// CheckConfig says what is wrong with a file for TLS and authentication; an
-// empty path names none.
+// CheckConfig returns what is wrong with a file for TLS and authentication; an empty
+// path names none.
 func CheckConfig(path string) error {
 	if path == "" {
 		return nil

@@ -31,11 +31,11 @@ const (
 	StageQueue   LossStage = "queue"   // the agent's own queue was full
 	StageDecode  LossStage = "decode"  // a record could not be read
 	// StageLimited counts the ends with a loss that were counted and not
-	// reported, because their owner had too many in those ten seconds. No resync
-	// makes good for them, and none is needed.
+	// reported, because their owner had too many in those ten seconds. A resync
+	// does not find them again, and need not.
 	StageLimited LossStage = "limited"
 	// StageUnseen counts the ends that the kernel did not show when they came.
-	// Most are found by what the socket leaves: in a snapshot, or when it goes.
+	// What the socket leaves shows most of them: in a snapshot, or when it goes.
 	StageUnseen LossStage = "unseen"
 )
 
@@ -52,8 +52,8 @@ type KernelCounters struct {
 	Programs        []Program
 }
 
-// Program is one kernel program. Runs, RunTime and RecursionMisses are nil
-// where the kernel does not keep them.
+// Program is one kernel program. Runs, RunTime and RecursionMisses are nil if the
+// kernel does not keep them.
 type Program struct {
 	Name            string
 	Attached        bool

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// End is how a socket left that was a suspect or lost bytes, as the kernel's
+// End is the end of a socket that was a suspect or lost bytes, as the kernel's
 // transition to CLOSE showed it.
 type End struct {
 	ID             ID
@@ -22,7 +22,7 @@ type End struct {
 	Unacknowledged uint32 // sent, perhaps delivered
 	Timeouts       int
 	Since          time.Time
-	Loss           LossReason // why its bytes died; empty where none did
-	Unread         uint32     // bytes that it had received and nobody read
+	Loss           LossReason // why its bytes died; empty: none did
+	Unread         uint32     // bytes that it had received and its owner had not read
 	Last           Socket     // all of the reading
 }

@@ -25,7 +25,7 @@ type Finding struct {
 	Evidence []Evidence `json:"evidence"` // in the order in which it was asked
 	History  []Step     `json:"history"`  // the flow's story in time order
 	Mute     Mute       `json:"muted" zero:"null"`
-	Orphan   bool       `json:"orphan"` // its owner closed it: nobody waits for it, its bytes can still be lost
+	Orphan   bool       `json:"orphan"` // its owner closed it: no process waits for it, its bytes can still be lost
 
 	At             time.Time     `json:"at"`    // when this was last true
 	Since          time.Time     `json:"since"` // when progress stopped; JSON has age_seconds beside it

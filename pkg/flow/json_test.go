@@ -155,8 +155,8 @@ func fill(t *testing.T, v reflect.Value) {
 	}
 }
 
-// TestTimesInJSON: every one is UTC to the millisecond, whatever the process's
-// zone, and null where it is not known.
+// TestTimesInJSON: every time is UTC to the millisecond, whatever the process's
+// zone, and null if it is not known.
 func TestTimesInJSON(t *testing.T) {
 	at := time.Date(2026, 3, 1, 16, 2, 23, 300_400_000, time.FixedZone("EET", 7200))
 	f := flow.Finding{

@@ -1,7 +1,7 @@
 package flow
 
-// Mute says why a finding is suppressed: it is counted, and neither listed nor
-// made an event. The empty string means that it is reported.
+// Mute says why a finding is suppressed: it is counted, but it is not listed
+// and makes no event. The empty string means that it is reported.
 type Mute string
 
 // The reasons to suppress a finding.
@@ -13,6 +13,6 @@ const (
 	// application can lose anything by it, and it ends by itself.
 	MuteClosing Mute = "closing"
 	// MuteAtRisk is an idle flow whose backend was deleted a moment ago: its
-	// FIN may still be under way.
+	// FIN may still be in flight.
 	MuteAtRisk Mute = "at-risk"
 )

@@ -7,7 +7,7 @@ type Outcome string
 // The outcomes.
 const (
 	Recovered Outcome = "Recovered"
-	TimedOut  Outcome = "TimedOut" // the kernel gave up, whatever the errno
+	TimedOut  Outcome = "TimedOut" // the kernel aborted it, whatever the errno
 	Reset     Outcome = "Reset"
 	Closed    Outcome = "Closed"
 )

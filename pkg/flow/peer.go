@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// PeerClass is the kind of thing that the remote address of a flow is.
+// PeerClass is the kind of a flow's remote address.
 type PeerClass string
 
 // The peer classes. No record can exist for an external peer, so nothing may

@@ -2,8 +2,8 @@ package flow
 
 import "time"
 
-// Process names a process for ever. A number alone is given to another one as
-// soon as it is free, and a name is what a process calls itself.
+// Process identifies a process for ever. The kernel reuses a PID as soon as it is
+// free, and a process chooses its own name.
 type Process struct {
 	PID     uint32        // as the agent's PID namespace numbers it; 0: it is not in there
 	Started time.Duration // since the node's boot, on CLOCK_BOOTTIME of the initial time namespace
@@ -22,6 +22,6 @@ type Owner struct {
 	PodUID    string // empty: not a pod's process
 }
 
-// Process returns the process that holds the socket; its PID is 0 where none
-// is known.
+// Process returns the process that holds the socket; its PID is 0 if none is
+// known.
 func (s Socket) Process() Process { return Process{s.PID, s.Started} }

@@ -10,14 +10,14 @@ type Selection struct {
 	Words bool
 }
 
-// Reader is what the store of findings offers to everything right of it. It
-// may be called from any goroutine.
+// Reader is what the store of findings offers to its readers. It is safe for
+// concurrent use.
 type Reader interface {
 	// Each returns the selected findings: the live ones, suppressed ones
 	// included, oldest first, then those that ended recently, latest first. A
 	// finding is composed when it is reached, so that a slow or small reader
-	// costs little. A live one that has ended by then is shown as ended where
-	// ended ones are selected, and left out where they are not.
+	// costs little. If a live one has ended by then, it is shown as ended if
+	// ended ones are selected, and left out otherwise.
 	Each(Selection) iter.Seq[Finding]
 	// Facts returns the live findings without words (sentence, advice,
 	// evidence, history), in no order. One is composed when it is reached.
@@ -30,7 +30,7 @@ type Reader interface {
 	IDs() []ID
 	// Finding returns one finding, live or ended.
 	Finding(id ID) (Finding, bool)
-	// Suspects returns how many flows are under suspicion and not reported.
+	// Suspects returns the number of suspects, which are not reported yet.
 	Suspects() int
 	// Refused returns how many times a flow found no room among those that are
 	// watched, or had to make room for one of another owner.

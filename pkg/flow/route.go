@@ -8,6 +8,6 @@ type Route struct {
 	Via       netip.Addr // gateway; zero: directly connected
 	Interface string
 	Type      string // unicast, blackhole, unreachable, prohibit, throw, local
-	Err       string // errno name where there is no usable route: ENETUNREACH, …
+	Err       string // errno name if there is no usable route: ENETUNREACH, …
 	Neighbour string // NUD state of the next hop: REACHABLE, FAILED, …; empty: none
 }

@@ -55,8 +55,8 @@ type Socket struct {
 	// or net.ipv4.tcp_syn_retries; SynLinear is
 	// net.ipv4.tcp_syn_linear_timeouts, 0 before 6.5.
 	OrphanRetries, SynRetries, SynLinear int
-	// The settings of keepalive, which count only where Keepalive is true:
-	// the socket's own or, where it has none, its namespace's.
+	// The settings of keepalive, which count only if Keepalive is true: the
+	// socket's own or, if it has none, its namespace's.
 	Keepalive                        bool
 	KeepaliveIdle, KeepaliveInterval time.Duration
 	KeepaliveProbes                  int
@@ -90,20 +90,20 @@ type Socket struct {
 	SendBuffer     uint32 // sk_sndbuf
 
 	// Accepted is true of a socket that a listener made, and of one that was a
-	// listener itself before it connected. False may also be one whose listener
-	// had a backlog of 0. So it is a hint.
+	// listener itself before it connected. It is false of an accepted one whose
+	// listener had a backlog of 0. So it is a hint.
 	Accepted bool
-	// Unstored is true of a socket whose options left no room for what the
-	// kernel side keeps on it: no snapshot has it, each file scan shows it.
+	// Unstored is true of a socket whose options leave no room for what the
+	// kernel side keeps on it: no snapshot shows it, each file scan does.
 	Unstored bool
-	// Foreign is true of a socket that connects, or has given up, from an
-	// address that its network namespace does not have: its owner bound it
-	// there (IPV6_FREEBIND, IP_TRANSPARENT).
+	// Foreign is true of a socket that connects, or has failed to connect,
+	// from an address that its network namespace does not have: its owner
+	// bound it there (IPV6_FREEBIND, IP_TRANSPARENT).
 	Foreign bool
 	Orphan  bool // no process owns it any more (SOCK_DEAD)
 	MPTCP   bool // a subflow: its death is not the application's
 	// PID and Started name a process that holds a descriptor of it (see
-	// Process); PID 0: not known. Comm is what that process calls itself,
+	// Process); PID 0: not known. Comm is the name that the process chose,
 	// printable.
 	PID     uint32
 	Started time.Duration
@@ -114,9 +114,9 @@ type Socket struct {
 // AtRisk returns how many bytes an application can still lose.
 func (s Socket) AtRisk() uint32 { return s.Unacknowledged + s.Unsent }
 
-// Resuming reports whether what was held back is under way again and no timer
-// has run out on it since: the window opened, or a filter of this host went. An
-// acknowledgement or the next timeout will tell whether it gets through.
+// Resuming reports whether data that was held back is in flight again and no
+// timer has run out since: the window opened, or a filter of this host is gone.
+// An acknowledgement or the next timeout will show whether it gets through.
 func (s Socket) Resuming() bool {
 	return s.Timeouts > 0 && s.PacketsOut > 0 && s.SendWindow > 0 && s.State != SynSent &&
 		s.Retransmits == 0 && s.Backoff == 0 && s.ProbesOut == 0

@@ -13,8 +13,8 @@ const (
 	SourceOwner     Source = "owner"
 )
 
-// SourcePage stands for the page on loopback, of which no evidence comes. It is
-// beside the sources once its address was taken by something else.
+// SourcePage stands for the page on loopback, which gives no evidence. It is
+// beside the sources once another program had its address.
 const SourcePage Source = "page"
 
 // Sources returns every source.

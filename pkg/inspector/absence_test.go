@@ -17,8 +17,8 @@ import (
 )
 
 // TestAnEndThatWaitsIsNoAbsence: a busy machine may take seconds between two
-// looks at the records, and two readings that lack a flow would make it one
-// whose end nobody saw.
+// looks at the records, and after two readings without it a flow would count as
+// ended unseen.
 func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 	for name, read := range map[string]func(*Inspector, context.Context, flow.ID){
 		"all": func(i *Inspector, ctx context.Context, _ flow.ID) { i.phases.turn(ctx, i.collector.snapshot(ctx), nil) },
@@ -46,9 +46,8 @@ func TestAnEndThatWaitsIsNoAbsence(t *testing.T) {
 	}
 }
 
-// TestTheLastReadingHasTheLastWord: what a flow is read to do just before it
-// ends, and no round has judged, turns its verdict. A recovery is no reason to
-// judge anew.
+// TestTheLastReadingHasTheLastWord: a reading just before the end, which no round
+// has judged, turns the verdict. A recovery is no reason to judge again.
 func TestTheLastReadingHasTheLastWord(t *testing.T) {
 	for name, tc := range map[string]struct {
 		kind ledger.Kind
@@ -82,8 +81,8 @@ func TestTheLastReadingHasTheLastWord(t *testing.T) {
 	}
 }
 
-// TestARipeRiskIsReadOnceMore: who is at risk is called stuck when no FIN can
-// come any more, unless its peer was heard since it was last read.
+// TestARipeRiskIsReadOnceMore: a flow at risk is called stuck when no FIN can
+// come any more, unless a segment of its peer came since the last reading.
 func TestARipeRiskIsReadOnceMore(t *testing.T) {
 	for name, tc := range map[string]struct {
 		heardAfter time.Duration

@@ -17,11 +17,11 @@ type Connections interface {
 	Audit() ([]flow.AuditSocket, error)
 }
 
-// Auditor answers which connections would hang if their peer vanished now. It
+// Auditor finds the connections that would hang if their peer vanished now. It
 // keeps nothing between two audits.
 type Auditor struct {
 	Connections Connections
-	Names       evidence.Names // as those of flows that are stuck
+	Names       evidence.Names // the same as for stuck flows
 	Listening   *evidence.Listening
 	Node        string
 
@@ -55,7 +55,7 @@ func (a *Auditor) Audit() (audit.Report, error) {
 	return audit.New(a.Node, time.Now(), all), nil
 }
 
-// holder is what the owner of a socket is found by.
+// holder is the key by which the owner of a socket is found.
 type holder struct {
 	process flow.Process
 	netns   uint32

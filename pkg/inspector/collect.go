@@ -13,19 +13,19 @@ import (
 // batch is how many records are taken at once.
 const batch = 4096
 
-// collected is what the kernel side showed in one turn.
+// collected is what the kernel side returned in one turn.
 type collected struct {
 	records []tracer.Record
 	reading *reading
-	scanned time.Time // when a file scan began that was made; zero: none was
+	scanned time.Time // when the file scan of this turn began; zero: there was none
 }
 
 // reading is one look at suspects.
 type reading struct {
 	sockets  []flow.Socket
-	named    []flow.ID // that it has if they live
+	named    []flow.ID // it has those of them that live
 	complete bool      // it has all suspects
-	failed   bool      // what it lacks means nothing
+	failed   bool      // an absence from it means nothing
 	at       time.Time
 }
 
@@ -41,7 +41,7 @@ type collector struct {
 	scannedAt time.Time
 	lookedAt  time.Time
 	lost      uint64
-	unread    bool // the last look failed: what it showed may count as shown
+	unread    bool // the last look failed, and the kernel side may take its flows for shown
 	err       error
 	at        time.Time // when the kernel side was last read
 }
@@ -60,13 +60,13 @@ func (c *collector) records(ctx context.Context, first ...tracer.Record) []trace
 	return taken
 }
 
-// fewNamed is how many suspects are worth being named: to read more of them, a
+// fewNamed is the largest number of suspects to read by name: for more of them a
 // snapshot is as cheap.
 const fewNamed = 1000
 
-// look reads these suspects and whatever is new. The records that wait come
-// first: a busy machine may take seconds between two looks at them, and an end
-// that is known is no absence.
+// look reads the named suspects and all that is new. It takes the records that
+// wait first: a busy machine may take seconds between two looks at them, and a
+// flow whose end is known must not count as absent.
 func (c *collector) look(ctx context.Context, named []flow.ID) collected {
 	if len(named) > fewNamed {
 		return c.snapshot(ctx)
@@ -98,7 +98,7 @@ func (c *collector) snapshot(ctx context.Context) collected {
 	return got
 }
 
-// scan makes a pass over all sockets of all processes.
+// scan makes a file scan.
 func (c *collector) scan() collected {
 	var listeners []flow.Listener
 	var err error
@@ -117,18 +117,17 @@ func (c *collector) scan() collected {
 	return collected{scanned: began}
 }
 
-// mayScan reports whether the budget allows a pass.
+// mayScan reports whether the budget allows a file scan.
 func (c *collector) mayScan() bool { return c.scans.Allows(time.Now()) }
 
-// scanIsDue reports whether it is time for a regular pass, at the tick that is
-// nearest to it.
+// scanIsDue reports whether it is time for a regular file scan, at the tick that
+// is nearest to that time.
 func (c *collector) scanIsDue() bool {
 	now := time.Now()
 	return now.Sub(c.scannedAt) >= c.pace.Every()-tick/2 && c.scans.Allows(now)
 }
 
-// lostRecords reports whether the kernel side lost anything since it was last
-// asked.
+// lostRecords reports whether the kernel side lost records since the last call.
 func (c *collector) lostRecords() bool {
 	n, err := c.kernel.Lost()
 	if err != nil {

@@ -30,8 +30,8 @@ func TestConntrackThatFailedIsAskedAgainSoon(t *testing.T) {
 	})
 }
 
-// TestAnEntryOutlivesAFailedQuestion: one question lost is no reason to
-// withdraw a verdict; an answer that nobody could confirm for long is.
+// TestAnEntryOutlivesAFailedQuestion: one failed lookup is no reason to withdraw
+// a verdict; an answer that could not be confirmed for long is.
 func TestAnEntryOutlivesAFailedQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) { n.lasts = 2500 * time.Millisecond })
@@ -82,7 +82,7 @@ func TestAllAreAskedAgainOnceConntrackAnswers(t *testing.T) {
 	})
 }
 
-// awaitAll waits for events of a type, beside whatever others come.
+// awaitAll waits for events of a type and ignores others.
 func (n *node) awaitAll(want flow.EventType, count int) {
 	n.t.Helper()
 	timeout := time.After(2 * patience)

@@ -28,7 +28,7 @@ func (k *known) judgeOver() verdict {
 	}
 	outcome := outcomeOf(c)
 	if d := e.Decision(); d.Mute == flow.MuteAtRisk && outcome == flow.TimedOut {
-		d.Mute = "" // the risk was reported, so that it came true is, too
+		d.Mute = "" // the risk was reported, so its outcome is reported, too
 		e = e.Judge(e.Evidence(), d)
 	}
 	kind := flow.EventEnded
@@ -40,8 +40,8 @@ func (k *known) judgeOver() verdict {
 	return v
 }
 
-// lastWord has the last reading of a flow that is over its say: it may not have
-// had its turn since.
+// lastWord judges a flow that is over by its last reading, which may not have had
+// its turn.
 func (k *known) lastWord() verdict {
 	before := k.entry.Decision()
 	k.evidence.Now = k.change.At
@@ -49,7 +49,7 @@ func (k *known) lastWord() verdict {
 	if d.Healthy {
 		return verdict{entry: k.entry}
 	}
-	d.Mute = before.Mute // what is over is not reported for the first time
+	d.Mute = before.Mute // a flow that is over is not reported for the first time
 	e := k.entry.Judge(k.evidence, d)
 	if e.Verdict() == e.Reported() {
 		return verdict{entry: e}
@@ -57,9 +57,9 @@ func (k *known) lastWord() verdict {
 	return revision(e, k.change.At)
 }
 
-// diedUnreported reports whether a suspect lost bytes by a time-out before its
-// time to be reported had come, as a short TCP_USER_TIMEOUT has it. A failed
-// connect loses none, and its owner knows.
+// diedUnreported reports whether a suspect lost bytes by a time-out before it was
+// due to be reported, as with a short TCP_USER_TIMEOUT. A failed connect loses
+// none, and its owner knows.
 func (k *known) diedUnreported() bool {
 	end := k.change.End
 	return end != nil && diagnosis.Outcome(*end) == flow.TimedOut && end.Unsent+end.Unacknowledged > 0

@@ -42,7 +42,7 @@ type kernel struct {
 	err       error
 	readings  int // how often its suspects were read
 	swept     bool
-	unowned   bool   // a socket's owner shows only once a sweep has seen it
+	unowned   bool   // a socket's owner shows only once a file scan has seen it
 	asked     func() // what happens when it is next asked for its losses; nil: nothing
 }
 
@@ -92,7 +92,7 @@ func (k *kernel) Lost() (uint64, error) {
 	return k.lost, nil
 }
 
-// SetGone makes suspects of the idle sockets, as a sweep would.
+// SetGone makes suspects of the idle sockets, as a file scan would.
 func (k *kernel) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -151,8 +151,8 @@ type table struct {
 	searched func() // what happens at every search for the connections to a backend; nil: nothing
 }
 
-// begin takes a question up. Like the kernel's table, it has no answer for who
-// asks with a context that has ended.
+// begin takes a question up. Like the kernel's table, it has no answer for a
+// context that has ended.
 func (t *table) begin(ctx context.Context) error {
 	if t.asked != nil {
 		t.asked()
@@ -353,7 +353,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 		prepare(n)
 	}
 	select {
-	case <-n.cluster.Changed(): // of what it was made of, which would count as news
+	case <-n.cluster.Changed(): // the first records, which would count as a change
 	default:
 	}
 	held := ledger.New(ledger.Options{Node: "node-a", BootID: "boot", StuckAfter: stuckAfter, MaxFlows: 1000, KeepEnded: 10, HostNetNS: n.host}, time.Now())
@@ -375,7 +375,7 @@ func start(t *testing.T, prepare func(*node)) *node {
 	})
 	select {
 	case <-ready:
-	case <-n.done: // told to end in its first look
+	case <-n.done: // it was ended in its first look
 	}
 	return n
 }

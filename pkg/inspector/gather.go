@@ -9,7 +9,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-const refreshes = 50 // conntrack entries asked for again in one turn
+const refreshes = 50 // conntrack entries looked up again in one turn
 
 // known is a flow on its way through the phases.
 type known struct {
@@ -18,13 +18,13 @@ type known struct {
 	evidence diagnosis.Evidence
 }
 
-// gather asks the sources about flows, each for what its task is worth.
+// gather asks the sources about flows, as much as each task is worth.
 func (p *phases) gather(ctx context.Context, all []*known) {
 	now := time.Now()
 	var fresh, recent, current, aged []*known
 	most := refreshes
 	if p.asker.ConntrackFails() {
-		most = 1 // each question may take all the patience that there is
+		most = 1 // each question may take the whole patience
 	}
 	for _, k := range all {
 		switch {
@@ -68,21 +68,21 @@ func (p *phases) ask(ctx context.Context, some []*known, maxAge time.Duration) {
 }
 
 // mayAsk reports whether conntrack may be asked again about a flow whose entry
-// has aged. It costs far more than to judge, and has a budget of its own:
-// verdicts that the clock turns do not wait for it.
+// has aged. A question costs far more than a judgement, and has a budget of its
+// own, so that verdicts that the clock turns do not wait for it.
 func (p *phases) mayAsk(k *known, now time.Time) bool {
 	c := k.evidence.Conntrack
 	return k.entry.Life() == ledger.Stuck && now.Sub(c.At) >= p.conntrackAge && !c.Unanswered && p.asking.Allows(now)
 }
 
 // dying reports whether a suspect died in the turn that brought its first record:
-// nothing was asked about it yet.
+// the sources were not asked about it yet.
 func (k *known) dying() bool {
 	return k.why == isOver && k.change.Kind == ledger.Ended && k.entry.Decision().Cause == ""
 }
 
-// deepen asks what only a flow that is about to be reported is worth, and what
-// was left open where it is reported already.
+// deepen asks what only a flow that is about to be reported is worth, and for a
+// reported flow what is still open.
 func (p *phases) deepen(ctx context.Context, k *known) {
 	switch {
 	case k.why == isDue && k.entry.Life() == ledger.Suspect:

@@ -20,9 +20,9 @@ type sources struct {
 }
 
 // checkHealth refreshes the health of the sources, publishes what changed, and
-// reports whether the cluster's trustworthiness turned: its source went or came
-// back, or was gone for so long that nothing follows from the records. That
-// sources go because the agent ends is no news.
+// reports whether trust in the cluster's records turned: their source went or
+// came back, or was gone for so long that nothing follows from the records. A
+// source that goes because the agent ends is not reported.
 func (i *Inspector) checkHealth(ctx context.Context) (turned bool) {
 	if ctx.Err() != nil {
 		return false
@@ -55,7 +55,8 @@ func (i *Inspector) checkHealth(ctx context.Context) (turned bool) {
 	return turned
 }
 
-// kernelHealth: flows that found no room are not watched, whatever shows them.
+// kernelHealth returns the health of the kernel source. It is degraded while
+// flows that found no room are not watched.
 func (i *Inspector) kernelHealth(now time.Time) flow.Health {
 	c := i.collector
 	h := flow.Health{Source: flow.SourceKernel, Up: true, LastSync: c.at}

@@ -188,9 +188,9 @@ func TestAnIdleFlowStaysWatchedWhenItsAddressIsGivenAnew(t *testing.T) {
 	})
 }
 
-// TestARecordDoesNotWaitForASecondSearch: where several backends are gone at
-// once, each search of conntrack takes its time, and who begins to hang
-// meanwhile goes before the next one.
+// TestARecordDoesNotWaitForASecondSearch: if several backends are gone at once,
+// each search of conntrack takes its time, and a flow that begins to hang
+// meanwhile goes before the next search.
 func TestARecordDoesNotWaitForASecondSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		searches, second := 0, make(chan struct{})
@@ -283,8 +283,8 @@ func TestWhoCannotAskIsToldOfNoRecovery(t *testing.T) {
 	})
 }
 
-// TestWhoWentDuringAnOutageIsMissedAfterIt: the records are read anew before
-// they are trusted again.
+// TestWhoWentDuringAnOutageIsMissedAfterIt: the source reads the records again
+// before they can be trusted.
 func TestWhoWentDuringAnOutageIsMissedAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {

@@ -21,8 +21,8 @@ const (
 	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
-	owed        = 5 * time.Second  // after that at the latest, work goes on, whatever the last took
-	scanOwed    = 30 * time.Second // likewise, for passes over all sockets
+	owed        = 5 * time.Second  // a debt delays work no longer than this
+	scanOwed    = 30 * time.Second // the same, for file scans
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
 )
 
@@ -36,13 +36,13 @@ type Inspector struct {
 	sources   sources
 	budgets   budgets
 	moved     moved
-	metAt     time.Time // when the cluster source was last given the peers
+	metAt     time.Time // when the cluster source last got the peers
 }
 
-// budgets are what regular work may take.
+// budgets limit regular work.
 type budgets struct {
 	scans, readings, judging *budget.Budget
-	owedAt                   time.Time // when a look made good that flows were let go of
+	owedAt                   time.Time // when the last complete look for dropped flows was
 }
 
 // New returns an inspector that has not looked at anything yet.
@@ -71,8 +71,8 @@ func New(o Options) *Inspector {
 	}
 }
 
-// Run works until the context ends. It first looks for what was stuck before it
-// came; ready is called once that is done. When the context ends, a phase over
+// Run works until the context ends. It first looks for flows that were stuck
+// before it started, and then calls ready. When the context ends, a phase over
 // many flows stops before its next flow, and nothing more is reported.
 func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	i.scan(ctx)
@@ -109,8 +109,8 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// untilDue returns how long nothing is due, at least a millisecond: a turn may
-// not bring a flow forward that cannot be read.
+// untilDue returns the time until the next flow is due, at least a millisecond: a
+// flow that cannot be read may stay due.
 func (i *Inspector) untilDue() time.Duration {
 	next := i.o.Ledger.Next()
 	if next.IsZero() {
@@ -119,8 +119,8 @@ func (i *Inspector) untilDue() time.Duration {
 	return max(time.Until(next), time.Millisecond)
 }
 
-// news takes the records that wait, and the flows that are due, if there are any:
-// it does not wait for them.
+// news takes the records that wait and the flows that are due, if there are any.
+// It does not wait for them.
 func (i *Inspector) news(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -135,8 +135,8 @@ func (i *Inspector) news(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. The owners of
-// those that may be reported now are looked for first, if the budget allows it.
+// due reads the flows whose time has come, and decides on them. If the budget
+// allows it, it first looks for the owners of those that may be reported now.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {
@@ -154,8 +154,8 @@ func (i *Inspector) due(ctx context.Context) {
 
 func isSuspect(e *ledger.Entry) bool { return e.Life() == ledger.Suspect }
 
-// scan makes a pass over all sockets of all processes; it names the owners of
-// what is held, and finds what is idle and points at a backend that is gone.
+// scan makes a file scan: it names the owners of held flows, and finds idle flows
+// that point at a backend that is gone.
 func (i *Inspector) scan(ctx context.Context) {
 	i.departed.Give()
 	got := i.collector.scan()

@@ -59,7 +59,7 @@ func take(ctx context.Context, i *Inspector, r tracer.Record) {
 	i.phases.turn(ctx, collected{records: []tracer.Record{r}}, nil)
 }
 
-// reportNow has a suspect be reported, whatever its time.
+// reportNow reports a suspect before its time.
 func reportNow(i *Inspector, id flow.ID, kind flow.EventType) {
 	e := i.o.Ledger.Entry(id)
 	evidence := e.Evidence()

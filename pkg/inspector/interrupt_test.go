@@ -39,8 +39,8 @@ func (r routes) Lookup(ctx context.Context, _, _ netip.Addr) (flow.Route, error)
 	return flow.Route{}, ctx.Err()
 }
 
-// crowd has flows hang that have been due for long, and the agent told to end
-// at a question.
+// crowd makes flows hang that have been due for long, and ends the agent at a
+// question.
 func (n *node) crowd(at int64) *questions {
 	q := &questions{then: func() {
 		n.stop()
@@ -59,8 +59,8 @@ func (n *node) crowd(at int64) *questions {
 	return q
 }
 
-// truthful demands that all that was told, and all that is held, is the truth:
-// nothing that an agent cannot ask any more because it ends.
+// truthful demands that all reports and all held entries are true: nothing may
+// follow from a lookup that the agent's end prevented.
 func (n *node) truthful(causes ...flow.Cause) {
 	n.t.Helper()
 	close(n.events)
@@ -86,8 +86,7 @@ func (n *node) holds(f flow.Finding, causes []flow.Cause) {
 	}
 }
 
-// TestToldToEndInTheFirstLook: whichever question it is at which the agent is
-// told to end.
+// TestToldToEndInTheFirstLook ends the agent at each of its questions.
 func TestToldToEndInTheFirstLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for at := int64(1); ; at++ {
@@ -132,9 +131,9 @@ func TestToldToEndWhileItJudgesAgain(t *testing.T) {
 	})
 }
 
-// TestToldToEndWhileConntrackIsSearched: flows without an entry are searched
-// for in all zones before they are told of, and it is found out whether the
-// node translates at all.
+// TestToldToEndWhileConntrackIsSearched: before it reports flows without an
+// entry, the agent searches for them in all zones, and finds out whether the node
+// translates at all.
 func TestToldToEndWhileConntrackIsSearched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for at := int64(1); ; at++ {

@@ -16,7 +16,7 @@ const (
 	readFreshness = tick / 2         // a reading younger than that is as good as a new one
 )
 
-// judging is what a judgement hangs on beside the flow.
+// judging is what a judgement depends on beside the flow.
 type judging struct {
 	stuckAfter time.Duration
 	outOfDate  bool // the cluster's records
@@ -26,12 +26,12 @@ func (p *phases) judging() judging {
 	return judging{p.stuckAfter, p.cluster.OutOfDate(time.Now())}
 }
 
-// verdict is what follows from a judgement.
+// verdict is the result of a judgement.
 type verdict struct {
 	entry    *ledger.Entry // to keep
 	said     []said
-	postpone time.Time // zero: not
-	await    time.Time // likewise
+	postpone time.Time // zero: not postponed
+	await    time.Time // zero: not awaited
 	forget   bool
 }
 
@@ -77,15 +77,15 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 	return verdict{entry: e, said: []said{{kind, e}}}
 }
 
-// judgeAgain decides anew on a flow that is reported.
+// judgeAgain decides again on a reported flow.
 func (k *known) judgeAgain(now time.Time, j judging) verdict {
 	d, before := diagnosis.Decide(k.evidence), k.entry.Decision()
 	switch departed := k.entry.Departed(); {
 	case before.Mute == flow.MuteAtRisk && d.Mute == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
-		// It is to be called stuck, and its peer may have answered since it was
-		// last read.
+		// Before it is called stuck it is read again: its peer may have answered
+		// since the last reading.
 		if k.why == isDue {
-			return verdict{entry: k.entry, await: now.Add(tick)} // it could not be read
+			return verdict{entry: k.entry, await: now.Add(tick)} // that reading failed
 		}
 		return verdict{entry: k.entry, await: now}
 	case !d.Healthy:
@@ -95,7 +95,7 @@ func (k *known) judgeAgain(now time.Time, j judging) verdict {
 		e := k.entry.Judge(k.evidence, before).End(k.evidence.Now, "", nil, "withdrawn: the records have its backend again")
 		return verdict{entry: e, forget: true, said: []said{{flow.EventEnded, e}}}
 	default:
-		// Nobody says that its peer is back: only why is not known any more.
+		// Its peer is not known to be back: only the cause is no longer known.
 		d.Healthy, d.Mute = false, before.Mute
 	}
 	return revise(k.entry.Judge(k.evidence, d), now)
@@ -134,7 +134,7 @@ func over(e *ledger.Entry, at time.Time, outcome flow.Outcome) verdict {
 	return verdict{entry: e, forget: true, said: []said{{flow.EventRecovered, e}}}
 }
 
-// recovery says what a flow did that is not stuck any more.
+// recovery says how a flow recovered.
 func recovery(s flow.Symptom) string {
 	if s == flow.HalfOpen {
 		return "its peer sent something again"
@@ -142,8 +142,8 @@ func recovery(s flow.Symptom) string {
 	return "made progress again"
 }
 
-// judgeLost makes a finding that is over already. The conntrack entry outlives
-// its connection by some seconds, so the sources still know it.
+// judgeLost makes a finding that is already over. The conntrack entry outlives
+// its connection by some seconds, so the sources still know the connection.
 func judgeLost(evidence diagnosis.Evidence) verdict {
 	outcome := diagnosis.Outcome(*evidence.End)
 	e := ledger.Lost(evidence, fmt.Sprintf("ended: %s; %s", outcome, lost(*evidence.End)))

@@ -9,11 +9,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// moved are addresses that changed and whose flows were not judged since.
+// moved are addresses that have changed and whose flows were not judged since.
 type moved map[netip.Addr]struct{}
 
 // clusterChanged judges the flows again that point at a changed address. It
-// returns the steps in which what is idle there is looked for, as soon as nothing
+// returns the steps that look for idle flows there, which run as soon as nothing
 // else waits.
 func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) []step {
 	if i.checkHealth(ctx) {
@@ -27,8 +27,8 @@ func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]s
 	return i.seekGone(gone)
 }
 
-// judgeMoved judges what points at a changed address, within a budget: records
-// that flip have flows judged again as often as that allows.
+// judgeMoved judges flows that point at a changed address, within a budget: if
+// records flap, flows are judged again only as often as that allows.
 func (i *Inspector) judgeMoved(ctx context.Context) {
 	if len(i.moved) == 0 || !i.budgets.judging.Allows(time.Now()) {
 		return
@@ -55,8 +55,8 @@ func (m moved) concerns(e *ledger.Entry) bool {
 	return false
 }
 
-// judgeAll judges every flow again, for the trust in the records has turned.
-// Those that were passed over by these records are looked for.
+// judgeAll judges every flow again, because trust in the records has turned. It
+// also looks for flows that these records suppressed.
 func (i *Inspector) judgeAll(ctx context.Context) {
 	i.o.Ledger.Reconsider()
 	i.phases.turn(ctx, collected{}, asked(i.o.Ledger.Entries(), isMoved))

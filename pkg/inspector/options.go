@@ -29,8 +29,8 @@ type Conntrack interface {
 	departed.Conntrack
 }
 
-// Cluster is what is known of Services, backends, pods and nodes, and what of it
-// has changed.
+// Cluster is what is known of Services, backends, pods and nodes, and which
+// addresses have changed.
 type Cluster interface {
 	evidence.Cluster
 	departed.Cluster
@@ -58,8 +58,8 @@ type Peers interface {
 	Peers() (map[netip.Addr]struct{}, error)
 }
 
-// Options of an Inspector. Ledger, Kernel and Cluster are required; another
-// source that is nil is not asked.
+// Options of an Inspector. Ledger, Kernel and Cluster are required. A source that
+// is nil is not asked.
 type Options struct {
 	Ledger    *ledger.Ledger
 	Kernel    Kernel
@@ -71,21 +71,21 @@ type Options struct {
 	Owners        evidence.Owners
 	Places        evidence.Places
 	Listening     *evidence.Listening // a new one by default
-	// Peers is for a cluster source that reads a pod of another node only when it
-	// is told that the pod matters.
+	// Peers is for a cluster source that reads a pod of another node only if
+	// connections of this node lead there.
 	Peers Peers
 	Sinks []Sink
 	Meter Meter
-	// Beside returns the health of what is no source and is shown beside them;
-	// nil: there is nothing. It must not block.
+	// Beside returns the health of parts that are shown beside the sources; nil:
+	// there are none. It must not block.
 	Beside func() []flow.Health
 
 	Node, BootID string
 	HostNetNS    uint32        // inode number of the node's own network namespace
 	StuckAfter   time.Duration // without progress make a flow stuck; 10 s by default
-	SweepCPU     float64       // share of a core that passes over all sockets may take; 0.01 by default
-	// ConntrackAge is how old a stuck flow's conntrack entry may be before it is
-	// asked for again; 30 s by default.
+	SweepCPU     float64       // share of a core that file scans may take; 0.01 by default
+	// ConntrackAge is the age at which a stuck flow's conntrack entry is looked
+	// up again; 30 s by default.
 	ConntrackAge time.Duration
 	Log          *slog.Logger
 }

@@ -32,7 +32,7 @@ func TestThePodOfAFlow(t *testing.T) {
 		places  places
 		process flow.Owner // of the process that holds it
 		dead    bool       // it does not live any more
-		hidden  bool       // /proc shows nobody
+		hidden  bool       // /proc shows no process
 		want    string
 	}{
 		"its process says so":                          {spaceOf1, false, proven, flow.Owner{PodUID: "uid-2"}, false, false, "client-1"},
@@ -86,7 +86,7 @@ func TestThePodOfAFlow(t *testing.T) {
 	}
 }
 
-// A process is its number and its start, whatever it calls itself.
+// A process is its PID and start time, whatever it calls itself.
 func TestAProcessIsNotItsName(t *testing.T) {
 	for name, c := range map[string]struct {
 		comm  string
@@ -176,7 +176,7 @@ func (s searched) Refresh(time.Time) error {
 	return nil
 }
 
-// A namespace without any process is looked for once between two sweeps, not
+// A namespace without any process is looked for once between two file scans, not
 // once for each of its flows.
 func TestAnEmptyNamespaceIsLookedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

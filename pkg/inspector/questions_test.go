@@ -59,8 +59,9 @@ func aged(t *testing.T, i *Inspector, flows int) []task {
 	return asked(i.o.Ledger.Entries(), isAged)
 }
 
-// TestConntrackKeepsNoVerdictWaiting: to ask conntrack costs a thousand times
-// what it costs to judge, which goes on whatever was spent on questions.
+// TestConntrackKeepsNoVerdictWaiting: a question to conntrack costs a thousand
+// times as much as a judgement. Judging continues, however much was spent on
+// questions.
 func TestConntrackKeepsNoVerdictWaiting(t *testing.T) {
 	t.Run("an entry that has aged", func(t *testing.T) {
 		i := watching(Options{Kernel: make(emptied), Conntrack: costly{each: 20 * time.Millisecond}})

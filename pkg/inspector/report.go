@@ -7,8 +7,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// report keeps what was decided, and publishes what is new. Of a flow that had to
-// make room since it was judged, nothing is kept and nothing is new.
+// report keeps and publishes what was decided. It drops the decision on a flow
+// that had to make room since.
 func (p *phases) report(v verdict) {
 	if v.entry == nil {
 		return
@@ -38,8 +38,8 @@ type reporter struct {
 	sinks        []Sink
 }
 
-// report publishes what happened to a flow, unless that is suppressed: then it
-// stands in the flow's history alone.
+// report publishes what happened to a flow. If the flow is suppressed, only its
+// history has it.
 func (r reporter) report(kind flow.EventType, e *ledger.Entry) {
 	if mute := e.Decision().Mute; mute != "" && kind != flow.EventAtRisk {
 		return

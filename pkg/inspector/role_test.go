@@ -92,7 +92,7 @@ func TestRole(t *testing.T) {
 	}
 }
 
-// A client outside the cluster that looks accepted is not muted.
+// A client outside the cluster that looks accepted is not suppressed.
 func TestTheKernelsMarkMutesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, nil)

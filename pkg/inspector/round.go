@@ -13,15 +13,15 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
-// step is a part of the work that can wait: it takes some ten milliseconds where
+// step is a part of the work that can wait: it takes some ten milliseconds when
 // many flows are stuck.
 type step func(context.Context)
 
-// round is the regular work of one tick, in steps between which what is new has
-// its turn.
+// round is the regular work of one tick, in steps. New records and due flows have
+// their turn between two steps.
 type round struct{ steps []step }
 
-// spare is ready when there is a step to be done and no record waits.
+// spare is ready when a step is left and no record waits.
 func (r *round) spare(records <-chan tracer.Record) <-chan struct{} {
 	if len(r.steps) == 0 || len(records) > 0 {
 		return nil
@@ -40,8 +40,8 @@ func (r *round) step(ctx context.Context) {
 // first puts steps before all others.
 func (r *round) first(steps []step) { r.steps = append(steps, r.steps...) }
 
-// finish does what is left before the next tick. A step may be slow, so that what
-// is new has its turn before the next one here too.
+// finish does the remaining steps before the next tick. A step may be slow, so new
+// records have their turn before the next one here, too.
 func (r *round) finish(ctx context.Context, news step) {
 	for len(r.steps) > 0 && ctx.Err() == nil {
 		r.step(ctx)
@@ -49,8 +49,8 @@ func (r *round) finish(ctx context.Context, news step) {
 	}
 }
 
-// round returns the regular round: the slow file scan, a look at the flows under
-// suspicion, what could not be asked, searches for what is idle, and health.
+// round returns the regular round: the file scan, a look at the suspects, flows
+// without an answer of conntrack, searches for idle flows, and health.
 func (i *Inspector) round() round {
 	i.asker.NewRound()
 	lost := i.collector.lostRecords()
@@ -79,13 +79,13 @@ func (i *Inspector) round() round {
 }
 
 const (
-	owes  = 10 * time.Second // how often a complete look may make good that a flow was let go of
-	looks = 4 * time.Second  // after that at the latest what moved is looked for, whatever it takes
+	owes  = 10 * time.Second // the shortest time between two complete looks for flows that were dropped
+	looks = 4 * time.Second  // the longest time between two looks for flows that moved, whatever they cost
 )
 
-// look reads everything after a loss or a read that failed, and where flows may
-// stand still that are not held; otherwise what is new, what moved, and the flows
-// whose turn it is, which are judged by what they and the clock say.
+// look reads everything after a loss or a failed read, and if flows that are not
+// held may stand still. Otherwise it reads what is new, what moved, and the flows
+// whose turn it is, which are judged by their reading and the clock.
 func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 	l, now := i.o.Ledger, time.Now()
 	owed := l.Owed() && now.Sub(i.budgets.owedAt) >= owes
@@ -106,12 +106,12 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 	}
 }
 
-// madeGood is how many questions that had no answer are asked again in one tick,
-// as soon as conntrack answers.
+// madeGood is how many questions without an answer are repeated in one tick, as
+// soon as conntrack answers.
 const madeGood = 500
 
-// askUnanswered asks conntrack again about the flows of which it could not be
-// asked: one in a round while it fails, and many as soon as it answers.
+// askUnanswered asks conntrack again about the flows for which it had no answer:
+// one in a round while it fails, and many as soon as it answers.
 func (i *Inspector) askUnanswered(ctx context.Context) {
 	if !i.asker.Unanswered() {
 		return
@@ -127,20 +127,20 @@ func (i *Inspector) askUnanswered(ctx context.Context) {
 	}
 }
 
-// checkTrust judges all flows again when the cluster's records became trusted, or
-// ceased to be.
+// checkTrust judges all flows again when trust in the cluster's records begins or
+// ends.
 func (i *Inspector) checkTrust(ctx context.Context) {
 	if i.checkHealth(ctx) {
 		i.judgeAll(ctx)
 	}
 }
 
-// meetEvery is how often the cluster source is given whom this node talks to.
+// meetEvery is how often the cluster source gets the peers of this node.
 const meetEvery = time.Minute
 
-// meetPeers gives the cluster source the addresses that this node's connections
-// lead to, so that the records of these pods are read while they live. It is one
-// more pass over all sockets, within their budget.
+// meetPeers gives the cluster source the remote addresses of this node's
+// connections, so that it reads the records of these pods while they live. It
+// costs one more pass over all sockets, within their budget.
 func (i *Inspector) meetPeers(context.Context) {
 	now := time.Now()
 	if i.o.Peers == nil || !i.metAt.IsZero() && now.Sub(i.metAt) < meetEvery-tick/2 || !i.collector.mayScan() {
@@ -171,8 +171,8 @@ func (i *Inspector) checkStale(ctx context.Context) {
 	}
 }
 
-// seekGone returns the steps in which the connections to peers that have just
-// gone are looked for: the searches of conntrack, then those that are idle.
+// seekGone returns the steps that look for connections to peers that have just
+// gone: the searches of conntrack, then those for idle sockets.
 func (i *Inspector) seekGone(gone []netip.Addr) []step {
 	var steps []step
 	for _, addrs := range departed.Searches(gone) {
@@ -181,8 +181,8 @@ func (i *Inspector) seekGone(gone []netip.Addr) []step {
 	return append(steps, i.seekIdle()...)
 }
 
-// seekAgain returns the steps that make up for searches that failed. After one
-// that fails anew the others wait for the next round.
+// seekAgain returns steps that repeat the searches that failed. If one fails
+// again, the others wait for the next round.
 func (i *Inspector) seekAgain() []step {
 	var steps []step
 	answered := true
@@ -197,8 +197,8 @@ func (i *Inspector) seekAgain() []step {
 }
 
 // seekIdle returns the steps in which the kernel side looks for the idle sockets
-// of gone peers. A removal may pay for a pass over all sockets at once; where the
-// budget for such passes is used up, the next regular round makes up for it.
+// of gone peers. After a removal a file scan may run at once. If the budget for
+// file scans is used up, the next regular round does it.
 func (i *Inspector) seekIdle() []step {
 	scanned := false
 	return []step{

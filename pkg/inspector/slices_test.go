@@ -37,8 +37,9 @@ func straight() flow.Socket {
 	return s
 }
 
-// TestAnUnreadPodIsGoneForItsServicesConnections: nobody read its record, so
-// that it had the address counts for what its Service sent there alone.
+// TestAnUnreadPodIsGoneForItsServicesConnections: its record was never read, so
+// it counts as the owner of the address only for connections that its Service
+// sent there.
 func TestAnUnreadPodIsGoneForItsServicesConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {
@@ -77,8 +78,8 @@ func TestIdleThroughAnotherService(t *testing.T) {
 	})
 }
 
-// TestTheKernelIsToldOfNoClaimedAddress: an address as such is told where a
-// pod's own record had it.
+// TestTheKernelIsToldOfNoClaimedAddress: the kernel side gets an address only if
+// a pod's own record had it.
 func TestTheKernelIsToldOfNoClaimedAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {
@@ -117,8 +118,8 @@ func TestAnothersSliceMakesNobodyIdleStuck(t *testing.T) {
 	})
 }
 
-// TestAnAddressThatASliceAloneGivesAnewKeepsItsVerdict: until the record of
-// the pod that has it now was read, nobody knows since when.
+// TestAnAddressThatASliceAloneGivesAnewKeepsItsVerdict: until the agent has read
+// the record of the pod that has the address now, it does not know since when.
 func TestAnAddressThatASliceAloneGivesAnewKeepsItsVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {
@@ -145,8 +146,8 @@ func TestAnAddressThatASliceAloneGivesAnewKeepsItsVerdict(t *testing.T) {
 	})
 }
 
-// TestAnAddressGivenToAnOlderPodIsNoRecovery: whose the connection is, is not
-// certain then; that its peer was heard, nobody says.
+// TestAnAddressGivenToAnOlderPodIsNoRecovery: the pod of the connection is then
+// uncertain, and no segment of its peer has come.
 func TestAnAddressGivenToAnOlderPodIsNoRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
@@ -287,8 +288,8 @@ func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
 }
 
 // TestAnExternalIPIsTheServicesWhereItIsTranslated: any tenant may write any
-// address into a Service. Where conntrack has the connection as it is, its peer
-// is who has the address.
+// address into a Service. If conntrack has the connection untranslated, its peer
+// is the host with that address.
 func TestAnExternalIPIsTheServicesWhereItIsTranslated(t *testing.T) {
 	s := hung()
 	s.Remote = netip.MustParseAddrPort("198.51.100.20:5432")

@@ -67,8 +67,8 @@ func TestWhatMovedIsLookedForWhateverWasSpent(t *testing.T) {
 	})
 }
 
-// TestNothingIsStuckBeyondItsAbortDeadlineUnread: whatever was spent, and
-// whosever turn it is.
+// TestNothingIsStuckBeyondItsAbortDeadlineUnread: however much was spent, and
+// whichever flow's turn it is.
 func TestNothingIsStuckBeyondItsAbortDeadlineUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()

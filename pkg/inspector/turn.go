@@ -18,14 +18,14 @@ type reason int
 const (
 	isSuspected  reason = iota // for the first time
 	isDue                      // its time has come, and it was read for that
-	isMoved                    // the records say something new of its ends
+	isMoved                    // the records of its ends have changed
 	isAged                     // it has its turn: time may turn its verdict
-	isUnanswered               // conntrack could not answer when it was last asked
+	isUnanswered               // conntrack had no answer to the last question
 	isOver                     // it has left the ledger
 	isLost                     // it lost bytes and was not reported before
 )
 
-// task is one flow that is to be judged.
+// task is one flow to judge.
 type task struct {
 	why    reason
 	id     flow.ID
@@ -33,7 +33,7 @@ type task struct {
 	lost   diagnosis.Evidence
 }
 
-// asked returns tasks of one reason.
+// asked returns tasks with one reason.
 func asked(entries []*ledger.Entry, why reason) []task {
 	tasks := make([]task, len(entries))
 	for n, e := range entries {
@@ -42,7 +42,7 @@ func asked(entries []*ledger.Entry, why reason) []task {
 	return tasks
 }
 
-// phases are what a turn goes through.
+// phases hold the state of one turn.
 type phases struct {
 	ledger       *ledger.Ledger
 	asker        *evidence.Asker
@@ -53,12 +53,12 @@ type phases struct {
 	conntrackAge time.Duration
 }
 
-// share is how many flows go through the phases at once: evidence in full takes
+// share is how many flows go through the phases at once: full evidence takes
 // room.
 const share = 256
 
-// turn goes once through the phases, with what was collected and the flows that
-// are to be judged beside.
+// turn goes once through the phases, with what was collected and with further
+// flows to judge.
 func (p *phases) turn(ctx context.Context, got collected, beside []task) {
 	tasks := append(p.apply(ctx, got), beside...)
 	for len(tasks) > 0 && ctx.Err() == nil {
@@ -75,7 +75,7 @@ func (p *phases) turn(ctx context.Context, got collected, beside []task) {
 	}
 }
 
-// apply has the ledger take what was collected, in the order in which it came.
+// apply gives the ledger what was collected, in order of arrival.
 func (p *phases) apply(ctx context.Context, got collected) []task {
 	var tasks []task
 	for _, r := range got.records {
@@ -103,9 +103,9 @@ func (p *phases) applyRecord(r tracer.Record) (tasks []task) {
 	return tasks
 }
 
-// applyEnd takes the end of a socket: of a suspect, or of one that lost bytes and
-// that nobody suspected before. What a finding is about already, and what timed
-// out under suspicion, is reported as the end of that.
+// applyEnd takes the end of a socket: of a suspect, or of one that lost bytes
+// without being a suspect. If the flow has a finding, or timed out as a suspect,
+// its end is reported as the end of that finding.
 func (p *phases) applyEnd(end flow.End) []task {
 	before := p.ledger.Entry(end.ID)
 	tasks := changed(p.ledger.End(end))
@@ -123,7 +123,7 @@ func (p *phases) applyEnd(end flow.End) []task {
 func (p *phases) applyReading(r reading) []ledger.Change {
 	switch {
 	case r.failed:
-		return p.ledger.Reread(nil, r.sockets, r.at) // what it lacks means nothing
+		return p.ledger.Reread(nil, r.sockets, r.at) // an absence from a failed reading means nothing
 	case r.complete:
 		return p.ledger.Snapshot(r.sockets, r.at)
 	}
@@ -141,9 +141,9 @@ func changed(changes []ledger.Change) []task {
 	return tasks
 }
 
-// known returns what is known of the flows of tasks; flows that have left the
-// ledger since are left out. A flow that is held is judged once, for its first
-// reason: what is decided on it stands on what was decided before.
+// known returns what is known of the flows of tasks, without flows that have left
+// the ledger since. A held flow is judged once, for its first reason, because a
+// decision builds on the one before.
 func (p *phases) known(tasks []task) []*known {
 	all := make([]*known, 0, len(tasks))
 	held := make(map[flow.ID]bool, len(tasks))

@@ -111,7 +111,7 @@ func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 }
 
 // TestNothingIsSaidOfWhatIsNotHeld: a flow may have to make room between its
-// judgement and its report. Nobody would see it end.
+// judgement and its report. Its end would never be reported.
 func TestNothingIsSaidOfWhatIsNotHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, events, i := standing()

@@ -11,10 +11,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// ErrNoAccess is returned where nothing says how to reach an API.
+// ErrNoAccess is returned if nothing says how to reach an API.
 var ErrNoAccess = errors.New("neither in a cluster, nor is there a kubeconfig")
 
-// Access is how to reach a Kubernetes API, and as whom.
+// Access is how to reach a Kubernetes API, and as which user.
 type Access struct{ config *rest.Config }
 
 // FindAccess reads the kubeconfig at path. If path is empty it takes the first

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// activity is when the server last sent something, on any connection: a byte,
-// or the end of the connection. It may be used from any goroutine.
+// activity is when the server last sent something, on any connection: a byte, or the
+// end of the connection. It is safe for concurrent use.
 type activity struct{ at atomic.Pointer[time.Time] }
 
 func (a *activity) note() { a.at.Store(new(time.Now())) }
@@ -42,8 +42,8 @@ type watchedConn struct {
 	activity *activity
 }
 
-// Read notes what the server sends. The server sent nothing where this side
-// closes the connection, or where the connection times out.
+// Read notes what the server sends. It does not note that this side closed the
+// connection, nor that the connection timed out.
 func (c *watchedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {

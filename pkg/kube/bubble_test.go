@@ -15,8 +15,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// bubble is a file that is followed where time passes as soon as everybody
-// waits. Its test reports what it changes.
+// bubble is a file that is followed in a bubble of testing/synctest, where time
+// passes as soon as every goroutine waits. Its test reports what it changes.
 type bubble struct {
 	t      *testing.T
 	path   string
@@ -54,8 +54,8 @@ func (b *bubble) run() (stop func(), ended <-chan error) {
 	return cancel, done
 }
 
-// changed reports that the file has changed; one report that nobody has taken
-// yet stands for more.
+// changed reports that the file has changed; one report that was not taken yet
+// stands for more.
 func (b *bubble) changed() {
 	select {
 	case b.events <- fsnotify.Event{Name: b.path}:

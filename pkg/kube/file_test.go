@@ -92,7 +92,7 @@ func run(t *testing.T, path string) (*cluster.State, *logged) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		awaitParsers(t) // a reading that was dropped goes on for a while
+		awaitParsers(t) // a dropped reading runs on for a while
 	})
 	return s, l
 }

@@ -167,7 +167,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("address %s", a)
 			}
 		}
-		// Whatever was read, a state takes it in, and lets go of it.
+		// A state takes in whatever was read, and drops it.
 		s := cluster.New(cluster.Options{})
 		s.SetHealth(true, "fuzz", time.Unix(0, 0))
 		s.Replace(objs, time.Unix(1, 0))

@@ -90,7 +90,7 @@ func (q *lookups) take(now time.Time) {
 		}
 		switch {
 		case len(q.pending) >= maxPending:
-			return // whoever still needs an answer will ask again
+			return // a caller that still needs an answer will ask again
 		case one.Pod == "" && q.state.Lookups().NodeRead(one.Node, cluster.NodeAge, now):
 		case now.Sub(q.alive[s]) < podAge:
 		case !one.Urgent && !q.idle.AllowN(now, 1):
@@ -110,8 +110,8 @@ func (q *lookups) forget(now time.Time) {
 	}
 }
 
-// answer reads everything that is pending, while the API is up. What fails
-// stays pending.
+// answer reads everything that is pending, while the API is up. A question without
+// an answer stays pending.
 func (q *lookups) answer(ctx context.Context) {
 	if !q.up() {
 		return
@@ -135,8 +135,8 @@ func (q *lookups) answer(ctx context.Context) {
 	_ = group.Wait() // its functions return nil
 }
 
-// refused reports whether it is useless to ask again. It logs that once for
-// each kind of object.
+// refused reports whether it is useless to ask again. It logs that once for each
+// kind of object.
 func (q *lookups) refused(err error) bool {
 	q.log.Debug("kubernetes API", "err", err)
 	if !apierrors.IsForbidden(err) {

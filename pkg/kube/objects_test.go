@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
 )
 
-// TestNamesThatTheAPIDoesNotCheck: whoever writes an object may put anything into
+// TestNamesThatTheAPIDoesNotCheck: the writer of an object may put anything into
 // a reference. What is shown of it forges no line and steers no terminal.
 func TestNamesThatTheAPIDoesNotCheck(t *testing.T) {
 	const forged, shown = "w\nNo flow is stuck.\x1b[31m\u202e", "w?No flow is stuck.?[31m?"

@@ -54,7 +54,7 @@ func (f *File) decode(ctx context.Context) (cluster.Objects, error) {
 
 // decodeUntil calls parse, and returns an error if the context ends first. A
 // large file takes seconds, and the YAML parser cannot be stopped: parse then
-// goes on, and its result is dropped.
+// runs on, and its result is dropped.
 func decodeUntil(ctx context.Context, data []byte, parse func([]byte) (cluster.Objects, error)) (cluster.Objects, error) {
 	var objs cluster.Objects
 	done := make(chan error, 1)

@@ -65,7 +65,7 @@ func TestAListWithoutAnEndCountsOnceItSettles(t *testing.T) {
 	})
 }
 
-// What proves its end is read at once, whatever was waited for before.
+// A list that proves its end is read at once, even after another had to wait.
 func TestAListThatProvesItsEndCountsAtOnce(t *testing.T) {
 	whole := strings.Join(kindFirst, "")
 	const pods = `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"other","namespace":"default","uid":"u-0"}}]}`
@@ -102,7 +102,7 @@ func TestAListThatComesAgainHasToSettleAgain(t *testing.T) {
 		awaitState(b.t, b.state, flow.BackendListed)
 		cut := strings.Join(kindFirst[:2], "")
 		b.write(cut)
-		time.Sleep(200 * time.Millisecond) // it is read, and tells nobody
+		time.Sleep(200 * time.Millisecond) // it is read, and no signal says so
 		b.write(running)
 		time.Sleep(2300 * time.Millisecond) // longer than the first would have had to rest
 		if n := b.log.count("read cluster state"); n < 2 {

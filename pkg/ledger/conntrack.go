@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// conntrack is what conntrack said of a flow; why it could not say is rare.
+// conntrack is conntrack's answer about a flow; an error is in rare.
 type conntrack struct {
 	at             distance // from the reading
 	entry          *translation

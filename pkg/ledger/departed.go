@@ -9,13 +9,13 @@ import (
 )
 
 // Departed is the pod that was a flow's backend and is gone. An idle flow waits
-// for this one: that another pod has its address is no recovery.
+// for this one: another pod at its address is no recovery.
 type Departed struct {
 	Namespace, Pod, UID string
 	At                  time.Time // when it was seen to go; zero: none was
 }
 
-// noted takes up the pod that a flow waits for, where a decision says so.
+// noted records the pod that a flow waits for, if a decision says so.
 func (d Departed) noted(e diagnosis.Evidence, decision diagnosis.Decision) Departed {
 	b := e.Backend
 	switch {
@@ -33,7 +33,7 @@ func (d Departed) AnsweredSince(e diagnosis.Evidence) bool {
 	return !d.At.IsZero() && e.HeardSince(d.At)
 }
 
-// IsBack reports whether the records have the very pod again.
+// IsBack reports whether the records have the same pod again.
 func (d Departed) IsBack(b cluster.Backend) bool {
 	return Alive(b) && !d.At.IsZero() && d.Same(Departed{Namespace: b.Namespace, Pod: b.Pod, UID: b.PodUID})
 }
@@ -43,7 +43,7 @@ func (d Departed) Same(o Departed) bool {
 	return d.Namespace == o.Namespace && d.Pod == o.Pod && d.UID == o.UID
 }
 
-// Alive reports whether the records leave a backend alive.
+// Alive reports whether a backend may be alive by the records.
 func Alive(b cluster.Backend) bool {
 	switch b.State {
 	case flow.BackendListed, flow.BackendTerminating, flow.BackendUnlisted:

@@ -9,7 +9,7 @@ import (
 
 // endedEntries are the entries of findings that are over: the latest ones, a
 // bounded number. When there are too many, the greediest owner's oldest goes, so
-// that nobody's noise takes away what somebody else lost.
+// that no owner's noise displaces the losses of another.
 type endedEntries struct {
 	most   int
 	count  uint64     // of all that were ever put in
@@ -21,7 +21,7 @@ func newEndedEntries(most int) *endedEntries {
 	return &endedEntries{most: most, latest: list.New()}
 }
 
-// put takes in an entry, which nobody may change any more.
+// put takes in an entry. It must not change any more.
 func (e *endedEntries) put(entry *Entry) {
 	e.count++
 	e.shares.add(e.latest.PushFront(entry), e.count, pathOf(entry)...)

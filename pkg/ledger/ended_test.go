@@ -40,7 +40,7 @@ func endedIDs(s *Ledger) []int {
 	return ids
 }
 
-// Each neighbour loses something once, as number 1, before somebody else fills
+// Each neighbour loses something once, as number 1, before another owner fills
 // the list many times over.
 func TestNobodysNoiseTakesAwayWhatOthersLost(t *testing.T) {
 	const kept = 100
@@ -146,7 +146,7 @@ func TestTheLatestThatEndedAreKept(t *testing.T) {
 	}
 }
 
-// TestSharesAgainstAModel compares with what counts everything anew each time.
+// TestSharesAgainstAModel compares with a model that counts everything each time.
 func TestSharesAgainstAModel(t *testing.T) {
 	const seed = 20261128
 	random := rand.New(rand.NewPCG(seed, seed))

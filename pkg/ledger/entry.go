@@ -11,46 +11,46 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Life is where in its life a flow is.
+// Life is the stage of a flow's life.
 type Life uint8
 
-// The stations of a life.
+// The stages of a life.
 const (
 	Suspect Life = iota // it makes no progress and is not reported
 	Stuck               // it is reported, if only to be counted
 	Over                // it has recovered or ended
 )
 
-// Entry is one flow: its last reading, what was asked about it, what was decided
-// and what was reported. Its methods return values, and other entries.
+// Entry is one flow: its last reading, the evidence, the last decision, and the
+// last report. Its methods return values and new entries.
 type Entry struct {
 	reading  reading
 	facts    facts
 	decision unique.Handle[diagnosis.Decision]
 	reported unique.Handle[Verdict]
 	departed unique.Handle[Departed]
-	revised  distance // when it was last reported to be judged otherwise
+	revised  distance // when a changed verdict was last reported
 	deadline abort
 	history  history
-	over     *over // of one that is over alone
+	over     *over // only if it is over
 	life     Life
 	turns    uint8 // revisions of which each followed the one before within a minute
 }
 
-// Verdict is what is reported of a flow as long as it does not change.
+// Verdict is what is reported of a flow while it does not change.
 type Verdict struct {
 	diagnosis.Decision
 	Backend flow.BackendState
 }
 
-// over is how a flow is over.
+// over is how and when a flow ended.
 type over struct {
 	at      time.Time
 	outcome flow.Outcome
 	err     string // errno name
 }
 
-// abort is when the kernel will abort the socket, as of a reading.
+// abort is the abort deadline of a reading.
 type abort struct {
 	never bool
 	at    distance
@@ -96,7 +96,7 @@ func (e *Entry) ReadAt() time.Time { return e.reading.at }
 // Tuple returns what the socket sends.
 func (e *Entry) Tuple() flow.Tuple { return tuple([2]address{e.reading.local, e.reading.remote}) }
 
-// Target returns where the flow's packets really go: see Evidence.Target.
+// Target returns the address that the flow's packets really go to: see Evidence.Target.
 func (e *Entry) Target() netip.AddrPort {
 	if e.facts.conntrack.entry == nil {
 		return e.reading.remote.addrPort()
@@ -104,26 +104,26 @@ func (e *Entry) Target() netip.AddrPort {
 	return e.facts.conntrack.evidence(flow.Socket{Local: e.reading.local.addrPort(), Remote: e.reading.remote.addrPort()}).Entry.Backend()
 }
 
-// Evidence returns what is known of the flow.
+// Evidence returns the evidence on the flow.
 func (e *Entry) Evidence() diagnosis.Evidence {
 	evidence := e.facts.evidence(unpack(&e.reading))
 	evidence.GivesUp = e.givesUp()
 	return evidence
 }
 
-// Decision returns what was last decided.
+// Decision returns the last decision.
 func (e *Entry) Decision() diagnosis.Decision { return e.decision.Value() }
 
-// Verdict returns what would be reported now.
+// Verdict returns the verdict to report now.
 func (e *Entry) Verdict() Verdict { return Verdict{e.decision.Value(), e.facts.backend.Value().state} }
 
-// Reported returns what was last reported; zero: nothing.
+// Reported returns the verdict that was last reported; zero: none.
 func (e *Entry) Reported() Verdict { return e.reported.Value() }
 
 // Departed returns the pod that an idle flow waits for.
 func (e *Entry) Departed() Departed { return e.departed.Value() }
 
-// Outcome returns how the flow is over, and when; zero: it is not.
+// Outcome returns how and when the flow ended; zero: it is not over.
 func (e *Entry) Outcome() (flow.Outcome, time.Time) {
 	if e.over == nil {
 		return "", time.Time{}
@@ -135,8 +135,8 @@ func (e *Entry) givesUp() flow.GivesUp {
 	return flow.GivesUp{Never: e.deadline.never, At: e.deadline.at.time(e.reading.at)}
 }
 
-// Read returns the flow with a new reading. One without a process keeps the one
-// that was known.
+// Read returns the flow with a new reading. If that has no process, the known one
+// stays.
 func (e *Entry) Read(s flow.Socket) *Entry {
 	if s.PID == 0 {
 		s.PID, s.Started, s.Comm, s.FD = e.reading.pid, e.reading.started, e.reading.comm.Value(), e.reading.fd
@@ -148,8 +148,8 @@ func (e *Entry) Read(s flow.Socket) *Entry {
 	return &next
 }
 
-// Judge returns the flow with new evidence, which is of its last reading, and
-// what was decided on it.
+// Judge returns the flow with new evidence on its last reading, and the decision
+// on it.
 func (e *Entry) Judge(evidence diagnosis.Evidence, d diagnosis.Decision) *Entry {
 	next := *e
 	next.facts = packFacts(evidence)
@@ -159,9 +159,8 @@ func (e *Entry) Judge(evidence diagnosis.Evidence, d diagnosis.Decision) *Entry 
 	return &next
 }
 
-// Report returns the flow as it is once its verdict has been reported, or put on
-// record where it is suppressed: with a line in its history. A suspect is stuck
-// from then on.
+// Report returns the flow after its verdict was reported or, if it is suppressed,
+// recorded: with a line in its history. A suspect is stuck from then on.
 func (e *Entry) Report(at time.Time, line string) *Entry {
 	next := *e
 	next.history = e.history.with(at, line)
@@ -170,7 +169,7 @@ func (e *Entry) Report(at time.Time, line string) *Entry {
 	return &next
 }
 
-// Revise is Report of a verdict that is another one than was reported before.
+// Revise is Report of a verdict that differs from the last reported one.
 func (e *Entry) Revise(at time.Time, line string) *Entry {
 	next := e.Report(at, line)
 	if last, turns := e.Revised(); turns == 0 || at.Sub(last) > restless {
@@ -181,12 +180,12 @@ func (e *Entry) Revise(at time.Time, line string) *Entry {
 	return next
 }
 
-// restless is how long after a revision another one counts as the next turn of a
+// restless is how soon after a revision another one counts as the next turn of a
 // verdict that does not settle.
 const restless = time.Minute
 
-// Revised returns when the flow was last reported to be judged otherwise, and how
-// often that was in a row, each within a minute of the one before; zero: never.
+// Revised returns when a changed verdict was last reported, and how many were
+// reported in a row, each within a minute of the one before; zero: never.
 func (e *Entry) Revised() (last time.Time, turns int) {
 	return e.revised.time(e.reading.at), int(e.turns)
 }
@@ -197,8 +196,8 @@ func (e *Entry) Idle() bool { return diagnosis.Symptom(e.Socket()) == flow.HalfO
 // Unanswered reports whether conntrack could not answer when it was last asked.
 func (e *Entry) Unanswered() bool { return e.facts.conntrack.unanswered }
 
-// End returns the flow as it is once it is over. What it lost is known of one
-// whose end the kernel showed.
+// End returns the flow after its end. What it lost is known only if the kernel
+// showed the end.
 func (e *Entry) End(at time.Time, outcome flow.Outcome, end *flow.End, line string) *Entry {
 	next := *e
 	next.history = e.history.with(at, line)

@@ -11,9 +11,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// facts are what was asked about a flow, without its reading. What many flows
-// share is one value that they point at: their process and pod, their Service,
-// their backend, the state of a source.
+// facts are the answers about a flow, without its reading. Flows that share an
+// answer point at one value: process and pod, Service, backend, the state of a
+// source.
 type facts struct {
 	now        distance // from the reading
 	stuckAfter time.Duration
@@ -26,7 +26,7 @@ type facts struct {
 	conntrack  conntrack
 	role       unique.Handle[flow.Role]
 	flags      uint8
-	rare       *rare // nil: nothing of the kind
+	rare       *rare // nil: none of it
 }
 
 // The flags of facts.
@@ -40,7 +40,7 @@ const (
 // proven is what the kernel has proven of a flow's owner.
 type proven struct{ podUID, user string }
 
-// rare is what few flows have.
+// rare is what only few flows have.
 type rare struct {
 	route        *flow.Route
 	routeErr     error
@@ -50,7 +50,7 @@ type rare struct {
 	end          *flow.End
 }
 
-// packFacts takes what a flow's evidence has beside its reading and its abort
+// packFacts packs the evidence on a flow, except its reading and its abort
 // deadline.
 func packFacts(e diagnosis.Evidence) facts {
 	local, peer := e.Local, e.Peer
@@ -77,7 +77,7 @@ func packFacts(e diagnosis.Evidence) facts {
 	return f
 }
 
-// evidence puts the facts to the socket that they are of.
+// evidence joins the facts with the socket that they are about.
 func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
 	is := func(flag uint8) bool { return f.flags&flag != 0 }
 	e := diagnosis.Evidence{
@@ -94,7 +94,7 @@ func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
 	return e
 }
 
-// moved returns the facts beside another reading.
+// moved returns the same facts for another reading.
 func (f *facts) moved(from, to time.Time) facts {
 	next, by := *f, distance(from.Sub(to))
 	next.now, next.conntrack.at = f.now.moved(by), f.conntrack.at.moved(by)
@@ -110,7 +110,7 @@ type backend struct {
 	state          flow.BackendState
 	since, created time.Time
 	how            string
-	services       string // parted by blanks
+	services       string // separated by blanks
 	former         cluster.Former
 	hostNetwork, reused,
 	unread, unverified bool

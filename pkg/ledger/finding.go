@@ -20,7 +20,7 @@ func (e *Entry) Finding(node, bootID string, now time.Time) flow.Finding {
 	return f
 }
 
-// finding leaves the words out, which take most of the time to compose.
+// finding leaves out the sentences, which take most of the time to compose.
 func (e *Entry) finding(node, bootID string, now time.Time) flow.Finding {
 	r, d := &e.reading, e.Decision()
 	at := now
@@ -57,8 +57,8 @@ func family(remote address) int {
 	return 6
 }
 
-// anchor gives a time by the wall clock that now was read from: an earlier one
-// may have been set since, which moves no age.
+// anchor gives a time by now's wall clock. An earlier wall clock may have been set
+// since, which changes no age.
 func anchor(t, now time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -66,7 +66,7 @@ func anchor(t, now time.Time) time.Time {
 	return now.Add(-now.Sub(t))
 }
 
-// story returns the flow's history with what the sources date, in time order.
+// story returns the flow's history together with what the sources date, in time order.
 func story(e *Entry, evidence diagnosis.Evidence) []flow.Step {
 	story := e.history.all()
 	if at := evidence.Socket.LastAck; !at.IsZero() {

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	firstSteps  = 3  // of a flow's history that are kept
-	latestSteps = 20 // likewise
+	firstSteps  = 3  // kept of a flow's history
+	latestSteps = 20 // the same
 )
 
-// history is a flow's story: its first steps and its latest, and how many were
+// history is a flow's story: its first and its latest steps, and how many were
 // left out between them.
 type history struct {
 	steps []flow.Step // never changed: a flow's next entry may share them

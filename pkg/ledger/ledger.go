@@ -9,26 +9,26 @@ import (
 
 // Options of a Ledger.
 type Options struct {
-	Node, BootID string        // that its findings carry
+	Node, BootID string        // its findings carry them
 	StuckAfter   time.Duration // without progress make a flow stuck
-	MaxFlows     int           // that are held; of these a tenth may be suppressed
+	MaxFlows     int           // held at once; a tenth of these may be suppressed
 	KeepEnded    int           // findings that are over; see endedEntries
-	HostNetNS    uint32        // where processes, not network namespaces, own flows
+	HostNetNS    uint32        // in this namespace processes own flows, not the namespace
 }
 
-// owedLooks is how many complete snapshots make good that a flow was let go of:
-// one alone may miss it.
+// owedLooks is how many complete snapshots find a dropped flow again: a single
+// one may miss it.
 const owedLooks = 2
 
-// Ledger holds the flows. It is for one goroutine; View is for all.
+// Ledger holds the flows. It is for one goroutine; View is safe for concurrent use.
 type Ledger struct {
 	o     Options
 	began epoch
 	table *table
 	view  *View
 
-	due      queue    // suspects, and flows that wait for a time, by when it comes
-	rotation rotation // all, by when they are read again
+	due      queue    // suspects, and flows that wait for a time, ordered by that time
+	rotation rotation // all, in the order in which they are read again
 	quotas   quotas
 	passed   passedOver
 
@@ -53,7 +53,7 @@ func (l *Ledger) View() *View { return l.view }
 // slot is the place of a flow that is not over.
 type slot struct {
 	entry       *Entry    // readers see it
-	readAt      time.Time // also by a reading that entry does not show
+	readAt      time.Time // of the last reading, even if entry does not show it
 	notBefore   time.Duration
 	absentSince time.Duration // the first snapshot that lacked it; 0: the last one had it
 	seen        uint64        // the last reading that had it
@@ -66,7 +66,7 @@ type slot struct {
 	held     int // its place in the share
 }
 
-// epoch is when the times of the slots begin: a time takes a third of the room.
+// epoch is the zero of the slots' times: a duration takes a third of the room of a time.
 type epoch time.Time
 
 func (e epoch) until(t time.Time) time.Duration { return t.Sub(time.Time(e)) }
@@ -76,7 +76,7 @@ func (e epoch) time(d time.Duration) time.Time { return time.Time(e).Add(d) }
 // Observe takes a reading of one socket.
 func (l *Ledger) Observe(s flow.Socket) []Change { return l.observe(nil, s) }
 
-// observe appends to changes what a reading brings.
+// observe appends the changes that a reading brings.
 func (l *Ledger) observe(changes []Change, s flow.Socket) []Change {
 	at := l.table.slots[s.ID]
 	if at == nil {
@@ -135,7 +135,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 }
 
 // Snapshot takes a complete reading of all suspects, made at a time. Flows that
-// are absent from two in a row, and for 2 s, have vanished.
+// two readings in a row lack, 2 s apart, have vanished.
 func (l *Ledger) Snapshot(sockets []flow.Socket, at time.Time) []Change {
 	if l.Owed() {
 		l.owed--
@@ -147,9 +147,9 @@ func (l *Ledger) Snapshot(sockets []flow.Socket, at time.Time) []Change {
 	return changes
 }
 
-// Reread takes a reading, made at a time, that has at least the named flows, as
-// far as they live. Those of them that are absent from two in a row, and for
-// 2 s, have vanished.
+// Reread takes a reading, made at a time, that has at least those of the named
+// flows that live. Named flows that two readings in a row lack, 2 s apart, have
+// vanished.
 func (l *Ledger) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) []Change {
 	changes := l.readings(sockets)
 	for _, id := range named {
@@ -169,7 +169,7 @@ func (l *Ledger) readings(sockets []flow.Socket) []Change {
 	return changes
 }
 
-// miss counts the absence of a flow from a reading that should have it.
+// miss counts the absence of a flow from a reading that should show it.
 func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 	if s.seen == l.snapshots || s.entry.reading.flags&isUnstored != 0 || s.readAt.After(at) {
 		return changes
@@ -181,13 +181,13 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 	if now-s.absentSince < absentFor {
 		return changes
 	}
-	l.owed = owedLooks // it may live, and have been missed
+	l.owed = owedLooks // it may live, and the readings may have missed it
 	l.remove(s)
 	return append(changes, Change{Kind: Vanished, Entry: s.entry, At: at})
 }
 
-// Scanned takes that a file scan began at a time and has been made: the flows
-// that no snapshot has, and that the scan before it did not show, have vanished.
+// Scanned notes a file scan that began at a time. Flows that no snapshot shows
+// have vanished if neither this scan nor the one before showed them.
 func (l *Ledger) Scanned(began time.Time) []Change {
 	var changes []Change
 	for _, s := range l.table.slots {
@@ -216,8 +216,8 @@ func (l *Ledger) End(end flow.End) []Change {
 // Complete snapshots show them again, if there is room for them.
 func (l *Ledger) Owed() bool { return l.owed > 0 && l.Len() < l.o.MaxFlows }
 
-// Forget lets go of a flow; a later reading may make it a suspect again, and one
-// is Owed, for it may stand still.
+// Forget drops a flow. A later reading may make it a suspect again. A complete
+// snapshot is then Owed, because the flow may stand still.
 func (l *Ledger) Forget(id flow.ID) {
 	if s := l.table.slots[id]; s != nil {
 		l.remove(s)
@@ -225,8 +225,8 @@ func (l *Ledger) Forget(id flow.ID) {
 	}
 }
 
-// remove takes a flow out. Nobody sees it any more, until it is put among those
-// that are over.
+// remove takes a flow out. No reader sees it any more, until it is put among
+// those that are over.
 func (l *Ledger) remove(s *slot) {
 	l.table.remove(s.entry.ID())
 	l.due.remove(s)
@@ -234,7 +234,7 @@ func (l *Ledger) remove(s *slot) {
 	l.quotas.of[s.class].remove(s)
 }
 
-// show puts an entry in the place of the one before it.
+// show replaces an entry.
 func (l *Ledger) show(s *slot, e *Entry) {
 	if e.life != s.entry.life {
 		l.due.remove(s)
@@ -244,7 +244,7 @@ func (l *Ledger) show(s *slot, e *Entry) {
 	l.quotas.rehome(s)
 }
 
-// Put takes what became of a flow that is held, or files one that is over.
+// Put stores the new entry of a held flow, or files one that is over.
 func (l *Ledger) Put(e *Entry) {
 	if e.life == Over {
 		l.table.end(e)
@@ -276,8 +276,8 @@ func (l *Ledger) Entries() []*Entry { return l.table.entries() }
 // Len returns how many flows are held.
 func (l *Ledger) Len() int { return len(l.table.slots) }
 
-// shortFor is how long after a flow found no room the ledger counts as short of
-// it, at least.
+// shortFor is how long the ledger counts as short of room, at least, after a flow
+// found none.
 const shortFor = time.Minute
 
 // Short returns how many times a flow found no room, or had to make room for the
@@ -289,7 +289,7 @@ func (l *Ledger) Short(now time.Time) (refused uint64, short bool) {
 }
 
 // Oldest returns the flow of a network namespace that has made no progress for
-// longest, of those that fit; nil: none does.
+// longest, among those that fit; nil: none does.
 func Oldest(entries []*Entry, netns uint32, fits func(*Entry) bool) *Entry {
 	var oldest *Entry
 	for _, e := range entries {

@@ -265,7 +265,7 @@ func TestNamedFlowsVanishWhenTwoReadingsLackThem(t *testing.T) {
 	}
 }
 
-// TestEveryFlowHasItsTurn: whoever comes and goes meanwhile.
+// TestEveryFlowHasItsTurn: even if others come and go meanwhile.
 func TestEveryFlowHasItsTurn(t *testing.T) {
 	m := ofMost(100)
 	for id := range flow.ID(20) {

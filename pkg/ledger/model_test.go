@@ -28,9 +28,8 @@ type model struct {
 	held   map[flow.ID]bool
 }
 
-// TestRandomHistories: slots, queue, rotation and quotas hold the same flows,
-// each in its place, whatever happens; and what leaves or finds no room does so
-// for a reason.
+// TestRandomHistories: slots, queue, rotation and quotas always hold the same
+// flows, each in its place, and a flow leaves or finds no room only for a reason.
 func TestRandomHistories(t *testing.T) {
 	const histories, steps = 50, 200
 	for seed := range uint64(histories) {

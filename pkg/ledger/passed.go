@@ -2,17 +2,17 @@ package ledger
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-// mostPassed bounds how many suppressed flows are known that are not held.
+// mostPassed bounds how many suppressed flows without room are remembered.
 const mostPassed = 1 << 17
 
-// passedOver are suppressed flows that found no room, by where they stand. They
-// are not asked about again until they move or are reconsidered: a flood of them
-// costs no more than to know their ids.
+// passedOver are suppressed flows that found no room, by their snd_una. The
+// sources are not asked about them again until they move or are reconsidered, so a
+// flood of them costs only their ids.
 type passedOver map[flow.ID]uint32
 
 func (p passedOver) add(e *Entry) {
 	if len(p) >= mostPassed {
-		for id := range p { // any: it is only asked about again
+		for id := range p { // any one: the sources are only asked about it again
 			delete(p, id)
 			break
 		}
@@ -20,7 +20,7 @@ func (p passedOver) add(e *Entry) {
 	p[e.ID()] = e.reading.una
 }
 
-// over reports whether a flow was passed over and stands where it stood.
+// over reports whether a flow was passed over and has not moved since.
 func (p passedOver) over(s flow.Socket) bool {
 	una, ok := p[s.ID]
 	if ok && una != s.Una {
@@ -32,8 +32,8 @@ func (p passedOver) over(s flow.Socket) bool {
 
 func (p passedOver) forget(id flow.ID) { delete(p, id) }
 
-// Reconsider has the flows that were passed over be asked about again, for the
-// records by which they are suppressed are other ones.
+// Reconsider lets the sources be asked about passed-over flows again, because the
+// records that suppress them have changed.
 func (l *Ledger) Reconsider() {
 	if len(l.passed) > 0 {
 		clear(l.passed)

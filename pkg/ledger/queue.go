@@ -8,12 +8,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// again is when a suspect that was due is due again, where nothing came of it: it
-// could not be read.
+// again is the time until a due suspect is due again if it could not be read.
 const again = 100 * time.Millisecond
 
-// schedule puts a flow into the queue. A suspect is due once it made no progress
-// for long enough, or at once where its backend is gone.
+// schedule puts a flow into the queue. A suspect is due once it has made no
+// progress for long enough, or at once if its backend is gone.
 func (q *queue) schedule(s *slot, began epoch, stuckAfter time.Duration) {
 	e := s.entry
 	if e.life != Suspect {
@@ -27,11 +26,10 @@ func (q *queue) schedule(s *slot, began epoch, stuckAfter time.Duration) {
 	q.set(s, max(at, s.notBefore))
 }
 
-// scheduleEnd has a flow that is reported be due once the kernel should have
-// aborted its socket, or at the time that it waits for already, if that comes
-// before. One that stands on all the same is due again a second after each
-// reading. Those of a tenth of a second are due together: to read one takes as
-// long as to read many.
+// scheduleEnd makes a reported flow due once the kernel should have aborted its
+// socket, or earlier if it already waits for an earlier time. If it stands still
+// after that, it is due again a second after each reading. Flows within a tenth
+// of a second are due together, because one read serves many.
 func (q *queue) scheduleEnd(s *slot, began epoch) {
 	e := s.entry
 	if e.deadline.at == never {
@@ -44,9 +42,9 @@ func (q *queue) scheduleEnd(s *slot, began epoch) {
 	q.set(s, at)
 }
 
-// Due returns the flows whose time has come, the suspects among them by how long
-// they have made no progress. What the last reading says may have changed since:
-// read them first.
+// Due returns the flows whose time has come, with the suspects that have made no
+// progress for longest first. Read them before a decision: the last reading may
+// be out of date.
 func (l *Ledger) Due(now time.Time) []*Entry {
 	var due []*Entry
 	for at := l.began.until(now); len(l.due) > 0 && l.due[0].dueAt <= at; {
@@ -62,7 +60,7 @@ func (l *Ledger) Due(now time.Time) []*Entry {
 	return due
 }
 
-// Next returns when the next flow is due; zero: none will be.
+// Next returns the time when the next flow is due; zero: none waits.
 func (l *Ledger) Next() time.Time {
 	if len(l.due) == 0 {
 		return time.Time{}
@@ -79,14 +77,14 @@ func (l *Ledger) Postpone(id flow.ID, until time.Time) {
 	}
 }
 
-// Await has a flow that is reported be due at a time.
+// Await makes a reported flow due at a time.
 func (l *Ledger) Await(id flow.ID, at time.Time) {
 	if s := l.table.slots[id]; s != nil && s.entry.life == Stuck {
 		l.due.set(s, l.began.until(at))
 	}
 }
 
-// queue is a heap of flows by when they are due.
+// queue is a heap of flows, ordered by the time when they are due.
 type queue []*slot
 
 func (q *queue) set(s *slot, at time.Duration) {

@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// class parts what is watched from what is suppressed.
+// class separates watched flows from suppressed ones.
 type class uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	classes
 )
 
-// suppressedPart is which part of the table suppressed flows may take: one in
+// suppressedPart is the part of the table that suppressed flows may take: one in
 // so many.
 const suppressedPart = 10
 
@@ -28,19 +28,19 @@ func classOf(e *Entry) class {
 }
 
 // ReportAtOnce reports whether a suspect need not wait: its backend is gone, and
-// it is not only counted.
+// it is not suppressed.
 func ReportAtOnce(d diagnosis.Decision) bool {
 	return d.AtOnce && (d.Mute == "" || d.Mute == flow.MuteAtRisk)
 }
 
-// owner is what a flow belongs to as far as the kernel proves it: a network
-// namespace, which is a pod's; in the host's own a process.
+// owner is the proven owner of a flow: a network namespace, which is a pod's; in
+// the host's own namespace a process.
 type owner struct {
 	netns   uint32
 	process flow.Process
 }
 
-// quotas are who holds how many flows.
+// quotas count the flows of each owner.
 type quotas struct {
 	host uint32 // the node's own network namespace
 	of   [classes]quota
@@ -61,7 +61,7 @@ func (q *quotas) ownerOf(netns uint32, p flow.Process) owner {
 	return owner{netns, p}
 }
 
-// rehome has a flow count for the class and the owner that it has by now.
+// rehome counts a flow under its present class and owner.
 func (q *quotas) rehome(s *slot) {
 	r := &s.entry.reading
 	class, by := classOf(s.entry), q.ownerOf(r.netns, flow.Process{PID: r.pid, Started: r.started})
@@ -74,8 +74,8 @@ func (q *quotas) rehome(s *slot) {
 }
 
 // victim returns the flow that makes room for one of an owner: a suppressed one
-// of the greediest owner, else a watched one of the greediest; nil: nobody has
-// more than this owner.
+// of the greediest owner, else a watched one of the greediest; nil: no owner has
+// more than this one.
 func (q *quotas) victim(by owner) *slot {
 	if s := q.of[suppressed].greediest(); s != nil {
 		return s
@@ -91,7 +91,7 @@ func (q *quotas) victim(by owner) *slot {
 	return nil
 }
 
-// quota is who holds how many flows of one class. The greediest owner's latest
+// quota counts the flows of one class, by owner. The greediest owner's latest
 // flow is the first to go.
 type quota struct {
 	size   int
@@ -99,7 +99,7 @@ type quota struct {
 	order  byGreed
 }
 
-// share is what one owner holds.
+// share is the flows of one owner.
 type share struct {
 	owner owner
 	slots []*slot
@@ -134,7 +134,7 @@ func (q *quota) remove(s *slot) {
 	delete(q.shares, sh.owner)
 }
 
-// greediest returns the latest flow of the owner that has most; nil: there is
+// greediest returns the latest flow of the owner with most flows; nil: there is
 // none.
 func (q *quota) greediest() *slot {
 	if len(q.order) == 0 {

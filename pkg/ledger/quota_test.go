@@ -43,8 +43,8 @@ const (
 	neighbour = 8
 )
 
-// TestNobodyTakesTheTable: whatever one owner has, another one's flow finds
-// room, up to half of the table.
+// TestNobodyTakesTheTable: however many flows one owner has, another one's flow
+// finds room, up to half of the table.
 func TestNobodyTakesTheTable(t *testing.T) {
 	l := ofMost(100)
 	for id := range flow.ID(300) {
@@ -86,8 +86,8 @@ func TestWhatMakesRoomIsSaid(t *testing.T) {
 	}
 }
 
-// TestSuppressedFlowsTakeATenth: and what is watched needs no room from anybody
-// else while any of them is held.
+// TestSuppressedFlowsTakeATenth: and a watched flow takes no room from another
+// watched one while any suppressed flow is held.
 func TestSuppressedFlowsTakeATenth(t *testing.T) {
 	l := ofMost(100)
 	for id := range flow.ID(10_000) {
@@ -218,8 +218,8 @@ func TestALedgerIsShortUntilAllIsLookedFor(t *testing.T) {
 	}
 }
 
-// TestTheGreediestMakesRoom: not the neighbour, and nobody who has no more than
-// the one that comes.
+// TestTheGreediestMakesRoom: not its neighbour, and no owner without more flows
+// than the owner of the newcomer.
 func TestTheGreediestMakesRoom(t *testing.T) {
 	l := ofMost(6)
 	for id := range flow.ID(4) {
@@ -236,7 +236,7 @@ func TestTheGreediestMakesRoom(t *testing.T) {
 	}
 }
 
-// TestSuppressedFlowsMakeRoomFirst: whoever has the most of the others.
+// TestSuppressedFlowsMakeRoomFirst: whichever owner has most of the watched ones.
 func TestSuppressedFlowsMakeRoomFirst(t *testing.T) {
 	l := ofMost(10)
 	for id := range flow.ID(9) {

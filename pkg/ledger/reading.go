@@ -9,9 +9,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// reading is a flow.Socket in half its size: times are kept by their distance
-// from the reading, addresses without a zone, which the kernel's records do not
-// have either.
+// reading is a flow.Socket in half its size: times are kept as distances from the
+// reading, addresses without a zone, which the kernel's records lack, too.
 type reading struct {
 	at time.Time
 	since, lastAck, timerAt, retransStamp,
@@ -104,7 +103,7 @@ func flagsOf(s flow.Socket) (flags uint16) {
 	return flags
 }
 
-// distance is a time by its distance from another one, in nanoseconds.
+// distance is the nanoseconds from one time to another.
 type distance int64
 
 // never is the distance of the zero time.
@@ -124,7 +123,7 @@ func (d distance) time(from time.Time) time.Time {
 	return from.Add(time.Duration(d))
 }
 
-// moved returns the distance of the same time from another one.
+// moved returns the distance of the same time from another time.
 func (d distance) moved(by distance) distance {
 	if d == never {
 		return never

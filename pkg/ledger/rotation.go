@@ -2,7 +2,7 @@ package ledger
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-// rotation has every flow have its turn.
+// rotation gives every flow its turn.
 type rotation struct {
 	slots []*slot
 	next  int
@@ -13,8 +13,8 @@ func (r *rotation) add(s *slot) {
 	r.slots = append(r.slots, s)
 }
 
-// remove puts the last flow in the place of one. Its turn may come a round
-// later.
+// remove puts the last flow in the place of the removed one. The turn of the
+// former may come a round later.
 func (r *rotation) remove(s *slot) {
 	last := len(r.slots) - 1
 	r.slots[s.rotating] = r.slots[last]
@@ -23,7 +23,7 @@ func (r *rotation) remove(s *slot) {
 	r.slots = r.slots[:last]
 }
 
-// Turn returns n flows whose turn it is, or all of fewer.
+// Turn returns the n flows whose turn it is, or all if there are fewer.
 func (l *Ledger) Turn(n int) []flow.ID {
 	r := &l.rotation
 	ids := make([]flow.ID, 0, min(n, len(r.slots)))

@@ -2,10 +2,10 @@ package ledger
 
 import "container/heap"
 
-// shares tells what to give up for something new: of all that is kept, the
+// shares chooses what to drop for a new element: of all that is kept, the
 // oldest of the greediest owner. An owner is a path, as namespace and pod: the
-// greediest namespace gives first, and in it the greediest pod. Of equals, the
-// one gives whose oldest is the oldest. The zero value is empty.
+// greediest namespace gives first, and in it the greediest pod. Among equals,
+// the owner of the oldest element gives. The zero value is empty.
 type shares[T any] struct {
 	size  int
 	kept  []stamped[T] // its own, oldest first; empty where there are parts
@@ -44,8 +44,8 @@ func (s *shares[T]) add(thing T, stamp uint64, owner ...string) {
 	heap.Push(&s.parts, part)
 }
 
-// take removes and returns what is to be given up. There must be something. It
-// takes O(log n).
+// take removes and returns the element to drop. There must be one. It takes
+// O(log n).
 func (s *shares[T]) take() T {
 	s.size--
 	if len(s.parts) == 0 {

@@ -8,14 +8,14 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// table is what the writer and the readers share. The writer alone may look into
-// it without the lock.
+// table is shared by the writer and the readers. Only the writer may read it
+// without the lock.
 type table struct {
 	mu    sync.RWMutex
 	slots map[flow.ID]*slot
 	ended *endedEntries
 
-	refused atomic.Uint64 // flows that found no room, or had to make some
+	refused atomic.Uint64 // flows that found no room, or had to make room
 }
 
 func newTable(keepEnded int) *table {
@@ -46,7 +46,7 @@ func (t *table) end(e *Entry) {
 	t.ended.put(e)
 }
 
-// entries returns the flows that are held, in no order.
+// entries returns the held flows, in no order.
 func (t *table) entries() []*Entry {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -57,15 +57,15 @@ func (t *table) entries() []*Entry {
 	return all
 }
 
-// over returns those that are over, latest first.
+// over returns the flows that are over, latest first.
 func (t *table) over() []*Entry {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return slices.Collect(t.ended.all())
 }
 
-// entry returns the flow that is held, else the latest that is over; nil: there
-// is none.
+// entry returns a held flow, else the latest one that is over; nil: there is
+// none.
 func (t *table) entry(id flow.ID) *Entry {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -2,7 +2,7 @@ package owner
 
 import "strings"
 
-// place is what a control group path tells of where a process runs.
+// place is what a control group path says about where a process runs.
 type place struct {
 	container string // full id
 	podUID    string
@@ -10,7 +10,7 @@ type place struct {
 
 // parseCgroup reads /proc/PID/cgroup: lines of hierarchy:controllers:path
 // (cgroups(7)). Version 1 has a line per hierarchy, and not every one names
-// the container; the line that tells most wins.
+// the container; the line that says most wins.
 func parseCgroup(file string) place {
 	var best place
 	for line := range strings.Lines(file) {
@@ -36,13 +36,12 @@ func (p place) tells() int {
 	return n
 }
 
-// parsePath reads a path from the root down. With clusters nested in
-// containers the innermost pod counts, and in it the outermost container: that
-// is the one the cluster knows, and what runs in it is its own business.
-// Outside a pod the innermost container counts.
+// parsePath reads a path from the root down. With clusters nested in containers, the
+// innermost pod counts, and in it the outermost container: the cluster knows that
+// one, and not what runs inside it. Outside a pod the innermost container counts.
 func parsePath(path string) place {
 	var p place
-	// containerd, told to use systemd's naming with the other driver, joins
+	// If containerd uses systemd's naming with the other driver, it joins
 	// slice, prefix and id with colons into one element.
 	isSeparator := func(r rune) bool { return r == '/' || r == ':' }
 	for element := range strings.FieldsFuncSeq(strings.TrimSuffix(path, " (deleted)"), isSeparator) {
@@ -79,10 +78,10 @@ func podUID(element string) string {
 	return ""
 }
 
-// containerID returns the container's id from a runtime's control group name:
-// the id alone with the cgroupfs driver, PREFIX-ID.scope with systemd's, where
-// the prefix is docker, cri-containerd, crio, libpod or another's. A conmon is
-// the process that watches a container, not part of it.
+// containerID returns the container's id from a runtime's control group name: the id
+// alone with the cgroupfs driver, PREFIX-ID.scope with systemd's. The prefix is
+// docker, cri-containerd, crio, libpod or another's. A conmon is the process that
+// watches a container, not part of it.
 func containerID(element string) string {
 	name := strings.TrimSuffix(element, ".scope")
 	dash := strings.LastIndexByte(name, '-')

@@ -1,6 +1,6 @@
-// Package owner tells whose a process is and where it runs: its user, the
-// container and the pod that its control group belongs to, and which network
-// namespaces are whose pod's. It reads /proc and nothing else.
+// Package owner says whose a process is and where it runs: its user, and the
+// container and the pod that its control group belongs to. It also says which pod
+// a network namespace belongs to. It reads only /proc.
 package owner
 
 import (
@@ -17,11 +17,11 @@ import (
 )
 
 var (
-	// ErrGone is returned for a process that does not exist, or no longer: its
-	// number may be another one's now.
+	// ErrGone is returned for a process that does not exist any more: its PID may
+	// be another one's now.
 	ErrGone = errors.New("the process is gone")
-	// ErrHidden is returned for a process that exists and that /proc does not
-	// show to the agent.
+	// ErrHidden is returned for a process that exists and that /proc hides from
+	// the agent.
 	ErrHidden error = hidden{}
 )
 
@@ -41,8 +41,8 @@ const (
 	statusLimit = 512      // bytes; the user ids end in the first 300
 )
 
-// Reader reads owners from a /proc file system. It keeps nothing, so it may be
-// used from any goroutine.
+// Reader reads owners from a /proc file system. It keeps nothing, so it is safe for
+// concurrent use.
 type Reader struct {
 	proc   string
 	offset offset // of the agent's time namespace
@@ -54,15 +54,15 @@ func New(proc string) *Reader {
 	return &Reader{proc: proc, offset: bootOffset(proc)}
 }
 
-// Lookup returns what is known of the process. All of it is of one process: an
-// id that is given to another one makes it ErrGone, never a mixture.
+// Lookup returns what is known of the process. All of it is of one process: if the
+// PID has a new process, it returns ErrGone, never a mixture.
 //
 // A process outside any container, or whose control group is hidden by a
 // control group namespace, has an Owner without container and pod.
 func (r *Reader) Lookup(p flow.Process) (flow.Owner, error) {
 	o, err := r.lookup(p)
 	if absent(err) && exists(p.PID) {
-		// It may have come a moment ago, in place of one that went.
+		// A new process may have come a moment ago, in place of one that went.
 		if o, err = r.lookup(p); absent(err) {
 			err = ErrHidden
 		}
@@ -79,7 +79,7 @@ func (r *Reader) Lookup(p flow.Process) (flow.Owner, error) {
 	return o, nil
 }
 
-// Check returns ErrHidden where /proc hides processes: the first one is always
+// Check returns ErrHidden if /proc hides processes: the first process is always
 // there, and is not the agent's own.
 func (r *Reader) Check() error {
 	_, err := os.ReadFile(filepath.Join(r.proc, "1", "stat"))
@@ -96,8 +96,8 @@ func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }
 
-// exists asks the kernel for a process without /proc: who may not signal it is
-// told that it is there.
+// exists asks the kernel for a process without /proc: a caller that may not
+// signal the process learns that it is there.
 func exists(pid uint32) bool {
 	err := syscall.Kill(int(pid), 0)
 	return err == nil || errors.Is(err, syscall.EPERM)

@@ -265,7 +265,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// copyOfTest puts this program where anybody may start it.
+// copyOfTest copies this program to where any user may start it.
 func copyOfTest(t *testing.T) string {
 	t.Helper()
 	program, err := os.ReadFile(os.Args[0])

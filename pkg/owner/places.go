@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	refreshAge = time.Second // a pass over all processes comes no more often
-	perSpace   = 4           // processes of one network namespace that are asked for their pod
+	refreshAge = time.Second // the shortest time between two passes over all processes
+	perSpace   = 4           // processes of one network namespace whose pod is looked up
 	perRefresh = 1000        // and of all in one pass
-	maxLeft    = 1024        // namespaces that are remembered without any process in them
+	maxLeft    = 1024        // remembered namespaces without any process
 )
 
-// Places knows which network namespace is which pod's: the one that a process
-// in the pod's control group lives in. What an address says is not asked. It
-// may be used from any goroutine.
+// Places knows the pods of network namespaces: a namespace belongs to the pod in whose
+// control group a process there is. Addresses do not count. It is safe for concurrent
+// use.
 type Places struct {
 	residents func() ([]flow.Resident, error)
 	lookup    func(flow.Process) (flow.Owner, error)
 	host      uint32
 
-	refreshing sync.Mutex // held while processes are read and asked
+	refreshing sync.Mutex // held while processes are read and looked up
 	at         time.Time
 
 	mu     sync.RWMutex
@@ -41,22 +41,22 @@ type space struct {
 }
 
 // NewPlaces returns Places that know nothing yet. residents lists the processes
-// of the node, lookup tells where one runs, and host is the node's own network
+// of the node, lookup says where one runs, and host is the node's own network
 // namespace, which is no pod's.
 func NewPlaces(residents func() ([]flow.Resident, error), lookup func(flow.Process) (flow.Owner, error), host uint32) *Places {
 	return &Places{residents: residents, lookup: lookup, host: host}
 }
 
-// Pod returns the UID of the pod whose network namespace it is; "" where no
-// process proved it. A namespace whose processes have all gone stays its pod's.
+// Pod returns the UID of the pod that a network namespace belongs to; "" if no
+// process proved one. A namespace whose processes have all gone stays its pod's.
 func (p *Places) Pod(netns uint32) string {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.spaces[netns].podUID
 }
 
-// Elsewhere reports whether a pod is known to live, and not in this network
-// namespace.
+// Elsewhere reports whether a pod is known to live in other network namespaces than
+// this one.
 func (p *Places) Elsewhere(podUID string, netns uint32) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -64,8 +64,8 @@ func (p *Places) Elsewhere(podUID string, netns uint32) bool {
 	return known && home != netns && p.spaces[netns].podUID != podUID
 }
 
-// Knows reports whether the last pass saw a process in a network namespace, or
-// an earlier one proved whose it is.
+// Knows reports whether the last pass saw a process in a network namespace, or an
+// earlier one proved its pod.
 func (p *Places) Knows(netns uint32) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -73,8 +73,8 @@ func (p *Places) Knows(netns uint32) bool {
 	return p.seen[netns] || proven || netns == p.host
 }
 
-// Refresh makes a pass over the processes of the node, unless the last one was
-// within a second. It asks /proc about namespaces that are new alone.
+// Refresh makes a pass over the processes of the node, unless the last one was within
+// a second. It asks /proc only about new namespaces.
 func (p *Places) Refresh(now time.Time) error {
 	p.refreshing.Lock()
 	defer p.refreshing.Unlock()
@@ -100,9 +100,9 @@ func (p *Places) Refresh(now time.Time) error {
 	return nil
 }
 
-// bySpace returns the processes that the agent can ask about, by namespace:
-// the oldest first, in the oldest namespace first. Whoever makes thousands of
-// namespaces keeps nobody from being asked who was there before.
+// bySpace returns the processes that the agent can look up, by namespace: the
+// oldest first, in the oldest namespace first. So a user who makes thousands of
+// namespaces displaces no namespace that was there before.
 func (p *Places) bySpace(all []flow.Resident) [][]flow.Resident {
 	byNetNS := map[uint32][]flow.Resident{}
 	for _, r := range all {
@@ -119,8 +119,8 @@ func (p *Places) bySpace(all []flow.Resident) [][]flow.Resident {
 	return groups
 }
 
-// prove returns which namespaces are a pod's. Only Refresh changes p.spaces, so
-// it is read here without the lock.
+// prove returns which namespaces belong to a pod. Only Refresh changes p.spaces, so
+// prove reads it without the lock.
 func (p *Places) prove(groups [][]flow.Resident) map[uint32]space {
 	spaces := map[uint32]space{}
 	living := map[uint32]bool{}
@@ -150,8 +150,8 @@ func (p *Places) prove(groups [][]flow.Resident) map[uint32]space {
 	return spaces
 }
 
-// ask returns the pod of a namespace's oldest processes, and whether any of
-// them could be asked. Where two pods share a namespace it is a node's.
+// ask returns the pod of a namespace's oldest processes, and whether any of them
+// could be looked up. A namespace that two pods share is a node's.
 func (p *Places) ask(group []flow.Resident, left *int) (found space, asked bool) {
 	for _, r := range group[:min(len(group), perSpace)] {
 		if *left == 0 {

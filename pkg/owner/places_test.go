@@ -77,7 +77,7 @@ func TestPlaces(t *testing.T) {
 		want  bool
 	}{
 		{"web", 7, false}, {"web", 8, true}, {"web", 9, true}, {"web", hostNS, true}, {"web", 99, true},
-		{"kube-proxy", 7, false}, // nobody knows where
+		{"kube-proxy", 7, false}, // where is unknown
 		{"ua", 7, false}, {"hides", 7, false}, {"", 7, false},
 	} {
 		if got := p.Elsewhere(c.pod, c.netns); got != c.want {
@@ -91,8 +91,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A pod's process may make a network namespace of its own: that is its pod's,
-// whatever addresses it has.
+// A pod's process may make a network namespace. That is the pod's, whatever
+// addresses it has.
 func TestANamespaceWithinAPod(t *testing.T) {
 	n := newNode()
 	n.lives(7, 10, "web")
@@ -127,7 +127,7 @@ func TestPlacesOverTime(t *testing.T) {
 		t.Errorf("the next pod in it: %+v", p.spaces)
 	}
 	n.all = n.all[:1]
-	n.lives(7, 21, "") // and again, to nobody's
+	n.lives(7, 21, "") // and again, outside any pod
 	refresh(t, p, 4)
 	if p.Pod(7) != "" {
 		t.Errorf("a namespace without pod: %+v", p.spaces)
@@ -152,7 +152,7 @@ func TestAHiddenProcessProvesNothing(t *testing.T) {
 func TestPlacesAreBounded(t *testing.T) {
 	n := newNode()
 	n.lives(7, 10, "web")
-	for i := range uint32(5000) { // as anybody may with user namespaces
+	for i := range uint32(5000) { // as any user may with user namespaces
 		n.lives(100+i, 100+i, "")
 	}
 	n.lives(8, 5, "db")

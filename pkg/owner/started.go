@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// tick is the unit in which /proc/PID/stat tells times: USER_HZ is 100 on
-// every architecture that Go has.
+// tick is the unit of times in /proc/PID/stat: USER_HZ is 100 on every
+// architecture that Go has.
 const tick = 10 * time.Millisecond
 
 // startField is the number of starttime among the fields of /proc/PID/stat
@@ -19,8 +19,8 @@ const startField = 22 - 3
 
 var errStat = errors.New("/proc/PID/stat has no start time")
 
-// parseStart returns when a process started, in ticks. Its name stands in
-// brackets and may have any character, brackets and line ends too.
+// parseStart returns when a process started, in ticks. The name stands in brackets
+// and may have any character, brackets and line ends too.
 func parseStart(stat string) (uint64, error) {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) <= startField {
@@ -33,8 +33,8 @@ func parseStart(stat string) (uint64, error) {
 	return n, nil
 }
 
-// offset is how far a time namespace's CLOCK_BOOTTIME is ahead of the node's:
-// /proc adds it to what it shows to a reader there.
+// offset is how far a time namespace's CLOCK_BOOTTIME is ahead of the node's: /proc
+// adds it to the times that it shows to a reader there.
 type offset time.Duration
 
 // after returns what /proc shows for a time since the node's boot.
@@ -42,8 +42,8 @@ func (o offset) after(boot time.Duration) uint64 {
 	return uint64((boot + time.Duration(o)) / tick)
 }
 
-// bootOffset reads the offset of the agent's time namespace; 0 where there is
-// none (before 5.6, or CONFIG_TIME_NS is off).
+// bootOffset reads the offset of the agent's time namespace; 0 if there is none
+// (before 5.6, or CONFIG_TIME_NS is off).
 func bootOffset(proc string) offset {
 	file, err := os.ReadFile(filepath.Join(proc, "self", "timens_offsets"))
 	if err != nil {

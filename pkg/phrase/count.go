@@ -43,8 +43,8 @@ func Bytes[T ~int | ~uint32 | ~uint64](n T) string {
 	return Number(n>>20) + " MiB"
 }
 
-// Some lists names, of which there may be many, by the first few: a, b and 3
-// more. A name is asked for by its index.
+// Some lists the first few of perhaps many names: a, b and 3 more. It gets each name
+// by its index.
 func Some(names, most int, name func(int) string) string {
 	var first []string
 	for i := range min(names, most) {

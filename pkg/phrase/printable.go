@@ -5,12 +5,12 @@ import (
 	"unicode"
 )
 
-// Printable returns a name that somebody else chose as one that can be shown
-// anywhere: what does not print becomes a question mark. That is control
-// characters, which steer a terminal, what is no UTF-8, and the characters that
-// are not seen: those that turn the direction of writing, those of no width,
-// and spaces that are not a space. Two names may look alike afterwards, so
-// nothing is ever compared by what Printable returns.
+// Printable makes a foreign name safe to show anywhere. It replaces with a
+// question mark what does not print: control characters, which steer a terminal,
+// invalid UTF-8, and invisible characters, which are those that turn the
+// direction of writing, those without width, and all spaces but the plain one.
+// Two names may look alike afterwards, so nothing is ever compared by what
+// Printable returns.
 func Printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if !shows(r) {
@@ -30,9 +30,8 @@ func Text(lines string) string {
 	}, lines)
 }
 
-// shows reports whether a character is seen where it stands. unicode.IsPrint
-// leaves out control (Cc) and format characters (Cf); some letters and marks are
-// as invisible.
+// shows reports whether a character is visible. unicode.IsPrint leaves out control
+// (Cc) and format characters (Cf); some letters and marks are as invisible.
 func shows(r rune) bool {
 	return unicode.IsPrint(r) && r != unicode.ReplacementChar && r != brailleBlank &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

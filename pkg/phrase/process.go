@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Process names a process by what it calls itself and by its number, such as
-// echo[4711]. A PID of 0 is not known; with no name either, it returns "".
+// Process names a process by its own name and its PID, such as echo[4711]. A PID of 0
+// is not known; without a name, too, it returns "".
 func Process(comm string, pid uint32) string {
 	if pid == 0 {
 		return comm

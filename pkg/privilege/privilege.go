@@ -1,6 +1,6 @@
-// Package privilege keeps the process to the three Linux capabilities that
-// the agent needs, and gives up those that it needs no more once it runs. It
-// works on every thread of the process, and there is no way back.
+// Package privilege keeps only the three Linux capabilities that the agent
+// needs, and drops those that it no longer needs once it runs. It works on every
+// thread of the process, and there is no way back.
 package privilege
 
 import (
@@ -16,17 +16,17 @@ import (
 // kernel side, the last asks conntrack.
 func needed() []cap.Value { return []cap.Value{cap.BPF, cap.PERFMON, cap.NET_ADMIN} }
 
-// enough are the sets that may do for a running agent, the smallest first.
-// Linux before 5.19 wants CAP_BPF for every look into a map, too, where
-// kernel.unprivileged_bpf_disabled is set.
+// enough are the sets that may suffice for a running agent, the smallest first. Linux
+// before 5.19 with kernel.unprivileged_bpf_disabled demands CAP_BPF for every map
+// access, too.
 func enough() [][]cap.Value {
 	return [][]cap.Value{{cap.NET_ADMIN}, {cap.BPF, cap.NET_ADMIN}, needed()}
 }
 
-// Restrict leaves the process CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, in
-// effect, and nothing else, and sets no_new_privs: neither it nor a program
-// that it starts can have more again. Where one of the three is not permitted
-// to it, nothing changes, and the error names it.
+// Restrict leaves the process only CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, in effect,
+// and sets no_new_privs: neither the process nor a program that it starts can have
+// more again. If the process lacks one of the three, nothing changes, and the error
+// names it.
 func Restrict() error {
 	now := cap.GetProc()
 	if missing := without(now, needed()); len(missing) > 0 {
@@ -48,10 +48,10 @@ func Restrict() error {
 	return nil
 }
 
-// Settle gives up what a running agent can do without, and returns the names
-// of the capabilities that it keeps. It asks the kernel itself: works tries
-// all that the agent will do, first with the least. The error is that of
-// works where nothing suffices.
+// Settle drops the capabilities that a running agent does not need, and returns
+// the names of those that it keeps. It asks the kernel itself: works tries all
+// that the agent will do, first with the fewest capabilities. If none suffice,
+// the error is that of works.
 func Settle(works func() error) ([]string, error) {
 	var err error
 	for _, set := range enough() {
@@ -82,8 +82,8 @@ func hold(permitted, effective []cap.Value) error {
 	return set.SetProc()
 }
 
-// dropBounding empties the bounding set where the process may; where it may
-// not, no_new_privs makes that set worthless.
+// dropBounding empties the bounding set if the process may. If it may not,
+// no_new_privs makes that set useless.
 func dropBounding(now *cap.Set) error {
 	if len(without(now, []cap.Value{cap.SETPCAP})) > 0 {
 		return nil
@@ -120,7 +120,7 @@ func names(values []cap.Value) string {
 	return strings.Join(all, ", ")
 }
 
-// restricted says, for the error, what may have held file capabilities back.
+// restricted says, for the error, why capabilities of the file may be missing.
 func restricted() string {
 	on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	if err != nil || on == 0 {

@@ -33,8 +33,8 @@ func TestNeedsWhatIsListed(t *testing.T) {
 	}
 }
 
-// Settling has no way back: each case is a process of its own, which this
-// variable tells what its kernel wants.
+// Settling has no way back, so each case is a process of its own. This variable
+// says what its kernel wants.
 const childWants = "TCPSTUCK_TEST_WANTS"
 
 func TestSettleKeepsTheLeastThatWorks(t *testing.T) {

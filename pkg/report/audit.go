@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Audit writes which connections would hang if their peer vanished, class by
-// class, what would bound them, and what an audit cannot see.
+// Audit writes which connections would hang if their peer vanished, class by class,
+// how to bound them, and what an audit cannot see.
 func Audit(w io.Writer, r audit.Report, width int) error {
 	p := page{width: width}
 	p.b.WriteString(wrap(auditSummary(r), width, 0) + "\n")

@@ -2,8 +2,8 @@ package report
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-// meaning says a cause in half a sentence, for somebody who sees the word
-// for the first time.
+// meaning says a cause in half a sentence, for a reader who sees the word for
+// the first time.
 func meaning(c flow.Cause) string {
 	switch c {
 	case flow.SlowReader:

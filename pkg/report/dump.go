@@ -13,8 +13,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// A storm must not scroll its own summary away: neither many flows to one
-// place, nor a flow to each of many.
+// A storm must not scroll its own summary away: neither by many flows to one peer,
+// nor by a flow to each of many.
 const (
 	rowsPerGroup = 50
 	groupsShown  = 20 // the largest
@@ -24,7 +24,7 @@ const (
 type View struct {
 	Now      time.Time
 	Node     string
-	Socket   string         // where its agent was asked; empty: at its usual place
+	Socket   string         // of its agent; empty: the default
 	Started  time.Time      // when its agent started; zero: not known
 	Flows    []flow.Finding // live, and where asked for suppressed and ended ones
 	Suspects int
@@ -68,7 +68,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	return err
 }
 
-// socketFlag makes a proposed command reach the same agent.
+// socketFlag is the flag with which a proposed command reaches the same agent.
 func (v View) socketFlag() string {
 	if v.Socket == "" {
 		return ""
@@ -102,8 +102,8 @@ func remainder(groups []Group) string {
 	return fmt.Sprintf("… and %s with %s (-o wide lists all)\n", phrase.Count(len(rest), "more group", "more groups"), phrase.Count(flows, "flow", "flows"))
 }
 
-// cards writes the rows of the largest groups, then what is suppressed, then what
-// has ended.
+// cards writes the rows of the largest groups, then the suppressed flows, then those
+// that have ended.
 func (v View) cards(b *strings.Builder, width int) {
 	indent := 0
 	for _, f := range v.Flows {

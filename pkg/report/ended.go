@@ -12,9 +12,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Ended writes what has ended on a node, latest first: why it was stuck, its
-// owner, how it ended and what it lost. since is the earliest end that was asked
-// for; zero: all that the agent still has.
+// Ended writes the flows that have ended on a node, latest first: cause, owner, end,
+// and losses. since is the earliest end that was asked for; zero: all that the agent
+// still has.
 func Ended(w io.Writer, v View, since time.Time, width int) error {
 	var b strings.Builder
 	b.WriteString(wrap(endedSummary([]View{v}, v.Now, since), width, 4) + "\n")
@@ -61,8 +61,8 @@ func withNode(rows [][]string, views []View, node bool) [][]string {
 	return rows
 }
 
-// endedSummary says how many ended how, what they lost, and since when it is
-// known.
+// endedSummary counts the flows by how they ended, and says what they lost and since
+// when ends are known.
 func endedSummary(views []View, now, since time.Time) string {
 	var words []string
 	outcomes := map[string]int{}
@@ -102,7 +102,7 @@ func endedSummary(views []View, now, since time.Time) string {
 	return says + ". " + memory(views, now)
 }
 
-// unseen is how a flow ended whose end was not seen.
+// unseen says how a flow ended whose end was not seen.
 const unseen flow.Outcome = "ended unseen"
 
 func outcome(f flow.Finding) string { return string(cmp.Or(f.Outcome, unseen)) }

@@ -27,7 +27,7 @@ func Explain(w io.Writer, f flow.Finding, now time.Time, width int) error {
 	return err
 }
 
-// page is a text under way.
+// page is a text in the making.
 type page struct {
 	b     strings.Builder
 	now   time.Time
@@ -36,7 +36,7 @@ type page struct {
 
 func (p *page) title(s string) { fmt.Fprintf(&p.b, "\n%s\n", s) }
 
-// item writes one line of a section, wrapped under its own beginning.
+// item writes one line of a section, wrapped with an indent.
 func (p *page) item(mark, text string) {
 	indent := 2 + len(mark)
 	fmt.Fprintf(&p.b, "  %s%s\n", mark, wrap(text, p.width, indent))
@@ -59,7 +59,7 @@ func (p *page) head(f flow.Finding) {
 	}
 }
 
-// place says which socket it is, and which process holds it.
+// place names the socket and the process that holds it.
 func place(f flow.Finding) string {
 	parts := []string{string(cmp.Or(f.Role, "role unknown")), f.State.String(), f.Local.Addr.String() + " → " + f.Peer.Addr.String()}
 	if name := phrase.Process(f.Local.Comm, f.Local.PID); name != "" {
@@ -142,7 +142,7 @@ func (p *page) bytes(f flow.Finding) {
 	}
 }
 
-// advice leaves out what would have helped while the flow was stuck.
+// advice leaves out what only helps while a flow is stuck.
 func (p *page) advice(f flow.Finding) {
 	var now, forGood []string
 	for _, a := range f.Advice {

@@ -10,11 +10,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// Plugin is how the command for many nodes is called.
+// Plugin is the name of the command for many nodes.
 const Plugin = "kubectl tcpstuck"
 
-// DumpNodes is Dump of the nodes that answered, of so many that were asked:
-// what is stuck in the whole, then the rows node by node.
+// DumpNodes is Dump of the nodes that answered, of so many that were asked: a summary
+// of all, then the rows node by node.
 func DumpNodes(w io.Writer, views []View, asked int, now time.Time, width int) error {
 	return dumpNodes(w, views, asked, now, width, func(b *strings.Builder) {
 		for _, v := range views {

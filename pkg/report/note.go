@@ -33,7 +33,7 @@ func lost(f flow.Finding) string {
 	return "may have lost data"
 }
 
-// noteOwner leaves out what the event regards anyway: a pod.
+// noteOwner leaves out the pod, which the event is about anyway.
 func noteOwner(l flow.Local) string {
 	if l.Pod != "" {
 		return "Its connection"

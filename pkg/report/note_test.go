@@ -58,8 +58,7 @@ func TestNotesOfAnUnknownRoleHaveNoPort(t *testing.T) {
 	}
 }
 
-// TestNotesOfOneOwnerAreEqual: whatever tells one connection from the next is
-// not in them.
+// TestNotesOfOneOwnerAreEqual: nothing in them tells one connection from the next.
 func TestNotesOfOneOwnerAreEqual(t *testing.T) {
 	a, b := flowtest.Calico(), flowtest.Ended()
 	b.Backend.Pod, b.Backend.Addr = "server-7d9c4b6f5-another", flowtest.Never().Backend.Addr

@@ -15,7 +15,7 @@ import (
 type Row struct {
 	ID      string
 	Owner   string   // on this node
-	Where   []string // the peer as the socket sees it, then the backend where it is another
+	Where   []string // the peer as the socket sees it, then the backend if it is another
 	Why     string   // symptom · cause
 	Age     string   // without progress; empty: it was never stuck
 	AtRisk  string   // what an application can still lose, or has lost
@@ -35,7 +35,7 @@ func NewRow(f flow.Finding, now time.Time) Row {
 	}
 }
 
-// Lasted says what the flow did and, of one that was stuck, for how long.
+// Lasted says what the flow did and, if it was stuck, for how long.
 func (r Row) Lasted() string {
 	if r.Age == "" {
 		return r.Why
@@ -43,7 +43,7 @@ func (r Row) Lasted() string {
 	return r.Why + " for " + r.Age
 }
 
-// age goes on after the finding was last looked at, until it has ended.
+// age grows after the last look at the finding, until it has ended.
 func age(f flow.Finding, now time.Time) time.Duration {
 	if f.Since.IsZero() || f.Ended() {
 		return f.Age()
@@ -99,7 +99,7 @@ func peer(p flow.Peer) string {
 	return p.Addr.String()
 }
 
-// backend says what is known of the backend: which pod it is, and its state.
+// backend names the backend's pod, and its state.
 func backend(f flow.Finding, since string) string {
 	b := f.Backend
 	var known []string
@@ -119,7 +119,7 @@ func backend(f flow.Finding, since string) string {
 	return strings.Join(known, ", ")
 }
 
-// podName leaves the namespace out where the Service has said it already.
+// podName leaves out the namespace if the Service has it already.
 func podName(b flow.Backend, p flow.Peer) string {
 	if b.Namespace == "" || p.Service != "" && p.Namespace == b.Namespace {
 		return b.Pod
@@ -156,7 +156,7 @@ func atRisk(f flow.Finding) string {
 	return what + " outstanding"
 }
 
-// truncated says what was lost for certain, and what perhaps.
+// truncated says what was certainly lost, and what perhaps.
 func truncated(f flow.Finding) string {
 	var lost []string
 	if f.Unsent > 0 {
@@ -191,8 +191,8 @@ func ended(f flow.Finding, now time.Time) string {
 	return how + " at " + phrase.Time(f.EndedAt, now)
 }
 
-// destination is where a finding's packets go, as something that many
-// findings can share: the ephemeral port of a client is left out.
+// destination is where a finding's packets go, in a form that many findings share: it
+// leaves out the ephemeral port of a client.
 func destination(f flow.Finding) string {
 	addr := f.Peer.Addr
 	if f.Backend != nil {

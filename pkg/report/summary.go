@@ -20,7 +20,7 @@ type Group struct {
 }
 
 // Summarize groups the live findings that are not suppressed, worst first: most
-// flows, then the soonest to give up.
+// flows, then the soonest abort deadline.
 func Summarize(fs []flow.Finding) []Group {
 	type key struct {
 		destination string
@@ -55,7 +55,7 @@ func Summarize(fs []flow.Finding) []Group {
 	return groups
 }
 
-// sooner orders by when the kernel gives up: known times, never, not known.
+// sooner orders abort deadlines: known times, never, not known.
 func sooner(a, b flow.GivesUp) int {
 	rank := func(g flow.GivesUp) int {
 		switch {
@@ -69,7 +69,7 @@ func sooner(a, b flow.GivesUp) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.At.Compare(b.At))
 }
 
-// Line says the group in one line: how many, their owners, where to, until when.
+// Line says the group in one line: number, owners, destination, deadline.
 func (g Group) Line(now time.Time) string {
 	first := g.Findings[0]
 	arrow := "→"
@@ -87,7 +87,7 @@ func (g Group) Line(now time.Time) string {
 	return line + g.until(now)
 }
 
-// Why says the cause, and at which Services and with which symptoms it shows.
+// Why says the cause, and the Services and symptoms that it shows.
 func (g Group) Why() string {
 	var services, symptoms []string
 	for _, f := range g.Findings {
@@ -128,7 +128,7 @@ func (g Group) until(now time.Time) string {
 	return says + phrase.Duration(first.At.Sub(now))
 }
 
-// workload names the thing that an operator deploys, or the process.
+// workload names what an operator deploys, or the process.
 func workload(l flow.Local) string {
 	switch {
 	case l.Workload != "":

@@ -7,9 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// refusals are the errors that a route lookup ends with where there is no
-// usable route, and the route types behind them (fib_props of
-// net/ipv4/fib_semantics.c and net/ipv6/route.c).
+// refusals are the errors of a route lookup without a usable route, and the route
+// types behind them (fib_props of net/ipv4/fib_semantics.c and net/ipv6/route.c).
 var refusals = []struct {
 	errno unix.Errno
 	kind  string // empty: no route matches
@@ -20,8 +19,8 @@ var refusals = []struct {
 	{unix.ENETUNREACH, ""},
 }
 
-// refusal returns the errno's name and the type of the route behind it, and
-// whether err is one that the routing table answers with.
+// refusal returns the errno's name and the type of the route behind it, and whether
+// the routing table answers with err.
 func refusal(err error) (name, kind string, ok bool) {
 	for _, r := range refusals {
 		if errors.Is(err, r.errno) {

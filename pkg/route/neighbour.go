@@ -10,8 +10,8 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// neighbour returns the state of an address's entry on an interface, or the
-// empty string where there is none.
+// neighbour returns the state of an address's entry on an interface, or the empty
+// string if there is none.
 func (t *Table) neighbour(ctx context.Context, addr netip.Addr, link int) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err

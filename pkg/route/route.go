@@ -19,12 +19,12 @@ import (
 // timeout bounds one question to the kernel, which answers in microseconds.
 const timeout = time.Second
 
-// Table is the routing table of the network namespace in which it was opened.
-// It may be used from any goroutine; questions take turns.
+// Table is the routing table of the network namespace in which it was opened. It is
+// safe for concurrent use; questions take turns.
 //
-// An agent opens it in the host's namespace. A pod has routes of its own, and
-// what they do to its packets before these reach the host does not show here:
-// a pod's answer begins where its packets enter the host.
+// An agent opens it in the host's namespace. A pod has routes of its own, whose effect
+// on packets before they reach the host does not show here: the answer for a pod
+// begins where its packets enter the host.
 type Table struct {
 	handle *netlink.Handle
 }
@@ -52,12 +52,11 @@ func (t *Table) Close() { t.handle.Close() }
 // addresses are unmapped.
 //
 // Having no usable route is an answer, not an error: Err then has the errno's
-// name, and Type tells blackhole, unreachable and prohibit apart; it is empty
-// where no route matches. (A forwarded packet that the kernel drops for its
-// source, by reverse path filtering, has the errno of a blackhole and reads as
-// one.) Neighbour is the state of the next hop's entry, and
-// empty where there is none. ctx is looked at between the questions, each of
-// which ends within a second.
+// name, and Type is blackhole, unreachable or prohibit; it is empty if no route
+// matches. (A forwarded packet that the kernel drops for its source, by reverse
+// path filtering, has the errno of a blackhole and reads as one.) Neighbour is
+// the state of the next hop's entry, and empty if there is none. Lookup checks
+// ctx between its questions, each of which ends within a second.
 func (t *Table) Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error) {
 	r, err := t.lookup(ctx, dst.Unmap().WithZone(""), src.Unmap().WithZone(""))
 	if err != nil {
@@ -95,7 +94,7 @@ func (t *Table) lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, er
 	return found, err
 }
 
-// from returns the options that make a lookup one for packets of src.
+// from returns the options for a lookup of packets from src.
 func (t *Table) from(ctx context.Context, src netip.Addr) (*netlink.RouteGetOptions, error) {
 	if !src.IsValid() || src.IsUnspecified() {
 		return nil, nil
@@ -109,7 +108,7 @@ func (t *Table) from(ctx context.Context, src netip.Addr) (*netlink.RouteGetOpti
 	case back.Type == "unicast" && link != 0:
 		return &netlink.RouteGetOptions{SrcAddr: src.AsSlice(), IifIndex: link}, nil
 	}
-	return nil, nil // src is gone from this host: the destination alone can be asked about
+	return nil, nil // src has left this host: only the destination can be looked up
 }
 
 // get asks for one route and returns it with its interface's index, or 0.

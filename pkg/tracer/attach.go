@@ -9,10 +9,10 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// ErrKernel is a kernel that lacks what tcpstuck cannot do without.
+// ErrKernel is a kernel without a feature that tcpstuck needs.
 var ErrKernel = errors.New("this kernel cannot run tcpstuck")
 
-// attachment is one row of the table of what is attached where.
+// attachment is one row of the table of attachments.
 type attachment struct {
 	program    string
 	tracepoint string // typed tracepoint, or

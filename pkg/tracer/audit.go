@@ -12,11 +12,10 @@ import (
 
 const auditedSize = int(unsafe.Sizeof(tcpstuckAudited{}))
 
-// Audit reads every connection (ESTABLISHED or CLOSE_WAIT) that a process
-// holds, in every network namespace in scope, each once with its first owner.
-// It does not see sockets without a descriptor, those that wait in an accept
-// queue, and MPTCP ones. It costs a file scan, and may be called from any
-// goroutine.
+// Audit reads every connection (ESTABLISHED or CLOSE_WAIT) that a process holds, in
+// every network namespace in scope, each once with its first owner. It does not see
+// sockets without a descriptor, those in an accept queue, and MPTCP ones. It costs
+// a file scan, and is safe for concurrent use.
 func (t *Tracer) Audit() ([]flow.AuditSocket, error) {
 	var sockets []flow.AuditSocket
 	seen := map[flow.ID]bool{}

@@ -7,9 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clock turns the kernel's clocks into times of Go. It is anchored anew at
-// each use, so that a step of the wall clock moves what is shown, never an
-// age.
+// clock turns the kernel's clocks into times of Go. Each use anchors it again,
+// so that a step of the wall clock moves what is shown, never an age.
 type clock struct {
 	wall        time.Time     // now, with Go's monotonic reading
 	monotonicNS uint64        // the same moment on CLOCK_MONOTONIC

@@ -8,9 +8,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Lost returns how many records were lost that a Snapshot makes good. It is
-// cheaper than Counters. A socket without room for storage is in no Snapshot,
-// and so does not count.
+// Lost returns how many records were lost that a Snapshot shows again. It is
+// cheaper than Counters. No Snapshot shows a socket without room for storage, so
+// its records do not count.
 func (t *Tracer) Lost() (uint64, error) {
 	c, err := t.counts()
 	if err != nil {
@@ -59,8 +59,8 @@ func (t *Tracer) counts() (sum tcpstuckCounts, err error) {
 	return sum, nil
 }
 
-// programs returns the state of every program of the table. The kernel counts
-// runs and their time only where kernel.bpf_stats_enabled is set.
+// programs returns the state of every program of the table. The kernel counts runs
+// and their time only if kernel.bpf_stats_enabled is set.
 func (t *Tracer) programs() []flow.Program {
 	enabled := statsEnabled()
 	var all []flow.Program

@@ -14,7 +14,7 @@ import (
 var (
 	// errShort is a record that is shorter than the kernel side writes it.
 	errShort = errors.New("short record")
-	// errNobody is a record about a socket that does not say which.
+	// errNobody is a record that does not name its socket.
 	errNobody = errors.New("record of no socket")
 )
 
@@ -141,8 +141,8 @@ func end(r tcpstuckReading, c clock) flow.End {
 	}
 }
 
-// since returns when progress stopped: by the episode's own stamp or, for one
-// that is older than the agent, by the kernel's.
+// since returns when progress stopped: by the episode's own stamp or, if it began
+// before the agent, by the kernel's.
 func since(r tcpstuckReading, s flow.Socket, c clock) time.Time {
 	if s.PacketsOut == 0 && s.Pending == flow.TimerProbe && !s.ProbesStamp.IsZero() {
 		return s.ProbesStamp
@@ -182,9 +182,9 @@ func retransStamp(r tcpstuckReading, c clock) time.Time {
 	return c.at(r.NowNs).Add(-time.Duration(ago) * unit)
 }
 
-// bytesAtRisk returns what was sent and is not acknowledged, what was never
-// sent, and whether a FIN is among what is outstanding. SYN and FIN take a
-// sequence number each and are no bytes of the application's.
+// bytesAtRisk returns the bytes that were sent and not acknowledged, those that
+// were never sent, and whether a FIN is outstanding. SYN and FIN take a sequence
+// number each and are no bytes of the application's.
 func bytesAtRisk(state flow.TCPState, una, nxt, writeSeq uint32) (unacknowledged, unsent uint32, fin bool) {
 	unacknowledged, unsent = ahead(nxt, una), ahead(writeSeq, nxt)
 	switch state {
@@ -216,7 +216,7 @@ func ahead(a, b uint32) uint32 {
 
 func has(r tcpstuckReading, flag tcpstuckReadingFlag) bool { return r.Flags&uint16(flag) != 0 }
 
-// text returns a name that a process gave itself as one that can be shown.
+// text returns a name that a process chose, made printable.
 func text(c []int8) string {
 	b := make([]byte, 0, len(c))
 	for _, x := range c {

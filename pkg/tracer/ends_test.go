@@ -36,7 +36,7 @@ func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
 	}
 }
 
-// TestEndsWithoutARingAreShown fills a ring buffer that nobody reads.
+// TestEndsWithoutARingAreShown fills a ring buffer without a reader.
 func TestEndsWithoutARingAreShown(t *testing.T) {
 	t.Parallel()
 	const sockets = 30

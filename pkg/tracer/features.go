@@ -58,9 +58,9 @@ func among(members []btf.Member, name string) bool {
 	return false
 }
 
-// lacking says, in words, which of the helpers that the programs cannot do
-// without this kernel does not have. It explains a load that failed and
-// prevents none: a kernel built in another way may have them under other names.
+// lacking names the helpers that the programs need and this kernel lacks. It
+// explains a failed load and prevents none: a kernel that was built in another way
+// may have them under other names.
 func lacking(kernel *btf.Spec) []string {
 	var all []string
 	for _, helper := range []struct{ function, what string }{

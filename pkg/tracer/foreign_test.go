@@ -13,7 +13,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// connecting returns a socket that connects to nobody, as its owner set it up.
+// connecting returns a socket that connects in vain, as its owner set it up.
 func connecting(t *testing.T, domain int, bind, to string, options ...int) {
 	t.Helper()
 	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)

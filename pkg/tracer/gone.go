@@ -11,11 +11,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// SetGone hands the kernel side the peers that are gone, in place of those that it
-// had before: connections by the tuple that their socket sends, and every
-// connection to an address. File scans then make a suspect of each idle socket
-// that still points at one. At most 65,536 fit: the addresses and then the first
-// of the connections. The others are left out, and the error says how many.
+// SetGone gives the kernel side the peers that are gone, and replaces those of the
+// last call: connections by the tuple that their socket sends, and every connection
+// to an address. File scans then make a suspect of each idle socket that still
+// points at one. At most 65,536 fit: the addresses and then the first of the
+// connections. The others are left out, and the error says how many.
 func (t *Tracer) SetGone(tuples []flow.Tuple, addrs []netip.Addr) error {
 	most := int(t.objects.Maps[tcpstuckMapGone].MaxEntries())
 	want := make(map[tcpstuckGoneKey]struct{}, min(most, len(tuples)+len(addrs)))

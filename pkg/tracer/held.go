@@ -32,8 +32,8 @@ func (h *held) hold(r Record, now time.Time) {
 	h.ends = append(h.ends, heldEnd{record: r, until: now.Add(answerTime)})
 }
 
-// answered takes the kernel side's word that a socket answered with a reset
-// of its own; its end is due at once.
+// answered notes that a socket answered with a reset of its own: its end is due at
+// once.
 func (h *held) answered(id flow.ID) {
 	for n := range h.ends {
 		if e := h.ends[n].record.End; e.ID == id {

@@ -11,15 +11,15 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// iterBuffer is larger than what the kernel hands out in one read (32 KiB,
+// iterBuffer is larger than what the kernel returns in one read (32 KiB,
 // kernel/bpf/bpf_iter.c), so that no read is cut short.
 const iterBuffer = 64 << 10
 
-// Snapshot returns every suspect of every network namespace in scope, and
-// those that made progress since they were last shown. One snapshot can miss a
-// living suspect while others die (see docs/architecture.md): absence means
-// something only in two complete ones. An error means that it is incomplete.
-// Ends that the ring buffer did not bring are delivered on Records.
+// Snapshot returns every suspect of every network namespace in scope, and those
+// that made progress since they were last shown. One snapshot can miss a living
+// suspect while others die (see docs/architecture.md): only the absence from two
+// complete ones counts. An error means that it is incomplete. Ends that the ring
+// buffer did not bring are delivered on Records.
 func (t *Tracer) Snapshot() ([]flow.Socket, error) {
 	sockets, err := t.readSockets(t.shown)
 	t.shown = len(sockets)
@@ -31,10 +31,9 @@ const maxAsked = 1024
 
 // News is an incremental snapshot. It returns the suspects that were not shown
 // before, those whose owner a file scan has found since, those that have made
-// progress since, and the named ones. In a storm that costs a small part of a
-// Snapshot. Absence means nothing, and where records were lost only a Snapshot has
-// everything. Of more
-// than 1,024 names the others are left out.
+// progress since, and the named ones. In a storm it costs a small part of a
+// Snapshot. Absence means nothing. After records were lost, only a Snapshot has
+// everything. It ignores names beyond the first 1,024.
 func (t *Tracer) News(named []flow.ID) (sockets []flow.Socket, err error) {
 	named = named[:min(len(named), maxAsked)]
 	if err = t.ask(named); err == nil {
@@ -73,7 +72,7 @@ func (t *Tracer) showNews(only bool, asked int) error {
 	return nil
 }
 
-// readSockets reads about as many as expected, or any other number.
+// readSockets reads sockets, about as many as expected.
 func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
 	sockets := make([]flow.Socket, 0, expected)
 	c := now(t.tick)
@@ -94,8 +93,8 @@ func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
 	return sockets, err
 }
 
-// handOver delivers the ends that reads have shown. Nobody shows them again: what
-// finds the queue full waits for the next read.
+// handOver delivers the ends that reads have shown. The kernel side does not show
+// them again: if the queue is full, they wait for the next read.
 func (t *Tracer) handOver() {
 	for len(t.ends) > 0 {
 		select {
@@ -107,8 +106,8 @@ func (t *Tracer) handOver() {
 	}
 }
 
-// Sweep makes a file scan, one pass over the sockets of all processes: it refreshes the
-// owners that the next Snapshot shows, finds stuck sockets that never
+// Sweep makes a file scan, one pass over the sockets of all processes. It refreshes
+// the owners that the next Snapshot shows, finds stuck sockets that never
 // retransmitted, forgets what recovered long ago, and returns the listeners.
 func (t *Tracer) Sweep() ([]flow.Listener, error) {
 	t.sweeps++

@@ -17,8 +17,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// inNamespaces is how many namespaces a test binary that was started anew
-// inherits, to lose bytes in each.
+// inNamespaces is how many namespaces a restarted test binary inherits, to lose
+// bytes in each.
 const inNamespaces = "TCPSTUCK_TEST_LOSE_IN_NAMESPACES"
 
 // Network namespaces are easy to make many of: the cgroup that they are in has a

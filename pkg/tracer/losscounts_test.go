@@ -26,8 +26,8 @@ func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the kernel passed over it has counted: after 6.18 a program may be
-	// preempted, and whatever else fires it on that CPU then is lost.
+	// The kernel has counted the runs that it skipped: after 6.18 a program may
+	// be preempted, and a run that another socket fires on that CPU is lost.
 	missed := misses(c, tcpstuckProgSetState)
 	got := c.Losses[flow.LostClosedUnread]
 	if got.Closes > closes || got.Closes+missed < closes || got.Unacknowledged != got.Closes {

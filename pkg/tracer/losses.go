@@ -21,9 +21,9 @@ func lossReason(loss uint8) flow.LossReason {
 	return ""
 }
 
-// losses returns what died with sockets, by reason. For some microseconds the
-// kernel side counts what late data killed as reset by the peer
-// (bpf/lib/late_data.h); what is shown never goes down.
+// losses returns the bytes that died with sockets, by reason. For some microseconds
+// the kernel side counts a death by late data as a reset by the peer
+// (bpf/lib/late_data.h); the figures that are shown never go down.
 func (t *Tracer) losses() (map[flow.LossReason]flow.Losses, error) {
 	t.resetsMu.Lock()
 	defer t.resetsMu.Unlock()

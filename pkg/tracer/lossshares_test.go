@@ -7,8 +7,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// A process that closes with bytes unread again and again uses up its own
-// share of the records, and nobody else's.
+// A process that closes with bytes unread again and again uses up only its own
+// share of the records.
 func TestOneOwnersLossesLeaveRoomForAnothers(t *testing.T) {
 	inum := nettest.Loopback(t)
 	const perOwner, closes = 5, 100

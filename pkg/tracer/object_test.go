@@ -8,8 +8,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// TestTheObjectFitsItsDecoder holds the compiled object to what Go reads of
-// it, on whatever architecture this runs; no kernel is asked.
+// TestTheObjectFitsItsDecoder compares the compiled object with what Go reads of
+// it, on any architecture and without a kernel.
 func TestTheObjectFitsItsDecoder(t *testing.T) {
 	spec, err := loadTcpstuck()
 	if err != nil {

@@ -6,10 +6,9 @@ import "golang.org/x/sys/unix"
 // (PROC_PID_INIT_INO), on every kernel.
 const initialPIDNamespace = 0xEFFFFFFC
 
-// pidNamespace returns the inode of the agent's PID namespace, 0 for the
-// initial one and where /proc does not say. A node that is a container (kind,
-// k3d) has one of its own, and its /proc knows processes by the numbers that
-// they have there.
+// pidNamespace returns the inode of the agent's PID namespace, 0 for the initial
+// one or if /proc does not say. A node that is a container (kind, k3d) has a PID
+// namespace, and its /proc shows that namespace's PIDs.
 func pidNamespace() uint32 {
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil || st.Ino == initialPIDNamespace {

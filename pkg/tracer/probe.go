@@ -8,9 +8,9 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// Probe asks the kernel once for each kind of thing that the Tracer's methods
-// will ask of it: an iterator's descriptor, a value of a map, a change of one.
-// Nothing is changed. An error is most likely a capability that is missing.
+// Probe asks the kernel once for each kind of operation that the Tracer's methods
+// need: an iterator's descriptor, a value of a map, a change of one. It changes
+// nothing. An error is most likely a missing capability.
 func (t *Tracer) Probe() error {
 	for name, l := range t.links {
 		iter, ok := l.(*link.Iter)

@@ -52,8 +52,7 @@ func isThisProcess(t *testing.T, how string, s flow.Socket, comm string) {
 	}
 }
 
-// TestProcessesAreThoseOfProc: its number, its start and its name, whatever
-// that is.
+// TestProcessesAreThoseOfProc: PID, start time and name, whatever the name is.
 func TestProcessesAreThoseOfProc(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
 	name(t, "bad\x01\u202eproc\xff")
@@ -92,7 +91,7 @@ func TestWhoClosesIsAProcess(t *testing.T) {
 	tr := watch(t, nettest.Loopback(t))
 	name(t, "closer")
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
-	ping(t, client, server) // which nobody reads
+	ping(t, client, server) // which the server does not read
 	nettest.NewWall(t).Drop(server.LocalAddr().(*net.TCPAddr).Port)
 	if _, err := client.Write([]byte("x")); err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 
 const residentSize = int(unsafe.Sizeof(tcpstuckResident{}))
 
-// Residents returns every process that lives in a network namespace in scope,
-// some of them more than once. It costs one pass over all tasks of the node, and may be
-// called from any goroutine.
+// Residents returns every process that lives in a network namespace in scope, some
+// of them more than once. It costs one pass over all tasks of the node, and is safe
+// for concurrent use.
 func (t *Tracer) Residents() ([]flow.Resident, error) {
 	var all []flow.Resident
 	err := t.iterate(tcpstuckProgResidents, residentSize, func(raw []byte) error {

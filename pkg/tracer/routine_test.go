@@ -12,7 +12,7 @@ import (
 )
 
 // TestOfManyTimeoutsEachIsCounted: the kernel side looks at every eighth of many
-// timeouts, and nobody sees a difference.
+// timeouts, and the count is the same.
 func TestOfManyTimeoutsEachIsCounted(t *testing.T) {
 	inum := nettest.Loopback(t)
 	if _, err := os.Stat("/proc/sys/net/ipv4/tcp_rto_max_ms"); err != nil {
@@ -31,7 +31,8 @@ func TestOfManyTimeoutsEachIsCounted(t *testing.T) {
 		}
 	}
 
-	// One that is new to the kernel side is looked at, whatever its number.
+	// The kernel side looks at a socket that is new to it, whatever the number of
+	// its timeout.
 	second := watch(t, inum)
 	if s := next(t, second).Suspect; s == nil || s.ID != id {
 		t.Fatalf("%+v, want the socket", s)

@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/nettest"
 )
 
-// stickInFlight returns a client whose last 7 bytes nobody acknowledges.
+// stickInFlight returns a client whose last 7 bytes are never acknowledged.
 func stickInFlight(t *testing.T) *net.TCPConn {
 	t.Helper()
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
@@ -18,7 +18,7 @@ func stickInFlight(t *testing.T) *net.TCPConn {
 	return client
 }
 
-// leave closes the socket, so that nobody owns it any more.
+// leave closes the socket, so that it has no owner any more.
 func leave(t *testing.T, client *net.TCPConn) {
 	t.Helper()
 	if err := client.Close(); err != nil {

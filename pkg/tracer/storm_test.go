@@ -81,7 +81,7 @@ func awaitEach(t *testing.T, tr *Tracer, clients []*net.TCPConn) {
 	}
 }
 
-// TestEachOfManyAtOnceIsShown: whoever meets a full buffer is shown again.
+// TestEachOfManyAtOnceIsShown: a socket that meets a full buffer is shown again.
 func TestEachOfManyAtOnceIsShown(t *testing.T) {
 	t.Parallel()
 	inum := nettest.Loopback(t)

@@ -26,10 +26,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Options are the knobs of the kernel side. Zero values are the defaults.
+// Options are the settings of the kernel side. Zero values are the defaults.
 type Options struct {
-	// Scope lists network namespaces by inode number; where it is not empty,
-	// nothing outside them is seen.
+	// Scope lists network namespaces by inode number. If it is not empty, the
+	// kernel side sees nothing outside them.
 	Scope []uint32
 	// RingBytes is the size of the ring buffer, a power of two of at least
 	// one page; 1 MiB by default.
@@ -40,10 +40,10 @@ type Options struct {
 	// ForgetRecovered is how long a snapshot keeps showing a flow that made
 	// progress; 1 min by default.
 	ForgetRecovered time.Duration
-	// LossRecords is how many sockets of one owner in ten seconds that were no
-	// suspects and die with bytes in them are reported, while no other owner
-	// loses any; all owners share five times as many, and each of them may have a
-	// quarter of what the others leave. The rest is counted only. 200 by default.
+	// LossRecords limits the reports of sockets that were no suspects and died
+	// with bytes in them: so many in ten seconds for one owner while no other
+	// loses any. All owners share five times as many, and each may have a quarter
+	// of what the others leave. The rest is only counted. 200 by default.
 	LossRecords uint32
 	// QueueLength is how many decoded records wait for the reader; 8192 by
 	// default.
@@ -77,15 +77,14 @@ func (o Options) withDefaults() Options {
 // Snapshot, News and Sweep may be called from one goroutine each.
 type Tracer struct {
 	objects *ebpf.Collection
-	// links keeps every attachment alive: a link that the garbage collector
-	// takes is a program that is detached.
+	// links keeps every attachment alive: the garbage collector would detach it.
 	links   map[string]link.Link
 	ring    *ringbuf.Reader
 	records chan Record
 	tick    time.Duration
 	sweeps  uint32
 	shown   int      // by the last Snapshot
-	ends    []Record // that reads have shown and the queue had no room for
+	ends    []Record // that reads have shown while the queue was full
 	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger
 
@@ -179,16 +178,16 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
 	return nil
 }
 
-// explainLoad turns what the kernel says of programs it refuses into what an
-// operator can act on. What the kernel lacks comes first: an old one may refuse
-// in the words of a missing capability (before 5.11 it counts locked memory).
+// explainLoad turns the kernel's refusal of programs into an error that an operator
+// can act on. It names missing features of the kernel first: an old one may refuse
+// as if a capability were missing (before 5.11 it counts locked memory).
 func explainLoad(err error, lacking []string) error {
 	if len(lacking) > 0 {
 		return fmt.Errorf("%w: it lacks %s; Linux 5.12 is the oldest that has all it needs", ErrKernel, strings.Join(lacking, ", "))
 	}
 	var refused *ebpf.VerifierError
 	if errors.Is(err, os.ErrPermission) && !errors.As(err, &refused) {
-		// The library's own text speaks of memory limits, which is not it.
+		// The library's own text speaks of memory limits, which is wrong here.
 		return fmt.Errorf("load the kernel programs: %w: that needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN", os.ErrPermission)
 	}
 	return fmt.Errorf("%w: load the kernel programs: %w; Linux 5.12 is the oldest that has all it needs", ErrKernel, err)
@@ -197,9 +196,9 @@ func explainLoad(err error, lacking []string) error {
 // Records returns the channel on which Run delivers.
 func (t *Tracer) Records() <-chan Record { return t.records }
 
-// Run reads the ring buffer until the context ends. It never waits for the
-// reader of Records: what finds the queue full is counted, and the next
-// snapshot shows it.
+// Run reads the ring buffer until the context ends. It never waits for the reader
+// of Records: if the queue is full, it counts the record, and the next snapshot
+// shows it.
 func (t *Tracer) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = t.ring.Close() })
 	defer stop()

@@ -92,7 +92,7 @@ func scannedFor(t *testing.T, tr *Tracer, id flow.ID) flow.Socket {
 	return *s
 }
 
-// TestASocketWithoutRoomForStorage: 963 keys for TCP_MD5SIG, which anybody may
+// TestASocketWithoutRoomForStorage: 963 keys for TCP_MD5SIG, which any user may
 // set, leave no room for an episode.
 func TestASocketWithoutRoomForStorage(t *testing.T) {
 	t.Parallel()

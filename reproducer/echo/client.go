@@ -64,7 +64,7 @@ func (c *client) run() error {
 	return nil
 }
 
-// keep connects again and again until it is told to end.
+// keep connects again and again until ctx ends.
 func (c *client) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		c.connect(ctx)
@@ -88,7 +88,7 @@ func (c *client) connect(ctx context.Context) {
 		c.log.Error("Error setting keepalive", "error", err)
 		return
 	}
-	// A blocked read or write returns when the program is told to end.
+	// A blocked read or write returns when ctx ends.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	note(c.records, record.Connected, conn, nil)
 
@@ -112,7 +112,7 @@ func (c *client) talk(ctx context.Context, conn net.Conn) error {
 			return err
 		}
 		if n == c.requests {
-			<-ctx.Done() // hold it, as a pool does that nobody asks for a connection
+			<-ctx.Done() // hold it, as a pool does with an unused connection
 			return nil
 		}
 		if err := c.rest(ctx, conn); err != nil {
@@ -137,8 +137,8 @@ func (c *client) pour(ctx context.Context, conn net.Conn) error {
 	return nil
 }
 
-// rest waits for the time of the next request. It notices when the server
-// closes meanwhile: what is sent after that is lost.
+// rest waits for the time of the next request. It notices if the server closes
+// meanwhile: data sent after that would be lost.
 func (c *client) rest(ctx context.Context, conn net.Conn) error {
 	if err := conn.SetReadDeadline(time.Now().Add(c.interval)); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (c *client) exchange(conn net.Conn) error {
 	return nil
 }
 
-// note records what happened on conn, where records are wanted.
+// note records what happened on conn, if records are wanted.
 func note(w *record.Writer, kind record.Kind, conn net.Conn, failure error) {
 	r := record.Record{Time: time.Now(), Kind: kind, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr())}
 	if failure != nil {
@@ -179,8 +179,7 @@ func note(w *record.Writer, kind record.Kind, conn net.Conn, failure error) {
 	write(w, r)
 }
 
-// noteBytes records how many bytes went over conn so far, where records are
-// wanted.
+// noteBytes records how many bytes went over conn so far, if records are wanted.
 func noteBytes(w *record.Writer, kind record.Kind, conn net.Conn, total int64) {
 	write(w, record.Record{
 		Time: time.Now(), Kind: kind, Local: addrPort(conn.LocalAddr()), Remote: addrPort(conn.RemoteAddr()), Bytes: total,

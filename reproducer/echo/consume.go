@@ -13,7 +13,7 @@ import (
 
 var ping = []byte("ping\n")
 
-// consumer reads what producers send, not at once, and pings them meanwhile.
+// consumer reads what producers send, after a while, and pings them meanwhile.
 type consumer struct {
 	log     *slog.Logger
 	records *record.Writer
@@ -45,7 +45,7 @@ func (c *consumer) run() error {
 	}
 }
 
-// serve counts what arrives until the producer's end, or an error.
+// serve counts the bytes that arrive until the producer's end, or an error.
 func (c *consumer) serve(conn net.Conn) {
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(context.Background())

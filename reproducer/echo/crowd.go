@@ -16,10 +16,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// crowd holds many connections and keeps the books on each: what was written,
-// what the kernel still holds of it, what was heard and when, and how it ended.
-// SIGUSR1 has it make no requests until SIGUSR2; SIGHUP has it tell how each
-// connection stands.
+// crowd holds many connections and keeps books on each: what was written, what
+// the kernel still holds of it, what came from the peer and when, and how it
+// ended. After SIGUSR1 it makes no requests until SIGUSR2. On SIGHUP it reports
+// the state of each connection.
 type crowd struct {
 	client
 	reconnect  bool
@@ -58,7 +58,7 @@ func (c *crowd) run() error {
 	return nil
 }
 
-// keep makes one connection, or one after the other.
+// keep makes one connection or, with reconnect, one after the other.
 func (c *crowd) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		if made := c.connect(ctx); made && !c.reconnect {
@@ -102,8 +102,8 @@ func (c *crowd) connect(ctx context.Context) bool {
 	return true
 }
 
-// fresh reports whether a port was never used before, and uses it: whoever
-// judges a connection knows it by its addresses, long after it was closed.
+// fresh reports whether a port was never used before, and uses it: the scorer
+// knows a connection by its addresses, long after it was closed.
 func (c *crowd) fresh(port uint16) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,8 +134,8 @@ func (c *crowd) enrol(m *member, in bool) {
 	delete(c.open, m)
 }
 
-// live reads what comes, and asks or streams meanwhile, until something fails.
-// It returns what did, and when.
+// live reads the answers, and asks or streams meanwhile, until something fails. It
+// returns the error and its time.
 func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 	heard := make(chan struct{}, 1)
 	broken := make(chan error, 2)
@@ -147,8 +147,8 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 	}
 	err, at := <-broken, time.Now()
 	if (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && c.stream > 0 {
-		// The kernel tells an error once: where a write took it, a read sees
-		// the end, and where a read took it, a write sees a broken pipe.
+		// The kernel reports an error once: if a write took it, a read sees
+		// the end, and if a read took it, a write sees a broken pipe.
 		select {
 		case other := <-broken:
 			if errnoName(other) != "" && !errors.Is(other, syscall.EPIPE) {
@@ -160,8 +160,7 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 	return at, err
 }
 
-// talkTo asks again and again, waiting for each answer; a stream waits for
-// none.
+// talkTo asks again and again, waiting for each answer; a stream does not wait.
 func (c *crowd) talkTo(ctx context.Context, m *member, heard <-chan struct{}) error {
 	words := request
 	if c.stream > 0 {
@@ -246,8 +245,8 @@ func (c *crowd) obey(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// pause stops requests, and says so when those on their way were answered, or
-// do not seem to be.
+// pause stops requests. It says so once those in flight have answers, or do not seem to
+// get any.
 func (c *crowd) pause(ctx context.Context) {
 	const patience = time.Second
 	c.mu.Lock()

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dial connects to address with a socket of the family that was asked for.
-// A mapped one is an IPv6 socket with an IPv4 peer, as dual-stack programs of
-// many languages use them; Go's own dialer never makes one.
+// dial connects to address with a socket of the wanted family. A mapped one is an IPv6
+// socket with an IPv4 peer, as dual-stack programs of many languages use it; Go's own
+// dialer never makes one.
 func dial(ctx context.Context, family, address string, userTimeout time.Duration, multipath bool) (net.Conn, error) {
 	control := func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -69,8 +69,8 @@ func setUserTimeout(fd int, d time.Duration) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds())))
 }
 
-// setKeepalive has the kernel probe after idle, and as often again, until
-// three probes are unanswered; 0 leaves it off.
+// setKeepalive makes the kernel probe after idle, and again at that interval, until
+// three probes have no answer; 0 leaves it off.
 func setKeepalive(conn net.Conn, idle time.Duration) error {
 	if idle == 0 {
 		return nil

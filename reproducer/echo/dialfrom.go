@@ -12,9 +12,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// dialFrom connects as dial does, from an address whose port is told before
-// the first SYN: an attempt that fails has a name, too. The kernel's own
-// patience is the limit. Only a port that is fresh is taken.
+// dialFrom connects as dial does, from an address whose port is reported before
+// the first SYN: an attempt that fails has a name, too. Only the kernel limits
+// how long it waits. It takes only a fresh port.
 func dialFrom(_ context.Context, family, source, address string, userTimeout time.Duration, multipath bool, fresh func(port uint16) bool, tell func(record.Record)) (netip.AddrPort, net.Conn, error) {
 	from, err := netip.ParseAddr(source)
 	if err != nil {
@@ -72,8 +72,8 @@ func bound(domain, protocol int, from netip.Addr) (fd int, port uint16, err erro
 	return fd, boundPort(fd), nil
 }
 
-// sockaddr writes an address as a socket of a domain takes it: IPv4 mapped
-// into IPv6 where that is the domain.
+// sockaddr returns an address in the form of a socket's domain: IPv4 is mapped into
+// IPv6 if that is the domain.
 func sockaddr(domain int, a netip.AddrPort) unix.Sockaddr {
 	if domain == unix.AF_INET {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}

@@ -19,7 +19,7 @@ type member struct {
 
 	mu      sync.Mutex
 	wrote   int64     // bytes that the kernel took
-	asked   time.Time // of the oldest write that has had no answer; zero: none
+	asked   time.Time // when the oldest write without an answer was made; zero: none
 	heard   time.Time
 	longest time.Duration // that it waited for an answer, until resumed
 	resumed time.Time
@@ -30,7 +30,7 @@ type member struct {
 	still   int // looks in a row that saw the same
 }
 
-// say writes, blocking for as long as it takes.
+// say writes, and blocks as long as that takes.
 func (m *member) say(words []byte) error {
 	m.mu.Lock()
 	over := m.over
@@ -39,7 +39,7 @@ func (m *member) say(words []byte) error {
 	}
 	m.mu.Unlock()
 	if over {
-		return io.EOF // what is said to somebody who has closed is lost
+		return io.EOF // what is sent to a closed peer is lost
 	}
 	n, err := m.conn.Write(words)
 	m.mu.Lock()
@@ -48,7 +48,7 @@ func (m *member) say(words []byte) error {
 	return err
 }
 
-// listen reads to the end and tells of each thing heard.
+// listen reads to the end and signals each answer.
 func (m *member) listen(heard chan<- struct{}) error {
 	buf := make([]byte, 4096)
 	for {
@@ -78,11 +78,11 @@ func (m *member) answered(at time.Time) {
 	m.asked = time.Time{}
 }
 
-// look asks the kernel what it holds. What is acknowledged counts as heard.
+// look asks the kernel what it holds. An acknowledgement counts as an answer.
 func (m *member) look() {
 	info, err := tcpInfo(m.conn)
 	if err != nil || info.State == unix.BPF_TCP_CLOSE {
-		return // it has ended: what its queue held is purged already
+		return // it has ended: the kernel has purged its queue already
 	}
 	queued, err := queue(m.conn.(*net.TCPConn), unix.SIOCOUTQ)
 	if err != nil {
@@ -106,15 +106,14 @@ func (m *member) look() {
 	m.queued, m.unsent = queued, unsent
 }
 
-// waits reports whether something written was not acknowledged.
+// waits reports whether some written data is not acknowledged.
 func (m *member) waits() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.queued > 0
 }
 
-// tcpInfo reads TCP_INFO (tcp(7)); a connection that is no plain TCP has none
-// to go by.
+// tcpInfo reads TCP_INFO (tcp(7)). A connection that is no plain TCP has no useful one.
 func tcpInfo(conn net.Conn) (info *unix.TCPInfo, err error) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -130,7 +129,7 @@ func tcpInfo(conn net.Conn) (info *unix.TCPInfo, err error) {
 	return info, err
 }
 
-// standing writes the books down.
+// standing records the state of the connection.
 func (m *member) standing(kind record.Kind, failure error, lag time.Duration) record.Record {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -145,8 +144,8 @@ func (m *member) standing(kind record.Kind, failure error, lag time.Duration) re
 	return r
 }
 
-// lateness is how late this program is woken: what a time that it takes down
-// may be too late by.
+// lateness is how late the kernel wakes this program: a time that it records may be too
+// late by that much.
 type lateness struct {
 	mu     sync.Mutex
 	recent [50]time.Duration

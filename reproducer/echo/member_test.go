@@ -14,7 +14,7 @@ func TestTheLongestWait(t *testing.T) {
 	} {
 		m.asked = after(wait.asked)
 		m.answered(after(wait.answered))
-		m.answered(after(wait.answered + 100)) // nobody waits for this one
+		m.answered(after(wait.answered + 100)) // no test waits for this one
 		if m.resumed != after(wait.resumed) {
 			t.Errorf("waited from %d to %d: resumed at %s, want %s", wait.asked, wait.answered, m.resumed, after(wait.resumed))
 		}

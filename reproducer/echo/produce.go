@@ -24,7 +24,7 @@ const (
 	draining = "draining" // shuts down its side, reads until the end or until its patience ends, and closes
 )
 
-// sendBuffer takes all that a producer has to say at once.
+// sendBuffer takes all that a producer has to send at once.
 const sendBuffer = 1 << 20
 
 // producer sends all it has to a consumer, successfully, and closes. Whether
@@ -63,7 +63,7 @@ func (p *producer) run() error {
 	return err
 }
 
-// transfer sends all there is to say over one connection.
+// transfer sends everything over one connection.
 func (p *producer) transfer() error {
 	c, err := dial(context.Background(), p.family, p.consumer, 0, false)
 	if err != nil {
@@ -73,7 +73,7 @@ func (p *producer) transfer() error {
 	if !ok {
 		return fmt.Errorf("a connection that is a %T", c)
 	}
-	defer conn.Close() // where something fails
+	defer conn.Close() // if something fails
 	note(p.records, record.Connected, conn, nil)
 	if err := conn.SetWriteBuffer(sendBuffer); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (p *producer) wait(conn *net.TCPConn) error {
 	return fmt.Errorf("unknown manner %q", p.manner)
 }
 
-// drain gives up right after a ping: the next one is still to come.
+// drain stops right after a ping: the next one is still to come.
 func (p *producer) drain(conn *net.TCPConn) error {
 	if err := conn.CloseWrite(); err != nil {
 		return err
@@ -159,8 +159,8 @@ func readPing(conn net.Conn) error {
 	return err
 }
 
-// settle waits until everything is in the consumer's hands or in the send
-// buffer, nothing on its way, and returns what is in the send buffer.
+// settle waits until everything is in the consumer's hands or in the send buffer,
+// nothing in flight, and returns what is in the send buffer.
 func settle(conn *net.TCPConn) (unsent int, err error) {
 	err = until(func() (bool, error) {
 		outstanding, err := queue(conn, unix.SIOCOUTQ)
@@ -173,7 +173,7 @@ func settle(conn *net.TCPConn) (unsent int, err error) {
 	return unsent, err
 }
 
-// queue asks for the length of one of a socket's queues (tcp(7)).
+// queue returns the length of one of a socket's queues (tcp(7)).
 func queue(conn syscall.Conn, which uint) (n int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -185,7 +185,7 @@ func queue(conn syscall.Conn, which uint) (n int, err error) {
 	return n, err
 }
 
-// until asks again and again, for some seconds at most.
+// until polls, for some seconds at most.
 func until(ask func() (bool, error)) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

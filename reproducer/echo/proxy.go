@@ -15,12 +15,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// proxyMark (SO_MARK) is on all that the proxy sends, so that a rule that redirects the
-// application's connections to it leaves its own alone.
+// proxyMark (SO_MARK) marks everything that the proxy sends, so that the rule that
+// redirects the application's connections to it spares its own.
 const proxyMark = 1337
 
-// proxy is a sidecar: it takes the application's connections over and passes
-// everything on.
+// proxy is a sidecar: it accepts the application's connections and passes everything on.
 type proxy struct {
 	log      *slog.Logger
 	records  *record.Writer
@@ -50,7 +49,7 @@ func (p *proxy) run() error {
 	}
 }
 
-// pass joins a connection with one of its own to the upstream.
+// pass joins a connection with a new one to the upstream.
 func (p *proxy) pass(down net.Conn) {
 	defer down.Close()
 	up, err := p.dial()

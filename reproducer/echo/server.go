@@ -43,7 +43,7 @@ func (s *server) run() error {
 	if network == "" {
 		return fmt.Errorf("unknown family %q", s.family)
 	}
-	config := net.ListenConfig{KeepAlive: -1} // as the client: whoever vanishes is not noticed
+	config := net.ListenConfig{KeepAlive: -1} // as the client: a vanished peer is not noticed
 	l, err := config.Listen(context.Background(), network, s.listen)
 	if err != nil {
 		return err
@@ -67,8 +67,8 @@ func (s *server) run() error {
 	}
 }
 
-// onSIGTERM ignores the signal or, where draining is asked for, stops
-// accepting and closes after the drain what is still open.
+// onSIGTERM ignores the signal or, with a drain, stops accepting and closes after the
+// drain what is still open.
 func (s *server) onSIGTERM(term <-chan os.Signal, l net.Listener) {
 	for range term {
 		if s.drain == 0 {
@@ -107,8 +107,7 @@ func (s *server) answer(conn net.Conn) error {
 	return err
 }
 
-// drink reads and never answers, with a pause before each read where that is
-// asked for.
+// drink reads and never answers, with a pause before each read if one is wanted.
 func (s *server) drink(conn net.Conn) error {
 	mouthful := make([]byte, 16<<10)
 	for total := int64(0); ; {
@@ -129,7 +128,7 @@ func (s *server) drink(conn net.Conn) error {
 	}
 }
 
-// pushTo sends a line unasked every s.push until done or until it fails.
+// pushTo sends a line every s.push, without a request, until done or until it fails.
 func (s *server) pushTo(conn net.Conn, done <-chan struct{}) {
 	tick := time.NewTicker(s.push)
 	defer tick.Stop()

@@ -44,7 +44,7 @@ func forced(t *testing.T, e *environment, s source) {
 	s.awaitState(t, "10.1.1.1:8000", flow.BackendListed)
 	s.awaitRead(t, "10.1.1.1:8000")
 	e.deletePod(t, p.Name, 0)
-	s.never(t, "10.1.1.1:8000", flow.BackendDeleted, 100*time.Millisecond) // the slice tells
+	s.never(t, "10.1.1.1:8000", flow.BackendDeleted, 100*time.Millisecond) // only the slice says so
 	e.slice(t, "forced-x", "forced")
 	took := s.awaitState(t, "10.1.1.1:8000", flow.BackendDeleted)
 	b := s.backend("10.1.1.1:8000")
@@ -193,8 +193,8 @@ func recreated(t *testing.T, e *environment, s source) {
 	}
 }
 
-// unread plays a pod that was gone before anybody read its record: for the
-// connections of the Service whose slice named it alone it is deleted.
+// unread plays a pod that was gone before its record was read: it is deleted
+// only for the connections of the Service whose slice named it.
 func unread(t *testing.T, e *environment, s source) {
 	p := e.pod(t, "unread", "node-b", "10.1.11.1")
 	e.service(t, "unread", "10.0.0.55")

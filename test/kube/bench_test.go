@@ -54,7 +54,7 @@ func (e *environment) measureAgent(b *testing.B, slices, peakMiB int) {
 	}()
 	await(b, "the agent's first look", func() bool { return strings.Contains(log.String(), "msg=watching") })
 	b.ReportMetric(time.Since(began).Seconds(), "s-to-sync")
-	time.Sleep(15 * time.Second) // a collection or two, and a sweep
+	time.Sleep(15 * time.Second) // a garbage collection or two, and a file scan
 	settled := status(b, agent.Process.Pid, "VmRSS")
 	before := cpu(b, agent.Process.Pid)
 	const changes = 1000

@@ -71,8 +71,7 @@ func kubernetesSink(t *testing.T, e *environment) (f *events.Fanout, stop func()
 	return f, stop
 }
 
-// TestAnEventIsToldOnce: also by an agent that was started anew, and counted
-// when it happens again.
+// TestAnEventIsToldOnce: a repetition is counted, even by a restarted agent.
 func TestAnEventIsToldOnce(t *testing.T) {
 	e := start(t)
 	client := e.pod(t, "client-1", "node-a", "192.168.75.2")
@@ -116,7 +115,8 @@ func TestAnEventIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestABurstOfEvents: five of a thousand are told, and how many are not.
+// TestABurstOfEvents: five of a thousand are reported, and the number of the
+// others.
 func TestABurstOfEvents(t *testing.T) {
 	e := start(t)
 	e.node(t, "node-a", "172.18.0.2")

@@ -13,9 +13,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// TestFaults plays what happens to a connection to the API. Whatever it is:
-// nothing that lives is called deleted, what changed meanwhile is known
-// afterwards, and nothing grows.
+// TestFaults plays faults of a connection to the API. After each of them nothing
+// that lives is called deleted, changes made meanwhile are known, and nothing
+// grows.
 func TestFaults(t *testing.T) {
 	e := start(t)
 	e.node(t, "node-a", "172.18.0.2")

@@ -137,8 +137,8 @@ func TestFieldsOfThePodMonitor(t *testing.T) {
 	})
 }
 
-// TestFieldsOfTheEcho: nothing hangs where client and server share a node, or
-// where the server closes its connections when it is told to end.
+// TestFieldsOfTheEcho: nothing hangs if client and server share a node, or if the
+// server closes its connections on SIGTERM.
 func TestFieldsOfTheEcho(t *testing.T) {
 	other := map[string]string{"server": "client", "client": "server"}
 	arguments := map[string][]string{"server": {"server", "--catch-sigterm"}, "client": {"client", "--server", "server:8000", "--interval", "5s"}}

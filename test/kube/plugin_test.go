@@ -32,8 +32,8 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/internal/flowtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
-	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/audit"
+	"github.com/tcpstuck/tcpstuck/pkg/door"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -130,7 +130,7 @@ func agentSocket(t *testing.T, node string, live []flow.Finding) string {
 	return path
 }
 
-// operator is whoever may run the plugin: docs/kubectl.md has this Role.
+// operator is a user who may run the plugin: docs/kubectl.md has this Role.
 func (e *environment) operator(t *testing.T) string {
 	t.Helper()
 	meta := metav1.ObjectMeta{Name: "tcpstuck-operator", Namespace: "tcpstuck"}
@@ -157,7 +157,7 @@ func kubectl(t *testing.T, kubeconfig string, args ...string) (code int, stdout,
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(errs.String()) { // a busy machine may be slow enough for progress to be told
+	for line := range strings.Lines(errs.String()) { // a busy machine may be slow enough to print progress
 		if slices.Contains(args, "--node-timeout=5s") || !strings.Contains(line, "have answered; waiting for") {
 			stderr += line
 		}

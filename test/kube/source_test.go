@@ -80,7 +80,7 @@ func follow(t *testing.T, kubeconfig string) source {
 	return s
 }
 
-// await waits until ok; most of what it waits for tells nobody.
+// await polls until ok, because most of what it waits for sends no signal.
 func await(t testing.TB, what string, ok func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()

@@ -105,7 +105,7 @@ func TestAgentCannotStart(t *testing.T) {
 			return nil
 		})
 	}
-	_ = all.Wait() // nobody returns an error
+	_ = all.Wait() // no function returns an error
 	var out bytes.Buffer
 	for n, c := range cases {
 		if lines := strings.Count(said[n], "\n"); lines != 1 {

@@ -236,7 +236,7 @@ func contain(t *testing.T, c *privtest.Container, file string, args ...string) (
 	t.Helper()
 	dir := t.TempDir()
 	for path, mode := range map[string]os.FileMode{filepath.Dir(dir): 0o755, dir: 0o777} {
-		if err := os.Chmod(path, mode); err != nil { // the agent is somebody else
+		if err := os.Chmod(path, mode); err != nil { // the agent is another user
 			t.Fatal(err)
 		}
 	}
@@ -376,7 +376,7 @@ func copyFile(t *testing.T, to, from string) {
 	}
 	defer in.Close()
 	// A process that is started meanwhile would hold the copy open for writing,
-	// and nobody can run it then.
+	// and the kernel would refuse to run it.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)

@@ -80,7 +80,7 @@ func TestRecordsBreakLater(t *testing.T) {
 	container := pod(t)
 	state := filepath.Join(t.TempDir(), "state.yaml")
 	for dir := filepath.Dir(state); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { // the agent is somebody else
+		if err := os.Chmod(dir, 0o755); err != nil { // the agent is another user
 			t.Fatal(err)
 		}
 	}

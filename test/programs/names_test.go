@@ -38,7 +38,7 @@ type trick struct {
 	Write  bool
 }
 
-// TestMain's other life: a process that plays a trick, once it is told to.
+// The other role of this binary: a process that plays a trick on command.
 func init() {
 	text := os.Getenv("TCPSTUCK_TEST_TRICK")
 	if text == "" {
@@ -46,7 +46,7 @@ func init() {
 	}
 	var tr trick
 	err := json.Unmarshal([]byte(text), &tr)
-	if err == nil { // while it may: who changes the user may not write there
+	if err == nil { // while it may: after a change of the user it may not write there
 		err = os.WriteFile("/proc/self/comm", []byte(tr.Name), 0)
 	}
 	if err == nil {
@@ -89,7 +89,7 @@ func (tr trick) play() error {
 		if err := unix.Listen(fd, 5); err != nil {
 			return err
 		}
-		var unspec [16]byte // AF_UNSPEC: nobody's peer any more
+		var unspec [16]byte // AF_UNSPEC: no peer any more
 		if _, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&unspec)), 16); errno != 0 {
 			return errno
 		}
@@ -162,7 +162,7 @@ func records(t *testing.T) string {
 	}
 	path := filepath.Join(t.TempDir(), "state.yaml")
 	for dir := filepath.Dir(path); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { // the agent is somebody else
+		if err := os.Chmod(dir, 0o755); err != nil { // the agent is another user
 			t.Fatal(err)
 		}
 	}
@@ -173,8 +173,8 @@ func records(t *testing.T) string {
 	return path
 }
 
-// TestNamesAreProven has processes without a privilege try to be somebody
-// else, or merely call themselves what they like.
+// TestNamesAreProven has processes without a privilege try to pass for others,
+// or merely choose their own name.
 func TestNamesAreProven(t *testing.T) {
 	type want struct{ pod, comm, role string }
 	for name, c := range map[string]struct {
@@ -196,7 +196,7 @@ func TestNamesAreProven(t *testing.T) {
 			attackers := nettest.Loopback(t)
 			nettest.Nowhere(t, "eth0", attacker4+"/24", attacker6+"/64")
 			nettest.Swallow(t, "eth0", outsider4, outsider6)
-			if c.trick.Write { // there is somebody at first
+			if c.trick.Write { // there is a peer at first
 				nettest.Nowhere(t, "out", "198.51.100.20/24")
 				listen(t, "tcp", outside4)
 			}

@@ -1,6 +1,5 @@
-// Package programs tests the built programs from outside, as whoever runs
-// them meets them: under the privileges of a container, and with whatever can
-// be wrong around them.
+// Package programs tests the built programs from outside, as a user meets them:
+// under the privileges of a container, and with faults around them.
 package programs
 
 import (

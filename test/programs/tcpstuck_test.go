@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/internal/golden"
 )
 
-// TestCommandCannotAnswer plays what can be wrong when somebody asks: one
-// clear line each, and exit code 2.
+// TestCommandCannotAnswer plays what can be wrong when a user asks: each makes
+// one clear line and exit code 2.
 func TestCommandCannotAnswer(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"regular": "mine"})

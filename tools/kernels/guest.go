@@ -15,9 +15,9 @@ import (
 // errUnfinished is a guest that never came to the end of its jobs.
 var errUnfinished = errors.New("the guest did not finish")
 
-// runGuest boots a kernel, runs the jobs in it and returns what became of
-// them. A guest that does not finish is booted once more: emulation has its
-// accidents, and only the second one is news.
+// runGuest boots a kernel, runs the jobs in it and returns their results. A
+// guest that does not finish is booted once more: emulation sometimes fails, and
+// only a second failure counts.
 func runGuest(ctx context.Context, o options, k kernel, programs map[string]string, jobs []job) (map[string]said, error) {
 	dir, err := os.MkdirTemp("", "tcpstuck-kernels-")
 	if err != nil {

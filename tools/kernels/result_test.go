@@ -66,7 +66,7 @@ func TestJudgeTests(t *testing.T) {
 	}
 }
 
-// tell makes results short: verdict, test, and whether it counts as failed.
+// tell shortens results: verdict, test, and whether it counts as failed.
 func tell(results []result) []string {
 	var all []string
 	for _, r := range results {

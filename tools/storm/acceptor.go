@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// acceptor holds some of what is opened to it, and reads the rest.
+// acceptor accepts connections. It holds some of them, and reads the others.
 type acceptor struct {
 	mu   sync.Mutex
 	held map[netip.Addr][]net.Conn // by the backend's address
@@ -58,10 +58,10 @@ func drain(conn net.Conn) {
 
 // obey understands
 //
-//	hold ADDRESS:PORT    keep what is opened there
-//	drain ADDRESS:PORT   read what is sent there, and forget it
-//	count ADDRESS        how many are kept that came in there
-//	write ADDRESS        a few bytes on each of these
+//	hold ADDRESS:PORT    keep the connections that are opened there
+//	drain ADDRESS:PORT   read and forget what is sent there
+//	count ADDRESS        how many connections to this address are kept
+//	write ADDRESS        write a few bytes on each of these
 func (a *acceptor) obey(args []string) (string, error) {
 	if len(args) != 2 {
 		return "", fmt.Errorf("what is %q?", args)

@@ -29,8 +29,8 @@ type agent struct {
 
 const metricsAddress = "127.0.0.1:9797"
 
-// startAgent starts bin/tcpstuck-agent and waits until it has looked at
-// everything once.
+// startAgent starts bin/tcpstuck-agent and waits until its first file scan is
+// done.
 func startAgent(ctx context.Context, bin, dir string, w *world, e *eventPipe, more ...string) (*agent, error) {
 	n := w.net
 	a := &agent{ns: n.node, socket: filepath.Join(dir, "agent.sock"), cli: filepath.Join(bin, "tcpstuck")}
@@ -133,7 +133,7 @@ next:
 	return total
 }
 
-// dump runs the command as a person would, and returns how long it took.
+// dump runs the command as a person runs it, and returns how long it took.
 func (a *agent) dump(args ...string) (time.Duration, error) {
 	cmd := exec.Command(a.cli, append([]string{"dump", "--socket=" + a.socket, "--timeout=5m"}, args...)...)
 	var complaint strings.Builder

@@ -15,14 +15,14 @@ var everyFlow = api.Query{State: api.Live, Muted: true, Brief: true}
 
 const (
 	asks      = 3           // how often each question is asked
-	scrapeAge = time.Second // until a scrape is not answered from the last one
+	scrapeAge = time.Second // until a scrape gets an answer of its own
 )
 
-// question is what people or Prometheus ask the agent in the storm.
+// question is a request of people or Prometheus to the agent in the storm.
 type question struct {
 	what  string
 	ask   func() (time.Duration, error)
-	limit float64 // in units of what ss takes to list the same sockets
+	limit float64 // in units of the time that ss takes to list the same sockets
 }
 
 func (b *bench) questions(ctx context.Context) []question {
@@ -75,7 +75,7 @@ func measureAnswers(ctx context.Context, b *bench) error {
 
 const ssListing = "ss -tino of the same sockets"
 
-// compareSnapshot reads all suspects of both namespaces as the agent does at
+// compareSnapshot reads all suspects of both namespaces, as the agent does at
 // its start and after a loss.
 func (b *bench) compareSnapshot(ss float64) error {
 	var scope []uint32

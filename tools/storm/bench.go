@@ -18,8 +18,8 @@ type bench struct {
 	witness *child // first on the tracepoint
 	events  *eventPipe
 	agent   *agent
-	lookups time.Duration // what a conntrack lookup for each socket takes alone
-	resting float64       // MB that the agent takes while nothing happens
+	lookups time.Duration // the time of one conntrack lookup for each socket, without other work
+	resting float64       // MB of the idle agent
 }
 
 // part is a step of a run.
@@ -52,7 +52,7 @@ func measureFit(ctx context.Context, b *bench) error {
 	return b.play(ctx, withWorld, withAgent, measureResting, withSockets, measureOnset, measureMemory, measureAnswers, measureRecovery, withoutAgent)
 }
 
-// play plays one part after the other, of which the first builds a world.
+// play plays one part after the other. The first builds a world.
 func (b *bench) play(ctx context.Context, parts ...part) (err error) {
 	defer func() { err = errors.Join(err, b.tearDown()) }()
 	for _, play := range parts {
@@ -91,7 +91,7 @@ func withWorld(_ context.Context, b *bench) (err error) {
 
 func withSockets(_ context.Context, b *bench) error { return b.world.open() }
 
-// withWitness has the witness be the first on its tracepoint.
+// withWitness attaches the witness first on its tracepoint.
 func withWitness(_ context.Context, b *bench) (err error) {
 	b.witness, err = startWitness(b.world.net.node)
 	return err
@@ -113,7 +113,7 @@ func (b *bench) startAgent(ctx context.Context, flags ...string) (err error) {
 	return err
 }
 
-// endAgent ends the agent, after which the world goes on.
+// endAgent ends the agent; the world stays.
 func withoutAgent(ctx context.Context, b *bench) error {
 	b.tellLosses(ctx, b.size.name(""))
 	return b.agent.end()

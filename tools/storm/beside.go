@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What people use today, measured beside the agent.
+// The tools that people use today, measured beside the agent.
 
 // oneLiner prints every retransmission.
 const oneLiner = `tracepoint:tcp:tcp_retransmit_skb { printf("%s %d %s %d\n", ntop(args->saddr), args->sport, ntop(args->daddr), args->dport); }`
@@ -21,8 +21,8 @@ func (l *lineCount) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// startBpftrace starts bpftrace where tracefs is mounted: in a mount namespace
-// of its own, for the host may have none.
+// startBpftrace starts bpftrace in a mount namespace of its own with tracefs,
+// because the host may have none.
 func startBpftrace(ns *namespace, out *lineCount) (*process, error) {
 	cmd := exec.Command("sh", "-c",
 		`mount -t tracefs tracefs /sys/kernel/tracing && mount -t debugfs debugfs /sys/kernel/debug && exec bpftrace -e "$0" 2>/dev/null`, oneLiner)

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// A child is this program again in another role, because a process may hold
-// only so many descriptors, and so that what is measured is a process of its
-// own. It obeys lines on its standard input and answers each with one line.
+// A child is this program in another role: a process may hold only so many
+// descriptors, and what is measured has to be a process of its own. It obeys
+// lines on its standard input and answers each with one line.
 type child struct {
 	*process
 	commands io.WriteCloser
 	answers  *bufio.Reader
 }
 
-// roles are what a child can be; each returns what obeys its commands.
+// roles are the roles of a child; each returns a function that obeys commands.
 var roles = map[string]func() (obey func(args []string) (string, error), err error){
 	"connector":  newConnector,
 	"acceptor":   newAcceptor,
@@ -80,7 +80,7 @@ func newChild(ns *namespace, role string) (*child, error) {
 	return &child{process: p, commands: in, answers: bufio.NewReader(out)}, nil
 }
 
-// tell has the child obey a command and returns its answer.
+// tell sends the child a command and returns its answer.
 func (c *child) tell(format string, args ...any) (string, error) {
 	command := fmt.Sprintf(format, args...)
 	if _, err := fmt.Fprintln(c.commands, command); err != nil {
@@ -145,7 +145,7 @@ func (p *process) stop(with syscall.Signal) error {
 	defer timer.Stop()
 	err := p.cmd.Wait()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return nil // it was told to
+		return nil // stop ended it
 	}
 	return err
 }

@@ -7,9 +7,8 @@ import (
 	"path/filepath"
 )
 
-// cluster is what the agent is told of the world, as a file: Services of one
-// backend each, and the pods. Service n.m has the address 10.96.n.m and its
-// backend 10.244.n.m.
+// cluster is the agent's file of cluster records: Services of one backend each,
+// and the pods. Service n.m has the address 10.96.n.m and its backend 10.244.n.m.
 type cluster struct {
 	path    string
 	present []backend
@@ -21,7 +20,7 @@ func (b backend) service() string { return fmt.Sprintf("10.96.%d.%d", b.block, b
 func (b backend) address() string { return fmt.Sprintf("10.244.%d.%d", b.block, b.host) }
 func (b backend) name() string    { return fmt.Sprintf("server-%d-%d", b.block, b.host) }
 
-// clientPod is who opens every connection.
+// clientPod opens every connection.
 const clientPod = "client"
 
 type object = map[string]any

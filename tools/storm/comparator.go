@@ -17,7 +17,7 @@ import (
 // retransmission, and a reader that counts them and does nothing else.
 type comparator struct {
 	objects comparatorObjects
-	links   []link.Link // what the garbage collector takes is detached
+	links   []link.Link // kept here, because the garbage collector would detach them
 	read    atomic.Uint64
 }
 

@@ -25,8 +25,8 @@ func newConnector() (func([]string) (string, error), error) {
 // obey understands
 //
 //	open GROUP COUNT ADDRESS:PORT   connect so often
-//	write GROUP [FROM TO]           a few bytes on each of these, or on all
-//	pour GROUP                      on each, as much as it takes, until it closes
+//	write GROUP [FROM TO]           write a few bytes on each of these, or on all
+//	pour GROUP                      write on each as much as it takes, until it closes
 //	churn COUNT ADDRESS:PORT        connect and close so often
 func (c *connector) obey(args []string) (string, error) {
 	switch {
@@ -64,12 +64,12 @@ func (c *connector) obey(args []string) (string, error) {
 	return "", fmt.Errorf("what is %q?", args)
 }
 
-// silent makes connections without keepalive: what waits for its turn outlives
-// a path that is cut for minutes.
+// silent makes connections without keepalive, so that those that wait for their
+// turn outlive a path that is cut for minutes.
 var silent = net.Dialer{KeepAlive: -1, Control: outlast}
 
-// outlast has the kernel keep a connection for an hour, and those that a
-// listener accepts: a storm may take longer than retransmissions are counted.
+// outlast makes the kernel keep a connection, or those that a listener accepts,
+// for an hour: a storm may outlast the largest number of retransmissions.
 func outlast(_, _ string, c syscall.RawConn) error {
 	var set error
 	err := c.Control(func(fd uintptr) {

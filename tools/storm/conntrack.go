@@ -15,9 +15,9 @@ import (
 
 const perBackend = 10 // entries that lead to one backend
 
-// measureConntrack fills a table of its own, and compares what the agent asks
-// of it with a dump of it all. It returns how long a lookup for each socket of
-// the storm takes.
+// measureConntrack fills a table of its own, and compares the agent's questions
+// with a dump of the whole table. It returns the time of one lookup for each
+// socket of the storm.
 func measureConntrack(ctx context.Context, s size, r *report) (lookups time.Duration, err error) {
 	ns, err := newNamespace()
 	if err != nil {

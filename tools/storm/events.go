@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// told is an event as it came out of the agent, and when.
+// told is an event as the agent wrote it, and when.
 type told struct {
 	arrived time.Time
 	Type    string `json:"type"`
@@ -34,8 +34,8 @@ type told struct {
 	} `json:"flow"`
 }
 
-// eventPipe is what the agent takes for its file of events: a line is here the
-// moment it is written.
+// eventPipe is a pipe in the place of the agent's file of events: a line is here
+// the moment it is written.
 type eventPipe struct {
 	path string
 	file *os.File
@@ -65,7 +65,7 @@ func newEventPipe(path string) (*eventPipe, error) {
 		at   time.Time
 		text []byte
 	}
-	// Read at once, understood when there is time: a storm brings a hundred
+	// Lines are read at once and decoded later: a storm brings a hundred
 	// thousand.
 	lines := make(chan line, 1<<18)
 	go func() {
@@ -93,7 +93,7 @@ func newEventPipe(path string) (*eventPipe, error) {
 
 func (e *eventPipe) close() { _ = e.file.Close() }
 
-// remove closes the pipe and takes it away.
+// remove closes and removes the pipe.
 func (e *eventPipe) remove() error {
 	e.close()
 	return os.Remove(e.path)
@@ -114,8 +114,7 @@ func (e *eventPipe) where(typ string, match func(told) bool) ([]told, error) {
 }
 
 // await waits until so many flows that match had an event of a type, and
-// returns the first one of each; it gives up with ctx and returns what there
-// is.
+// returns the first one of each. When ctx ends it returns those that came.
 func (e *eventPipe) await(ctx context.Context, n int, typ string, match func(told) bool) ([]told, error) {
 	for {
 		found, err := e.where(typ, match)
@@ -129,7 +128,7 @@ func (e *eventPipe) await(ctx context.Context, n int, typ string, match func(tol
 			return before
 		})
 		if len(found) >= n || pause(ctx, 50*time.Millisecond) != nil {
-			return found, nil //nolint:nilerr // too few tell of themselves
+			return found, nil //nolint:nilerr // the caller sees that they are too few
 		}
 	}
 }

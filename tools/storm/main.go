@@ -1,7 +1,7 @@
 // Command storm makes thousands of sockets stick at once and measures the agent
-// in it, beside what people use instead: everything among 15,000, and whether
-// 100,000 fit. It exits with 1 and names the budget where one is missed. It
-// needs root, bin/tcpstuck-agent and bin/tcpstuck.
+// among them, beside the tools that people use instead: everything among 15,000,
+// and whether 100,000 fit. If a budget is missed, it names it and exits with 1.
+// It needs root, bin/tcpstuck-agent and bin/tcpstuck.
 //
 //	go run ./tools/storm [-bin bin] [-size 15000,100000] [-doc docs/performance.md]
 package main
@@ -55,8 +55,8 @@ func main() {
 	}
 }
 
-// enclose runs this program anew where what it mounts is its own. It waits for
-// the end also when it is told to stop: the other one is told as well.
+// enclose runs this program again in a mount namespace of its own, and waits for
+// its end, also after a signal to stop, which it passes on.
 func enclose(args []string) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -53,7 +53,7 @@ func (n *namespace) inode() (uint64, error) {
 	return st.Ino, nil
 }
 
-// close ends the thread, and with it what was started from it.
+// close ends the thread, and with it the processes that it started.
 func (n *namespace) close() {
 	close(n.work)
 	_ = n.file.Close()

@@ -15,8 +15,8 @@ import (
 // 10.244.x.y; conntrack keeps the entries there.
 const (
 	port      = 8000  // of every Service
-	sinkPort  = 8001  // what comes in is read and forgotten
-	retries   = "255" // the most; outlast has more
+	sinkPort  = 8001  // data that comes in is read and forgotten
+	retries   = "255" // the maximum of the sysctl; outlast allows more
 	rtoMaxMs  = "1000"
 	clientNet = "10.0.0.1/24"
 	serverNet = "10.0.0.2/24"
@@ -94,7 +94,7 @@ func connect(peer int) error {
 // and the settings that keep a storm going.
 func configure(address string, gateway net.IP) error {
 	for _, s := range [][2]string{
-		{"ipv4/tcp_congestion_control", "reno"}, // what every kernel allows to every namespace
+		{"ipv4/tcp_congestion_control", "reno"}, // every kernel allows it to every namespace
 		{"ipv4/tcp_rto_max_ms", rtoMaxMs}, {"ipv4/tcp_retries2", retries},
 		{"core/somaxconn", "32768"}, {"ipv4/tcp_max_syn_backlog", "32768"}, {"ipv4/tcp_syncookies", "0"},
 		{"ipv4/ip_local_port_range", "10000 60999"},

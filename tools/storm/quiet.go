@@ -23,7 +23,7 @@ func measureIdle(ctx context.Context, b *bench) error {
 	return measureResting(ctx, b)
 }
 
-// measureResting says what the agent takes while nothing happens.
+// measureResting reports the memory of the idle agent.
 func measureResting(_ context.Context, b *bench) (err error) {
 	if b.resting, err = rss(b.agent.pid(), "VmRSS"); err != nil {
 		return err
@@ -75,13 +75,13 @@ const (
 	lossy      = 10 // of 1,000 segments
 	kindsLabel = `kind="%s"`
 
-	// emptyRuns is what a healthy retransmission may cost more than a program
-	// that does nothing, in runs of that program.
+	// emptyRuns is how much more than a program that does nothing a healthy
+	// retransmission may cost, in runs of that program.
 	emptyRuns = 2
 )
 
-// measureHealthy loses some of what fast connections send, and measures what
-// their retransmissions cost.
+// measureHealthy loses some segments of fast connections, and measures the cost
+// of their retransmissions.
 func measureHealthy(ctx context.Context, b *bench) (err error) {
 	c, err := startComparator(b.world.net)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// recovered is in which no flow is shown as stuck that has recovered: the
-	// budget, and the second within which each socket retransmits.
+	// recovered is the time after which no recovered flow may be shown as stuck:
+	// the budget, and the second within which each socket retransmits.
 	recovered = 5*time.Second + time.Second
 	// lookEvery is how often the agent is asked how many flows are stuck.
 	lookEvery = 100 * time.Millisecond
@@ -36,7 +36,7 @@ func measureRecoveryInStorm(ctx context.Context, b *bench) error {
 }
 
 // measureRecovery opens the path, so that all sockets recover at once, and
-// measures how long any of the storm is still reported as stuck.
+// measures how long any flow of the storm is still reported as stuck.
 func measureRecovery(ctx context.Context, b *bench) error {
 	began := time.Now()
 	if err := b.world.mend(); err != nil {
@@ -62,9 +62,9 @@ func measureRecovery(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// awaitRecovered waits until no flow of the storm is reported as stuck, and
-// returns how many are when ctx ends first. Those that stick alone may: their
-// backends are gone.
+// awaitRecovered waits until no flow of the storm is reported as stuck. If ctx
+// ends first, it returns how many are. Flows that stick alone do not count:
+// their backends are gone.
 func (b *bench) awaitRecovered(ctx context.Context) (left int, err error) {
 	for alone := 3 * b.size.singles; ; {
 		status, err := b.agent.client.Status(ctx)
@@ -77,7 +77,7 @@ func (b *bench) awaitRecovered(ctx context.Context) (left int, err error) {
 			}
 		}
 		if pause(ctx, lookEvery) != nil {
-			return left, nil //nolint:nilerr // too many tell of themselves
+			return left, nil //nolint:nilerr // the caller sees that they are too many
 		}
 	}
 }

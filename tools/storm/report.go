@@ -18,7 +18,7 @@ type row struct {
 // report collects rows and says which budgets were missed.
 type report struct {
 	rows []row
-	live io.Writer // where each row is told as it comes
+	live io.Writer // where each row is printed as it comes
 }
 
 func (r *report) add(w row) {
@@ -62,12 +62,13 @@ func (r *report) share(what string, ours, theirs, limit float64, unit, whose str
 	r.add(w)
 }
 
-// unharmed is what has to be left with the agent of what there is without it.
+// unharmed is the share that must remain with the agent of what a run without it
+// measures.
 const unharmed = 0.99
 
 // paired adds a figure that was measured in pairs, with the agent and without.
-// The median of the pairs' ratios has to be unharmed at least; beside it stands
-// where the middle half of them lies.
+// The median of the pairs' ratios must be at least unharmed. The row also has the
+// range of the middle half of the ratios.
 func (r *report) paired(what string, with, without []float64, unit string) {
 	var ratios []float64
 	for n := range with {
@@ -88,7 +89,7 @@ func beside(what string, ours, theirs float64, unit, whose string) row {
 	}
 }
 
-// delays adds how late something came, of which there has to be some.
+// delays adds how late something came, which must have come at least once.
 func (r *report) delays(what string, late []time.Duration) {
 	for _, q := range []struct {
 		name  string
@@ -152,7 +153,7 @@ func (r *report) markdown(w io.Writer) error {
 	return err
 }
 
-// number writes three digits that count.
+// number writes three significant digits.
 func number(x float64) string {
 	switch {
 	case x == float64(int64(x)) || x >= 100:

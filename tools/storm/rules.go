@@ -33,12 +33,12 @@ func translateServices() error {
 	return nil
 }
 
-// everything, as a share of packets.
+// everything is all packets, as a share.
 const everything = 1000
 
 // lose drops so many of 1,000 TCP segments that reach the calling thread's
-// namespace, before conntrack sees them: they were lost on their way. Those of
-// the backends of the spared blocks get through.
+// namespace, before conntrack sees them, as if they were lost on their way.
+// Segments of the backends of the spared blocks get through.
 func lose(perMille uint32, spared ...int) error {
 	conn, err := nftables.New()
 	if err != nil {

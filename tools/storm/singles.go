@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// apart is the time between two flows that stick alone; apartIdle between two
-// whose backend is gone, which all have to be written to before the agent
-// calls them stuck by themselves, 5 s after it went.
+// apart is the time between two flows that stick alone. apartIdle is that between
+// two whose backend is gone: all of them need a write before the agent calls them
+// stuck without one, 5 s after the backend went.
 const (
 	apart     = 300 * time.Millisecond
 	apartIdle = 25 * time.Millisecond
 )
 
-// measureSingles has flows stick one by one during the storm, and measures how
-// long each takes from its threshold to its event. A flow whose first timeout
-// the kernel showed to no program is counted apart: it can only be found later.
+// measureSingles makes flows stick one by one during the storm, and measures the
+// time from each one's threshold to its event. A flow whose first timeout the
+// kernel showed to no program is counted apart: it can only be found later.
 func measureSingles(ctx context.Context, b *bench) error {
 	if err := measureRemoval(ctx, b); err != nil {
 		return err
@@ -31,7 +31,7 @@ func measureSingles(ctx context.Context, b *bench) error {
 		block     int
 		apart     time.Duration
 		threshold time.Duration // after the first timeout
-		remove    bool          // the backend just after the flow was written to
+		remove    bool          // remove the backend just after the write
 		what      string
 	}{
 		{"idle", idleBlock, apartIdle, 0, false, "first timeout of a flow that was at risk, to its event"},

@@ -15,11 +15,11 @@ type size struct {
 	patience  time.Duration
 	memory    float64 // MB that the agent may take at most
 
-	// What follows is measured with the first size alone.
-	entries  int           // of the conntrack table that is asked
+	// The rest is measured only with the first size.
+	entries  int           // of the conntrack table
 	singles  int           // flows that stick one by one during the storm, of each kind
 	pairs    int           // of windows in which CPU is compared
-	window   time.Duration // each; as long as the agent takes between two passes over all sockets in a storm
+	window   time.Duration // of each; the time between two file scans of the agent in a storm
 	idle     time.Duration
 	bpftrace bool
 	traffic  traffic
@@ -40,7 +40,7 @@ var large = size{
 // onlyFits reports whether a run of this size asks only whether it fits.
 func (s size) onlyFits() bool { return s.singles == 0 }
 
-// name names a figure of a run: where everything is measured, without its size.
+// name names a figure of a run. If everything is measured, the name has no size.
 func (s size) name(what string) string {
 	if !s.onlyFits() {
 		return what
@@ -48,7 +48,7 @@ func (s size) name(what string) string {
 	return fmt.Sprintf("%s, %d sockets", what, s.sockets)
 }
 
-// parseSizes reads sizes by how many sockets they have, parted by commas.
+// parseSizes reads sizes as numbers of sockets, separated by commas.
 func parseSizes(text string) ([]size, error) {
 	var sizes []size
 next:

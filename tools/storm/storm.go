@@ -10,7 +10,7 @@ import (
 // stuckAfter is the agent's default.
 const stuckAfter = 10 * time.Second
 
-// found waits until so many flows were told of, and returns the events.
+// found waits until so many flows were reported, and returns the events.
 func (b *bench) found(ctx context.Context, n int) ([]told, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.size.patience)
 	defer cancel()
@@ -46,8 +46,8 @@ func measureOnset(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// tellDue says how late the events of flows are that were all due at once, in
-// units of what their conntrack lookups take alone.
+// tellDue reports how late the events are if all flows are due at once, in units
+// of the time of their conntrack lookups alone.
 func (b *bench) tellDue(late []time.Duration) {
 	for _, q := range []struct {
 		name  string
@@ -64,8 +64,8 @@ func (b *bench) tellDue(late []time.Duration) {
 	}
 }
 
-// tellFound compares how many flows were told of and are listed with how many
-// there are.
+// tellFound compares the number of flows with how many were reported and are
+// listed.
 func (b *bench) tellFound(ctx context.Context, with string, events int) error {
 	list, err := b.agent.client.Flows(ctx, everyFlow)
 	if err != nil {
@@ -73,7 +73,7 @@ func (b *bench) tellFound(ctx context.Context, with string, events int) error {
 	}
 	ids := map[string]bool{}
 	for _, f := range list.Flows {
-		if f.Local.Addr.Port() == port || f.Peer.Addr.Port() == port { // no stream that still ends
+		if f.Local.Addr.Port() == port || f.Peer.Addr.Port() == port { // not a stream that is still ending
 			ids[f.ID.String()] = true
 		}
 	}
@@ -82,7 +82,7 @@ func (b *bench) tellFound(ctx context.Context, with string, events int) error {
 	return nil
 }
 
-// tellLosses says what was lost on the way and made good.
+// tellLosses reports what was lost on the way and found again.
 func (b *bench) tellLosses(ctx context.Context, with string) {
 	m, err := b.agent.scrape(ctx)
 	if err != nil {
@@ -139,7 +139,7 @@ func measureStorm(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// measureMemory says what the storm takes of the agent, and each flow of it.
+// measureMemory reports the agent's memory in the storm, and for each flow.
 func measureMemory(_ context.Context, b *bench) error {
 	now, err := rss(b.agent.pid(), "VmRSS")
 	if err != nil {
@@ -154,11 +154,12 @@ func measureMemory(_ context.Context, b *bench) error {
 	return nil
 }
 
-// timeoutShare is what a timeout may cost in the kernel, of a record for each.
+// timeoutShare is what a timeout may cost in the kernel, as a share of the cost
+// of a record for each.
 const timeoutShare = 0.6
 
-// scrapeTrace is how long the agent may clear up after a scrape of the bench's
-// own, which is none of the storm's cost.
+// scrapeTrace is how long the agent may clear up after a scrape of the bench.
+// That is no cost of the storm.
 const scrapeTrace = 3 * time.Second
 
 func (b *bench) comparePairs(ctx context.Context, c *child, pids []int) error {
@@ -227,7 +228,7 @@ func each(windows []time.Duration) string {
 	return strings.Join(all, ", ") + " ms"
 }
 
-// measureSmallRing does it all again with an agent whose ring buffer has one
+// measureSmallRing repeats the onset with an agent whose ring buffer has one
 // page.
 func measureSmallRing(ctx context.Context, b *bench) error {
 	const with = ", ring buffer of one page"

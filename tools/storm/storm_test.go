@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestSmallStorm makes a storm of 200 sockets and runs every measurement;
-// what a busy machine can spoil is not judged.
+// TestSmallStorm makes a storm of 200 sockets and runs every measurement. It
+// does not judge what a busy machine can spoil.
 func TestSmallStorm(t *testing.T) {
 	privtest.Require(t)
 	bin := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How two programs talk, as people compare it. The first byte of a connection
-// says which.
+// The ways in which two programs talk, as people compare them. The first byte of
+// a connection says which.
 const (
 	talkStream  = 's' // one side sends all it can
 	talkAsk     = 'r' // a request, an answer, and so on
@@ -24,15 +24,15 @@ const (
 	askBytes   = 64
 )
 
-// newTalker is a program that serves or talks, on one processor and with
-// nothing but system calls: what it measures is the kernel's work.
+// newTalker is a program that serves or talks, on one processor and only with
+// system calls, so that it measures the kernel's work.
 func newTalker() (func([]string) (string, error), error) { return obeyTalker, nil }
 
 // obeyTalker understands
 //
 //	cpu N                      run on this processor alone
-//	serve ADDRESS:PORT         answer whoever talks, one after the other
-//	KIND ADDRESS:PORT MILLIS   talk so long; it answers how much was done in a second
+//	serve ADDRESS:PORT         answer callers, one after the other
+//	KIND ADDRESS:PORT MILLIS   talk so long; it answers how much it did in a second
 func obeyTalker(args []string) (string, error) {
 	switch {
 	case len(args) == 2 && args[0] == "cpu":
@@ -59,8 +59,8 @@ func obeyTalker(args []string) (string, error) {
 	return "", fmt.Errorf("what is %q?", args)
 }
 
-// pin keeps every thread of the program on one processor of those that it may
-// use; where there are fewer, on the last.
+// pin keeps every thread of the program on the nth processor that it may use; if
+// there are fewer, on the last.
 func pin(n int) error {
 	var may, one unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
@@ -111,7 +111,7 @@ func talk(kind byte, to netip.AddrPort, d time.Duration) (float64, error) {
 	return float64(done) / time.Since(began).Seconds(), nil
 }
 
-// talking returns what does a step of the talk and says how much that was.
+// talking returns a function that does a step of the talk and returns its amount.
 func talking(kind byte, to netip.AddrPort) (step func() (int, error), end func(), err error) {
 	if kind == talkConnect {
 		return func() (int, error) { return 1, connectOnce(to) }, func() {}, nil

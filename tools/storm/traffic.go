@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// traffic is what people compare: how much gets through with the agent, and
-// without it.
+// traffic is how much gets through with the agent and without it, which people
+// compare.
 type traffic struct {
 	pairs  int           // of windows, one with the agent, one without, in turn
 	window time.Duration // of each way to talk
@@ -40,7 +40,7 @@ type dialogue struct {
 	road
 	kind          byte
 	what, unit    string
-	per           float64 // of what a talker counts, in a unit
+	per           float64 // what a talker counts, for one unit
 	with, without []float64
 }
 
@@ -80,7 +80,7 @@ func compareTraffic(ctx context.Context, b *bench) (err error) {
 	}
 	all := dialogues()
 	for n := range b.size.traffic.pairs {
-		for _, with := range []bool{n%2 == 0, n%2 != 0} { // what drifts drifts for both
+		for _, with := range []bool{n%2 == 0, n%2 != 0} { // a drift affects both
 			if err := b.talkAll(ctx, client, all, with); err != nil {
 				return err
 			}

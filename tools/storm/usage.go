@@ -32,15 +32,15 @@ func cpu(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// rss returns what a process has in memory, in MB of a million bytes; field is
-// VmRSS for now, VmHWM for the most there was.
+// rss returns the memory of a process, in MB of a million bytes; field is VmRSS
+// for the present, VmHWM for the peak.
 func rss(pid int, field string) (float64, error) {
 	kib, err := status(fmt.Sprintf("/proc/%d/status", pid), field)
 	return float64(kib) * 1024 / 1e6, err
 }
 
-// switches returns how often the threads of a process went to sleep by
-// themselves, which is how often they were woken.
+// switches returns how often the threads of a process went to sleep voluntarily,
+// which is how often they were woken.
 func switches(pid int) (int, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectTo connects as a program that calls the kernel and nothing else.
+// connectTo connects by system calls alone.
 func connectTo(to netip.AddrPort) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -53,7 +53,7 @@ func serve(at netip.AddrPort) error {
 	return nil
 }
 
-// answer answers until the other side closes, or once where it asks so.
+// answer answers until the other side closes, or once if that side asks for it.
 func answer(fd int) {
 	block := make([]byte, blockBytes)
 	for {

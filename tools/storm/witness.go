@@ -16,9 +16,9 @@ import (
 )
 
 // newWitness attaches a program that remembers what the kernel shows to any
-// program, whatever the agent makes of it. It comes before the agent: whatever
-// is first on a tracepoint finds everything cold, and pays for those behind it
-// some 35 ns. The program that does nothing stands between them: its own code is
+// program, independently of the agent. It comes before the agent: the first
+// program on a tracepoint finds everything cold, and pays some 35 ns for those
+// behind it. The program that does nothing stands between them: its own code is
 // as cold as the agent's.
 func newWitness() (func([]string) (string, error), error) {
 	c, err := attachComparator(func(o *comparatorObjects) []*ebpf.Program { return []*ebpf.Program{o.Witness, o.Empty} })
@@ -118,7 +118,7 @@ func (b *bench) tellTimeouts(what string, before testimony) error {
 	return nil
 }
 
-// tellUnseen says how late flows were told of whose first timeout no program
+// tellUnseen reports how late flows were reported whose first timeout no program
 // was shown, of so many in all.
 func (b *bench) tellUnseen(unseen []time.Duration, of int) {
 	b.report.atMost("flows whose first timeout no program was shown", 100*float64(len(unseen))/float64(of), 2, "% of them")
@@ -127,7 +127,7 @@ func (b *bench) tellUnseen(unseen []time.Duration, of int) {
 	}
 }
 
-// measureAlone makes the storm without an agent, and asks the witness.
+// measureAlone makes the storm without an agent, and reports what the witness saw.
 func measureAlone(ctx context.Context, b *bench) error {
 	if err := b.world.cut(); err != nil {
 		return err

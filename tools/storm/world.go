@@ -13,7 +13,7 @@ import (
 const (
 	stormBlock  = 1
 	idleBlock   = 2 // its backend goes while its flows are idle
-	goneBlock   = 3 // each flow's own backend goes just after it was written to
+	goneBlock   = 3 // each flow's own backend goes just after a write
 	silentBlock = 4 // its backend stays listed
 )
 
@@ -30,8 +30,8 @@ type world struct {
 	connectors, acceptors []*child
 }
 
-// newWorld makes a world without a connection. On an error the caller closes
-// it, too.
+// newWorld makes a world without connections. The caller closes it, even after
+// an error.
 func newWorld(s size, dir string) (w *world, err error) {
 	w = &world{size: s, gone: map[backend]bool{}, cluster: &cluster{path: filepath.Join(dir, "state.json")}}
 	if w.net, err = newNetwork(); err != nil {
@@ -55,8 +55,8 @@ func newWorld(s size, dir string) (w *world, err error) {
 	return w, nil
 }
 
-// newRoad makes a world in which nothing hangs and nothing is translated, for
-// traffic. On an error the caller closes it, too.
+// newRoad makes a world for traffic, in which nothing hangs and nothing is
+// translated. The caller closes it, even after an error.
 func newRoad(dir string) (w *world, err error) {
 	w = &world{cluster: &cluster{path: filepath.Join(dir, "state.json")}}
 	if w.net, err = newLink(); err != nil {
@@ -85,7 +85,7 @@ func (w *world) startProcesses(n int) error {
 	return nil
 }
 
-// listens returns where the nth acceptor listens: one alone everywhere, one of
+// listens returns where the nth acceptor listens: a single one everywhere, one of
 // several at the addresses of its own backends.
 func (w *world) listens(n int) []string {
 	if w.size.processes == 1 {
@@ -154,7 +154,7 @@ func (w *world) connect(group string, count, n int, to backend) error {
 	return fmt.Errorf("%s did not get its %d connections", to.address(), count)
 }
 
-// cut cuts the path and has every socket of the storm send something.
+// cut cuts the path and makes every socket of the storm send something.
 func (w *world) cut() error {
 	if err := w.net.each(func() error { return lose(everything) }); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (w *world) mend() error {
 	return w.net.each(func() error { return lose(0) })
 }
 
-// heal opens the path and waits until every socket has got through.
+// heal opens the path and waits until every socket has recovered.
 func (w *world) heal(ctx context.Context) error {
 	if err := w.mend(); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Command chaos does to the agent what happens to programs on real nodes, and
-// checks that nothing is lost of it.
+// Command chaos does to the agent what happens to programs on real nodes, and checks
+// that it loses nothing.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 // Exit codes.
 const (
 	exitLost  = 1 // a fault cost something
-	exitError = 2 // it could not be played to its end
+	exitError = 2 // the run could not be played to its end
 )
 
 // runBase is where the directory of a run is made.

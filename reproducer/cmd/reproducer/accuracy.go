@@ -15,7 +15,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/accuracy"
 )
 
-// order is what a measurement was asked for.
+// order is the command line of a measurement.
 type order struct {
 	plans  []accuracy.Plan
 	run    accuracy.Options
@@ -23,8 +23,8 @@ type order struct {
 	judge  string
 }
 
-// mostFlows is far more than anybody waits for, and few enough that all rounds
-// can be asked for by their number.
+// mostFlows is far more than a person waits for, and few enough that every round
+// can be played by its number.
 const mostFlows = 100_000
 
 // measure runs the labelled mix, once for each seed, and reports how often the
@@ -73,8 +73,8 @@ func play(ctx context.Context, o order, out io.Writer) (result accuracy.Result, 
 	return result, nil
 }
 
-// verdict fails a run whose agent was wrong, and one that has no flow of the
-// name that was asked for.
+// verdict fails a run whose agent was wrong, and one without the flow that was asked
+// for.
 func verdict(only string, result accuracy.Result) error {
 	if !result.Has(only) {
 		return fmt.Errorf("-only %s: its round was played, and has no flow of that name", only)
@@ -85,7 +85,7 @@ func verdict(only string, result accuracy.Result) error {
 	return nil
 }
 
-// readOrder reads the command line and refuses what would be noticed minutes
+// readOrder reads the command line and refuses mistakes that would show only minutes
 // later, or never.
 func readOrder(args []string) (o order, err error) {
 	flags := flag.NewFlagSet("reproducer accuracy", flag.ContinueOnError)
@@ -126,7 +126,7 @@ func readOrder(args []string) (o order, err error) {
 	return o, checkFolder(o.run.Keep)
 }
 
-// judgesAlone refuses what says how to play, where nothing is played.
+// judgesAlone refuses flags about playing if nothing is played.
 func judgesAlone(flags *flag.FlagSet) (err error) {
 	flags.Visit(func(f *flag.Flag) {
 		if f.Name != "judge" && f.Name != "report" {
@@ -139,7 +139,7 @@ func judgesAlone(flags *flag.FlagSet) (err error) {
 	return checkReport(flags.Lookup("report").Value.String())
 }
 
-// parseSeeds reads seeds that blanks part.
+// parseSeeds reads seeds that are separated by blanks.
 func parseSeeds(list string) ([]uint64, error) {
 	var seeds []uint64
 	for _, word := range strings.Fields(list) {
@@ -155,8 +155,8 @@ func parseSeeds(list string) ([]uint64, error) {
 	return seeds, nil
 }
 
-// plansOf makes a plan for each seed, 0 stands for one that is drawn; or that
-// of one round alone.
+// plansOf makes a plan for each seed (0: a seed that is drawn), or the plan of a single
+// round.
 func plansOf(seeds []uint64, flows int, only string) ([]accuracy.Plan, error) {
 	if only != "" {
 		if len(seeds) != 1 || seeds[0] == 0 {
@@ -178,13 +178,13 @@ func plansOf(seeds []uint64, flows int, only string) ([]accuracy.Plan, error) {
 	return plans, nil
 }
 
-// checkReport notices a report that could not be written. It leaves a file as
-// it is, and none where there was none.
+// checkReport notices a report that could not be written. It changes no file, and makes
+// none.
 func checkReport(path string) error {
 	if path == "" {
 		return nil
 	}
-	_, err := os.Lstat(path) // a link is somebody's, wherever it leads
+	_, err := os.Lstat(path) // a link counts as present, wherever it leads
 	isNew := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -197,7 +197,7 @@ func checkReport(path string) error {
 	return nil
 }
 
-// checkFolder notices a folder that no book could be put into.
+// checkFolder notices a folder in which no book could be written.
 func checkFolder(path string) error {
 	if path == "" {
 		return nil
@@ -211,11 +211,11 @@ func checkFolder(path string) error {
 	return nil
 }
 
-// reportMark ends what people wrote in a report's file.
+// reportMark ends the part of a report's file that people wrote.
 const reportMark = "<!-- what follows is written by `make accuracy REPORT=` -->\n"
 
-// writeReport replaces what a file has below its mark; a file without one has
-// the report alone.
+// writeReport replaces what a file has below its mark. Without a mark the file gets only
+// the report.
 func writeReport(path string, result accuracy.Result) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

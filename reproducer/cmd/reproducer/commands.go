@@ -118,8 +118,7 @@ func demo(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// parseFlags parses flags, and lists them when asked for help. What is wrong
-// with them is said once, by the caller.
+// parseFlags parses flags, and lists them for --help. The caller prints the error, once.
 func parseFlags(flags *flag.FlagSet, args []string) error {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)

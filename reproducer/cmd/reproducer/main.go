@@ -17,10 +17,10 @@ import (
 // Exit codes.
 const (
 	exitUnexpected = 1 // the verdict was not the expected one
-	exitError      = 2 // it could not be played to its end
+	exitError      = 2 // the run could not be played to its end
 )
 
-// errUnexpected is that a scenario was played and did not end as expected.
+// errUnexpected means that a scenario was played and did not end as expected.
 var errUnexpected = errors.New("not as expected")
 
 const usage = `usage:
@@ -40,7 +40,7 @@ func main() {
 	defer stop()
 	err := dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
-	case errors.Is(err, flag.ErrHelp): // it was given
+	case errors.Is(err, flag.ErrHelp): // the help was printed
 	case errors.Is(err, errUnexpected):
 		os.Exit(exitUnexpected)
 	case err != nil:

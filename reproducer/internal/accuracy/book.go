@@ -13,13 +13,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Book is everything that a round is judged by: what was labelled, what the
-// applications know, and what the agent said.
+// Book is everything that a round is judged by: the labels, what the applications know,
+// and what the agent reported.
 type Book struct {
 	Seed   uint64            `json:"seed"`
 	Round  int               `json:"round"`
 	Up     []Window          `json:"up"`   // when the agent was there
-	Over   time.Time         `json:"over"` // when nothing was watched any more
+	Over   time.Time         `json:"over"` // when watching ended
 	Labels []Label           `json:"labels"`
 	Truths map[string]*Truth `json:"truths"` // by the label's flow
 	Events []flow.Event      `json:"events"`
@@ -28,8 +28,8 @@ type Book struct {
 	Unseen int `json:"unseen"`
 }
 
-// whole reports an act of the round that has fewer labels than connections
-// were planned: what is not labelled is not judged.
+// whole returns an error for an act of the round with fewer labels than planned
+// connections: a connection without a label is not judged.
 func (b Book) whole(r Round) error {
 	labels := map[string]int{}
 	for _, l := range b.Labels {
@@ -57,8 +57,8 @@ func (b Book) keep(folder string) error {
 	return nil
 }
 
-// JudgeAgain judges the books that a folder has: what they were judged to be
-// then, or by a scorer that has become stricter.
+// JudgeAgain judges the books in a folder: as before, or by a scorer that has become
+// stricter.
 func JudgeAgain(folder string) (r Result, err error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*-*.json"))
 	if err != nil || len(paths) == 0 {

@@ -7,13 +7,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// How far a prediction may be from the kernel's real end: at the first
-// judgement that or a hundredth of the time to wait, at the last one always.
+// The largest distance of a prediction from the kernel's real end: at the first
+// judgement this or a hundredth of the time to wait, at the last one always this.
 const (
 	firstTolerance = 4 * time.Second
 	lastTolerance  = 50 * time.Millisecond
-	// Where the fault itself moves the kernel's clock, a timeout may lie between
-	// the two.
+	// If the fault itself moves the kernel's clock, a timeout may lie between the two.
 	shakenTolerance = 7 * time.Second
 )
 
@@ -57,8 +56,8 @@ func (s *Score) judgeEnd(c Case, reports []flow.Event) {
 	}
 }
 
-// judgeWhen: an end is told when it happens, by what the application saw, and
-// nothing is said after it.
+// judgeWhen: an end is reported when the application saw it, and no report
+// follows it.
 func (s *Score) judgeWhen(c Case, reports []flow.Event) {
 	i := slices.IndexFunc(reports, func(e flow.Event) bool { return e.Flow.Ended() })
 	if i < 0 {
@@ -80,12 +79,12 @@ func (s *Score) judgeWhen(c Case, reports []flow.Event) {
 }
 
 const (
-	early      = 500 * time.Millisecond // by how much an end may be told too early: the application looks ten times a second
-	toldWithin = 6 * time.Second        // a recovery is seen by a regular pass at the latest
+	early      = 500 * time.Millisecond // how much too early an end may be reported: the application looks ten times a second
+	toldWithin = 6 * time.Second        // a regular file scan sees a recovery at the latest
 )
 
-// judgeFalseEnd: what stands open has not ended, and only what had its fault
-// taken away has recovered.
+// judgeFalseEnd: no open connection has ended, and only one whose fault was removed has
+// recovered.
 func (s *Score) judgeFalseEnd(c Case, e flow.Event) {
 	if e.Flow.Outcome == flow.Recovered && c.Label.Ends != flow.Recovered {
 		s.fault(WrongEnd, true, "said at %s that it recovered", clock(e.Time))
@@ -95,8 +94,8 @@ func (s *Score) judgeFalseEnd(c Case, e flow.Event) {
 	}
 }
 
-// watched reports whether the agent was there when a flow died, and had been
-// for long enough to know it.
+// watched reports whether an agent ran when a flow died, and had run for long enough to
+// know it.
 func (c Case) watched(died time.Time) bool {
 	const acquainted = 8 * time.Second
 	for _, w := range c.Up {
@@ -107,9 +106,9 @@ func (c Case) watched(died time.Time) bool {
 	return false
 }
 
-// sawRecovery reports whether an agent was there when a flow recovered: with
-// the first retransmission after its fault was taken away, and one that comes
-// later finds nothing stuck.
+// sawRecovery reports whether an agent ran when a flow recovered, with the first
+// retransmission after its fault was removed. An agent that starts later finds nothing
+// stuck.
 func (c Case) sawRecovery() bool { return c.Truth == nil || c.watched(c.Truth.Resumed) }
 
 func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
@@ -117,15 +116,15 @@ func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 		return
 	}
 	f := ended.Flow
-	// Its peer read what was unsent when the application looked for the last
-	// time: the kernel sent it after that, and the peer's count is the truth.
+	// The peer read bytes that were unsent at the application's last look: the
+	// kernel sent them after it, and the peer's count is the truth.
 	sentMore := t.Missing >= 0 && t.Missing < t.Unsent
 	s.UnsentChecked = !sentMore
 	if int64(f.Unsent) != t.Unsent && !sentMore {
 		s.fault(WrongUnsent, true, "said: %d, the application's kernel held %d", f.Unsent, t.Unsent)
 	}
-	// What the interval adds is what the kernel held, and nothing more: after
-	// the application's look it can only have got less.
+	// The interval adds what the kernel held, and nothing more: after the
+	// application's look that can only have become less.
 	if int64(f.Unsent)+int64(f.Unacknowledged) > t.Unsent+t.Unacknowledged || !t.Died.IsZero() && !sentMore && int64(f.Unacknowledged) != t.Unacknowledged {
 		s.fault(WrongLost, true, "said: %d unacknowledged, the application's kernel held %d", f.Unacknowledged, t.Unacknowledged)
 	}
@@ -138,9 +137,9 @@ func (s *Score) judgeBytes(t *Truth, ended *flow.Event) {
 	}
 }
 
-// judgePredictions holds what was predicted, at the first judgement of how it
-// hangs in the end (whatever its cause was taken for) and at the last one, to
-// when the application saw the end.
+// judgePredictions compares two predictions with the time when the application
+// saw the end: the first for the final symptom, whatever cause was reported with
+// it, and the last one.
 func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event) {
 	i := slices.IndexFunc(reports, func(e flow.Event) bool { return c.Label.aboutTheEnd(e) && !e.Flow.Ended() })
 	if i < 0 {

@@ -149,7 +149,7 @@ func TestJudgeLives(t *testing.T) {
 	}.judge(t)
 }
 
-// TestBlind: an agent that counts whatever it does not see may not see little.
+// TestBlind: an agent that counts unseen ends may still not miss many.
 func TestBlind(t *testing.T) {
 	run := func(unseen, seen int) (r Result) {
 		r.Scores = append(r.Scores, make([]Score, seen+unseen)...)

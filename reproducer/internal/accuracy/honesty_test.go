@@ -62,7 +62,7 @@ func TestTheRunIsHonest(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if tc.broken != nil { // who is to pass is disturbed by nobody
+			if tc.broken != nil { // the agent that is to pass is not disturbed
 				t.Parallel()
 			}
 			bin := t.TempDir()

@@ -7,11 +7,11 @@ type Kind struct {
 	Most int
 	// Alone says that a round has room for one act of this kind only.
 	Alone bool
-	// Later says that what the records tell of the peer changes, seconds after the act
-	// begins. In an outage that must not happen while the records are still
-	// believed: nobody can know of it, and what was true before is said.
+	// Later says that the records of the peer change seconds after the act begins.
+	// In an outage that must not happen while the agent still trusts its records:
+	// it cannot know of the change, and reports what was true before.
 	Later bool
-	// Risky says that the pod is deleted under flows that nothing happens to.
+	// Risky says that the pod is deleted, and no fault happens to its flows.
 	Risky bool
 	play  func(*scene) error
 }

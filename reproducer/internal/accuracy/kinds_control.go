@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// controlKinds look like trouble and are none: nothing may be reported.
+// controlKinds look like trouble and are none: the agent may report nothing.
 func controlKinds() []Kind {
 	return []Kind{
 		{Name: "healthy", play: func(s *scene) error { _, _, err := s.behind(calm, nil); return err }},
@@ -229,7 +229,7 @@ func playHostNetwork(s *scene) error {
 	return s.crowd(server, svc.Address(), s.quietly()...)
 }
 
-// quietly has half of the crowds only listen.
+// quietly makes half of the crowds only listen.
 func (s *scene) quietly() []string {
 	if s.rng.IntN(2) == 0 {
 		return []string{"--idle"}

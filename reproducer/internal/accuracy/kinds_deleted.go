@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// deletedKinds: the pod at the other end is deleted, and nobody hears of it.
+// deletedKinds: the pod at the other end is deleted, and no segment says so.
 func deletedKinds() []Kind {
 	return []Kind{
 		{Name: "calico", play: playCalico},
@@ -36,14 +36,14 @@ func (s *scene) forceDelete(p *cluster.Pod) (time.Time, error) {
 	return removal.Route, err
 }
 
-// remove force-deletes a pod and keeps when the records said so.
+// remove force-deletes a pod and returns when the records said so.
 func (s *scene) remove(p *cluster.Pod) (cluster.Removal, error) {
 	removal, err := s.c.ForceDelete(p)
 	s.recorded = removal.Object
 	return removal, err
 }
 
-// mayHasten has the kernel give half of the scenes up within seconds.
+// mayHasten makes the kernel abort half of the scenes within seconds.
 func (s *scene) mayHasten() ([]func(*Label), error) {
 	if s.rng.IntN(2) == 0 {
 		return nil, nil
@@ -139,7 +139,7 @@ func playAddressReuse(s *scene) error {
 		if err != nil {
 			return err
 		}
-		// On a busy machine it is idle for so long that this is said, rightly.
+		// On a busy machine it is idle for so long that this is reported, rightly.
 		return s.truth(removal.Object, flow.HalfOpen, flow.StaleConntrack)
 	})
 	// Clocks of two machines may be 2 s apart, and the API rounds to 1 s.
@@ -235,10 +235,10 @@ func playDownstream(s *scene) error {
 	return nil
 }
 
-// playSynStale: connections end well, and those that follow are sent to
-// nowhere by rules that are out of date.
+// playSynStale: connections end well, and rules that are out of date send the next ones
+// nowhere.
 func playSynStale(s *scene) error {
-	// They connect anew when nobody is there to refuse them any more.
+	// They connect again when no server is there to refuse them any more.
 	server, svc, err := s.behind(calm, nil, "--reconnect", "--interval", "1s")
 	s.at(0, "the rules follow nothing, and the server is deleted", func() error {
 		s.c.StopProxies(svc)
@@ -302,7 +302,7 @@ func playSidecar(s *scene) error {
 	return nil
 }
 
-// pauseAll has the clients ask nothing from now on.
+// pauseAll makes the clients stop their requests.
 func (s *scene) pauseAll() (time.Time, error) {
 	for _, p := range s.clients() {
 		if err := p.echo.Signal(syscall.SIGUSR1); err != nil {

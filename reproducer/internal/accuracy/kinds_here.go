@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// hereKinds: nothing leaves this very host.
+// hereKinds: nothing leaves this host.
 func hereKinds() []Kind {
 	return []Kind{
 		{Name: "local-blackhole", play: func(s *scene) error {
@@ -24,7 +24,7 @@ func hereKinds() []Kind {
 	}
 }
 
-// playHere has programs of the node's own network talk to a pod.
+// playHere lets programs of the node's own network talk to a pod.
 func (s *scene) playHere(what string, cause flow.Cause, fault func(*cluster.Pod) error) error {
 	server, err := s.hostCrowd()
 	s.at(0, what, func() error {

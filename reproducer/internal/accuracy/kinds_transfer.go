@@ -11,8 +11,8 @@ import (
 )
 
 // transferKinds: transfers that lose their end though every write succeeded,
-// and the one that does not. An agent tells of so many a second and counts the
-// others: the transfers begin one after the other.
+// and the one that does not. An agent reports so many a second and counts the
+// others, so the transfers begin one after the other.
 func transferKinds() []Kind {
 	return []Kind{
 		{Name: "truncated-unread", Most: 10, play: func(s *scene) error { return s.playProducer(flow.ClosedUnread, "2s", "careless") }},
@@ -25,8 +25,8 @@ func transferKinds() []Kind {
 	}
 }
 
-// transfer starts a consumer that reads nothing for a while, and producers
-// that send at a signal and end in a manner.
+// transfer starts a consumer that reads nothing for a while, and producers that send at
+// a signal and end in a manner.
 func (s *scene) transfer(producerNode, consumerNode, hold string, manner ...string) (producer, consumer *cluster.Pod, err error) {
 	svc, err := s.service()
 	if err != nil {
@@ -45,8 +45,8 @@ func (s *scene) transfer(producerNode, consumerNode, hold string, manner ...stri
 	return producer, consumer, err
 }
 
-// playProducer: the agent sees those who lose what they sent; no cause: who
-// lose nothing.
+// playProducer: the agent sees the producers, which lose what they sent; without
+// a cause they lose nothing.
 func (s *scene) playProducer(cause flow.Cause, hold string, manner ...string) error {
 	producer, consumer, err := s.transfer(s.a.Name, calm, hold, manner...)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *scene) playProducer(cause flow.Cause, hold string, manner ...string) er
 	return nil
 }
 
-// playConsumer: the agent sees those who miss what was sent to them.
+// playConsumer: the agent sees the consumers, which miss what was sent to them.
 func playConsumer(s *scene) error {
 	producer, consumer, err := s.transfer(calm, s.a.Name, "2s", "hasty")
 	if err != nil {

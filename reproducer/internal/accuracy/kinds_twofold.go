@@ -7,8 +7,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// twofoldKinds: one fault meets another one. What is true then is what the
-// design's order of causes demands.
+// twofoldKinds: one fault meets another. The order of causes says which verdict is true
+// then.
 func twofoldKinds() []Kind {
 	return []Kind{
 		{Name: "down-then-deleted", Later: true, play: playDownThenDeleted},
@@ -19,7 +19,7 @@ func twofoldKinds() []Kind {
 	}
 }
 
-// second is when the second fault comes: the first was reported by then.
+// second is when the second fault comes: the first was reported before that.
 const second = 7 * time.Second
 
 func playDownThenDeleted(s *scene) error {
@@ -73,7 +73,7 @@ func playStoppedThenDeleted(s *scene) error {
 		if err != nil {
 			return err
 		}
-		// Only probes that go unanswered tell that its kernel is gone, too.
+		// Only probes without an answer show that its kernel is gone, too.
 		return s.truthOf(s.clients(), Verdict{Since: removal.Object, Symptom: flow.ZeroWindow, Cause: flow.StaleConntrack, Slack: 12 * time.Second})
 	})
 	return err

@@ -11,8 +11,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// unreachableKinds: the peer lives, as far as anybody knows, and is not heard,
-// or not everything gets through.
+// unreachableKinds: the peer lives, as far as the records say, and does not
+// answer, or not everything gets through.
 func unreachableKinds() []Kind {
 	return []Kind{
 		{Name: "node-down", play: playNodeDown},
@@ -131,7 +131,7 @@ func (s *scene) unplug(server *cluster.Pod) func() error {
 	}
 }
 
-// playVIPFailover: the agent's node sees a node as the client, which is lost.
+// playVIPFailover: the client is lost, and the agent's node sees a node in its place.
 func playVIPFailover(s *scene) error {
 	svc, err := s.service()
 	if err != nil {
@@ -175,7 +175,7 @@ func playVIPFailover(s *scene) error {
 	return nil
 }
 
-// playTerminating: the server drains, and its network is broken meanwhile.
+// playTerminating: the server drains, and its network breaks meanwhile.
 func playTerminating(s *scene) error {
 	server, _, err := s.behind(calm, nil)
 	s.at(0, "the server is terminating, and what it sends vanishes", func() error {
@@ -240,7 +240,7 @@ func (s *scene) reader(node string) (*cluster.Pod, error) {
 	if err := smallBuffers(server); err != nil {
 		return nil, err
 	}
-	// Nobody counts what it reads: its kernel has taken more than it did.
+	// No books count what it reads: its kernel has taken more than it did.
 	// Probes come every second at least.
 	spec := cluster.PodSpec{Node: s.a.Name, Workload: s.act.Name + "-client", RTOMax: "1000"}
 	return server, s.crowdIn(spec, nil, svc.Address(), "--interval", "100ms", "--stream", "8000", "--send-buffer", "30000")
@@ -257,7 +257,7 @@ func playZeroWindow(s *scene) error {
 	return err
 }
 
-// playZeroWindowDead: a window that is closed and will never open.
+// playZeroWindowDead: a window is closed and will never open.
 func playZeroWindowDead(s *scene) error {
 	server, err := s.reader(s.node())
 	if err != nil {
@@ -277,8 +277,8 @@ func playZeroWindowDead(s *scene) error {
 		if err := s.c.Cut(server.Node.Machine); err != nil {
 			return err
 		}
-		// Only probes that go unanswered tell, and the kernel takes its time
-		// between two of them.
+		// Only probes without an answer show it, and the time between two of
+		// them grows.
 		return s.truthOf(s.clients(), Verdict{Since: at, Symptom: flow.ZeroWindow, Cause: flow.PeerUnreachable, Slack: 8 * time.Second}, ends(flow.TimedOut))
 	})
 	return s.hasten(6)

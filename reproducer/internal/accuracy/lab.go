@@ -18,13 +18,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/scenario"
 )
 
-// What the agent is told.
+// The agent's flags.
 const (
 	stuckAfter   = 3 * time.Second
 	maxStaleness = 4 * time.Second
 )
 
-// lab is a round's place: a cluster, its scenes, the agent on the first node.
+// lab is the place of a round: a cluster, its scenes, the agent on the first node.
 type lab struct {
 	opts   Options
 	round  Round
@@ -35,7 +35,7 @@ type lab struct {
 	scenes []*scene
 	agent  *scenario.Agent
 	up     []Window
-	unseen int // ends that agents say that nobody showed to them
+	unseen int // ends that agents counted as unseen
 	told   func(string, ...any)
 	books  string
 }
@@ -92,8 +92,7 @@ func (l *lab) startAgent(ctx context.Context) (err error) {
 	return err
 }
 
-// play makes everything happen at its time, and waits until it can have been
-// seen.
+// play makes everything happen at its time, and waits until the agent can have seen it.
 func (l *lab) play(ctx context.Context) error {
 	steps := l.turn(ctx)
 	for _, s := range l.scenes {
@@ -111,7 +110,7 @@ func (l *lab) play(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", st.what, err)
 		}
 		l.told("%5.1f s  %s", time.Since(began).Seconds(), st.what)
-		// What was late, on a busy machine, puts off what follows from it.
+		// A late step, on a busy machine, delays the steps that follow from it.
 		late := time.Since(began) - st.at
 		for i := range steps {
 			if st.of != nil && steps[i].of == st.of {
@@ -129,7 +128,7 @@ func (l *lab) play(ctx context.Context) error {
 func (l *lab) turn(ctx context.Context) []step {
 	restart := func(end func() error) []step {
 		return []step{{at: turnAt, what: "the agent is started again", do: func() error {
-			if _, err := l.admits(); err != nil { // its counts end with it
+			if _, err := l.admits(); err != nil { // its counters end with it
 				return err
 			}
 			l.up[len(l.up)-1].To = time.Now()
@@ -164,15 +163,15 @@ func (l *lab) turn(ctx context.Context) []step {
 	return nil
 }
 
-// admits asks the agent that is to end what it says that it lost.
+// admits asks the agent that is to end how much it says that it lost.
 func (l *lab) admits() (scenario.Metrics, error) {
 	all, err := l.agent.Scrape()
 	l.unseen += unseen(all)
 	return all, err
 }
 
-// forgotten withholds, from an agent that has just been started, what happened
-// to pods while there was another one, or none.
+// forgotten withholds, from an agent that has just started, what happened to pods before
+// its start.
 func (l *lab) forgotten() error {
 	w := Window{From: l.up[len(l.up)-2].To, Why: "the pod was deleted before this agent was started"}
 	l.each(func(label *Label) {
@@ -246,7 +245,7 @@ func (l *lab) writeLabels(s *scene) error {
 	return l.log.Write(all)
 }
 
-// connection returns which connection a record begins.
+// connection returns the connection that a record begins.
 func (p *party) connection(r record.Record) (pair, bool) {
 	switch {
 	case p.role == flow.Server && r.Kind == record.Accepted,
@@ -256,8 +255,8 @@ func (p *party) connection(r record.Record) (pair, bool) {
 	return pair{}, false
 }
 
-// account asks everybody how their connections stand, and returns what they
-// know of each label's.
+// account asks all applications for the state of their connections, and returns
+// what they know of each label's connection.
 func (l *lab) account(ctx context.Context) (map[string]*Truth, error) {
 	if err := l.writeAll(); err != nil {
 		return nil, err
@@ -286,7 +285,7 @@ func (l *lab) account(ctx context.Context) (map[string]*Truth, error) {
 	return all, nil
 }
 
-// stand has a crowd tell how its connections stand.
+// stand has a crowd report the state of its connections.
 func (p *party) stand(ctx context.Context) error {
 	select {
 	case <-p.echo.Done():
@@ -305,8 +304,8 @@ func (p *party) stand(ctx context.Context) error {
 	return err
 }
 
-// Close ends everything, the agent first: what happens to connections while
-// all goes down is nobody's fault.
+// Close ends everything, the agent first: what happens to connections during the
+// shutdown is not judged.
 func (l *lab) Close() (err error) {
 	if l.agent != nil {
 		err = l.agent.Stop(5 * time.Second)
@@ -323,7 +322,7 @@ func (l *lab) Close() (err error) {
 	return err
 }
 
-// pause waits; it returns false when ctx ends first.
+// pause waits; it returns false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Label is what is true of one flow, because the injector made it so.
+// Label is the truth about one flow, because the injector made it true.
 type Label struct {
 	Flow   string         `json:"flow"` // round/act/number
 	Kind   string         `json:"kind"`
@@ -18,40 +18,40 @@ type Label struct {
 	Remote netip.AddrPort `json:"remote"`
 	Role   flow.Role      `json:"role"`
 	Family string         `json:"family"` // 4, 6 or mapped
-	// Verdicts are those that are true one after the other; none: nothing may
-	// be reported, ever.
+	// Verdicts are true one after the other; none: the agent may never report the
+	// flow.
 	Verdicts []Verdict `json:"verdicts,omitempty"`
 	// Withheld are the times in which the injector kept the evidence from the
 	// agent: Unknown is right then, too.
 	Withheld []Window `json:"withheld,omitempty"`
-	// Ends is how the flow ends, where it does.
+	// Ends is how the flow ends, if it does.
 	Ends flow.Outcome `json:"ends,omitempty"`
-	// Lifted is when the fault was taken away, where the flow recovers then.
+	// Lifted is when the fault was removed, if the flow recovers then.
 	Lifted time.Time `json:"lifted,omitzero"`
-	// Never says that the kernel never gives it up.
+	// Never says that the kernel never aborts it.
 	Never bool `json:"never,omitempty"`
-	// Risky says that its pod is deleted under a control: until its FIN comes,
-	// it may be told to be at risk.
+	// Risky says that the pod of a control is deleted: until its FIN comes, the
+	// flow may be reported as at risk.
 	Risky bool `json:"risky,omitempty"`
-	// Shaken says that the injected fault itself moves the kernel's clock
-	// while it runs: of the predictions less is demanded (shakenTolerance).
+	// Shaken says that the injected fault itself moves the kernel's clock while
+	// it runs: less is demanded of the predictions (shakenTolerance).
 	Shaken bool `json:"shaken,omitempty"`
 }
 
-// Verdict is what is true from a time on.
+// Verdict is the truth from a time on.
 type Verdict struct {
 	Since   time.Time    `json:"since"`
 	Symptom flow.Symptom `json:"symptom"`
 	Cause   flow.Cause   `json:"cause"`
-	// Slack is how long what was true before may still be said: as long as
-	// nothing on this host can tell.
+	// Slack is how long the verdict that was true before may still be reported:
+	// as long as nothing on this host can show the change.
 	Slack time.Duration `json:"slack,omitempty"`
-	// Recorded is since when the records say that the backend is gone, where that
-	// is before Since: an idle flow may be reported to be at risk from then on.
+	// Recorded is since when the records say that the backend is gone, if that is
+	// before Since: an idle flow may be reported as at risk from then on.
 	Recorded time.Time `json:"recorded,omitzero"`
 }
 
-// risksFrom returns since when a flow may be reported to be at risk.
+// risksFrom returns since when a flow may be reported as at risk.
 func (v Verdict) risksFrom() time.Time {
 	if v.Recorded.IsZero() {
 		return v.Since
@@ -61,7 +61,7 @@ func (v Verdict) risksFrom() time.Time {
 
 func (v Verdict) String() string { return string(v.Symptom) + " · " + string(v.Cause) }
 
-// answers reports whether something is heard of the peer all the same.
+// answers reports whether segments of the peer arrive all the same.
 func (v Verdict) answers() bool {
 	return v.Symptom == flow.ZeroWindow || v.Symptom == flow.Truncated || v.Cause == flow.PathDrop
 }
@@ -95,8 +95,8 @@ func (l Label) True(symptom flow.Symptom, cause flow.Cause, at time.Time) bool {
 	return false
 }
 
-// aboutTheEnd reports whether a verdict is about how the flow hangs in the end,
-// and not about what was true before that.
+// aboutTheEnd reports whether a verdict has the final symptom, and not one that was true
+// before.
 func (l Label) aboutTheEnd(e flow.Event) bool {
 	for _, v := range l.Verdicts[:len(l.Verdicts)-1] {
 		if e.Flow.Symptom == v.Symptom && e.Flow.Cause == v.Cause && v.Cause != l.Final().Cause {
@@ -106,8 +106,8 @@ func (l Label) aboutTheEnd(e flow.Event) bool {
 	return e.Flow.Symptom == l.Final().Symptom
 }
 
-// excuses reports whether Unknown is right for a cause at a time: only what
-// follows from the cluster's records can be withheld.
+// excuses reports whether Unknown is right for a cause at a time: the injector can only
+// withhold what follows from the cluster's records.
 func (l Label) excuses(cause flow.Cause, at time.Time) bool {
 	switch cause {
 	case flow.StaleConntrack, flow.PeerDeleted, flow.AddressReused, flow.PeerUnreachable, flow.PeerTerminating:
@@ -116,7 +116,7 @@ func (l Label) excuses(cause flow.Cause, at time.Time) bool {
 	return false
 }
 
-// lateAnswer is how long after a window the agent may take to know again.
+// lateAnswer is how long after a window the agent may take to have the evidence again.
 const lateAnswer = 3 * time.Second
 
 func (l Label) withheldAt(at time.Time) bool {
@@ -128,8 +128,8 @@ func (l Label) withheldAt(at time.Time) bool {
 	return false
 }
 
-// Log is the file of labels: a line for each change of each label, the last
-// one holds. It is on disk when Write returns.
+// Log is the file of labels: a line for each change of each label, the last one holds.
+// It is on disk when Write returns.
 type Log struct{ file *os.File }
 
 // OpenLog makes the file.

@@ -6,19 +6,18 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// An agent that was started while a flow hangs needs two passes over all
-// sockets, --stuck-after (3 s here), and until no FIN can come any more; one that
-// was there before needs one pass.
+// An agent that starts while a flow hangs needs two file scans, --stuck-after (3 s here),
+// and the time until no FIN can come any more. One that was there before needs one scan.
 const (
 	findsAgain = 20 * time.Second
 	findsSoon  = 12 * time.Second
 )
 
-// judgeLives demands that each agent that was there while the flow hung tells
-// of it, and in time: the word of one that is no more is not enough.
+// judgeLives demands that each agent that ran while the flow hung reports it in
+// time: a report of an agent that has ended is not enough.
 func (s *Score) judgeLives(c Case, reports []flow.Event) {
 	if len(reports) == 0 || c.Label.Final().Symptom == flow.Truncated {
-		return // that is told when it happens, once
+		return // that is reported when it happens, once
 	}
 	hung, closed := s.since(c), c.closed()
 	if lifted := c.Label.Lifted; !lifted.IsZero() && lifted.Before(closed) {
@@ -50,8 +49,8 @@ func tells(reports []flow.Event, from, to time.Time) bool {
 	return false
 }
 
-// idleAndWithheld reports whether nobody could know of the flow: an idle one
-// makes no sound, and who could tell of its peer was silent.
+// idleAndWithheld reports whether the agent could not know of the flow: it was
+// idle, so without timeouts, and the records of its peer were withheld.
 func (c Case) idleAndWithheld(at time.Time) bool {
 	v := c.Label.Final()
 	return v.Symptom == flow.HalfOpen && c.Label.excuses(v.Cause, at)

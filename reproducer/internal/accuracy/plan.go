@@ -1,8 +1,7 @@
-// Package accuracy measures how often the agent is right. It makes a random,
-// labelled mix of everything that happens to connections happen to thousands
-// of flows, in clusters of network namespaces with the real agent, and compares
-// what the agent says with the labels and with what the applications' own books
-// say. The labels are on disk before the agent's word is read.
+// Package accuracy measures how often the agent is right. It plays a random, labelled mix
+// of all faults to thousands of flows, in clusters of network namespaces with the real
+// agent. It compares what the agent reports with the labels and with the applications'
+// own books. The labels are on disk before the run reads the agent's reports.
 package accuracy
 
 import (
@@ -40,7 +39,7 @@ type Act struct {
 	Flows   int
 	Clients int // pods that share the flows
 	At      time.Duration
-	Seed    uint64 // of what the act itself draws
+	Seed    uint64 // for what the act itself draws
 }
 
 // Turn is what happens to the agent in the middle of a round.
@@ -49,7 +48,7 @@ type Turn string
 // The turns.
 const (
 	Steady  Turn = ""
-	Restart Turn = "restart" // it is told to end, and started again
+	Restart Turn = "restart" // it is ended, and started again
 	Kill    Turn = "kill"    // it is killed, and started again
 	Outage  Turn = "outage"  // the cluster's records cannot be read for a while
 )
@@ -62,21 +61,21 @@ const (
 	unmute  = 24 * time.Second // it ends
 )
 
-// afterglow is how long the last fault is watched: a pass over all sockets,
-// --stuck-after, the kernel's hastened end, and a busy machine.
+// afterglow is how long the last fault is watched: a file scan, --stuck-after, the
+// kernel's hastened end, and a busy machine.
 const afterglow = 24 * time.Second
 
-// The size of things.
+// Sizes.
 const (
 	actsPerRound = 11
 	leastFlows   = 6
 	mostFlows    = 22
-	mostRounds   = 10_000 // that can be asked for; no plan has as many
+	mostRounds   = 10_000 // the most that can be asked for; no plan has as many
 )
 
-// NewPlan draws rounds until they have so many flows. Every kind comes before
-// any comes again, so that all have about as many. A round depends on the seed
-// and its number alone: a longer plan begins like a shorter one.
+// NewPlan draws rounds until they have so many flows. Every kind comes before any comes
+// again, so that all have about as many. A round depends only on the seed and its number:
+// a longer plan begins like a shorter one.
 func NewPlan(seed uint64, flows int, kinds []Kind) Plan {
 	p := Plan{Seed: seed}
 	for p.Flows() < flows {
@@ -85,12 +84,12 @@ func NewPlan(seed uint64, flows int, kinds []Kind) Plan {
 	return p
 }
 
-// flowNumber is how a flow is called in its act: by its client and its number.
+// flowNumber is the name of a flow in its act: its client and its number.
 var flowNumber = regexp.MustCompile(`^[1-9][0-9]*\.[1-9][0-9]*$`)
 
-// Alone returns the plan of one round: that of a flow ("3/calico-7/1.5"), an
-// act ("3/calico-7") or a round ("3"), of a plan of any length. Whether there
-// is such a flow is known when the round was played.
+// Alone returns the plan of a single round: that of a flow ("3/calico-7/1.5"), an act
+// ("3/calico-7") or a round ("3"), of a plan of any length. Only after the round it is
+// known whether there is such a flow.
 func Alone(seed uint64, what string, kinds []Kind) (Plan, error) {
 	parts := strings.SplitN(what, "/", 3)
 	number, err := strconv.Atoi(parts[0])
@@ -141,7 +140,7 @@ func (r Round) names() string {
 	return strings.Join(all, ", ")
 }
 
-// nthKind deals the kinds out in hands, each in an order of its own.
+// nthKind deals the kinds in hands, each in a new order.
 func nthKind(seed uint64, n int, kinds []Kind) Kind {
 	hand := slices.Clone(kinds)
 	rng := rand.New(rand.NewPCG(seed, uint64(1_000_000+n/len(kinds))))
@@ -150,7 +149,7 @@ func nthKind(seed uint64, n int, kinds []Kind) Kind {
 }
 
 // when draws a time for an act: before the turn with time to be reported, or
-// after it; in an outage, when nobody believes the records any more.
+// after it; in an outage, once the agent no longer trusts its records.
 func (r Round) when(rng *rand.Rand, k Kind) time.Duration {
 	some := func(from, to time.Duration) time.Duration {
 		return from + time.Duration(rng.Int64N(int64(to-from))).Truncate(10*time.Millisecond)

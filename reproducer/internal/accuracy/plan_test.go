@@ -46,7 +46,7 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestHas: an act may have fewer connections than somebody asks for.
+// TestHas: an act may have fewer connections than a caller asks for.
 func TestHas(t *testing.T) {
 	r := Result{Scores: []Score{{Label: Label{Flow: "5/calico-3/1.5"}}}}
 	for only, want := range map[string]bool{"": true, "5": true, "5/calico-3": true, "5/calico-3/1.5": true, "5/calico-3/1.6": false} {
@@ -95,7 +95,7 @@ func TestPlanLeavesNothingOut(t *testing.T) {
 }
 
 // TestNobodyIsReplacedWhileTheRecordsAreBelieved: in an outage, an act whose
-// peer changes once more begins when nobody believes the records any more.
+// peer changes once more begins when the agent no longer trusts the records.
 func TestNobodyIsReplacedWhileTheRecordsAreBelieved(t *testing.T) {
 	later := map[string]bool{}
 	for _, k := range Kinds() {

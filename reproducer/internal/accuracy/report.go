@@ -52,7 +52,7 @@ func (r Result) table(b *strings.Builder) {
 	t.write(b)
 }
 
-// matrix lists what was said, for each verdict that was true.
+// matrix lists what was reported, for each verdict that was true.
 func (r Result) matrix(b *strings.Builder) {
 	var t table
 	t.add("true", "said", "flows")
@@ -80,8 +80,7 @@ func (r Result) timing(b *strings.Builder) {
 	t.write(b)
 }
 
-// counted tells of what is no fault that fails a run: nobody has to take the
-// word of a total that leaves something out.
+// counted lists what does not fail a run, so that no total leaves anything out.
 func (r Result) counted(b *strings.Builder) {
 	var t table
 	t.add("true", "what is counted and fails nothing", "flows")
@@ -125,8 +124,8 @@ func (r Result) misses(b *strings.Builder) {
 	}
 }
 
-// brief tells of each sort of failure once: who watches a run need not wait
-// for its end.
+// brief prints each kind of failure once: a person who watches a run need not
+// wait for its end.
 func (r Result) brief(w io.Writer) {
 	told := map[string]bool{}
 	for _, s := range r.Failures() {

@@ -8,42 +8,42 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Result is what a run, or several, came to.
+// Result is the result of one or more runs.
 type Result struct {
 	Seeds  []uint64
 	Scores []Score
-	// Strangers are reports about connections that nobody labelled.
+	// Strangers are reports about connections without a label.
 	Strangers []string
-	// Admitted is what the agent of a round that went wrong says that it lost.
+	// Admitted is what the agent of a failed round says that it lost.
 	Admitted []string
 }
 
-// Row is what was made of one cause, or of the controls.
+// Row is the result for one cause, or for the controls.
 type Row struct {
 	Expected  string
 	Flows     int
 	Said      map[string]int
 	Right     int
-	Claimed   int // how often it was the last word, rightly or not
+	Claimed   int // how often it was the last verdict, rightly or not
 	Delays    []time.Duration
 	FirstOff  []time.Duration
 	LastOff   []time.Duration
-	ShakenOff []time.Duration // at last, of those whose clock the fault moved
+	ShakenOff []time.Duration // at last, of flows whose clock the fault moved
 	Unsent    int             // compared
 	Lost      int             // compared
 	WrongMany map[Fault]int
 	Counted   map[string]int // what fails no run, in words
 }
 
-// Add takes another result in.
+// Add adds another result.
 func (r *Result) Add(other Result) {
 	r.Seeds = append(r.Seeds, other.Seeds...)
 	r.Scores = append(r.Scores, other.Scores...)
 	r.Strangers = append(r.Strangers, other.Strangers...)
 }
 
-// admit holds the ends that were not seen to how many of them the agent
-// counts: more than it admits are its own.
+// admit compares the unseen ends with the number that the agent counts: any beyond that
+// are its fault.
 func (r *Result) admit(unseen int) {
 	n := 0
 	for _, s := range r.Scores {
@@ -125,7 +125,7 @@ func (row *Row) add(s Score) {
 	}
 }
 
-// counts says what a fault is that fails nothing.
+// counts names a fault that fails nothing.
 func (s Score) counts(f Fault) string {
 	switch f {
 	case WrongFirst:
@@ -170,20 +170,20 @@ var faults = []Fault{
 	Missed, Wrong, FalseAlarm, WrongFirst, WrongTurn, Forgotten, WrongEnd, WrongUnsent, WrongLost, FirstLate, LastLate, NotNever, Untrue,
 }
 
-// OK reports whether the run passes.
+// OK reports whether the run passed.
 func (r Result) OK() bool {
 	return len(r.Failures()) == 0 && len(r.Strangers) == 0 && len(r.Scores) > 0 && !r.blind()
 }
 
-// blind reports whether the agent says too often that an end was shown to
-// nobody: of more than one in fifty.
+// blind reports whether the agent says too often that it did not see an end: of
+// more than one in fifty.
 func (r Result) blind() bool {
 	const few = 5 // come together, in one millisecond
 	unseen, ends := r.ends()
 	return unseen > few && unseen*50 > ends
 }
 
-// ends counts the ends that the agent did not see, and all that there were.
+// ends counts the ends that the agent did not see, and all ends.
 func (r Result) ends() (unseen, all int) {
 	for _, s := range r.Scores {
 		if s.Unseen {
@@ -196,7 +196,7 @@ func (r Result) ends() (unseen, all int) {
 	return unseen, all
 }
 
-// quantile returns the p-quantile of some durations, 0 of none.
+// quantile returns the p-quantile of some durations, 0 if there are none.
 func quantile(all []time.Duration, p float64) time.Duration {
 	if len(all) == 0 {
 		return 0

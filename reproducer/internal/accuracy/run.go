@@ -26,13 +26,13 @@ type Options struct {
 	Base     string // where the rounds' directories are made, e.g. /run
 	Parallel int    // rounds at once
 	Out      io.Writer
-	// Only is what the plan was made for, see Alone: the story of that flow is
-	// told.
+	// Only is what the plan was made for, see Alone: the run prints that flow's
+	// story.
 	Only string
-	Keep string // folder that is given each round's book; "": none
+	Keep string // folder for each round's book; "": none
 }
 
-// Run plays a plan and judges all that the agent said.
+// Run plays a plan and judges all reports of the agent.
 func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 	result := Result{Seeds: []uint64{plan.Seed}}
 	if _, err := rundir.Sweep(opts.Base); err != nil {
@@ -61,14 +61,14 @@ func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 	return result, tracks.Wait()
 }
 
-// stranger says in which round a connection that nobody labelled was reported,
-// and how to see it again.
+// stranger says in which round a connection without a label was reported, and
+// how to see it again.
 func stranger(seed uint64, round int, what string) string {
 	return fmt.Sprintf("round %d of seed %d: %s\n  `make accuracy SEED=%d ONLY=%d`", round, seed, what, seed, round)
 }
 
-// Has reports whether a result has the flow that was asked for, where one was:
-// a plan knows its rounds and acts, and not which connections come of them.
+// Has reports whether a result has the flow that was asked for, if one was: a plan knows
+// its rounds and acts, but not which connections they will have.
 func (r Result) Has(only string) bool {
 	if strings.Count(only, "/") < 2 {
 		return true
@@ -83,8 +83,8 @@ func turned(t Turn) string {
 	return ", " + string(t)
 }
 
-// playRound plays a round, and judges it when its labels are written and its
-// agent has ended.
+// playRound plays a round, and judges it after its labels are written and its agent has
+// ended.
 func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result Result, err error) {
 	told := func(string, ...any) {}
 	if opts.Only != "" {
@@ -139,7 +139,7 @@ func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result 
 	return result, nil
 }
 
-// unseen is how many ends the agent says that it was not shown.
+// unseen is how many ends the agent says that it did not see.
 func unseen(m scenario.Metrics) (n int) {
 	for _, s := range m {
 		if s.Name == "tcpstuck_records_lost_total" && s.Labels["stage"] == "unseen" {
@@ -185,7 +185,7 @@ func (b Book) Judge() Result {
 	return r
 }
 
-// readEvents reads what the agent said of connections.
+// readEvents reads the agent's reports about connections.
 func readEvents(path string) ([]flow.Event, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -196,7 +196,7 @@ func readEvents(path string) ([]flow.Event, error) {
 	for in := bufio.NewReader(file); ; {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return all, nil // a line that was cut short by a kill is nobody's word
+			return all, nil // a line that a kill cut short is no report
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
@@ -211,7 +211,7 @@ func readEvents(path string) ([]flow.Event, error) {
 	}
 }
 
-// tellStory prints what was said of the flows that were asked for.
+// tellStory prints what was reported of the flows that were asked for.
 func tellStory(opts Options, b Book, r Result) {
 	for i, l := range b.Labels {
 		failed := len(r.Scores[i].gated()) > 0

@@ -17,8 +17,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// scene is where one act is played: its pods, its connections and what is
-// true of them.
+// scene is one act in play: its pods, its connections and the truth about them.
 type scene struct {
 	act  Act
 	ctx  context.Context
@@ -27,10 +26,10 @@ type scene struct {
 	rng  *rand.Rand
 	lab  *lab
 	took []*party
-	// risky: the kind's, see there
+	// risky: see the kind
 	risky bool
-	// recorded is when the records last said that a server's pod is gone: its
-	// route is cut only then.
+	// recorded is when the records last said that a server's pod is gone; its route
+	// is cut only then.
 	recorded time.Time
 
 	steps []step
@@ -39,19 +38,19 @@ type scene struct {
 // party is a program of the scene whose sockets the agent sees.
 type party struct {
 	pod      *cluster.Pod // nil: it is not in a pod of its own
-	addr     netip.Addr   // where its sockets are
+	addr     netip.Addr   // the address of its sockets
 	echo     *cluster.Echo
 	role     flow.Role
 	family   cluster.Family
-	standing bool          // it tells how its connections stand
-	peer     *cluster.Echo // counts what arrives; nil: nobody does
-	// truth is that of its connections now, and of those it makes from now on.
+	standing bool          // it reports the state of its connections
+	peer     *cluster.Echo // counts what arrives; nil: no server does
+	// truth holds for its connections now, and for those it makes later.
 	now Label
 	// labels are those of its connections so far.
 	labels map[pair]*Label
 }
 
-// step is something that happens at a time of the round.
+// step is an action at a time of the round.
 type step struct {
 	at   time.Duration
 	what string
@@ -64,10 +63,10 @@ func (s *scene) at(after time.Duration, what string, do func() error) {
 	s.steps = append(s.steps, step{s.act.At + after, s.act.Name + ": " + what, do, s})
 }
 
-// calm is the node that nothing happens to.
+// calm is the node without faults.
 const calm = "node-b"
 
-// node is this act's own node, which others may lose sleep over.
+// node is this act's own node, which may break without harm to other acts.
 func (s *scene) node() string { return nodeOf(s.act) }
 
 func nodeOf(a Act) string { return fmt.Sprintf("node-%d", a.Number) }
@@ -150,8 +149,8 @@ func (s *scene) crowdIn(spec cluster.PodSpec, server *cluster.Pod, address strin
 	return nil
 }
 
-// hasten has the kernel give the clients' connections up after so many
-// retransmissions or probes.
+// hasten makes the kernel abort the clients' connections after so many retransmissions or
+// probes.
 func (s *scene) hasten(retries int) error {
 	for _, p := range s.clients() {
 		err := p.pod.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_retries2", strconv.Itoa(retries)) })
@@ -162,8 +161,8 @@ func (s *scene) hasten(retries int) error {
 	return nil
 }
 
-// awaitClosed waits until the windows of all the clients' connections are
-// closed and nothing is under way.
+// awaitClosed waits until the windows of all the clients' connections are closed and
+// nothing is in flight.
 func (s *scene) awaitClosed() error {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
 		open := 0
@@ -188,7 +187,8 @@ func (s *scene) awaitClosed() error {
 	return errors.New("the windows do not close")
 }
 
-// smallBuffers makes new connections of a pod feel at once that nobody reads.
+// smallBuffers makes new connections of a pod fill at once if the peer does not
+// read.
 func smallBuffers(p *cluster.Pod) error {
 	return p.NS.Do(func() error {
 		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
@@ -215,7 +215,7 @@ func (s *scene) those(match func(*party) bool) []*party {
 	return some
 }
 
-// between does something while no request of the scene is under way.
+// between calls do while no request of the scene is in flight.
 func (s *scene) between(do func() error) error {
 	for _, p := range s.clients() {
 		n := 1 + count(p.echo.Records(), record.Paused)
@@ -229,7 +229,7 @@ func (s *scene) between(do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	if !pause(s.ctx, 200*time.Millisecond) { // who was told of an end has read it by then
+	if !pause(s.ctx, 200*time.Millisecond) { // the application has read an end by then
 		return s.ctx.Err()
 	}
 	return s.resume()
@@ -244,7 +244,7 @@ func (s *scene) resume() error {
 	return nil
 }
 
-// perhapsBetween does it so, or in the middle of whatever is under way.
+// perhapsBetween calls do at any moment, or as between does.
 func (s *scene) perhapsBetween(do func() error) error {
 	if s.rng.IntN(2) == 0 {
 		return do()
@@ -261,7 +261,7 @@ func count(records []record.Record, kind record.Kind) (n int) {
 	return n
 }
 
-// truth is a verdict that is true of the clients' connections from a time on.
+// truth is a verdict that is true for the clients' connections from a time on.
 func (s *scene) truth(since time.Time, symptom flow.Symptom, cause flow.Cause, more ...func(*Label)) error {
 	return s.truthOf(s.clients(), Verdict{Since: since, Symptom: symptom, Cause: cause}, more...)
 }
@@ -281,7 +281,7 @@ func (s *scene) truthOf(some []*party, v Verdict, more ...func(*Label)) error {
 	return s.lab.writeLabels(s)
 }
 
-// add says more of what is true of all connections.
+// add adds a further truth about all connections.
 func (s *scene) add(more func(*Label)) error {
 	for _, p := range s.clients() {
 		p.relabel(more)
@@ -289,8 +289,7 @@ func (s *scene) add(more func(*Label)) error {
 	return s.lab.writeLabels(s)
 }
 
-// relabel changes the labels of the connections that are there and of those to
-// come.
+// relabel changes the labels of present and future connections.
 func (p *party) relabel(change func(*Label)) {
 	change(&p.now)
 	for _, l := range p.labels {
@@ -298,10 +297,9 @@ func (p *party) relabel(change func(*Label)) {
 	}
 }
 
-// onlyLater has the truth hold for connections that are made from now on, and
-// none for those that are there.
+// onlyLater makes the truth hold only for connections that are made from now on.
 func (s *scene) onlyLater(v Verdict, more ...func(*Label)) error {
-	if err := s.lab.writeLabels(s); err != nil { // those that are there
+	if err := s.lab.writeLabels(s); err != nil { // the present ones
 		return err
 	}
 	for _, p := range s.clients() {
@@ -313,14 +311,14 @@ func (s *scene) onlyLater(v Verdict, more ...func(*Label)) error {
 	return nil
 }
 
-// What else is true of a label.
+// Further truths of a label.
 func ends(o flow.Outcome) func(*Label) { return func(l *Label) { l.Ends = o } }
 func never(l *Label)                   { l.Never = true }
 
-// shaken: the node answers IPv4 for a next hop that does not answer, with an
-// ICMP host unreachable, and the kernel takes a back-off back when it comes
-// (RFC 6069). Which retransmission that is, and when, nothing on the socket
-// tells before; of IPv6 and of other codes the kernel takes no such notice.
+// shaken: for a next hop that does not answer, the node sends an ICMP host
+// unreachable over IPv4, and the kernel then takes a back-off back (RFC 6069).
+// Nothing on the socket shows beforehand which retransmission that will be. IPv6
+// and other codes have no such effect.
 func (s *scene) shaken() func(*Label) {
 	return func(l *Label) { l.Shaken = s.lab.family == cluster.IPv4 }
 }

@@ -12,10 +12,10 @@ import (
 // Case is one flow with all that is known of it.
 type Case struct {
 	Label  Label
-	Truth  *Truth // nil: nobody kept books on it
+	Truth  *Truth // nil: no application kept books on it
 	Events []flow.Event
-	Up     []Window  // when the agent was there
-	Over   time.Time // when nothing was watched any more
+	Up     []Window  // when an agent ran
+	Over   time.Time // when watching ended
 }
 
 // Fault is one way in which the agent was wrong about one flow.
@@ -24,48 +24,48 @@ type Fault string
 // The faults.
 const (
 	Missed      Fault = "missed"             // nothing was reported
-	Wrong       Fault = "wrong verdict"      // the last word was another one
+	Wrong       Fault = "wrong verdict"      // the last verdict was another one
 	FalseAlarm  Fault = "false alarm"        // something was reported of a control
 	WrongFirst  Fault = "wrong first report" // right in the end
 	WrongTurn   Fault = "wrong in between"
-	Forgotten   Fault = "not told in time" // by one of the agents that were there while it hung
+	Forgotten   Fault = "not told in time" // by one of the agents that ran while it hung
 	WrongEnd    Fault = "wrong end"        // another outcome or error, or none
 	WrongUnsent Fault = "wrong unsent bytes"
 	WrongLost   Fault = "bytes lost outside their interval"
 	FirstLate   Fault = "gives-up-at wrong at first"
 	LastLate    Fault = "gives-up-at wrong at last"
 	NotNever    Fault = "gives-up-at is not never"
-	Untrue      Fault = "label contradicted by the kernel" // the injection did not take: the run's own defect
+	Untrue      Fault = "label contradicted by the kernel" // the injection had no effect: the run's own defect
 )
 
-// Score is how one flow was judged.
+// Score is the judgement on one flow.
 type Score struct {
 	Label    Label
 	Seed     uint64
 	Expected string // the verdict that was true in the end, or nothing
-	Said     string // the agent's last word, or nothing
-	First    string // its first one, or nothing
+	Said     string // the agent's last verdict, or nothing
+	First    string // its first verdict, or nothing
 	Turn     string // the last that was wrong in between, or nothing
 	Faults   map[Fault]string
 	Gated    map[Fault]bool // of Faults, those that fail a run
-	Delay    time.Duration  // from when it could be known to the first report
+	Delay    time.Duration  // from when the agent could know it to the first report
 	Reported bool
 	events   []flow.Event
-	// Unwatched says that it died when no agent was there, or only just: its
-	// end was not told, and that is not demanded.
+	// Unwatched says that the flow died without an agent, or just after one
+	// started: its end was not reported, and that is not demanded.
 	Unwatched bool
-	// Unseen says that the agent says that nobody saw how it ended.
+	// Unseen says that the agent reported the end as unseen.
 	Unseen bool
-	// Of a death that was predicted.
+	// For a predicted death.
 	Predicted         bool
 	FirstOff, LastOff time.Duration // the prediction's errors, by how much too early
-	// Of bytes that were compared.
+	// For bytes that were compared.
 	UnsentChecked, LostChecked bool
 }
 
 const nothing = "nothing"
 
-// Judge compares what was said of a flow with what is true of it.
+// Judge compares the reports about a flow with the truth.
 func Judge(c Case) Score {
 	s := Score{events: c.Events, Label: c.Label, Expected: nothing, Said: nothing, First: nothing, Turn: nothing, Faults: map[Fault]string{}, Gated: map[Fault]bool{}}
 	if !c.Label.Control() {
@@ -88,8 +88,8 @@ func Judge(c Case) Score {
 	return s
 }
 
-// bookless are the kinds some of whose clients keep no books: a proxy's
-// connections, and attempts that never become any. It is never written.
+// bookless are the kinds with clients that keep no books: a proxy's connections, and
+// attempts that never become connections. It is never written.
 var bookless = []string{"sidecar", "syn-stale"}
 
 // reports returns the events that give a verdict.
@@ -108,8 +108,7 @@ func verdictOf(e flow.Event) string {
 	return string(e.Flow.Symptom) + " · " + string(e.Flow.Cause)
 }
 
-// fault notes a fault; one that fails the run is not replaced by one that does
-// not.
+// fault records a fault. One that fails the run is not replaced by one that does not.
 func (s *Score) fault(f Fault, gated bool, why string, args ...any) {
 	if s.Gated[f] && !gated {
 		return
@@ -141,8 +140,7 @@ func (s *Score) judgeVerdict(c Case, reports []flow.Event) {
 	}
 }
 
-// judgeControl: nothing is reported of a control; that it is at risk may be
-// said where its pod was deleted under it.
+// judgeControl: a control is never reported; it may be at risk if its pod was deleted.
 func (s *Score) judgeControl(c Case, reports []flow.Event) {
 	if len(reports) > 0 {
 		s.fault(FalseAlarm, true, "%s: %s", verdictOf(reports[0]), reports[0].Flow.Sentence)
@@ -153,21 +151,21 @@ func (s *Score) judgeControl(c Case, reports []flow.Event) {
 	}
 }
 
-// judgeTurns: what is said between the first word and the end is true when it
-// is said. That a pod is gone may never be said of one that is not.
+// judgeTurns: every verdict between the first and the end is true when it is reported. A
+// living pod may never be called gone.
 func (s *Score) judgeTurns(l Label, reports []flow.Event) {
 	for _, e := range reports {
 		if !e.Flow.Ended() && !l.True(e.Flow.Symptom, e.Flow.Cause, e.Time) {
 			s.Turn = verdictOf(e)
-			// The first word of an agent that was started meanwhile is held to
-			// what the first word of all is.
+			// The first verdict of an agent that started meanwhile is judged as the
+			// first of all.
 			first := e.Type == flow.EventStuck && gone(l.Final().Cause)
 			s.fault(WrongTurn, first || gone(e.Flow.Cause), "%s: %s", verdictOf(e), e.Flow.Sentence)
 		}
 	}
 }
 
-// judgeRisk: who is at risk is somebody whose pod was deleted.
+// judgeRisk: a flow is at risk only if its pod was deleted.
 func (s *Score) judgeRisk(c Case) {
 	for _, e := range c.Events {
 		deleted := func(v Verdict) bool { return gone(v.Cause) && !e.Time.Before(v.risksFrom()) }
@@ -178,13 +176,13 @@ func (s *Score) judgeRisk(c Case) {
 	}
 }
 
-// hidden reports whether nobody could know of the flow until it was over.
+// hidden reports whether the agent could not know of the flow until it was over.
 func (c Case) hidden() bool {
 	return c.Truth != nil && !c.Truth.Died.IsZero() && c.idleAndWithheld(c.Truth.Died)
 }
 
-// right reports whether the last word is true at the end. Unknown is, where
-// the evidence was withheld until then: whoever could know again must say so.
+// right reports whether the last verdict is true at the end. Unknown is, if the
+// evidence was withheld until then: an agent that has it again must say so.
 func (c Case) right(e flow.Event) bool {
 	v := c.Label.Final()
 	if e.Flow.Symptom != v.Symptom {
@@ -193,7 +191,7 @@ func (c Case) right(e flow.Event) bool {
 	return e.Flow.Cause == v.Cause || e.Flow.Cause == flow.Unknown && c.Label.excuses(v.Cause, c.closed())
 }
 
-// closed is when nothing more could be said of the flow.
+// closed is when no more could be reported of the flow.
 func (c Case) closed() time.Time {
 	for _, e := range c.reports() {
 		if e.Flow.Ended() {
@@ -206,8 +204,8 @@ func (c Case) closed() time.Time {
 	return c.Over
 }
 
-// since is when the flow began to hang: from its first unanswered write on, or
-// from the fault on, whichever came later.
+// since is when the flow began to hang: the first unanswered write or the fault,
+// whichever came later.
 func (s *Score) since(c Case) time.Time {
 	since := c.Label.Verdicts[0].Since
 	if c.Truth != nil && c.Truth.Asked.After(since) {
@@ -230,7 +228,7 @@ func (s *Score) judgeTruth(c Case) {
 	if t == nil || c.Label.Ends == flow.Recovered {
 		return
 	}
-	const settle = 1500 * time.Millisecond // what was under way when it began
+	const settle = 1500 * time.Millisecond // for what was in flight when it began
 	if first := c.Label.Verdicts[0]; !first.answers() && t.Heard.After(first.Since.Add(settle)) {
 		s.fault(Untrue, true, "it was heard at %s, the fault was at %s", clock(t.Heard), clock(first.Since))
 	}

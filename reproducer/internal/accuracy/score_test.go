@@ -148,7 +148,7 @@ func (p planted) judge(t *testing.T) {
 	}
 }
 
-// dead is what the books say of a flow that the kernel gave up after 12 s.
+// dead is what the books say of a flow that the kernel aborted after 12 s.
 func dead(change ...func(*Truth)) *Truth {
 	t := &Truth{Died: after(12), Errno: "ETIMEDOUT", Steady: true, Unsent: 7, Unacknowledged: 5, Missing: 9}
 	for _, c := range change {
@@ -160,8 +160,8 @@ func dead(change ...func(*Truth)) *Truth {
 // end is what an agent that is right says of it.
 func end(f *flow.Finding) { died(flow.TimedOut, "ETIMEDOUT", 7, 5)(f) }
 
-// TestWithin: who noticed late excuses a prediction that was too early, and
-// none that was too late.
+// TestWithin: an application that noticed late excuses a prediction that was too
+// early, and none that was too late.
 func TestWithin(t *testing.T) {
 	const lag = 30 * time.Millisecond
 	for _, tc := range []struct{ predicted, want float64 }{{12, 0}, {11.98, 0}, {11.9, 0.07}, {12.1, -0.1}} {
@@ -171,7 +171,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// TestStranger: a report about a connection that nobody labelled fails a run.
+// TestStranger: a report about a connection without a label fails a run.
 func TestStranger(t *testing.T) {
 	silent := Book{Labels: []Label{{Flow: "1/a-1/1.1"}}, Up: up}.Judge()
 	if !silent.OK() {

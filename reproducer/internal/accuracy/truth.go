@@ -7,22 +7,21 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// Truth is what the flow's own application, and its peer's, know of it: their
-// calls, their errors, and what their kernel answers them. None of it comes by
-// the agent.
+// Truth is what the flow's own application and its peer's know of it: their calls, their
+// errors, and what their kernel answers them. None of it comes from the agent.
 type Truth struct {
 	Died  time.Time     // when a call of the application failed; zero: it lives, or was closed in order
-	Lag   time.Duration // by how much that may have been noticed late
+	Lag   time.Duration // how late that may have been noticed
 	Errno string        // what the application read
 
-	Steady         bool  // the two below were so for the last looks before the end
+	Steady         bool  // the two below did not change in the last looks before the end
 	Unsent         int64 // of what was written
 	Unacknowledged int64
 
-	Missing int64 // bytes written that the peer's application never read; -1: nobody counts
+	Missing int64 // bytes written that the peer's application never read; -1: not counted
 
-	Asked   time.Time // when the write was made that has had no answer; zero: there is none
-	Heard   time.Time // when something was last heard
+	Asked   time.Time // when the write without an answer was made; zero: there is none
+	Heard   time.Time // when something last came from the peer
 	Resumed time.Time // when its longest wait for an answer ended
 	Alive   bool      // it stood open when the round was over
 }
@@ -31,7 +30,7 @@ type Truth struct {
 type pair struct{ local, remote netip.AddrPort }
 
 // truths reads a client's books. arrived says how many bytes of a connection,
-// by the client's address, its peer read; nil: nobody counts.
+// by the client's address, its peer read; nil: not counted.
 func truths(records []record.Record, arrived map[netip.AddrPort]int64) map[netip.AddrPort]Truth {
 	all := map[netip.AddrPort]Truth{}
 	for _, r := range records {

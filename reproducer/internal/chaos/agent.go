@@ -26,11 +26,11 @@ const (
 	agentStarts = 30 * time.Second
 )
 
-// agentSpec is what one agent has of its own.
+// agentSpec is what distinguishes one agent from others.
 type agentSpec struct {
 	name   string
 	events string   // its event file; empty: one in the run's directory
-	socket string   // its unix socket; likewise
+	socket string   // its unix socket; empty: one in the run's directory
 	scope  []string // network namespaces; nil: those of node-a
 	wrap   []string // a program, with arguments, that starts it
 	args   []string // further flags
@@ -92,7 +92,7 @@ func (l *Lab) start(spec agentSpec) (*agent, error) {
 	return a, nil
 }
 
-// startReady starts an agent and waits until it has looked at everything.
+// startReady starts an agent and waits until it is ready.
 func (l *Lab) startReady(ctx context.Context, spec agentSpec) (*agent, error) {
 	a, err := l.start(spec)
 	if err != nil {
@@ -117,7 +117,7 @@ func (a *agent) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-// living returns an error when the agent has ended.
+// living returns an error if the agent has ended.
 func (a *agent) living() error {
 	select {
 	case <-a.Done():
@@ -145,14 +145,14 @@ func fetch(ctx context.Context, client *http.Client, url string) (body []byte, s
 	return body, resp.StatusCode, err
 }
 
-// flows returns every live finding, muted ones included.
+// flows returns every live finding, suppressed ones included.
 func (a *agent) flows(ctx context.Context) ([]flow.Finding, error) {
 	list, err := a.api.Flows(ctx, api.Query{Muted: true, Brief: true})
 	return list.Flows, err
 }
 
-// metrics scrapes the agent, which nobody else must do meanwhile: it waits
-// until the answer to the scrape before is too old to be given again.
+// metrics scrapes the agent. No other goroutine may do so meanwhile: metrics
+// waits until the answer to the last scrape is too old to be given again.
 func (a *agent) metrics(ctx context.Context) (scenario.Metrics, error) {
 	if err := pause(ctx, time.Until(a.scraped.Add(scenario.ScrapeAge))); err != nil {
 		return nil, err

@@ -10,9 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// arena is two pods of node-a and an agent that watches them alone: one that
-// something happens to, and its neighbour, whose hangs must be reported all
-// the same.
+// arena is two pods of node-a and an agent that watches only them. Something happens to
+// one pod, and the hangs of its neighbour must be reported all the same.
 type arena struct {
 	lab            *Lab
 	pod, neighbour *cluster.Pod
@@ -29,7 +28,7 @@ func (l *Lab) openArena(ctx context.Context, name string, flags ...string) (*are
 	a := &arena{lab: l, truth: newTruth(), stop: func() {}}
 	var scope []string
 	for workload, pod := range map[string]**cluster.Pod{name: &a.pod, name + "-neighbour": &a.neighbour} {
-		p, err := l.startServer(ctx, workload, "node-a") // a client would be somebody's peer when it goes
+		p, err := l.startServer(ctx, workload, "node-a") // a client would be a peer of another when it goes
 		if err != nil {
 			return a, err
 		}
@@ -59,8 +58,8 @@ func (a *arena) unfollow() {
 	a.following.Wait()
 }
 
-// silent opens connections of a pod whose server answers no more, and writes
-// nothing on them yet.
+// silent opens connections of a pod whose server no longer answers, and writes nothing on
+// them yet.
 func (a *arena) silent(ctx context.Context, from *cluster.Pod, n int) ([]*conn, *cluster.Pod, error) {
 	conns, server, err := a.lab.connect(ctx, from.NS, n)
 	if err != nil {
@@ -70,8 +69,8 @@ func (a *arena) silent(ctx context.Context, from *cluster.Pod, n int) ([]*conn, 
 	return conns, server, a.lab.cluster.DropFrom(a.lab.cluster.Nodes[1].Machine, server.Addr)
 }
 
-// hang writes on connections that nobody answers. To the agent that is there
-// all along, which does not see them, they stay what it may list.
+// hang writes on connections without an answer. The agent that runs all the
+// time does not see them, so for it they remain flows that it may list.
 func (a *arena) hang(when string, conns []*conn) (batch, error) {
 	at := time.Now()
 	for _, c := range conns {
@@ -88,7 +87,7 @@ func (a *arena) found(ctx context.Context) error {
 	return (&Lab{truth: a.truth}).found(ctx, a.agent)
 }
 
-// close ends the agent, which has to end well, and gives everything up.
+// close ends the agent, which has to end well, and releases everything.
 func (a *arena) close(ctx context.Context, o *Outcome) error {
 	if a.agent != nil && a.agent.living() == nil {
 		if _, err := a.agent.terminate(); err != nil {

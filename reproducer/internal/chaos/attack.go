@@ -20,15 +20,15 @@ const (
 )
 
 const (
-	callers   = 400 // that flood one port at once
+	callers   = 400 // flood one port at once
 	callPause = 300 * time.Millisecond
-	callHolds = 5 * time.Second // until one lets go that nobody has hung up on
+	callHolds = 5 * time.Second // until a caller closes a connection that the agent has not closed
 )
 
 // Attack floods ports, each given as network=address, until ctx ends. It is a
-// program of its own, so that it takes neither threads nor descriptors of
-// whoever watches.
-// Nor does it take the CPU from them: that would be another fault.
+// program of its own, so that it takes neither threads nor descriptors from the
+// program that watches. It takes no CPU from that either: that would be another
+// fault.
 func Attack(ctx context.Context, kind string, ports []string) error {
 	if err := unix.Setpriority(unix.PRIO_PGRP, 0, 19); err != nil {
 		return fmt.Errorf("be nice: %w", err)
@@ -54,7 +54,7 @@ func Attack(ctx context.Context, kind string, ports []string) error {
 	return nil
 }
 
-// says returns what the nth caller of a flood says.
+// says returns what the nth caller of a flood sends.
 func says(kind string, n int) string {
 	const begins = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 	switch kind {
@@ -67,14 +67,14 @@ func says(kind string, n int) string {
 		return "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 	}
 	return []string{
-		"",                                      // not a word
+		"",                                      // nothing
 		begins,                                  // half a header
-		begins + "\r\n",                         // and is idle then
+		begins + "\r\n",                         // and then it is idle
 		begins + "Content-Length: 1000\r\n\r\n", // and the body never comes
 	}[n%4]
 }
 
-// shortHeaders are as many headers as fit into what a port takes.
+// shortHeaders are as many headers as a port takes.
 func shortHeaders() string {
 	var b strings.Builder
 	for i := 0; b.Len() < 15<<10; i++ {
@@ -83,12 +83,12 @@ func shortHeaders() string {
 	return b.String()
 }
 
-// call says something and listens until the port hangs up.
+// call sends something and reads until the port closes.
 func call(ctx context.Context, network, address, says string) {
 	dialer := net.Dialer{Timeout: callHolds}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
-		return // the next call may do better
+		return // the next call may work
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })

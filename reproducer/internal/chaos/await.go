@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// lookInterval is how often something is looked at that cannot be waited for.
+// lookInterval is the interval of polls for what cannot be awaited.
 const lookInterval = 50 * time.Millisecond
 
-// listInterval is how often an agent is asked for thousands of flows.
+// listInterval is the interval of requests for thousands of flows.
 const listInterval = 400 * time.Millisecond
 
-// await asks until the answer is yes, an error, or ctx ends.
+// await polls until the answer is yes, an error, or ctx ends.
 func await(ctx context.Context, ask func() (bool, error)) error {
 	return awaitEvery(ctx, lookInterval, ask)
 }

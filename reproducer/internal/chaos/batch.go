@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// In which a hang is reported, from the moment in which it began.
+	// The time within which a hang is reported, from the moment it began.
 	reportTime = stuckAfter + 3*time.Second
-	// After which a report is no longer waited for.
+	// The time after which a report is no longer awaited.
 	forgotten = reportTime + 10*time.Second
 )
 
@@ -21,8 +21,7 @@ type batch struct {
 	at    time.Time
 }
 
-// onTime waits for the report of each connection, and demands that it came in
-// time.
+// onTime waits for the report of each connection, and demands that it came in time.
 func onTime(ctx context.Context, o *Outcome, r *reports, batches ...batch) error {
 	for _, b := range batches {
 		if err := b.await(ctx, r); err != nil {
@@ -41,7 +40,7 @@ func (b batch) await(ctx context.Context, r *reports) error {
 		return n == len(b.conns), err
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return nil // judge says which are missing
+		return nil // judge names the missing ones
 	}
 	return err
 }

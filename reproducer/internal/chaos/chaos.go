@@ -1,7 +1,6 @@
-// Package chaos does to the agent, while thousands of connections hang, what
-// happens to programs on real nodes, and compares what it says afterwards
-// with what is true. The truth is this package's own record of which
-// connections it made hang.
+// Package chaos does to the agent, while thousands of connections hang, what happens to
+// programs on real nodes, and compares its reports with the truth. The truth is this
+// package's own record of the connections that it made hang.
 package chaos
 
 import (
@@ -21,9 +20,8 @@ type Fault struct {
 	play func(context.Context, *Lab, *Outcome) error
 }
 
-// All returns every fault, in the order in which they are played: a restart
-// forgets what was known of the pods that are gone, no agent can be started in
-// sight of a namespace that is gone, and a table that is full stays so.
+// All returns every fault, in the order of play: a restart forgets the pods that are gone,
+// no agent can start in sight of a namespace that is gone, and a full table stays full.
 func All() []Fault {
 	return []Fault{
 		ring(), records(), hostile(), twins(), conntrackErrors(), readers(), scrapeStorm(), connectionFlood(), headerFlood(), clockJumps(), diskFull(), deafPipe(),
@@ -32,11 +30,11 @@ func All() []Fault {
 	}
 }
 
-// Outcome is what became of a fault.
+// Outcome is the result of a fault.
 type Outcome struct {
 	Injected int      // how often it was injected
 	Seen     []string // what was seen of it
-	Lost     []string // what should not have been: empty, or the agent has a defect
+	Lost     []string // what should not have happened: empty, or the agent has a defect
 }
 
 func (o *Outcome) inject(n int) { o.Injected += n }
@@ -53,13 +51,13 @@ func (o *Outcome) lose(format string, args ...any) {
 type Options struct {
 	Bin   string // directory of tcpstuck-agent, tcpstuck, echo and chaos
 	Base  string // where the run's directory is made, e.g. /run
-	Storm int    // how many connections hang all along
+	Storm int    // how many connections hang the whole time
 	Out   io.Writer
 }
 
-// Run plays faults one after the other in one lab and writes a paragraph on
-// each. It returns how many of them cost anything; an error means that they
-// could not be played to the end.
+// Run plays faults one after the other in one lab and writes a paragraph on each. It
+// returns how many of them cost anything; an error means that they could not be played to
+// the end.
 func Run(ctx context.Context, o Options, faults []Fault) (failed int, err error) {
 	began := time.Now()
 	l, err := open(ctx, o)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// clockJumps: ages and deadlines do not hang on the time of day.
+// clockJumps: ages and deadlines do not depend on the time of day.
 func clockJumps() Fault {
 	const fresh = 100
 	return Fault{
@@ -56,12 +56,12 @@ func clockJumps() Fault {
 	}
 }
 
-// ageTime is how soon after a step every flow has been read again, and with it
-// when it stopped.
+// ageTime is how soon after a step every flow, and the time when it stopped, has been read
+// again.
 const ageTime = 10 * time.Second
 
-// clockHolds demands that the agent reads the clock that it was given, lists
-// the truth in time, and no age that no flow has.
+// clockHolds demands that the agent reads the clock that it was given, lists the truth in
+// time, and shows no impossible age.
 func (l *Lab) clockHolds(ctx context.Context, o *Outcome, ahead time.Duration, began time.Time) error {
 	if err := l.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)

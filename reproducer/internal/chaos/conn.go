@@ -19,8 +19,8 @@ type conn struct {
 	id flow.ID
 }
 
-// dial makes n connections from a namespace to a server that echoes, and has
-// one byte of each come back.
+// dial makes n connections from a namespace to an echo server, and exchanges one byte on
+// each.
 func dial(ns *namespace.Namespace, to netip.AddrPort, n int) ([]*conn, error) {
 	var all []*conn
 	for range n {
@@ -100,7 +100,7 @@ func newConn() (*conn, error) {
 	c := &conn{fd: fd}
 	c.id, err = cookie(fd)
 	if err == nil {
-		err = c.giveUpAfter(time.Hour) // or the kernel does, in the middle of a run
+		err = c.giveUpAfter(time.Hour) // or the kernel aborts it in the middle of a run
 	}
 	if err == nil {
 		err = vanish(fd, true)
@@ -136,7 +136,7 @@ func (c *conn) giveUpAfter(d time.Duration) error {
 	return nil
 }
 
-// cookie returns what the agent calls a flow's id.
+// cookie returns the agent's id of the flow.
 func cookie(fd int) (flow.ID, error) {
 	id, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *conn) ask() error {
 	return nil
 }
 
-// write sends what nobody will answer.
+// write sends a byte that gets no answer.
 func (c *conn) write() error {
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], uint64(c.id))
@@ -170,9 +170,9 @@ func (c *conn) write() error {
 	return nil
 }
 
-// vanish has a socket, and those that it will accept, end with a reset when it
-// is closed, also by its process's death: otherwise the kernel would go on to
-// retransmit for the hour that the connection may take.
+// vanish makes a socket, and those that it will accept, end with a reset when it is
+// closed, even by its process's death. Otherwise the kernel would retransmit for the hour
+// that the connection may take.
 func vanish(fd int, yes bool) error {
 	linger := unix.Linger{}
 	if yes {
@@ -186,7 +186,7 @@ func vanish(fd int, yes bool) error {
 
 func (c *conn) close() { _ = unix.Close(c.fd) }
 
-// end closes a connection that a list still has.
+// end closes a connection that some list still has.
 func (c *conn) end() {
 	c.close()
 	c.fd = -1

@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// conntrackErrors: a source that fails costs verdicts their evidence, and
-// no flow its place.
+// conntrackErrors: a source that fails costs verdicts their evidence, and no flow its
+// place.
 func conntrackErrors() Fault {
 	const fresh = 200
 	return Fault{
@@ -49,8 +49,7 @@ func conntrackErrors() Fault {
 	}
 }
 
-// failConntrack has conntrack fail while connections begin to hang, and work
-// again.
+// failConntrack makes conntrack fail while connections begin to hang, and then work again.
 func (l *Lab) failConntrack(ctx context.Context, o *Outcome, a *agent, t *trap, errno syscall.Errno, conns []*conn) error {
 	before := t.hits.Load()
 	t.fail(errno)
@@ -104,8 +103,8 @@ func (l *Lab) conntrackUp(ctx context.Context, a *agent, want bool) (time.Durati
 	return time.Since(began), nil
 }
 
-// causeTime is how long a verdict may wait for evidence that came back: what
-// could not be asked is asked again as soon as conntrack answers.
+// causeTime is how long a verdict may wait for evidence that is back: failed questions
+// are repeated as soon as conntrack answers.
 const causeTime = 20 * time.Second
 
 // awaitCause waits until an agent gives connections this cause.
@@ -116,7 +115,7 @@ func (l *Lab) awaitCause(ctx context.Context, a *agent, conns []*conn, cause flo
 	err := awaitEvery(ctx, listInterval, func() (bool, error) {
 		byID, err := findings(ctx, a)
 		if err != nil {
-			return false, nil //nolint:nilerr // asked again until the time is up
+			return false, nil //nolint:nilerr // the question is repeated until the time is up
 		}
 		right = 0
 		for _, c := range conns {

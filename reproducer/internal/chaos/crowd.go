@@ -24,7 +24,7 @@ const (
 	crowdStuck     = 300  // of them, a process
 )
 
-// crowd: a hundred thousand sockets hide none.
+// crowd: a hundred thousand sockets hide no hang.
 func crowd() Fault {
 	return Fault{
 		Name:  "crowd",
@@ -49,9 +49,9 @@ func crowd() Fault {
 	}
 }
 
-// playCrowd has an agent look at the crowd alone.
+// playCrowd starts an agent that looks only at the crowd.
 func (l *Lab) playCrowd(ctx context.Context, o *Outcome, ns *namespace.Namespace, stuck []*conn) error {
-	if err := pause(ctx, 2*time.Second); err != nil { // they hang before the agent comes
+	if err := pause(ctx, 2*time.Second); err != nil { // they hang before the agent starts
 		return err
 	}
 	began := time.Now()
@@ -62,7 +62,7 @@ func (l *Lab) playCrowd(ctx context.Context, o *Outcome, ns *namespace.Namespace
 	ready := time.Since(began)
 	crowd := &Lab{truth: newTruth()}
 	crowd.truth.hang(stuck...)
-	l.truth.risk(stuck...) // for who reads this agent's events
+	l.truth.risk(stuck...) // for the reader of this agent's events
 	if err := crowd.found(ctx, a); err != nil {
 		o.lose("%v", err)
 	}
@@ -84,7 +84,7 @@ func (l *Lab) playCrowd(ctx context.Context, o *Outcome, ns *namespace.Namespace
 	return nil
 }
 
-// gather starts the crowd, and returns those of it that hang and what ends it.
+// gather starts the crowd, and returns its hanging connections and a function that ends it.
 func gather(ctx context.Context, bin string, ns *namespace.Namespace) (stuck []*conn, end func() error, err error) {
 	var members []*namespace.Process
 	end = func() error {

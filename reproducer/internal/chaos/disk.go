@@ -15,14 +15,14 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
 )
 
-// diskFull: a full disk costs events, counted ones, and leaves no torn line.
+// diskFull: a full disk costs events, which are counted, and leaves no torn line.
 func diskFull() Fault {
 	const fresh = 100
 	return Fault{
 		Name:  "disk-full",
 		Story: "the event file's disk (a tmpfs of 1 MiB) is full, then has room again",
 		play: func(ctx context.Context, l *Lab, o *Outcome) (err error) {
-			disk := filepath.Join(l.dir.Path, rundir.NamespaceDir, "disk") // where a later run cleans up after a crash
+			disk := filepath.Join(l.dir.Path, rundir.NamespaceDir, "disk") // a later run cleans up there after a crash
 			if err := os.Mkdir(disk, 0o700); err != nil {
 				return err
 			}
@@ -68,8 +68,8 @@ func diskFull() Fault {
 	}
 }
 
-// eventsAgain has more connections hang, waits until the event file tells of
-// each of them, and returns of how many it does.
+// eventsAgain has more connections hang, waits until the event file has each of
+// them, and returns how many it has.
 func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (written int, err error) {
 	conns, err := l.calm(ctx, l.client.NS, n)
 	if err != nil {
@@ -94,12 +94,12 @@ func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (wri
 	return written, nil
 }
 
-// toldStuck counts those of the connections of which an event file says that
-// they are stuck. A line that is still being written tells of none.
+// toldStuck counts the connections that an event file reports as stuck. A line
+// that is still being written reports none.
 func toldStuck(path string, conns []*conn) (int, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // it was moved away, and comes with the next event
+		return 0, nil // it was moved, and comes back with the next event
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read events: %w", err)

@@ -15,7 +15,7 @@ func TestToldStuckCountsEachConnectionOnce(t *testing.T) {
 		want int
 	}{
 		{`{"type":"degraded"}` + "\n", 0},
-		{`{"type":"stuck","flow":{"id":"99"}}` + "\n", 0}, // somebody else's
+		{`{"type":"stuck","flow":{"id":"99"}}` + "\n", 0}, // another connection's
 		{`{"type":"stuck","flow":{"id":"1f"}}` + "\n", 1},
 		{`{"type":"stuck","flow":{"id":"1f"}}` + "\n", 1},
 		{`{"type":"ended","flow":{"id":"2f"}}` + "\n", 1},

@@ -14,11 +14,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 )
 
-// heldPort is where this program itself listens in a pod.
+// heldPort is the port on which this program itself listens in a pod.
 const heldPort = 9000
 
-// listenIn listens in a pod; receive is the size of the buffers of what is
-// accepted, in bytes, 0: the kernel's own choice.
+// listenIn listens in a pod. receive is the size of the receive buffers of accepted
+// sockets, in bytes; 0: the kernel's choice.
 func listenIn(p *cluster.Pod, receive int) (listener net.Listener, err error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		if receive == 0 {
@@ -38,9 +38,8 @@ func listenIn(p *cluster.Pod, receive int) (listener net.Listener, err error) {
 	return listener, nil
 }
 
-// connectTo makes connections from an address of a namespace, the zero one:
-// any, whose other ends are held, too. On an error it returns those that there
-// are.
+// connectTo makes connections from an address of a namespace (the zero one: any) and holds
+// their other ends, too. On an error it returns the connections so far.
 func connectTo(ns *namespace.Namespace, from netip.Addr, listener net.Listener, n int) (clients, servers []*conn, err error) {
 	to := netip.MustParseAddrPort(listener.Addr().String())
 	for range n {

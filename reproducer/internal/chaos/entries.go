@@ -14,15 +14,15 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// filling is a conntrack table that is being filled.
+// filling is a conntrack table in the process of being filled.
 type filling struct{ entries, refused int }
 
-// refusals is how many entries in a row find no room in a table that is full:
-// for each the kernel looks for one to throw out, in a few places.
+// refusals is how many entries in a row find no room in a full table: for each the kernel
+// looks in a few places for one to throw out.
 const refusals = 50
 
-// restless matches entries that the kernel throws out for others, or lets
-// expire soon: all but those of connections that stand.
+// restless matches entries that the kernel throws out for others, or lets expire soon: all
+// but those of established connections.
 type restless struct{}
 
 func (restless) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
@@ -30,8 +30,8 @@ func (restless) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
 	return !ok || tcp.State != established
 }
 
-// forgetRestless deletes what would give room again in the conntrack table of
-// the calling thread's namespace once that is full.
+// forgetRestless deletes the entries that would later make room in a full conntrack table
+// of the calling thread's namespace.
 func forgetRestless() error {
 	if _, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, restless{}); err != nil {
 		return fmt.Errorf("forget conntrack entries: %w", err)
@@ -64,8 +64,7 @@ func (f *filling) fill(ctx context.Context) error {
 	return nil
 }
 
-// keep fills the table again and again, for its entries expire, until the
-// context ends.
+// keep fills the table again and again, because its entries expire, until the context ends.
 func (f *filling) keep(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := f.fill(ctx); err != nil && ctx.Err() == nil {
@@ -78,8 +77,8 @@ func (f *filling) keep(ctx context.Context) error {
 
 const established = 3 // TCP_CONNTRACK_ESTABLISHED
 
-// addEntry adds an established connection that has been seen in both
-// directions: the kernel throws out others to make room.
+// addEntry adds an established connection that was seen in both directions: the kernel
+// throws out others for it.
 func addEntry(client, server []byte, clientPort, serverPort uint16) error {
 	const (
 		ctNew     = 0 // IPCTNL_MSG_CT_NEW

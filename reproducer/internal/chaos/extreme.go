@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	extremeSending = 4000 // connections with data in flight that nobody acknowledges
+	extremeSending = 4000 // connections with data in flight that is never acknowledged
 	extremeLost    = 500  // whose peer closed its window, and vanished
 	extremeSlow    = 500  // whose peer closed its window, and answers each probe
 	extremeHangs   = 20   // of the neighbour
 	tinyBuffer     = 4096 // bytes
 )
 
-// extremeOptions: no socket costs more than another, whatever its options.
+// extremeOptions: no socket costs more than another, whatever its options are.
 func extremeOptions() Fault {
 	return Fault{
 		Name: "extreme-options",
@@ -55,8 +55,7 @@ func extremeOptions() Fault {
 	}
 }
 
-// dumpAndHang demands that dump answers meanwhile, and that what begins to
-// hang is reported.
+// dumpAndHang demands that dump answers meanwhile, and that new hangs are reported.
 func (a *arena) dumpAndHang(ctx context.Context, o *Outcome, neighbours []*conn) error {
 	b, err := a.hang("beside them", neighbours)
 	if err != nil {
@@ -73,8 +72,7 @@ func (a *arena) dumpAndHang(ctx context.Context, o *Outcome, neighbours []*conn)
 	return onTime(ctx, o, a.reports, b)
 }
 
-// foundEach waits until all that hangs is listed, and says of which groups some
-// are not.
+// foundEach waits until every hang is listed, and names the groups that are not complete.
 func (a *arena) foundEach(ctx context.Context, o *Outcome, groups []batch) error {
 	began := time.Now()
 	found := a.found(ctx)
@@ -99,8 +97,8 @@ func (a *arena) foundEach(ctx context.Context, o *Outcome, groups []batch) error
 	return nil
 }
 
-// goToExtremes has connections of the pod hang, in every way that the agent
-// predicts another end for, and returns them by the way.
+// goToExtremes makes connections of the pod hang in every way whose end the agent predicts
+// differently, and returns them by that way.
 func (a *arena) goToExtremes(ctx context.Context, o *Outcome) (groups []batch, err error) {
 	for _, part := range []struct {
 		workload      string
@@ -151,7 +149,7 @@ func (a *arena) goToExtremes(ctx context.Context, o *Outcome) (groups []batch, e
 	return groups, nil
 }
 
-// extreme sets what makes for the longest way to the end in the shortest
+// extreme sets the options with which the kernel takes longest to abort, in the shortest
 // steps.
 func (c *conn) extreme() error {
 	for _, option := range []struct{ level, name, value int }{
@@ -169,11 +167,10 @@ func (c *conn) extreme() error {
 	return nil
 }
 
-// fill writes on connections whose peers do not read until their windows are
-// closed.
+// fill writes on connections whose peers do not read, until their windows are closed.
 func fill(ctx context.Context, conns []*conn) error {
 	block := make([]byte, 64<<10)
-	for range 5 { // what was sent meanwhile makes room
+	for range 5 { // data sent meanwhile makes room
 		for _, c := range conns {
 			if _, err := unix.Write(c.fd, block); err != nil && !errors.Is(err, unix.EAGAIN) {
 				return fmt.Errorf("fill a window: %w", err)

@@ -13,15 +13,14 @@ import (
 
 const (
 	flapFlows  = 1000
-	flaps      = 241 // the last one says that the endpoint terminates
+	flaps      = 241 // after the last one the endpoint terminates
 	flapEvery  = 250 * time.Millisecond
-	flapMemory = 60 << 20         // bytes that the agent may grow by
+	flapMemory = 60 << 20         // the agent may grow by so many bytes
 	flapEvents = 20 << 20         // bytes of events
-	flapSettle = 40 * time.Second // in which the last verdict is known, and has its event
+	flapSettle = 40 * time.Second // until then the last verdict is known, and has its event
 )
 
-// flappingEndpoint: records that change without end cost little, and the last
-// of them counts.
+// flappingEndpoint: records that change without end cost little, and the last change counts.
 func flappingEndpoint() Fault {
 	return Fault{
 		Name:  "flapping-endpoint",
@@ -55,8 +54,7 @@ func flappingEndpoint() Fault {
 	}
 }
 
-// flap changes an endpoint again and again, and demands that the agent takes
-// little for it.
+// flap changes an endpoint again and again, and limits what the agent may take for it.
 func (a *arena) flap(ctx context.Context, o *Outcome, server *cluster.Pod) error {
 	before, err := a.agent.memory()
 	if err != nil {
@@ -95,8 +93,8 @@ func (a *arena) flap(ctx context.Context, o *Outcome, server *cluster.Pod) error
 	return nil
 }
 
-// settled demands that every connection has a cause in the end, in the list
-// and in its last event.
+// settled demands that every connection has a certain cause in the end, in the list and in
+// its last event.
 func (a *arena) settled(ctx context.Context, o *Outcome, conns []*conn, cause flow.Cause) error {
 	began := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, flapSettle)

@@ -16,8 +16,7 @@ const (
 	tableHangs = 20 // of the neighbour, in each batch
 )
 
-// suppressedFlood: what nobody is to read of takes no room from what somebody
-// is.
+// suppressedFlood: flows that are not reported take no room from those that are.
 func suppressedFlood() Fault {
 	return Fault{
 		Name: "suppressed-flood",
@@ -44,8 +43,8 @@ func suppressedFlood() Fault {
 	}
 }
 
-// greedyOwner: a pod whose own connections hang by the thousand takes no room
-// from its neighbour, and what found none comes back.
+// greedyOwner: a pod with thousands of hanging connections takes no room from its
+// neighbour, and flows that found no room come back.
 func greedyOwner() Fault {
 	const stay = 500 // when the others are gone
 	return Fault{
@@ -62,7 +61,7 @@ func greedyOwner() Fault {
 			if err != nil {
 				return err
 			}
-			a.truth.risk(many...) // no table has room for them all
+			a.truth.risk(many...) // the table has no room for all of them
 			if err := a.flood(ctx, o, many); err != nil {
 				return err
 			}
@@ -85,8 +84,8 @@ func greedyOwner() Fault {
 	}
 }
 
-// flood has connections of the pod hang, and some of its neighbour before,
-// during and after, each of which must be reported in time.
+// flood makes connections of the pod hang, and some of its neighbour before, during and
+// after that. Each of the latter must be reported in time.
 func (a *arena) flood(ctx context.Context, o *Outcome, many []*conn) error {
 	var hanging [3][]*conn
 	for n := range hanging {
@@ -124,8 +123,8 @@ func (a *arena) flood(ctx context.Context, o *Outcome, many []*conn) error {
 	return onTime(ctx, o, a.reports, batches...)
 }
 
-// vanishedClients has clients outside the cluster connect to the pod and
-// vanish, and returns the pod's ends.
+// vanishedClients makes clients outside the cluster connect to the pod and vanish, and
+// returns the pod's ends.
 func (a *arena) vanishedClients(ctx context.Context, n int) ([]*conn, error) {
 	internet := a.lab.cluster.Internet
 	host, err := a.lab.cluster.StartHost(ctx, "laptops", []string{"server", "--catch-sigterm"})
@@ -146,11 +145,11 @@ func (a *arena) vanishedClients(ctx context.Context, n int) ([]*conn, error) {
 		return nil, err
 	}
 	err = a.lab.cluster.Silence(internet, host.Addr)
-	closeAll(clients) // nobody hears of it
+	closeAll(clients) // the peers do not learn of it
 	return accepted, err
 }
 
-// suppressed demands that an agent accuses none of the connections.
+// suppressed demands that an agent reports none of the connections.
 func (a *arena) suppressed(ctx context.Context, o *Outcome, conns []*conn) error {
 	list, err := a.agent.api.Flows(ctx, api.Query{Brief: true})
 	if err != nil {

@@ -30,12 +30,12 @@ func headerFlood() Fault {
 	return flood("header-flood", floodHeaders, fmt.Sprintf("%d callers send 1 MB of headers to the metrics port, or thousands of short ones, over and over", callers))
 }
 
-// scrapeStorm: however many ask for metrics, the agent does its work.
+// scrapeStorm: however many callers ask for metrics, the agent does its work.
 func scrapeStorm() Fault {
 	return flood("scrape-storm", floodScrapes, fmt.Sprintf("%d scrapers read /metrics without a pause", callers))
 }
 
-// flood: whoever floods the ports takes the agent from nobody else.
+// flood: a caller that floods the ports shuts out no other.
 func flood(name, kind, story string) Fault {
 	const fresh = 100
 	return Fault{Name: name, Story: story, play: func(ctx context.Context, l *Lab, o *Outcome) error {
@@ -68,7 +68,7 @@ func flood(name, kind, story string) Fault {
 	}}
 }
 
-// limitDescriptors takes from a running agent what it may have beyond n.
+// limitDescriptors limits the descriptors of a running agent to n.
 func (a *agent) limitDescriptors(n uint64) error {
 	if err := unix.Prlimit(a.PID(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n}, nil); err != nil {
 		return fmt.Errorf("limit the agent's descriptors: %w", err)
@@ -76,15 +76,15 @@ func (a *agent) limitDescriptors(n uint64) error {
 	return nil
 }
 
-// witness is what somebody honest sees of an agent meanwhile.
+// witness is what an honest caller sees of an agent meanwhile.
 type witness struct {
 	scrapes, failed int
 	slowest         time.Duration
 	resident        uint64 // bytes, the most
-	why             error  // the last that failed
+	why             error  // the last error
 }
 
-// watch has a witness for a time.
+// watch runs a witness for a time.
 func (a *agent) watch(ctx context.Context, d time.Duration) witness {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()

@@ -9,8 +9,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// goneNamespace: sockets outlive the namespace that somebody deleted, and
-// end by themselves.
+// goneNamespace: sockets outlive their deleted namespace, and end by themselves.
 func goneNamespace() Fault {
 	const fresh = 100
 	return Fault{
@@ -55,9 +54,8 @@ func goneNamespace() Fault {
 	}
 }
 
-// awaitEnds waits until the agent lists none of the connections, and returns
-// how many it has seen without an owner meanwhile. How each ended must be
-// known.
+// awaitEnds waits until the agent lists none of the connections, and returns how many it
+// has seen without an owner meanwhile. The end of each must be known.
 func (l *Lab) awaitEnds(ctx context.Context, conns []*conn) (int, error) {
 	orphans := map[flow.ID]bool{}
 	left := 0

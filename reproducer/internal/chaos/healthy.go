@@ -12,11 +12,11 @@ import (
 
 const (
 	healthyBusy = 100 // that ask and are answered
-	healthyIdle = 100 // that are silent, and fine
+	healthyIdle = 100 // silent and healthy
 	askInterval = 20 * time.Millisecond
 )
 
-// healthy are connections that nobody may ever report.
+// healthy are connections that no agent may ever report.
 type healthy struct {
 	busy, idle []*conn
 	cancel     context.CancelFunc
@@ -53,8 +53,8 @@ func (h *healthy) talk(ctx context.Context) error {
 	}
 }
 
-// stop ends the talk, and says whether every connection was healthy until
-// then, the silent ones too.
+// stop ends the talk, and says whether every connection was healthy until then, the silent
+// ones too.
 func (h *healthy) stop() error {
 	h.cancel()
 	<-h.done

@@ -13,7 +13,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// toldEvent is as much of an event as says whom it accuses.
+// toldEvent is as much of an event as says which connection it is about.
 type toldEvent struct {
 	Type flow.EventType `json:"type"`
 	Flow *struct {
@@ -31,9 +31,9 @@ type toldEnd struct {
 
 func (e toldEnd) addr() netip.AddrPort { return netip.AddrPortFrom(e.Address, e.Port) }
 
-// honest reads what an agent wrote into its event file, also one that was told
-// to end: every line is an event, none is about a connection that never hung,
-// none gives a wrong cause, and none is made of what was broken off.
+// honest reads an agent's event file, even after the agent has ended: every line
+// is an event, none is about a connection that never hung, none has a wrong
+// cause, and none follows from a lookup that was aborted.
 func (l *Lab) honest(a *agent) error {
 	info, err := os.Stat(a.events)
 	if errors.Is(err, os.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -72,8 +72,8 @@ func (l *Lab) honestLine(line []byte) error {
 	if !l.truth.hung(id, e.Flow.Local.addr(), e.Flow.Peer.addr()) {
 		return fmt.Errorf("it is about %s, which never hung: %.500s", id, line)
 	}
-	// An agent that came after the backend had gone, or cannot ask, says that
-	// it does not know.
+	// An agent that started after the backend had gone, or cannot ask, says that it
+	// does not know.
 	cause := l.truth.hangsBecause(id)
 	if e.Type == flow.EventStuck && cause != "" && e.Flow.Cause != cause && e.Flow.Cause != flow.Unknown {
 		return fmt.Errorf("it says that %s hangs because of %s, it is %s: %.500s", id, e.Flow.Cause, cause, line)

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// hostile: a tenant who may write slices and Services, and has a pod that
-// comes and goes, says what it likes of the addresses of others.
+// hostile: a tenant who may write slices and Services, and has a pod that comes and goes,
+// makes false claims about the addresses of others.
 func hostile() Fault {
 	const rounds = 20
 	return Fault{
@@ -72,7 +72,7 @@ func replaceFile(path string, content []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-// tenant is who writes what is not so.
+// tenant writes false records.
 type tenant struct {
 	namespace string
 	addrs     []netip.Addr // of others
@@ -88,7 +88,7 @@ func (t *tenant) name(addr netip.Addr) {
 }
 
 // say adds to a list what the tenant says in one round: by turns its pod is
-// there and not, and its slices name it, nobody, or an ending endpoint.
+// there and not, and its slices name it, no pod, or an ending endpoint.
 func (t *tenant) say(good []byte, clusterIP netip.Addr, round int) ([]byte, error) {
 	var list struct {
 		metav1.TypeMeta `json:",inline"`

@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// kill: whatever was stuck is found again, as old as it was.
+// kill: every stuck flow is found again, as old as it was.
 func kill() Fault {
 	const fresh = 500
 	return Fault{
@@ -24,7 +24,7 @@ func kill() Fault {
 				if err != nil {
 					return err
 				}
-				if round == 1 { // they hang, and the agent has no time to tell
+				if round == 1 { // they hang, and the agent has no time to report it
 					if err := l.hang(more); err != nil {
 						return err
 					}
@@ -66,7 +66,7 @@ func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.
 	for id, f := range after {
 		was, ok := before[id]
 		if !ok || was.Symptom != f.Symptom {
-			continue // it was idle then, and has been written to
+			continue // it was idle then, and was written to since
 		}
 		d := f.Since.Sub(was.Since).Abs()
 		aged = max(aged, d)
@@ -85,8 +85,7 @@ func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.
 	return nil
 }
 
-// honestCounters demands that a restarted agent has counted what it found,
-// and no end.
+// honestCounters demands that a restarted agent has counted what it found, and no end.
 func (l *Lab) honestCounters(ctx context.Context, held int) (string, error) {
 	m, err := l.agent.metrics(ctx)
 	if err != nil {

@@ -17,9 +17,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/rundir"
 )
 
-// Lab is the place where all faults are played: a cluster whose node-a holds
-// thousands of connections that hang and some that are healthy, and the agent
-// there.
+// Lab is the place of all faults: a cluster whose node-a has thousands of hanging
+// connections and some healthy ones, and the agent there.
 type Lab struct {
 	bin string
 	out io.Writer
@@ -36,9 +35,9 @@ type Lab struct {
 	storms  int
 	began   time.Time // before the first connection hung
 
-	calmDump time.Duration // what `tcpstuck dump` takes without trouble
+	calmDump time.Duration // the time of `tcpstuck dump` without trouble
 
-	agent  *agent // the one that is there all along
+	agent  *agent // the one that runs the whole time
 	agents []*agent
 	ports  map[string]int
 }
@@ -101,8 +100,8 @@ func (l *Lab) startServer(ctx context.Context, workload, node string) (*cluster.
 	return l.cluster.StartPod(ctx, cluster.PodSpec{Workload: workload, Node: node, Args: []string{"server", "--catch-sigterm"}})
 }
 
-// hurry has every connection of the calling thread's namespace retransmit
-// once a second, and never give up while its owner has it.
+// hurry makes every connection of the calling thread's namespace retransmit once
+// a second. The kernel never aborts one while its owner has it.
 func hurry() error {
 	for _, s := range [][2]string{
 		{"ipv4/tcp_rto_max_ms", "1000"}, // from Linux 6.15 on
@@ -116,8 +115,8 @@ func hurry() error {
 	return nil
 }
 
-// storm opens connections to a Service, force-deletes the pod behind it, and
-// writes on each of them: all hang.
+// storm opens connections to a Service, force-deletes the pod behind it, and writes on each
+// of them, so that all hang.
 func (l *Lab) storm(ctx context.Context, n int) ([]*conn, error) {
 	conns, err := l.calm(ctx, l.client.NS, n)
 	if err != nil {
@@ -200,7 +199,7 @@ func (l *Lab) hang(conns []*conn) error {
 	return nil
 }
 
-// calmDown ends connections that hang.
+// calmDown ends hanging connections.
 func (l *Lab) calmDown(conns []*conn) {
 	l.truth.over(conns...)
 	l.drop(conns)
@@ -222,8 +221,8 @@ func (l *Lab) drop(conns []*conn) {
 	l.held = kept
 }
 
-// findTime is how soon after trouble an agent has to know the whole truth,
-// also on a busy machine.
+// findTime is how soon after trouble an agent has to know the whole truth, even on a busy
+// machine.
 const findTime = 30 * time.Second
 
 // found waits until an agent's findings are the truth.
@@ -237,11 +236,11 @@ func (l *Lab) found(ctx context.Context, a *agent) error {
 		}
 		findings, err := a.flows(ctx)
 		if err != nil && ctx.Err() != nil {
-			return false, ctx.Err() // the answer before it says more
+			return false, ctx.Err() // the last answer says more
 		}
 		if err != nil {
 			last = err
-			return false, nil //nolint:nilerr // asked again until the time is up
+			return false, nil //nolint:nilerr // the question is repeated until the time is up
 		}
 		d := l.truth.compare(findings)
 		last = errors.New(d.String())
@@ -253,13 +252,13 @@ func (l *Lab) found(ctx context.Context, a *agent) error {
 	return err
 }
 
-// settle holds the agent that is there all along against the truth, after
-// each fault, and every event that any agent has told.
+// settle compares the agent that runs all the time, and every event of any
+// agent, with the truth after each fault.
 func (l *Lab) settle(ctx context.Context, o *Outcome) {
 	if err := l.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
-	read := map[string]bool{} // an agent that is started anew goes on in the same file
+	read := map[string]bool{} // a restarted agent continues in the same file
 	for _, a := range l.agents {
 		if read[a.events] {
 			continue
@@ -285,7 +284,7 @@ func findings(ctx context.Context, a *agent) (map[flow.ID]flow.Finding, error) {
 	return byID, nil
 }
 
-// port returns a port of node-a's loopback that is a name's own.
+// port returns the port of node-a's loopback for a name.
 func (l *Lab) port(name string) int {
 	if _, ok := l.ports[name]; !ok {
 		l.ports[name] = 9797 + len(l.ports)

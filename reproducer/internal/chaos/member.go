@@ -13,8 +13,8 @@ import (
 )
 
 // JoinCrowd is one process of the crowd: it connects sockets to each other
-// over its namespace's loopback, tells the ids of some, writes on these when it
-// is told to, and waits for its end.
+// over its namespace's loopback, prints the ids of some, writes on these after a
+// signal on begin, and waits for its end.
 func JoinCrowd(ctx context.Context, n int, ids io.Writer, begin <-chan os.Signal) error {
 	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(n + 1)}), 9000)
 	listener, err := net.Listen("tcp4", address.String())

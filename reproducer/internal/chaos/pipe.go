@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deafPipe: an event file that is a pipe costs events, never a finding, and
-// no shutdown.
+// deafPipe: an event file that is a pipe costs events, never a finding, and delays no
+// shutdown.
 func deafPipe() Fault {
 	return Fault{
 		Name:  "deaf-pipe",
@@ -36,7 +36,8 @@ func deafPipe() Fault {
 	}
 }
 
-// unopenedPipe: an agent that could tell nobody says so, and does not start.
+// unopenedPipe: an agent whose event pipe has no reader says so, and does not
+// start.
 func (l *Lab) unopenedPipe(o *Outcome, path string) error {
 	a, err := l.start(agentSpec{name: "pipe", events: path})
 	if err != nil {

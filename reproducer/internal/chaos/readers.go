@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// readers: whoever asks and does not read pays, and nobody else.
+// readers: a caller that does not read its answer delays no other.
 func readers() Fault {
 	const (
 		each  = 200
@@ -56,10 +56,10 @@ func readers() Fault {
 	}
 }
 
-// deafMemory is what any number of clients that never read may cost.
+// deafMemory is what clients that never read may cost, however many they are.
 const deafMemory = 64 << 20 // bytes
 
-// door is where an agent answers, and what it can be asked there.
+// door is an address of an agent, and a question for it.
 type door struct {
 	network, address string
 	paths            []string
@@ -91,8 +91,7 @@ const (
 	detectTime = stuckAfter + 8*time.Second
 )
 
-// stillWorks demands that an agent under load finds what begins to hang now,
-// and that dump answers.
+// stillWorks demands that an agent under load finds new hangs, and that dump answers.
 func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
 	conns, err := l.calm(ctx, l.client.NS, fresh)
 	if err != nil {
@@ -121,7 +120,7 @@ func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
 	return nil
 }
 
-// dump runs the command against the agent that is there all along.
+// dump runs the command against the agent that runs the whole time.
 func (l *Lab) dump(ctx context.Context) (time.Duration, error) {
 	d, err := l.dumpOf(ctx, l.agent)
 	switch {

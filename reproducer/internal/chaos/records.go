@@ -10,8 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// damage is a way to write the cluster-state file badly. Each leaves the good
-// content behind, or has it written again.
+// damage is a way to write the cluster-state file badly. Each leaves the good content
+// behind, or has it written again.
 type damage struct {
 	name string
 	do   func(path string, good []byte) error
@@ -39,7 +39,7 @@ func damages() []damage {
 	}
 }
 
-// records: an agent whose records come out torn says less, and nothing wrong.
+// records: an agent with torn records says less, and nothing wrong.
 func records() Fault {
 	const (
 		each     = 200 // times, 100 a second
@@ -69,7 +69,7 @@ func records() Fault {
 						return err
 					}
 				}
-				// What is torn for long is seen torn.
+				// What stays torn for long is noticed.
 				if err := l.stillTrue(ctx, o, d.name, before); err != nil {
 					return err
 				}
@@ -82,8 +82,8 @@ func records() Fault {
 	}
 }
 
-// stillTrue demands that an agent lists no healthy connection, and every
-// other, and has forgotten nothing that the last good records said.
+// stillTrue demands that an agent lists no healthy connection, and every hanging one, and
+// has forgotten nothing from the last good records.
 func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int) error {
 	list, err := l.agent.flows(ctx)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 const (
 	recoveryFlows = 5000
 	recoveryHangs = 20 // of the neighbour
-	// After which no connection that recovered is listed as stuck.
+	// The time after which no recovered connection is listed as stuck.
 	recoveryTime = 5 * time.Second
 )
 
-// massRecovery: what recovers by the thousand is not stuck any more, and takes
-// no room from what begins to hang.
+// massRecovery: flows that recover by the thousand are no longer stuck, and take no room
+// from new hangs.
 func massRecovery() Fault {
 	return Fault{
 		Name:  "mass-recovery",
@@ -57,7 +57,7 @@ func massRecovery() Fault {
 	}
 }
 
-// stuckByTheThousand has connections of the pod hang until each is reported.
+// stuckByTheThousand makes connections of the pod hang until each is reported.
 func (a *arena) stuckByTheThousand(ctx context.Context, o *Outcome) ([]*conn, error) {
 	many, _, err := a.lab.connect(ctx, a.pod.NS, recoveryFlows)
 	if err != nil {
@@ -81,8 +81,8 @@ func (a *arena) stuckByTheThousand(ctx context.Context, o *Outcome) ([]*conn, er
 	return many, nil
 }
 
-// recover lets the connections go on, and demands that none of them is listed
-// as stuck soon after.
+// recover lets the connections recover, and demands that none of them is listed as stuck
+// soon after.
 func (a *arena) recover(ctx context.Context, o *Outcome, many []*conn) error {
 	a.truth.risk(many...) // until the agent has to know
 	restored := time.Now()
@@ -110,8 +110,8 @@ func (a *arena) recover(ctx context.Context, o *Outcome, many []*conn) error {
 	return err
 }
 
-// awaitNone waits until the arena's agent lists nothing that is not true, and
-// returns how much it does at the end.
+// awaitNone waits until the arena's agent lists nothing false, and returns how much it does
+// at the end.
 func (a *arena) awaitNone(ctx context.Context, end time.Time) (left int, err error) {
 	waiting, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
@@ -137,8 +137,8 @@ func (a *arena) dumpSaysNothing(ctx context.Context, o *Outcome) error {
 	return err
 }
 
-// allRecovered demands an event of each recovery, and that nothing was
-// reported as stuck again.
+// allRecovered demands an event of each recovery, and that nothing was reported as stuck
+// again.
 func (a *arena) allRecovered(ctx context.Context, o *Outcome, many []*conn) error {
 	waiting, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()

@@ -14,8 +14,7 @@ type refusal struct {
 	dump     dumped
 }
 
-// refusal asks an agent in every way in which it can say that it does not
-// watch everything.
+// refusal asks an agent in every way that can show that it does not watch everything.
 func (l *Lab) refusal(ctx context.Context, a *agent) (refusal, error) {
 	var r refusal
 	m, err := a.metrics(ctx)
@@ -36,11 +35,11 @@ func (l *Lab) refusal(ctx context.Context, a *agent) (refusal, error) {
 	return r, err
 }
 
-// saysRefused is how a person reads it.
+// saysRefused is the sentence that a person reads.
 var saysRefused = regexp.MustCompile(`(?i)\brefused\b|\bfound no room\b|\bnot (all flows are )?watched\b`)
 
-// wrong returns what an agent says of its table that does not fit together, or
-// not with what is true: flows are stuck, and perhaps some are not watched.
+// wrong returns the contradictions in what an agent says of its table, and those with the
+// truth: flows are stuck, and perhaps some are not watched.
 func (r refusal) wrong(unwatched bool) []string {
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }

@@ -14,8 +14,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// report is what an agent's events say of one flow, and when this program
-// read it.
+// report is what an agent's events say of one flow, and when this program read it.
 type report struct {
 	stuck     time.Time // the first time that it was reported
 	recovered time.Time
@@ -23,8 +22,7 @@ type report struct {
 	cause     flow.Cause // of the last event
 }
 
-// reports follows the event file of an agent. It may be used from several
-// goroutines.
+// reports follows the event file of an agent. It is safe for concurrent use.
 type reports struct {
 	path string
 
@@ -50,7 +48,7 @@ func (r *reports) follow(ctx context.Context) {
 	}
 }
 
-// read takes the whole lines that were written since the last time.
+// read takes the complete lines that were written since the last time.
 func (r *reports) read(now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,8 +112,7 @@ func (r *reports) of(c *conn) report {
 	return r.flows[c.id]
 }
 
-// count returns of how many connections the reports are as asked for. Its
-// error is one of reading.
+// count returns how many connections have reports that match. Its error is one of reading.
 func (r *reports) count(conns []*conn, match func(report) bool) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -64,8 +64,8 @@ func appendTo(t *testing.T, path, text string) {
 	}
 }
 
-// What is reported in time is seen, what is late or missing is lost, and
-// nobody waits for it for ever.
+// A report in time counts, a late or missing one is lost, and the wait for it
+// ends.
 func TestABatchIsReportedInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		after []time.Duration // of each connection's report; 0: never

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// restarts: however often an agent is started anew, it finds what hangs, and
-// leaves nothing behind.
+// restarts: however often an agent is restarted, it finds what hangs, and leaves
+// nothing behind.
 func restarts() Fault {
 	const (
 		times = 50
@@ -71,8 +71,8 @@ func (l *Lab) restartOnce(ctx context.Context, o *Outcome, here *Lab, spec agent
 	return took, nil
 }
 
-// leftovers demands that agents of which the last was told to end have left
-// their log and their events, and nothing else.
+// leftovers demands that the agents, the last of which ended by SIGTERM, have
+// left their log and their events, and nothing else.
 func (l *Lab) leftovers(o *Outcome, spec agentSpec) error {
 	left, err := filepath.Glob(filepath.Join(l.dir.Path, spec.name+"*"))
 	if err != nil {

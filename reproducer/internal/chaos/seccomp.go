@@ -40,7 +40,7 @@ func Trapped(argv []string) error {
 // trap decides what a trapped program's recvmsg returns.
 type trap struct {
 	listener int
-	errno    atomic.Int32 // 0: the call goes on as if nothing were
+	errno    atomic.Int32 // 0: the call continues as usual
 	hits     atomic.Int64 // calls that failed for it
 	done     chan struct{}
 }
@@ -116,7 +116,7 @@ func (t *trap) serve() {
 		}
 		var asked seccompNotif
 		if !ioctl(t.listener, notifRecv, unsafe.Pointer(&asked)) {
-			continue // who asked was interrupted
+			continue // the caller was interrupted
 		}
 		answer := seccompAnswer{id: asked.id, flags: goOn}
 		if errno := t.errno.Load(); errno != 0 {

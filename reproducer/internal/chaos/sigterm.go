@@ -35,7 +35,7 @@ func phases() []phase {
 			if err := a.awaitReady(ctx); err != nil {
 				return err
 			}
-			return pause(ctx, time.Duration(rand.IntN(6000))*time.Millisecond) // in a sweep or a snapshot at times
+			return pause(ctx, time.Duration(rand.IntN(6000))*time.Millisecond) // sometimes in a file scan or a snapshot
 		}},
 		{name: "in a dump that nobody reads", await: func(ctx context.Context, _ *Lab, a *agent) error {
 			if err := a.awaitReady(ctx); err != nil {
@@ -58,7 +58,7 @@ func phases() []phase {
 	}
 }
 
-// sigterm: whenever it is told to, the agent ends well.
+// sigterm: the agent ends well in every phase of its life.
 func sigterm() Fault {
 	return Fault{
 		Name:  "sigterm",

@@ -88,7 +88,7 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 		}
 	}
 	for _, c := range servers[2*quarter : 3*quarter] {
-		c.end() // a reset that nobody hears
+		c.end() // a reset that no peer receives
 	}
 	l.calmDown(closed)
 	if err := l.awaitErrors(ctx, timeOut); err != nil {

@@ -52,8 +52,8 @@ func pageTaken() Fault {
 	}
 }
 
-// pageless demands that an agent says that its page's address is taken: to
-// whoever reads dump, and to Prometheus.
+// pageless demands that an agent says that its page's address is taken: in dump
+// and to Prometheus.
 func (a *agent) pageless(ctx context.Context, address string) error {
 	h, err := a.pageHealth(ctx)
 	if err != nil {

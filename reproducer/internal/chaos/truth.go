@@ -34,7 +34,7 @@ func (t *truth) hang(conns ...*conn) {
 	}
 }
 
-// because records why connections hang, or would if somebody wrote.
+// because records why connections hang, or would hang after a write.
 func (t *truth) because(cause flow.Cause, conns ...*conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,8 +50,8 @@ func (t *truth) hangsBecause(id flow.ID) flow.Cause {
 	return t.cause[id]
 }
 
-// risk records connections that would hang if somebody wrote, or that are
-// about to go on.
+// risk records connections that would hang after a write, or that are about to
+// recover.
 func (t *truth) risk(conns ...*conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -119,8 +119,8 @@ func some(ids []flow.ID) string {
 	return strings.Join(list, ", ")
 }
 
-// compare holds a list of live findings against the truth. Sockets that only
-// have a FIN outstanding are none of anybody's business.
+// compare compares a list of live findings with the truth. It ignores sockets
+// that only have a FIN outstanding.
 func (t *truth) compare(findings []flow.Finding) difference {
 	t.mu.Lock()
 	defer t.mu.Unlock()

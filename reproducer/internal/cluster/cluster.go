@@ -23,7 +23,7 @@ type Config struct {
 	Dir    string // the run's directory (package rundir)
 	Family Family
 	Echo   string                      // path of the echo program
-	Report func(what string, a ...any) // told what happens, as it happens
+	Report func(what string, a ...any) // called with what happens, as it happens
 	Copy   string                      // a second file for the API objects; empty: none
 	Nodes  []string                    // their names; nil: node-a and node-b
 }

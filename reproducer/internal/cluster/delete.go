@@ -25,7 +25,7 @@ type Removal struct {
 
 // ForceDelete deletes a pod without grace. The API forgets it first; ~15 ms
 // later its route and link are cut, and only 2 s after that its process is
-// killed, which nobody hears any more. It returns when the route is cut.
+// killed; no peer gets its last segments. It returns when the route is cut.
 func (c *Cluster) ForceDelete(p *Pod) (Removal, error) {
 	if err := c.forget(p); err != nil {
 		return Removal{}, err

@@ -12,8 +12,8 @@ import (
 )
 
 // Refuse answers what a machine should pass on to an address with an ICMP port
-// unreachable, and drops what comes from there: of an answer whose
-// acknowledgement is refused the address would be heard for minutes.
+// unreachable, and drops what comes from there: otherwise the address would
+// repeat for minutes an answer whose acknowledgement is refused.
 func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
 	c.report("%s answers what goes to %s with an ICMP port unreachable, and passes on nothing from there", m.Name, to)
 	if err := dropFrom(m, to); err != nil {
@@ -26,8 +26,8 @@ func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
 	return filter(m.NS, "refuse-"+to.String(), family, nftables.ChainHookForward, destination(single(to), expr.CmpOpEq), reject(family))
 }
 
-// DropLarge drops what is larger than size bytes of what a machine should pass
-// on to an address, and tells nobody: a hole in the path.
+// DropLarge silently drops the packets larger than size bytes that a machine
+// should pass on to an address: a black hole in the path.
 func (c *Cluster) DropLarge(m Machine, to netip.Addr, size uint32) error {
 	c.report("packets to %s of more than %d bytes vanish at %s", to, size, m.Name)
 	return filter(m.NS, "large-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookForward, largerThan(size), ipVersion(to), destination(single(to), expr.CmpOpEq), drop())

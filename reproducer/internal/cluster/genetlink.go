@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// genlHeader is struct genlmsghdr. The library's own has half its size, and is
-// sent with whatever stands behind it in memory.
+// genlHeader is the size of struct genlmsghdr. The library's own type has half
+// of it, and is sent with the bytes that happen to follow it in memory.
 const genlHeader = 4
 
 // generic sends a command to a family of generic netlink, in the network

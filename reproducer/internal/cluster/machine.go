@@ -23,7 +23,7 @@ type Machine struct {
 	NS   *namespace.Namespace
 }
 
-// newNamespace makes a namespace that Close gives up.
+// newNamespace makes a namespace that Close releases.
 func (c *Cluster) newNamespace(name string) (*namespace.Namespace, error) {
 	ns, err := namespace.New(filepath.Join(c.dir, rundir.NamespaceDir, name))
 	if err != nil {

@@ -51,8 +51,8 @@ func (c *Cluster) AddPath(p *Pod) (netip.Addr, error) {
 	return second, nil
 }
 
-// addEndpoint tells the path manager of the calling thread's namespace that
-// subflows may start from an address.
+// addEndpoint lets the path manager of the calling thread's namespace start
+// subflows from an address.
 func addEndpoint(a netip.Addr) error {
 	family, err := genericFamily(mptcpFamily)
 	if err != nil {

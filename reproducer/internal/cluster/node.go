@@ -13,11 +13,11 @@ type Node struct {
 	Block netip.Prefix // the addresses of its pods
 
 	allocated int  // addresses of Block that were given out
-	lost      bool // its kubelet is not heard any more
+	lost      bool // its kubelet no longer reports
 }
 
-// LoseNode has the API know that a node's kubelet is not heard any more, and evicts
-// its pods: they are terminating, and nobody there does anything about it.
+// LoseNode records in the API that a node's kubelet no longer reports, and evicts
+// its pods: they are terminating, and no kubelet ends them.
 func (c *Cluster) LoseNode(n *Node) error {
 	now := time.Now()
 	c.mu.Lock()
@@ -55,8 +55,8 @@ func (c *Cluster) routeNode(n *Node) error {
 	})
 }
 
-// routeInternet tells the world outside where the pods are, in the calling
-// thread's namespace.
+// routeInternet adds routes to the pods in the calling thread's namespace, which
+// is the world outside.
 func (c *Cluster) routeInternet() error {
 	link, err := netlink.LinkByName(uplink)
 	if err != nil {

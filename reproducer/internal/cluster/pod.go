@@ -25,7 +25,7 @@ type PodSpec struct {
 	Addr        netip.Addr // of a pod that is gone, to be used again; zero: a new one
 	Isolated    bool       // a policy drops all that reaches it
 	Family      Family     // how its program speaks; empty: as the cluster
-	Source      bool       // its program is told its address
+	Source      bool       // its program gets its address as a flag
 	RTOMax      string     // net.ipv4.tcp_rto_max_ms of its namespace (6.15); empty: the kernel's
 }
 

@@ -19,8 +19,8 @@ func (c *Cluster) syncProxies() error {
 	return nil
 }
 
-// StopProxies has the nodes' rules for a Service stay as they are, whatever
-// happens to it and its pods.
+// StopProxies freezes the nodes' rules for a Service, whatever happens to it and
+// its pods.
 func (c *Cluster) StopProxies(s *Service) {
 	c.mu.Lock()
 	s.stopped, s.stale = true, c.targets(s)

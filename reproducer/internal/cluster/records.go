@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// What follows changes what the API says of a pod and leaves the pod alone:
-// whatever its records become, it lives.
+// What follows changes what the API says of a pod. The pod itself lives on.
 
 // RemoveService deletes a Service and its slices.
 func (c *Cluster) RemoveService(s *Service) error {
@@ -28,8 +27,7 @@ func (c *Cluster) Relabel(p *Pod, workload string) error {
 	return c.publish()
 }
 
-// ReturnService makes a Service that was deleted anew, with the ClusterIP that
-// it had.
+// ReturnService creates a deleted Service again, with the ClusterIP that it had.
 func (c *Cluster) ReturnService(s *Service) error {
 	c.mu.Lock()
 	s.UID = newUID()

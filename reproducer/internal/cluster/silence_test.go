@@ -14,8 +14,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// A server with data under way sends it again and again when only what goes to
-// it is lost: it would be heard, and what the faults promise were not true.
+// If only packets to a server are lost, a server with data in flight retransmits
+// it: its segments would arrive, and the faults would break their promise.
 func TestWhoIsRefusedOrSilentIsNotHeard(t *testing.T) {
 	t.Parallel()
 	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6} {

@@ -33,8 +33,7 @@ func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, er
 	return s, found, err
 }
 
-// SocketsAt returns the pod's sockets with this local address, whatever their
-// port.
+// SocketsAt returns the pod's sockets with this local address, on any port.
 func (c *Cluster) SocketsAt(p *Pod, local netip.Addr) ([]Socket, error) {
 	return sockets(p, func(a netip.AddrPort) bool { return a.Addr() == local })
 }

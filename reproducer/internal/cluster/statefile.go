@@ -18,8 +18,8 @@ type list struct {
 	Metadata   map[string]string `json:"metadata"`
 }
 
-// publish makes a change of the cluster known: to those who watch the file,
-// then to the nodes' rules, which follow the API in a real cluster, too.
+// publish makes a change of the cluster known: first in the file that agents
+// watch, then in the nodes' rules, which follow the API in a real cluster, too.
 func (c *Cluster) publish() error {
 	if err := c.writeState(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *Cluster) MuteState() error {
 	return replace(c.StatePath(), filepath.Join(c.dir, "state.yaml.new"), []byte("error: the server is currently unable to handle the request\n"))
 }
 
-// UnmuteState ends MuteState: whoever reads has all that changed meanwhile.
+// UnmuteState ends MuteState: a reader of the file has all that changed meanwhile.
 func (c *Cluster) UnmuteState() error {
 	c.mu.Lock()
 	c.mute = false

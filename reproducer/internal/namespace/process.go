@@ -35,9 +35,9 @@ func (n *Namespace) Start(c Command) (*Process, error) {
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Stdout, cmd.Stderr = c.Log, c.Log
-	// The signal comes when the thread that forked ends: this namespace's. The
-	// kernel continues whoever is stopped in a group that a shell's end orphans:
-	// in a session of its own nobody does.
+	// The signal comes when the thread that forked ends: this namespace's. If a
+	// shell's end orphans a process group, the kernel continues the stopped
+	// processes in it; a session of its own prevents that.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 
 	read := func() {}

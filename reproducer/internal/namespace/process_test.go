@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 )
 
-// Whoever shares a session with a shell is continued by the kernel when the
-// shell ends and leaves its group behind: what a scenario stopped would go on.
+// If a shell ends and orphans a process group of its session, the kernel
+// continues the processes in it: those that a scenario stopped would run again.
 func TestAProcessHasASessionOfItsOwn(t *testing.T) {
 	privtest.Require(t)
 	n, err := namespace.New(filepath.Join(t.TempDir(), "n"))

@@ -1,4 +1,4 @@
-// Package record is what the echo pair tells the program that started it:
+// Package record is what the echo pair reports to the program that started it:
 // one JSON object a line, with the wall time at which it happened.
 package record
 

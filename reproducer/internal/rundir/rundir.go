@@ -70,7 +70,7 @@ func Sweep(base string) ([]string, error) {
 	for _, dir := range found {
 		l, err := lock(dir)
 		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, os.ErrNotExist) {
-			continue // it lives, or another sweep was faster
+			continue // it lives, or another program was faster
 		}
 		if err == nil {
 			err = remove(dir)

@@ -115,7 +115,7 @@ func (a *Agent) ready() (bool, error) {
 	return resp.StatusCode == http.StatusOK, nil
 }
 
-// ScrapeAge is how old what an agent answers to a scrape may be: who asks again
+// ScrapeAge is how old an agent's answer to a scrape may be: a scrape that comes
 // sooner gets the same.
 const ScrapeAge = time.Second
 

@@ -15,12 +15,12 @@ import (
 // API is a real Kubernetes API that the agent reads, in place of the file.
 type API struct {
 	Kubeconfig string // the agent's; empty: the agent reads the file
-	Objects    string // file that somebody keeps the API in step with
+	Objects    string // a file with which another program keeps the API in step
 }
 
-// source returns the flags of the agent that tell where the cluster's records
-// are. An API is on this process's loopback, and is made to be on the node's,
-// at the same address.
+// source returns the agent's flags for the source of the cluster's records. An
+// API is on this process's loopback; source forwards the same address of the
+// node's loopback to it.
 func (a API) source(n *cluster.Node, c *cluster.Cluster) ([]string, error) {
 	if a.Kubeconfig == "" {
 		return []string{"--cluster=file", "--cluster-state=" + c.StatePath()}, nil
@@ -86,6 +86,6 @@ func forward(l net.Listener, address string) {
 }
 
 func pump(to, from net.Conn) {
-	_, _ = io.Copy(to, from) // whoever ends it, it ends for both
+	_, _ = io.Copy(to, from) // either end closes it for both
 	_, _ = to.Close(), from.Close()
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// deadNeighbour is a next hop that nobody finds.
+// deadNeighbour is a next hop that does not answer ARP.
 func deadNeighbour() Scenario {
 	return Scenario{
 		Name: "dead-neighbour",

@@ -54,8 +54,8 @@ func TestErrnoNamed(t *testing.T) {
 	}
 }
 
-// TestExpectedErrorsExist: a name that is none would make applicationReads
-// look for what nobody writes.
+// TestExpectedErrorsExist: with an invalid name, applicationReads would look for
+// an error that is never written.
 func TestExpectedErrorsExist(t *testing.T) {
 	for _, s := range All() {
 		if name := s.Expected.Error; name != "" && errnoNamed(name) == 0 {

@@ -36,7 +36,7 @@ func finThrough() Scenario {
 	}
 }
 
-// sigtermHandled is a server that does as it is told.
+// sigtermHandled is a server that ends on SIGTERM.
 func sigtermHandled() Scenario {
 	return Scenario{
 		Name: "sigterm-handled",

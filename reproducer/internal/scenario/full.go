@@ -20,9 +20,9 @@ const (
 	fullTolerance   = time.Second
 )
 
-// Full returns the scenario as it goes when nobody interferes: it waits, with
-// the kernel's defaults, until the kernel gives the flow up. Only a flow that
-// retransmits and that nothing else ends has such an end.
+// Full returns the scenario without interference: with the kernel's defaults, it
+// waits until the kernel aborts the flow. Only a flow that retransmits and that
+// nothing else ends has such an end.
 func (s Scenario) Full() (Scenario, error) {
 	if s.Expected.Symptom != flow.Retransmitting || s.Expected.Outcome != "" ||
 		s.Expected.Cause == flow.PathDrop || s.Expected.Cause == flow.ConntrackMissing {

@@ -9,8 +9,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// idleReuse is addressReuse of a client that never writes: that somebody else
-// has its peer's address is no recovery.
+// idleReuse is addressReuse of a client that never writes: another pod at its
+// peer's address is no recovery.
 func idleReuse() Scenario {
 	return Scenario{
 		Name: "idle-address-reuse",

@@ -246,7 +246,7 @@ func describe(e flow.Event) string {
 	return fmt.Sprintf("%s: %s · %s, %s", e.Type, e.Flow.Symptom, e.Flow.Cause, e.Flow.Sentence)
 }
 
-// Directions tells a person how to look around while everything is kept.
+// Directions says how to look around while everything is kept.
 func (l *Lab) Directions() string {
 	return fmt.Sprintf(`kept in %s until interrupted. In another terminal, what is stuck, and why:
   %s dump --socket %s

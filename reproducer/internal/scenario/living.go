@@ -17,7 +17,7 @@ func livingControls() []Scenario {
 	return []Scenario{serviceDeleted(), relabelled(), sliceMove(), noTargetRef(), hostNetworkRestart(), forcedTerminating()}
 }
 
-// living is a control in which a change of records concerns nobody.
+// living is a control in which a change of records concerns no connection.
 func living(name, story string, server cluster.PodSpec, change func(context.Context, *Lab) error) Scenario {
 	var idle *cluster.Pod
 	return Scenario{
@@ -46,7 +46,7 @@ func living(name, story string, server cluster.PodSpec, change func(context.Cont
 	}
 }
 
-// neverGone demands that nobody was called gone.
+// neverGone demands that no backend was called gone.
 func (l *Lab) neverGone() error {
 	for _, e := range l.Events(func(e flow.Event) bool { return e.Type == flow.EventAtRisk }) {
 		return brokenClaim("a living backend is called gone: " + describe(e))
@@ -55,7 +55,7 @@ func (l *Lab) neverGone() error {
 }
 
 // stillConnected demands that the change disturbed no connection: else the
-// scenario tells nothing.
+// scenario proves nothing.
 func (l *Lab) stillConnected(ctx context.Context, begin time.Time, idle *cluster.Pod) error {
 	for _, p := range []*cluster.Pod{idle, l.Client} {
 		for _, r := range p.Echo.Records() {

@@ -97,7 +97,7 @@ func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, 
 }
 
 // subflowDied demands that the subflow from an address hangs, and that the
-// stream goes on.
+// stream continues.
 func (l *Lab) subflowDied(from netip.Addr) error {
 	all, err := l.Cluster.SocketsAt(l.Client, from)
 	if err != nil {

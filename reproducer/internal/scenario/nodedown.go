@@ -8,7 +8,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// nodeDown is a server that nobody has given up yet.
+// nodeDown is a server that the API still lists as alive.
 func nodeDown() Scenario {
 	return Scenario{
 		Name: "node-down",

@@ -26,7 +26,7 @@ func reject() Scenario {
 	}
 }
 
-// startHastyPair starts a client that the kernel gives up after seconds.
+// startHastyPair starts a client whose connection the kernel aborts after seconds.
 func startHastyPair(ctx context.Context, l *Lab) error {
 	if err := l.startPair(ctx, false); err != nil {
 		return err

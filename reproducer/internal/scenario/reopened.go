@@ -54,7 +54,7 @@ func windowReopensDead() Scenario {
 	}
 }
 
-// filterThenDead is a filter that goes when nobody is there any more.
+// filterThenDead is a filter that goes after the server has gone.
 func filterThenDead() Scenario {
 	return Scenario{
 		Name: "filter-then-dead",

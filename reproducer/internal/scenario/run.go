@@ -113,7 +113,7 @@ func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Re
 		l.fail(r, "%s", err)
 		return nil
 	}
-	began := fault // where nobody's client writes
+	began := fault // if no client writes
 	if l.Client != nil {
 		began = firstWrite(l.Client.Echo.Records(), fault)
 	}

@@ -18,8 +18,7 @@ type Scenario struct {
 	Name     string      `json:"name"`
 	Story    string      `json:"story"`
 	Expected Expectation `json:"expected"`
-	// Families are those in which it is played when nobody asks for others;
-	// nil: IPv4.
+	// Families are the default address families; nil: IPv4.
 	Families []cluster.Family `json:"families,omitempty"`
 
 	// stuckAfter is the agent's --stuck-after.
@@ -35,13 +34,13 @@ type Scenario struct {
 	// prove proves, after a control has passed, that a dead agent would not
 	// have; a brokenClaim says that it would. Optional.
 	prove func(context.Context, *Lab) error
-	// quiet says that the kernel tells nobody of such a flow: a pass over all
-	// sockets has to find it.
+	// quiet says that the kernel reports no such flow: a file scan has to find
+	// it.
 	quiet bool
 	// subject demands that a finding is about the flow that hangs; nil: about
 	// the client's first connection.
 	subject func(*Lab, flow.Finding) error
-	// aside tells the findings that are reported as well, and not judged; nil:
+	// aside selects the findings that are reported as well, and not judged; nil:
 	// there are none.
 	aside func(*Lab, flow.Finding) bool
 	// check demands more of a finding than symptom and cause.
@@ -63,7 +62,7 @@ type Scenario struct {
 type Expectation struct {
 	Symptom flow.Symptom `json:"symptom,omitempty"`
 	Cause   flow.Cause   `json:"cause,omitempty"`
-	// Outcome is how the flow then ends; empty: nobody waits for it.
+	// Outcome is how the flow then ends; empty: the run does not wait for it.
 	Outcome flow.Outcome `json:"outcome,omitempty"`
 	// Error is the errno that its owner reads then; empty: none.
 	Error string `json:"error,omitempty"`

@@ -81,7 +81,8 @@ func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
 	return app, err
 }
 
-// smallBuffers makes new connections of a pod feel at once that nobody reads.
+// smallBuffers makes new connections of a pod fill at once if the peer does not
+// read.
 func smallBuffers(p *cluster.Pod) error {
 	return p.NS.Do(func() error {
 		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {

@@ -51,7 +51,7 @@ func truncatedDrained() Scenario {
 	}
 }
 
-// awakeTo demands that the agent tells of something real.
+// awakeTo demands that the agent reports something real.
 func (l *Lab) awakeTo(ctx context.Context, match func(flow.Event) bool) error {
 	waiting, cancel := context.WithTimeout(ctx, l.atMost(transferInTime))
 	defer cancel()

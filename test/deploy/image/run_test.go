@@ -100,7 +100,7 @@ func (b bundle) run(t *testing.T, spec *specs.Spec) (*bytes.Buffer, <-chan error
 	return &log, ended
 }
 
-// freePort is one of loopback that nobody listens on.
+// freePort is a port of loopback without a listener.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))

@@ -66,7 +66,7 @@ func rules(t *testing.T) []rule {
 	return all
 }
 
-// TestEveryAlertFiresInACase: promtool does not miss what nobody tests.
+// TestEveryAlertFiresInACase: promtool does not notice an alert without a test.
 func TestEveryAlertFiresInACase(t *testing.T) {
 	var file struct {
 		Tests []struct {
