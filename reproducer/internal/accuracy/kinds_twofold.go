@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
 // twofoldKinds: one fault meets another one. What is true then is what the
@@ -31,13 +32,7 @@ func playDownThenDeleted(s *scene) error {
 		}
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
-	s.at(second, "the server's pod is deleted", func() error {
-		removal, err := s.remove(server)
-		if err != nil {
-			return err
-		}
-		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
-	})
+	deletedThen(s, "the server's pod is deleted", server)
 	return err
 }
 
@@ -50,14 +45,20 @@ func playRefusedThenDeleted(s *scene) error {
 		}
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
-	s.at(second, "the server's pod is deleted", func() error {
+	deletedThen(s, "the server's pod is deleted", server)
+	return err
+}
+
+// deletedThen deletes, as the second fault, the server that conntrack still
+// points at.
+func deletedThen(s *scene, what string, server *cluster.Pod) {
+	s.at(second, what, func() error {
 		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
 		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
 	})
-	return err
 }
 
 func playStoppedThenDeleted(s *scene) error {
@@ -107,12 +108,6 @@ func playEvictedThenDeleted(s *scene) error {
 		}
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
-	s.at(second, "the server's pod is deleted for good", func() error {
-		removal, err := s.remove(server)
-		if err != nil {
-			return err
-		}
-		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
-	})
+	deletedThen(s, "the server's pod is deleted for good", server)
 	return err
 }

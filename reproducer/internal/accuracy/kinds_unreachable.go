@@ -237,7 +237,7 @@ func (s *scene) reader(node string) (*cluster.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := smallBuffers(server); err != nil {
+	if err := server.SmallBuffers(); err != nil {
 		return nil, err
 	}
 	// Nobody counts what it reads: its kernel has taken more than it did.

@@ -188,18 +188,6 @@ func (s *scene) awaitClosed() error {
 	return errors.New("the windows do not close")
 }
 
-// smallBuffers makes new connections of a pod feel at once that nobody reads.
-func smallBuffers(p *cluster.Pod) error {
-	return p.NS.Do(func() error {
-		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
-			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // clients are the crowds of the scene.
 func (s *scene) clients() []*party {
 	return s.those(func(p *party) bool { return p.role == flow.Client })

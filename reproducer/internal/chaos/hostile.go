@@ -22,12 +22,7 @@ func hostile() Fault {
 		Name:  "hostile-slices",
 		Story: "a tenant's slices name the addresses of healthy and of dead backends, for a pod that comes and goes; its Service claims their ClusterIPs",
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			path := l.cluster.StatePath()
-			good, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			list, err := l.agent.flows(ctx)
+			path, good, list, err := l.recorded(ctx)
 			if err != nil {
 				return err
 			}

@@ -21,12 +21,7 @@ func damages() []damage {
 	write := func(path string, b []byte) error { return os.WriteFile(path, b, 0o600) }
 	return []damage{
 		{"rewritten in place", write},
-		{"replaced by rename", func(path string, good []byte) error {
-			if err := write(path+".new", good); err != nil {
-				return err
-			}
-			return os.Rename(path+".new", path)
-		}},
+		{"replaced by rename", replaceFile},
 		{"truncated", func(path string, good []byte) error { return write(path, good[:len(good)/2]) }},
 		{"empty", func(path string, _ []byte) error { return write(path, nil) }},
 		{"broken", func(path string, good []byte) error { return write(path, append([]byte("}{\x00"), good...)) }},
@@ -49,12 +44,7 @@ func records() Fault {
 		Name:  "cluster-state",
 		Story: "the file of cluster records is written 100 times a second: in place, by rename, truncated, empty, broken, removed",
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			path := l.cluster.StatePath()
-			good, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			list, err := l.agent.flows(ctx)
+			path, good, list, err := l.recorded(ctx)
 			if err != nil {
 				return err
 			}
@@ -98,6 +88,17 @@ func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int
 	}
 	o.see("%s: %d flows listed, %d of them to a backend that is known to be gone", when, len(list), gone)
 	return nil
+}
+
+// recorded returns the file of cluster records, what it holds, and the flows that
+// are judged by it.
+func (l *Lab) recorded(ctx context.Context) (path string, content []byte, list []flow.Finding, err error) {
+	path = l.cluster.StatePath()
+	if content, err = os.ReadFile(path); err != nil {
+		return "", nil, nil, err
+	}
+	list, err = l.agent.flows(ctx)
+	return path, content, list, err
 }
 
 // knownGone counts the flows whose backend an agent knows to be deleted.

@@ -49,6 +49,18 @@ type Pod struct {
 // Address returns where the pod's server listens.
 func (p *Pod) Address() string { return netip.AddrPortFrom(p.Addr, Port).String() }
 
+// SmallBuffers makes new connections of the pod feel at once that nobody reads.
+func (p *Pod) SmallBuffers() error {
+	return p.NS.Do(func() error {
+		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
+			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // StartPod starts a pod and waits until its server listens, or its client
 // runs.
 func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {

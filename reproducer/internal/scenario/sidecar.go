@@ -8,7 +8,6 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
-	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
@@ -67,7 +66,7 @@ func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
 	if l.Client, err = l.Cluster.StartPod(ctx, meshed); err != nil {
 		return nil, err
 	}
-	if err := smallBuffers(l.Client); err != nil {
+	if err := l.Client.SmallBuffers(); err != nil {
 		return nil, err
 	}
 	if err := l.Cluster.Redirect(l.Client, svc.ClusterIP); err != nil {
@@ -79,16 +78,4 @@ func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
 	}
 	_, err = l.Server.Echo.AwaitKind(ctx, 1, record.Read) // it has come all the way
 	return app, err
-}
-
-// smallBuffers makes new connections of a pod feel at once that nobody reads.
-func smallBuffers(p *cluster.Pod) error {
-	return p.NS.Do(func() error {
-		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
-			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
