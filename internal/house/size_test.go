@@ -5,9 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,23 +81,8 @@ func tooLarge(s structType) string {
 // structTypes returns the struct types of the module at root.
 func structTypes(root string) ([]structType, error) {
 	files := make(map[string][]*ast.File) // by folder
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return enter(root, path, d.Name())
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		folder, err := filepath.Rel(root, filepath.Dir(path))
+	err := sources(root, parser.SkipObjectResolution, func(folder string, file *ast.File) {
 		files[folder] = append(files[folder], file)
-		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the module's types: %w", err)
