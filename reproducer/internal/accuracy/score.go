@@ -56,6 +56,11 @@ type Score struct {
 	Unwatched bool
 	// Unseen says that the agent says that nobody saw how it ended.
 	Unseen bool
+	Comparisons
+}
+
+// Comparisons are the numbers that could be compared.
+type Comparisons struct {
 	// Of a death that was predicted.
 	Predicted         bool
 	FirstOff, LastOff time.Duration // the prediction's errors, by how much too early
