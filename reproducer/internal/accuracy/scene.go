@@ -168,7 +168,7 @@ func (s *scene) awaitClosed() error {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
 		open := 0
 		for _, p := range s.clients() {
-			all, err := s.c.SocketsAt(p.pod, p.addr)
+			all, err := p.pod.SocketsAt(p.addr)
 			if err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func TestForceDeleteLeavesClientHanging(t *testing.T) {
 			if !stops(t, client.Echo) {
 				t.Errorf("client does not hang:\n%s", client.Echo.Log())
 			}
-			s, found, err := c.Socket(client, connected.Local)
+			s, found, err := client.Socket(connected.Local)
 			if err != nil || !found {
 				t.Fatal("client's socket is gone", err)
 			}

@@ -105,7 +105,7 @@ func listens(args []string) bool {
 
 // networkPod gives a pod an address, and a namespace unless it shares its
 // node's.
-func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
+func (w *network) networkPod(p *Pod, spec PodSpec) error {
 	if spec.HostNetwork {
 		p.Addr, p.NS = p.Node.Addr, p.Node.NS
 		return nil
@@ -116,7 +116,7 @@ func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
 	}
 	p.link = "cali" + p.UID[:8]
 	var err error
-	if p.NS, err = c.newNamespace(p.Name); err != nil {
+	if p.NS, err = w.newNamespace(p.Name); err != nil {
 		return err
 	}
 	if spec.RTOMax != "" {
@@ -137,12 +137,12 @@ func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
 		if err != nil {
 			return err
 		}
-		if c.family4() { // an IPv6 gateway is link-local anyway
-			if err := routeTo(single(c.plan.podGateway), link); err != nil {
+		if w.family4() { // an IPv6 gateway is link-local anyway
+			if err := routeTo(single(w.plan.podGateway), link); err != nil {
 				return err
 			}
 		}
-		return routeVia(c.everywhere(), c.plan.podGateway, link)
+		return routeVia(w.everywhere(), w.plan.podGateway, link)
 	})
 }
 

@@ -129,7 +129,7 @@ func (l *Lab) showHang(opts Options) error {
 	if last.Kind != record.Write {
 		return fmt.Errorf("the client does not hang: the last thing it did was to %s", last.Kind)
 	}
-	s, found, err := l.Cluster.Socket(l.Client, last.Local)
+	s, found, err := l.Client.Socket(last.Local)
 	if err != nil {
 		return err
 	}

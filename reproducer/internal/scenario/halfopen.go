@@ -138,7 +138,7 @@ func (l *Lab) atRiskSoon(id flow.ID, deleted time.Time) error {
 // nothingSent demands that the flow's socket has retransmitted nothing and
 // holds nothing.
 func (l *Lab) nothingSent(p *cluster.Pod, f flow.Finding) error {
-	s, found, err := l.Cluster.Socket(p, f.Local.Addr)
+	s, found, err := p.Socket(f.Local.Addr)
 	switch {
 	case err != nil:
 		return err

@@ -57,7 +57,7 @@ func (l *Lab) awaitSubflow(ctx context.Context, from netip.Addr) error {
 	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
-		all, err := l.Cluster.SocketsAt(l.Client, from)
+		all, err := l.Client.SocketsAt(from)
 		return len(all) == 1 && all[0].State == flow.Established, err
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, 
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		for i, from := range paths {
-			all, err := l.Cluster.SocketsAt(l.Client, from)
+			all, err := l.Client.SocketsAt(from)
 			if err != nil || len(all) != 1 {
 				return false, err
 			}
@@ -99,7 +99,7 @@ func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, 
 // subflowDied demands that the subflow from an address hangs, and that the
 // stream goes on.
 func (l *Lab) subflowDied(from netip.Addr) error {
-	all, err := l.Cluster.SocketsAt(l.Client, from)
+	all, err := l.Client.SocketsAt(from)
 	if err != nil {
 		return err
 	}
