@@ -24,9 +24,7 @@ const (
 // toBeSplit are the types that are too large, and why they still are. Take an
 // entry out when its type is split; add none.
 var toBeSplit = map[string]string{
-	"reproducer/internal/accuracy.scene": "to be split: one laboratory for all drivers",
-	"reproducer/internal/chaos.Lab":      "to be split: one laboratory for all drivers",
-	"reproducer/internal/scenario.Lab":   "to be split: one laboratory for all drivers",
+	"reproducer/internal/scenario.Lab": "to be split: one laboratory for all drivers",
 }
 
 // structType is a struct of the module, its tests left out.

@@ -120,7 +120,7 @@ func playAddressReuse(s *scene) error {
 		return err
 	}
 	s.at(0, "the server is force-deleted while nobody asks", func() error {
-		_, err := s.pauseAll()
+		_, err := pauseAll(s)
 		if err != nil {
 			return err
 		}
@@ -292,7 +292,7 @@ func playSidecar(s *scene) error {
 }
 
 // pauseAll has the clients ask nothing from now on.
-func (s *scene) pauseAll() (time.Time, error) {
+func pauseAll(s *scene) (time.Time, error) {
 	for _, p := range s.clients() {
 		if err := p.echo.Signal(syscall.SIGUSR1); err != nil {
 			return time.Time{}, err

@@ -62,7 +62,7 @@ func deletedThen(s *scene, what string, server *cluster.Pod) {
 }
 
 func playStoppedThenDeleted(s *scene) error {
-	server, err := s.reader(calm)
+	server, err := reader(s, calm)
 	s.at(0, "the server stops reading", func() error {
 		if err := server.Echo.Signal(syscall.SIGSTOP); err != nil {
 			return err
@@ -81,7 +81,7 @@ func playStoppedThenDeleted(s *scene) error {
 }
 
 func playFilteredThenDeleted(s *scene) error {
-	server, err := s.hostCrowd()
+	server, err := hostCrowd(s)
 	s.at(0, "a filter of the host drops what is sent", func() error {
 		at := time.Now()
 		if err := s.c.DropSent(s.a.Machine, server.Addr); err != nil {

@@ -44,7 +44,7 @@ func records() Fault {
 		Name:  "cluster-state",
 		Story: "the file of cluster records is written 100 times a second: in place, by rename, truncated, empty, broken, removed",
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			path, good, list, err := l.recorded(ctx)
+			path, good, list, err := recorded(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -60,21 +60,21 @@ func records() Fault {
 					}
 				}
 				// What is torn for long is seen torn.
-				if err := l.stillTrue(ctx, o, d.name, before); err != nil {
+				if err := stillTrue(ctx, l, o, d.name, before); err != nil {
 					return err
 				}
 			}
 			if err := os.WriteFile(path, good, 0o600); err != nil {
 				return err
 			}
-			return l.recordsTrusted(ctx, o)
+			return recordsTrusted(ctx, l, o)
 		},
 	}
 }
 
 // stillTrue demands that an agent lists no healthy connection, and every
 // other, and has forgotten nothing that the last good records said.
-func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int) error {
+func stillTrue(ctx context.Context, l *Lab, o *Outcome, when string, before int) error {
 	list, err := l.agent.flows(ctx)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int
 
 // recorded returns the file of cluster records, what it holds, and the flows that
 // are judged by it.
-func (l *Lab) recorded(ctx context.Context) (path string, content []byte, list []flow.Finding, err error) {
+func recorded(ctx context.Context, l *Lab) (path string, content []byte, list []flow.Finding, err error) {
 	path = l.cluster.StatePath()
 	if content, err = os.ReadFile(path); err != nil {
 		return "", nil, nil, err
@@ -113,7 +113,7 @@ func knownGone(list []flow.Finding) int {
 }
 
 // recordsTrusted waits until the agent trusts its records again.
-func (l *Lab) recordsTrusted(ctx context.Context, o *Outcome) error {
+func recordsTrusted(ctx context.Context, l *Lab, o *Outcome) error {
 	ctx, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	began := time.Now()

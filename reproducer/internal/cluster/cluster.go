@@ -14,7 +14,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
 )
 
 // Config is what a cluster is built from.
