@@ -21,12 +21,6 @@ const (
 	mostMethods = 25
 )
 
-// toBeSplit are the types that are too large, and why they still are. Take an
-// entry out when its type is split; add none.
-var toBeSplit = map[string]string{
-	"reproducer/internal/scenario.Lab": "to be split: one laboratory for all drivers",
-}
-
 // structType is a struct of the module, its tests left out.
 type structType struct {
 	name      string // its package's folder, a dot, its own name
@@ -43,19 +37,10 @@ func TestTypesStaySmall(t *testing.T) {
 	if len(types) < 100 {
 		t.Fatalf("the module has only %d struct types", len(types))
 	}
-	excused := maps.Clone(toBeSplit)
 	for _, s := range types {
-		why := tooLarge(s)
-		if _, ok := excused[s.name]; ok && why != "" {
-			delete(excused, s.name)
-			continue
-		}
-		if why != "" {
+		if why := tooLarge(s); why != "" {
 			t.Error(why)
 		}
-	}
-	for name := range excused {
-		t.Errorf("%s is not too large any more: take it out of toBeSplit", name)
 	}
 }
 

@@ -23,7 +23,7 @@ func sidecar() Scenario {
 		stuckAfter: 3 * time.Second,
 		quiet:      true,
 		prepare: func(ctx context.Context, l *Lab) (err error) {
-			app, err = l.startMeshed(ctx)
+			app, err = startMeshed(ctx, l)
 			return err
 		},
 		fault: func(_ context.Context, l *Lab) (time.Time, error) {
@@ -54,7 +54,7 @@ func sidecar() Scenario {
 
 // startMeshed starts a server, and a client pod of two processes: the proxy,
 // which is the pod's Echo, and the application, which streams.
-func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
+func startMeshed(ctx context.Context, l *Lab) (*cluster.Echo, error) {
 	svc, err := l.Cluster.AddService("server", "server", false)
 	if err != nil {
 		return nil, err
