@@ -17,7 +17,7 @@ import (
 // host.
 func ended(id int, local flow.Local, host bool, netns uint32) *Entry {
 	s := flow.Socket{ID: flow.ID(id), NetNS: netns}
-	e := NewEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: local, Host: host}, diagnosis.Decision{})
+	e := newEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: local, Host: host}, diagnosis.Decision{})
 	return e.End(time.Unix(int64(id), 0), flow.Closed, nil, "ended")
 }
 

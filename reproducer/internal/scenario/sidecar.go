@@ -42,7 +42,7 @@ func sidecar() Scenario {
 			if len(said) != 1 || said[0].Flow.Symptom != flow.Retransmitting || said[0].Flow.Cause != flow.StaleConntrack {
 				return fmt.Errorf("of the proxy's own connection was said: %+v", said)
 			}
-			for _, want := range []string{fmt.Sprintf("pid %d", l.Client.Echo.PID()), string(flow.StaleConntrack)} {
+			for _, want := range []string{fmt.Sprintf("[%d]", l.Client.Echo.PID()), string(flow.StaleConntrack)} {
 				if !strings.Contains(f.Sentence, want) {
 					return fmt.Errorf("the sentence does not say %q: %s", want, f.Sentence)
 				}
