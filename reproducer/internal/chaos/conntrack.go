@@ -60,18 +60,18 @@ func failConntrack(ctx context.Context, l *Lab, o *Outcome, a *agent, t *trap, e
 	if err := l.truth.found(ctx, a); err != nil {
 		o.lose("%v", err)
 	}
-	down, err := conntrackUp(ctx, l, a, false)
+	down, err := conntrackUp(ctx, a, false)
 	if err != nil {
 		o.lose("%s: %v", unix.ErrnoName(errno), err)
 	}
 	t.fail(0)
-	up, err := conntrackUp(ctx, l, a, true)
+	up, err := conntrackUp(ctx, a, true)
 	if err != nil {
 		o.lose("after %s: %v", unix.ErrnoName(errno), err)
 	}
 	hits := int(t.hits.Load() - before)
 	o.inject(hits)
-	judged, err := awaitCause(ctx, l, a, conns, flow.StaleConntrack)
+	judged, err := awaitCause(ctx, a, conns, flow.StaleConntrack)
 	if err != nil {
 		o.lose("after %s: %v", unix.ErrnoName(errno), err)
 	}
@@ -82,7 +82,7 @@ func failConntrack(ctx context.Context, l *Lab, o *Outcome, a *agent, t *trap, e
 }
 
 // conntrackUp waits until an agent trusts, or distrusts, conntrack.
-func conntrackUp(ctx context.Context, l *Lab, a *agent, want bool) (time.Duration, error) {
+func conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	began := time.Now()
@@ -109,7 +109,7 @@ func conntrackUp(ctx context.Context, l *Lab, a *agent, want bool) (time.Duratio
 const causeTime = 20 * time.Second
 
 // awaitCause waits until an agent gives connections this cause.
-func awaitCause(ctx context.Context, l *Lab, a *agent, conns []*conn, cause flow.Cause) (time.Duration, error) {
+func awaitCause(ctx context.Context, a *agent, conns []*conn, cause flow.Cause) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, causeTime)
 	defer cancel()
 	began, right := time.Now(), 0

@@ -91,13 +91,13 @@ func soakRound(ctx context.Context, l *Lab, o *Outcome, listener net.Listener) e
 		c.end() // a reset that nobody hears
 	}
 	l.calmDown(closed)
-	if err := awaitErrors(ctx, l, timeOut); err != nil {
+	if err := awaitErrors(ctx, timeOut); err != nil {
 		return fmt.Errorf("time out: %w", err)
 	}
 	if err := l.cluster.Restore(l.cluster.Nodes[1].Machine); err != nil {
 		return err
 	}
-	if err := awaitErrors(ctx, l, reset); err != nil {
+	if err := awaitErrors(ctx, reset); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
 	for _, c := range recovering {
@@ -112,7 +112,7 @@ func soakRound(ctx context.Context, l *Lab, o *Outcome, listener net.Listener) e
 }
 
 // awaitErrors waits until the kernel has given every connection up.
-func awaitErrors(ctx context.Context, l *Lab, conns []*conn) error {
+func awaitErrors(ctx context.Context, conns []*conn) error {
 	for _, c := range conns {
 		err := await(ctx, func() (bool, error) {
 			poll := []unix.PollFd{{Fd: int32(c.fd)}}
