@@ -24,11 +24,12 @@ type Names struct {
 type Owned struct {
 	flow.Local
 	ProvenUID string // of the pod that the socket was proven to be in; empty: not proven
+	User      string // of the process that last held the socket, a user id that was proven; empty: not proven
 }
 
 // Whose returns whose a socket is, given what was known of it before. Once it is
 // proven which pod a socket is in, that stays so: a socket outlives its process,
-// the pod its record, and its address may be another pod's by then.
+// the pod its record, and its address may be another pod's by then. So does the user.
 func (n Names) Whose(s flow.Socket, before Owned) Owned {
 	local := flow.Local{Addr: s.Local, PID: s.PID, Started: s.Started, Comm: s.Comm}
 	if s.PID == 0 { // a snapshot from before the file scan
@@ -48,7 +49,7 @@ func (n Names) Whose(s flow.Socket, before Owned) Owned {
 		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
 		local.Container = cmp.Or(pod.Container(process.Container), local.Container)
 	}
-	return Owned{local, uid}
+	return Owned{local, uid, cmp.Or(process.User, before.User)}
 }
 
 func (n Names) process(p flow.Process) (flow.Owner, error) {

@@ -13,7 +13,7 @@ import (
 
 const (
 	flapFlows  = 1000
-	flaps      = 81 // the last one says that the endpoint terminates
+	flaps      = 241 // the last one says that the endpoint terminates
 	flapEvery  = 250 * time.Millisecond
 	flapMemory = 60 << 20         // bytes that the agent may grow by
 	flapEvents = 20 << 20         // bytes of events
