@@ -19,16 +19,9 @@ import (
 
 // config is what the flags say, checked.
 type config struct {
-	metricsAddresses []string
-	webConfig        string // empty: neither TLS nor authentication
-	socket           string
-	pageAddress      string
+	ports
+	records
 	stuckAfter       time.Duration
-	cluster          string // auto, none, kubernetes or file
-	clusterFile      string
-	kubeconfig       string // empty: the usual places
-	maxStaleness     time.Duration
-	names            []cluster.Name
 	eventsFile       string
 	kubernetesEvents bool
 	maxSeries        int
@@ -41,6 +34,23 @@ type config struct {
 	// settle drops the capabilities that works does without, and returns those
 	// that the agent keeps.
 	settle func(works func() error) (kept []string, err error)
+}
+
+// ports say where the agent is asked.
+type ports struct {
+	metricsAddresses []string
+	webConfig        string // empty: neither TLS nor authentication
+	socket           string
+	pageAddress      string
+}
+
+// records say where cluster records come from.
+type records struct {
+	cluster      string // auto, none, kubernetes or file
+	clusterFile  string
+	kubeconfig   string // empty: the usual places
+	maxStaleness time.Duration
+	names        []cluster.Name
 }
 
 // parse reads flags and environment. Its error is one line for a person.
@@ -82,27 +92,19 @@ func parse(args []string, version string) (config, error) {
 func (c *config) check(names, scope []string, level string) error {
 	var err error
 	switch {
-	case c.cluster == "kubernetes" && c.clusterFile != "":
-		return fmt.Errorf("--cluster=kubernetes and --cluster-state %s contradict each other", c.clusterFile)
-	case c.cluster == "file" && c.clusterFile == "":
-		return fmt.Errorf("--cluster=file needs --cluster-state FILE")
-	case c.cluster == "none" && c.clusterFile != "":
-		return fmt.Errorf("--cluster=none and --cluster-state %s contradict each other", c.clusterFile)
 	case c.stuckAfter < time.Second:
 		return fmt.Errorf("--stuck-after=%v: the shortest is 1s", c.stuckAfter)
 	case !(c.sweepCPU > 0 && c.sweepCPU <= 1): // also NaN
 		return fmt.Errorf("--sweep-cpu=%v: want a share of a core, above 0 and at most 1", c.sweepCPU)
-	case c.maxStaleness <= 0:
-		return fmt.Errorf("--cluster-max-staleness=%v: want a time above 0", c.maxStaleness)
 	case c.maxFlows < 1:
 		return fmt.Errorf("--max-flows=%d: want at least 1", c.maxFlows)
 	case c.maxSeries < 1:
 		return fmt.Errorf("--max-series=%d: want at least 1", c.maxSeries)
 	}
-	if err = checkAddresses(c.metricsAddresses); err != nil {
+	if err = c.ports.check(); err != nil {
 		return err
 	}
-	if c.names, err = parseNames(names); err != nil {
+	if err = c.records.check(names); err != nil {
 		return err
 	}
 	if c.scope, err = parseScope(scope); err != nil {
@@ -121,16 +123,31 @@ func (c *config) check(names, scope []string, level string) error {
 	return nil
 }
 
-// checkAddresses refuses an address without a port: the kernel would choose one and,
+// check refuses an address without a port: the kernel would choose one and,
 // without a host, serve on every interface.
-func checkAddresses(addresses []string) error {
-	for _, address := range addresses {
+func (p ports) check() error {
+	for _, address := range p.metricsAddresses {
 		_, port, err := net.SplitHostPort(address)
 		if err != nil || port == "" {
 			return fmt.Errorf("--web.listen-address=%s: want HOST:PORT or :PORT", address)
 		}
 	}
 	return nil
+}
+
+func (r *records) check(names []string) (err error) {
+	switch {
+	case r.cluster == "kubernetes" && r.clusterFile != "":
+		return fmt.Errorf("--cluster=kubernetes and --cluster-state %s contradict each other", r.clusterFile)
+	case r.cluster == "file" && r.clusterFile == "":
+		return fmt.Errorf("--cluster=file needs --cluster-state FILE")
+	case r.cluster == "none" && r.clusterFile != "":
+		return fmt.Errorf("--cluster=none and --cluster-state %s contradict each other", r.clusterFile)
+	case r.maxStaleness <= 0:
+		return fmt.Errorf("--cluster-max-staleness=%v: want a time above 0", r.maxStaleness)
+	}
+	r.names, err = parseNames(names)
+	return err
 }
 
 func parseNames(args []string) ([]cluster.Name, error) {

@@ -7,33 +7,15 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
-
-// said is a log that may be read while it is written.
-type said struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
 
 // The agent works without its page, is ready, and says what is wrong: in its
 // log once, in what dump shows, and to Prometheus.
@@ -47,7 +29,7 @@ func TestAPageWhoseAddressIsTaken(t *testing.T) {
 	address := busy.Addr().String()
 	metrics := free(t)
 	c := agent(t, "--page-address="+address, "--web.listen-address="+metrics)
-	log := &said{}
+	log := &progtest.Output{}
 	c.log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -12,16 +12,5 @@ func (p *program) audit(ctx context.Context) int {
 	if err != nil {
 		return p.fail(err)
 	}
-	switch p.output {
-	case "json":
-		err = writeIndented(p.stdout, r)
-	case "jsonl":
-		err = writeLines(p.stdout, r.Findings)
-	default:
-		err = report.Audit(p.stdout, r, p.width)
-	}
-	if err != nil {
-		return p.fail(err)
-	}
-	return exitOK
+	return write(p, r, r.Findings, func() error { return report.Audit(p.stdout, r, p.width) })
 }

@@ -112,6 +112,24 @@ func view(list api.FlowList, now time.Time) report.View {
 	return v
 }
 
+// write prints an answer in the form that was asked for: the whole of it as JSON,
+// its lines, or what text prints. It returns the exit code.
+func write[T any](p *program, whole any, lines []T, text func() error) int {
+	var err error
+	switch p.output {
+	case "json":
+		err = writeIndented(p.stdout, whole)
+	case "jsonl":
+		err = writeLines(p.stdout, lines)
+	default:
+		err = text()
+	}
+	if err != nil {
+		return p.fail(err)
+	}
+	return exitOK
+}
+
 func writeIndented(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

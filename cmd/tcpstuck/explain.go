@@ -12,18 +12,9 @@ func (p *program) explain(ctx context.Context, id string) int {
 	if err != nil {
 		return p.fail(err)
 	}
-	if err := p.showFlow(f); err != nil {
-		return p.fail(err)
-	}
-	return exitOK
+	return p.showFlow(f)
 }
 
-func (p *program) showFlow(f flow.Finding) error {
-	switch p.output {
-	case "json":
-		return writeIndented(p.stdout, f)
-	case "jsonl":
-		return writeLines(p.stdout, []flow.Finding{f})
-	}
-	return report.Explain(p.stdout, f, p.now(), p.width)
+func (p *program) showFlow(f flow.Finding) int {
+	return write(p, f, []flow.Finding{f}, func() error { return report.Explain(p.stdout, f, p.now(), p.width) })
 }

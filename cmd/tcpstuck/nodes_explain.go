@@ -51,10 +51,7 @@ func (w *plugin) explainOne(id string, found []answer[flow.Finding], all bool) i
 	case 0:
 		return w.fail(fmt.Errorf("%s has a flow whose id begins with %s: it is not stuck, or it ended long ago", noNode(all), id))
 	case 1:
-		if err := w.showFlow(found[0].value); err != nil {
-			return w.fail(err)
-		}
-		return exitOK
+		return w.showFlow(found[0].value)
 	}
 	var nodes []string
 	for _, a := range found {

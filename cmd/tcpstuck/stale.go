@@ -12,16 +12,5 @@ func (p *program) dumpStale(ctx context.Context) int {
 	if err != nil {
 		return p.fail(err)
 	}
-	switch p.output {
-	case "json":
-		err = writeIndented(p.stdout, list)
-	case "jsonl":
-		err = writeLines(p.stdout, list.Entries)
-	default:
-		err = report.Stale(p.stdout, list.Entries, p.now())
-	}
-	if err != nil {
-		return p.fail(err)
-	}
-	return exitOK
+	return write(p, list, list.Entries, func() error { return report.Stale(p.stdout, list.Entries, p.now()) })
 }

@@ -43,26 +43,8 @@ func TestHouse(t *testing.T) {
 // itself, so that go test knows what a cached result depends on.
 func read(root string) ([]pkg, error) {
 	imports := make(map[string][]string)
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return enter(root, path, d.Name())
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, filepath.Dir(path))
-		if err != nil {
-			return err
-		}
-		imports[name] = append(imports[name], paths(file)...)
-		return nil
+	err := sources(root, parser.ImportsOnly, func(folder string, file *ast.File) {
+		imports[folder] = append(imports[folder], paths(file)...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the module's imports: %w", err)
@@ -73,6 +55,32 @@ func read(root string) ([]pkg, error) {
 		pkgs = append(pkgs, pkg{name, slices.Compact(imports[name])})
 	}
 	return pkgs, nil
+}
+
+// sources visits the Go files of the module at root, its tests left out, with the
+// folder of each.
+func sources(root string, mode parser.Mode, visit func(folder string, file *ast.File)) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(root, path, d.Name())
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, mode)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		visit(folder, file)
+		return nil
+	})
 }
 
 // enter skips the folders that hold no package of this module.

@@ -31,11 +31,11 @@ func Loopback(t testing.TB) uint32 {
 	// New namespaces inherit the host's choice; bbr has clocks of its own, and
 	// only reno may be set in every namespace.
 	Sysctl(t, "ipv4/tcp_congestion_control", "reno")
-	return Inode(t)
+	return inode(t)
 }
 
-// Inode returns the inode number of the calling thread's network namespace.
-func Inode(t testing.TB) uint32 {
+// inode returns the inode number of the calling thread's network namespace.
+func inode(t testing.TB) uint32 {
 	t.Helper()
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {

@@ -1,5 +1,5 @@
 // Package progtest builds the programs of this repository for tests that run
-// them.
+// them, talks to them, and keeps what they print.
 package progtest
 
 import (

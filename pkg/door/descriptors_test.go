@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/pkg/door"
 )
 
@@ -62,18 +63,7 @@ func TestAFloodLeavesDescriptorsForTheWork(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestFloodedProcess$")
 	cmd.Env = append(os.Environ(), "DOOR_FLOODED=1", "TMPDIR="+t.TempDir())
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := progtest.Talk(t, cmd)
 	lines := bufio.NewScanner(out)
 	var addresses []string
 	for range 3 {

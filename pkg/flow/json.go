@@ -41,11 +41,11 @@ func (f *Finding) AppendJSON(b []byte) []byte {
 	v := reflect.ValueOf(f).Elem()
 	b = append(b, `{"apiVersion":"`+APIVersion+`",`...)
 	b = appendMembers(b, v, findingMembers[:agePlace])
-	b = f.appendAge(b)
+	b = appendAge(b, f)
 	return closeObject(appendMembers(b, v, findingMembers[agePlace:]))
 }
 
-func (f *Finding) appendAge(b []byte) []byte {
+func appendAge(b []byte, f *Finding) []byte {
 	b = appendName(b, "age_seconds")
 	if f.Since.IsZero() {
 		return append(b, "null,"...)

@@ -1,20 +1,19 @@
 package kube_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
@@ -58,23 +57,10 @@ func swap(t *testing.T, link, to string) {
 	}
 }
 
-// logged is a log that tests can read while it is written.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
+// logged is what a source logs.
+type logged struct{ progtest.Output }
 
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logged) count(what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.buf.String(), what)
-}
+func (l *logged) count(what string) int { return strings.Count(l.String(), what) }
 
 // run opens the file and follows it until the test ends.
 func run(t *testing.T, path string) (*cluster.State, *logged) {

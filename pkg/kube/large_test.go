@@ -80,7 +80,7 @@ func TestRunEndsWhileALargeFileIsRead(t *testing.T) {
 		}
 		close(parsed)
 		if h := b.state.Health(time.Now()); !h.Up || b.log.count("level=WARN") > 0 {
-			b.t.Errorf("%+v, %s", h, &b.log.buf)
+			b.t.Errorf("%+v, %s", h, &b.log.Output)
 		}
 	})
 }

@@ -17,14 +17,14 @@ import (
 // host.
 func ended(id int, local flow.Local, host bool, netns uint32) *Entry {
 	s := flow.Socket{ID: flow.ID(id), NetNS: netns}
-	e := NewEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: local, Host: host}, diagnosis.Decision{})
+	e := newEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: local, Host: host}, diagnosis.Decision{})
 	return e.End(time.Unix(int64(id), 0), flow.Closed, nil, "ended")
 }
 
 // byUser is a flow that is over, of a process of the host whose user was proven.
 func byUser(id int, user, comm string, pid uint32) *Entry {
 	s := flow.Socket{ID: flow.ID(id), NetNS: 1}
-	e := NewEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: flow.Local{Comm: comm, PID: pid}, User: user, Host: true}, diagnosis.Decision{})
+	e := newEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: flow.Local{Comm: comm, PID: pid}, User: user, Host: true}, diagnosis.Decision{})
 	return e.End(time.Unix(int64(id), 0), flow.Closed, nil, "ended")
 }
 

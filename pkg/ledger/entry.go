@@ -56,8 +56,8 @@ type abort struct {
 	at    distance
 }
 
-// NewEntry returns the entry of a suspect.
-func NewEntry(s flow.Socket) *Entry {
+// newEntry returns the entry of a suspect.
+func newEntry(s flow.Socket) *Entry {
 	e := &Entry{
 		facts: packFacts(diagnosis.Evidence{Socket: s}), decision: unique.Make(diagnosis.Decision{}),
 		reported: unique.Make(Verdict{}), departed: unique.Make(Departed{}), revised: never,
@@ -70,7 +70,7 @@ func NewEntry(s flow.Socket) *Entry {
 // report.
 func Lost(evidence diagnosis.Evidence, line string) *Entry {
 	end := evidence.End
-	e := NewEntry(evidence.Socket).Judge(evidence, diagnosis.Decide(evidence)).Report(end.At, line)
+	e := newEntry(evidence.Socket).Judge(evidence, diagnosis.Decide(evidence)).Report(end.At, line)
 	e.life, e.over = Over, &over{at: end.At, outcome: diagnosis.Outcome(*end), err: diagnosis.Errno(end.Err)}
 	return e
 }

@@ -92,7 +92,7 @@ func TestNoFactIsForgotten(t *testing.T) {
 			}
 			fillFact(t, random, name, leaf)
 			filled++
-			entry := NewEntry(s).Judge(e, diagnosis.Decision{})
+			entry := newEntry(s).Judge(e, diagnosis.Decision{})
 			e.GivesUp = entry.givesUp()
 			if diff := cmp.Diff(e, entry.Evidence(), same()); diff != "" {
 				t.Errorf("%s: -want +got\n%s", name, diff)
@@ -118,7 +118,7 @@ func TestWhatIsJudgedIsOfTheLastReading(t *testing.T) {
 	e := diagnosis.Evidence{Socket: before, Now: at(3), Conntrack: diagnosis.Conntrack{At: at(2), Missing: true}}
 	later := before
 	later.At = at(60)
-	got := NewEntry(before).Read(later).Judge(e, diagnosis.Decision{}).Evidence()
+	got := newEntry(before).Read(later).Judge(e, diagnosis.Decision{}).Evidence()
 	if !got.Now.Equal(at(3)) || !got.Conntrack.At.Equal(at(2)) || !got.Socket.At.Equal(at(60)) {
 		t.Errorf("of %v, conntrack asked at %v, read at %v", got.Now, got.Conntrack.At, got.Socket.At)
 	}

@@ -46,7 +46,7 @@ func words(from, to int) []string {
 // TestAReadersHistoryNeverChanges: an entry may share its steps with those that
 // come after it.
 func TestAReadersHistoryNeverChanges(t *testing.T) {
-	e := NewEntry(readAt(0, 1))
+	e := newEntry(readAt(0, 1))
 	for n := range 40 {
 		before := e.Finding("node-a", "boot", at(100)).History
 		was := append([]flow.Step(nil), before...)

@@ -126,7 +126,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 		l.remove(victim)
 		changes = append(changes, Change{Kind: Dropped, Entry: victim.entry, At: s.At})
 	}
-	at := &slot{entry: NewEntry(s), readAt: s.At, seen: l.snapshots, queued: -1}
+	at := &slot{entry: newEntry(s), readAt: s.At, seen: l.snapshots, queued: -1}
 	l.table.add(at)
 	l.quotas.of[watched].add(at, by)
 	l.rotation.add(at)

@@ -283,7 +283,7 @@ func TestAPodIsOneOwner(t *testing.T) {
 // TestPassedOverFlowsAreBounded: by as many ids as a node may have sockets.
 func TestPassedOverFlowsAreBounded(t *testing.T) {
 	p := passedOver{}
-	e := NewEntry(of(0, greedy))
+	e := newEntry(of(0, greedy))
 	for id := range flow.ID(mostPassed + 100) {
 		e.reading.id = id
 		p.add(e)

@@ -148,7 +148,7 @@ func card(f flow.Finding, now time.Time, width, indent int) string {
 	r := NewRow(f, now)
 	return fmt.Sprintf("%-*s%s\n%*s%s\n",
 		indent, r.ID, pack(path(f, r), " ", width, indent),
-		indent, "", pack([]string{r.Lasted(), r.AtRisk, r.GivesUp}, " · ", width, indent))
+		indent, "", pack([]string{r.lasted(), r.AtRisk, r.GivesUp}, " · ", width, indent))
 }
 
 // path is owner → peer → backend, or owner ← peer for an accepted flow.

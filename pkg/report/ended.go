@@ -134,7 +134,7 @@ func (v View) endedCards(b *strings.Builder, width int) {
 	for _, f := range v.Flows[:min(len(v.Flows), rowsPerGroup)] {
 		r := NewRow(f, v.Now)
 		fmt.Fprintf(b, "%-*s%s\n%*s%s\n", indent, r.ID, pack(path(f, r), " ", width, indent),
-			indent, "", pack([]string{r.Lasted(), ended(f, v.Now), endedLoss(f)}, " · ", width, indent))
+			indent, "", pack([]string{r.lasted(), ended(f, v.Now), endedLoss(f)}, " · ", width, indent))
 	}
 	if more := len(v.Flows) - rowsPerGroup; more > 0 {
 		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", phrase.Number(more))

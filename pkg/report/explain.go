@@ -50,7 +50,7 @@ func (p *page) head(f flow.Finding) {
 		state = r.Why
 	}
 	if f.Ended() {
-		state = fmt.Sprintf("ended · %s, then %s", r.Lasted(), ended(f, p.now))
+		state = fmt.Sprintf("ended · %s, then %s", r.lasted(), ended(f, p.now))
 	}
 	p.b.WriteString(state + "\n")
 	p.b.WriteString(wrap(place(f)+", at "+phrase.Zoned(p.now, p.now), p.width, 0) + "\n")

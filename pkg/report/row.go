@@ -35,8 +35,8 @@ func NewRow(f flow.Finding, now time.Time) Row {
 	}
 }
 
-// Lasted says what the flow did and, if it was stuck, for how long.
-func (r Row) Lasted() string {
+// lasted says what the flow did and, if it was stuck, for how long.
+func (r Row) lasted() string {
 	if r.Age == "" {
 		return r.Why
 	}

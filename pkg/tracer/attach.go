@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -74,33 +75,54 @@ func arguments(kernel *btf.Spec, tracepoint string) (int, error) {
 	return len(proto.Params) - 1, nil // the first is the tracepoint's own data
 }
 
+// programs are those that are loaded, with what they share and what they are
+// attached to.
+type programs struct {
+	objects *ebpf.Collection
+	// links keeps every attachment alive: the garbage collector would detach it.
+	links map[string]link.Link
+}
+
 // attach attaches every program of the table that was loaded.
-func (t *Tracer) attach() error {
+func (p *programs) attach(log *slog.Logger) error {
 	for _, a := range attachments() {
-		program := t.objects.Programs[a.program]
+		program := p.objects.Programs[a.program]
 		if program == nil {
 			continue
 		}
-		l, err := t.attachOne(a, program)
+		l, err := p.attachOne(a, program)
 		if err != nil && !a.optional {
 			return fmt.Errorf("%w: attach %s: %w; %s", ErrKernel, a.program, err, a.needs)
 		}
 		if err != nil {
-			t.log.Warn("an optional kernel program could not be attached", "program", a.program, "error", err, "consequence", a.needs)
+			log.Warn("an optional kernel program could not be attached", "program", a.program, "error", err, "consequence", a.needs)
 			continue
 		}
-		t.links[a.program] = l
+		p.links[a.program] = l
 	}
 	return nil
 }
 
-func (t *Tracer) attachOne(a attachment, program *ebpf.Program) (link.Link, error) {
+func (p *programs) attachOne(a attachment, program *ebpf.Program) (link.Link, error) {
 	if !a.iterator {
 		return link.AttachTracing(link.TracingOptions{Program: program})
 	}
 	options := link.IterOptions{Program: program}
 	if a.program == tcpstuckProgSnapshot {
-		options.Map = t.objects.Maps[tcpstuckMapEpisodes]
+		options.Map = p.objects.Maps[tcpstuckMapEpisodes]
 	}
 	return link.AttachIter(options)
+}
+
+// attached reports whether a program is attached.
+func (p *programs) attached(program string) bool { return p.links[program] != nil }
+
+// close detaches everything.
+func (p *programs) close() error {
+	var errs []error
+	for _, l := range p.links {
+		errs = append(errs, l.Close())
+	}
+	p.objects.Close()
+	return errors.Join(errs...)
 }

@@ -41,14 +41,14 @@ func (t *Tracer) Counters() (flow.KernelCounters, error) {
 			flow.StageQueue: t.queueLost.Load(), flow.StageDecode: t.decodeLost.Load(),
 			flow.StageLimited: c.Of[tcpstuckCounterCOUNT_LIMITED], flow.StageUnseen: c.Of[tcpstuckCounterCOUNT_UNSEEN],
 		},
-		Programs: t.programs(),
+		Programs: t.states(),
 	}, nil
 }
 
 // counts adds up what each CPU has counted.
-func (t *Tracer) counts() (sum tcpstuckCounts, err error) {
+func (p *programs) counts() (sum tcpstuckCounts, err error) {
 	var perCPU []tcpstuckCounts
-	if err := t.objects.Maps[tcpstuckMapCounters].Lookup(uint32(0), &perCPU); err != nil {
+	if err := p.objects.Maps[tcpstuckMapCounters].Lookup(uint32(0), &perCPU); err != nil {
 		return sum, fmt.Errorf("read the kernel counters: %w", err)
 	}
 	for _, cpu := range perCPU {
@@ -59,22 +59,22 @@ func (t *Tracer) counts() (sum tcpstuckCounts, err error) {
 	return sum, nil
 }
 
-// programs returns the state of every program of the table. The kernel counts runs
+// states returns the state of every program of the table. The kernel counts runs
 // and their time only if kernel.bpf_stats_enabled is set.
-func (t *Tracer) programs() []flow.Program {
+func (p *programs) states() []flow.Program {
 	enabled := statsEnabled()
 	var all []flow.Program
 	for _, a := range attachments() {
-		p := flow.Program{Name: a.program, Attached: t.attached(a.program)}
-		if program := t.objects.Programs[a.program]; program != nil {
+		state := flow.Program{Name: a.program, Attached: p.attached(a.program)}
+		if program := p.objects.Programs[a.program]; program != nil {
 			if stats, err := program.Stats(); err == nil {
-				p.RecursionMisses = &stats.RecursionMisses
+				state.RecursionMisses = &stats.RecursionMisses
 				if enabled {
-					p.Runs, p.RunTime = &stats.RunCount, &stats.Runtime
+					state.Runs, state.RunTime = &stats.RunCount, &stats.Runtime
 				}
 			}
 		}
-		all = append(all, p)
+		all = append(all, state)
 	}
 	return all
 }

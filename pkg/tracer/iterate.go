@@ -128,8 +128,8 @@ func (t *Tracer) Sweep() ([]flow.Listener, error) {
 
 // iterate runs an iterator to its end and calls visit for each record of size
 // bytes.
-func (t *Tracer) iterate(program string, size int, visit func([]byte) error) error {
-	iter, ok := t.links[program].(*link.Iter)
+func (p *programs) iterate(program string, size int, visit func([]byte) error) error {
+	iter, ok := p.links[program].(*link.Iter)
 	if !ok {
 		return fmt.Errorf("iterator %s is not attached", program)
 	}

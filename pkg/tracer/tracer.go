@@ -76,9 +76,7 @@ func (o Options) withDefaults() Options {
 // Tracer holds the attached programs. Run, Counters, Lost and the three
 // Snapshot, News and Sweep may be called from one goroutine each.
 type Tracer struct {
-	objects *ebpf.Collection
-	// links keeps every attachment alive: the garbage collector would detach it.
-	links   map[string]link.Link
+	programs
 	ring    *ringbuf.Reader
 	records chan Record
 	tick    time.Duration
@@ -133,7 +131,7 @@ func openWith(types *btf.Cache, o Options) (*Tracer, error) {
 		return nil, explainLoad(err, lacking(kernel))
 	}
 	t := &Tracer{
-		objects: objects, links: map[string]link.Link{}, gone: map[tcpstuckGoneKey]struct{}{}, tick: tick, log: o.Log,
+		programs: programs{objects: objects, links: map[string]link.Link{}}, gone: map[tcpstuckGoneKey]struct{}{}, tick: tick, log: o.Log,
 		records: make(chan Record, o.QueueLength), features: features(kernel),
 	}
 	if err := t.start(o.Scope); err != nil {
@@ -153,7 +151,7 @@ func (t *Tracer) start(scope []uint32) error {
 		return fmt.Errorf("open the ring buffer: %w", err)
 	}
 	t.ring = ring
-	return t.attach()
+	return t.attach(t.log)
 }
 
 // configure sets what the programs must know before they are loaded.
@@ -244,19 +242,12 @@ func (t *Tracer) deliver(record Record) {
 
 // Close detaches everything. Nothing of tcpstuck stays in the kernel.
 func (t *Tracer) Close() error {
-	var errs []error
-	for _, l := range t.links {
-		errs = append(errs, l.Close())
-	}
+	var err error
 	if t.ring != nil {
-		errs = append(errs, t.ring.Close())
+		err = t.ring.Close()
 	}
-	t.objects.Close()
-	return errors.Join(errs...)
+	return errors.Join(err, t.close())
 }
-
-// attached reports whether a program is attached.
-func (t *Tracer) attached(program string) bool { return t.links[program] != nil }
 
 func truth(b bool) uint8 {
 	if b {

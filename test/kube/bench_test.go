@@ -16,6 +16,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // BenchmarkCluster runs the whole agent against an API with so many endpoints,
@@ -42,7 +44,7 @@ func (e *environment) measureAgent(b *testing.B, slices, peakMiB int) {
 	dir := b.TempDir()
 	agent := exec.Command(filepath.Join(bin, "tcpstuck-agent"), "--cluster=kubernetes", "--kubeconfig="+e.kubeconfig(b, "", nil),
 		"--node-name=node-a", "--scope-netns=1", "--socket="+filepath.Join(dir, "socket"), "--web.listen-address=127.0.0.1:0", "--page-address=127.0.0.1:0")
-	var log logged
+	var log progtest.Output
 	agent.Stderr = &log
 	began := time.Now()
 	if err := agent.Start(); err != nil {

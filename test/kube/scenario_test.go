@@ -13,6 +13,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // bin is where make build puts the programs.
@@ -67,7 +69,7 @@ func TestControls(t *testing.T) {
 
 // reproduce starts a scenario whose agent reads a real API, and ends it with
 // the test.
-func reproduce(t *testing.T, name string, flags ...string) (*environment, *exec.Cmd, *logged, *logged) {
+func reproduce(t *testing.T, name string, flags ...string) (*environment, *exec.Cmd, *progtest.Output, *progtest.Output) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -78,7 +80,7 @@ func reproduce(t *testing.T, name string, flags ...string) (*environment, *exec.
 	e := start(t, "service-cluster-ip-range=10.96.0.0/16")
 	objects := filepath.Join(t.TempDir(), "objects.yaml")
 	mirrorFile(t, e, objects)
-	var stdout, stderr logged
+	var stdout, stderr progtest.Output
 	args := append([]string{"run", name, "--kubeconfig", e.kubeconfig(t, "", nil), "--objects", objects}, flags...)
 	cmd := exec.Command(filepath.Join(bin, "reproducer"), args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -1,15 +1,14 @@
 package kube_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/kube"
@@ -23,34 +22,16 @@ const (
 	gap       = 300 * time.Millisecond
 )
 
-// logged is a log that can be read while it is written.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // source is the API source of node-a, and what it has brought.
 type source struct {
 	*cluster.State
-	log *logged
+	log *progtest.Output
 }
 
 // follow runs the source by a kubeconfig until the test ends.
 func follow(t *testing.T, kubeconfig string) source {
 	t.Helper()
-	s := source{cluster.New(cluster.Options{MaxStaleness: staleness, Node: "node-a"}), &logged{}}
+	s := source{cluster.New(cluster.Options{MaxStaleness: staleness, Node: "node-a"}), &progtest.Output{}}
 	access, err := kube.FindAccess(kubeconfig)
 	if err != nil {
 		t.Fatal(err)

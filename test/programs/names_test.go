@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/nettest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // The addresses of three pods of the node: the two network namespaces of the
@@ -128,18 +129,7 @@ func (tr trick) prepare(t *testing.T) (proceed func(), pid int) {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "TCPSTUCK_TEST_TRICK="+string(text))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := progtest.Talk(t, cmd)
 	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
 	proceed = func() { _, _ = fmt.Fprintln(in) }
 	if tr.Write {

@@ -11,25 +11,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"regexp"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/tcpstuck/tcpstuck/tools/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	failed, err := try(ctx, os.Args[1:], os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(2)
-	}
-	if failed > 0 {
-		os.Exit(1)
-	}
+	command.Main("mutants", func(ctx context.Context, args []string, out io.Writer) (int, error) {
+		failed, err := try(ctx, args, out)
+		return min(failed, 1), err
+	})
 }
 
 // try runs the command and returns how many mutants failed.

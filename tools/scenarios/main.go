@@ -10,24 +10,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/tcpstuck/tcpstuck/tools/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	failed, err := runAll(ctx, os.Args[1:], os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "scenarios:", err)
-		os.Exit(2)
-	}
-	if failed > 0 {
-		os.Exit(1)
-	}
+	command.Main("scenarios", func(ctx context.Context, args []string, out io.Writer) (int, error) {
+		failed, err := runAll(ctx, args, out)
+		return min(failed, 1), err
+	})
 }
 
 const row = "%-24s %-6s  %-59s  %-59s  %6s  %7s  %s\n"

@@ -13,21 +13,18 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
+
+	"github.com/tcpstuck/tcpstuck/tools/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ok, err := test(ctx, os.Args[1:], os.Getenv("CI") != "", os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "test:", err)
-		os.Exit(2)
-	}
-	if !ok {
-		os.Exit(1)
-	}
+	command.Main("test", func(ctx context.Context, args []string, out io.Writer) (int, error) {
+		ok, err := test(ctx, args, os.Getenv("CI") != "", out)
+		if !ok {
+			return 1, err
+		}
+		return 0, err
+	})
 }
 
 // test runs go test with args and reports whether all is well: nothing

@@ -49,16 +49,16 @@ func TestTheRunIsHonest(t *testing.T) {
 			&defect{"pkg/diagnosis/peer.go", "return e.redirected() && e.gone()", "return false && e.gone()"}, Wrong, Steady,
 		},
 		"no event is made": {
-			&defect{"pkg/inspector/report.go", "i.tell(f, flow.EventStuck, \"found stuck: %s · %s\", f.decision.Symptom, f.decision.Cause)\n}", "}"}, Missed, Steady,
+			&defect{"pkg/inspector/report.go", "mute != \"\" && kind != flow.EventAtRisk {", "mute != \"\" && kind != flow.EventAtRisk || kind == flow.EventStuck {"}, Missed, Steady,
 		},
 		"the kernel's model is wrong": {
 			&defect{"pkg/deadline/model.go", "return ((2 << n) - 1) * base\n", "return ((2 << n) - 1) * base * 2\n"}, FirstLate, Steady,
 		},
 		"unknown for ever": {
-			&defect{"pkg/inspector/judge.go", "\tif before.Mute != \"\" && d.Mute", "\tif before.Cause == flow.Unknown {\n\t\treturn\n\t}\n\tif before.Mute != \"\" && d.Mute"}, Wrong, Outage,
+			&defect{"pkg/inspector/judge.go", "\tif was == is {", "\tif was == is || was.Cause == flow.Unknown {"}, Wrong, Outage,
 		},
 		"what is old is not told": {
-			&defect{"pkg/inspector/report.go", "\tif !i.monitor.Stick(f.evidence.Socket.ID) {", "\tif !i.monitor.Stick(f.evidence.Socket.ID) || time.Since(f.evidence.Socket.Since) > 10*time.Second {"}, Forgotten, Restart,
+			&defect{"pkg/inspector/judge.go", "\tcase !ledger.ReportAtOnce(d) &&", "\tcase k.evidence.Now.Sub(k.evidence.Socket.Since) > 10*time.Second:\n\t\treturn verdict{entry: e}\n\tcase !ledger.ReportAtOnce(d) &&"}, Forgotten, Restart,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

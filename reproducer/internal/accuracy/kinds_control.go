@@ -185,20 +185,20 @@ func playSlow(s *scene) error {
 }
 
 func playServiceDeleted(s *scene) error {
-	_, svc, err := s.behind(calm, nil, s.quietly()...)
+	_, svc, err := s.behind(calm, nil, quietly(s)...)
 	s.at(0, "the Service is deleted", func() error { return s.c.RemoveService(svc) })
 	s.at(time.Second, "the Service is made anew", func() error { return s.c.ReturnService(svc) })
 	return err
 }
 
 func playRelabelled(s *scene) error {
-	server, _, err := s.behind(calm, nil, s.quietly()...)
+	server, _, err := s.behind(calm, nil, quietly(s)...)
 	s.at(0, "the server loses its label", func() error { return s.c.Relabel(server, "quarantine") })
 	return err
 }
 
 func playSliceMove(s *scene) error {
-	server, svc, err := s.behind(calm, nil, s.quietly()...)
+	server, svc, err := s.behind(calm, nil, quietly(s)...)
 	s.at(0, "the endpoint leaves its slice", func() error { return s.c.Relabel(server, "nothing") })
 	s.at(time.Second, "the endpoint is in another slice", func() error {
 		if err := s.c.Relabel(server, s.act.Name); err != nil {
@@ -210,7 +210,7 @@ func playSliceMove(s *scene) error {
 }
 
 func playNoTargetRef(s *scene) error {
-	server, svc, err := s.behind(calm, nil, s.quietly()...)
+	server, svc, err := s.behind(calm, nil, quietly(s)...)
 	s.at(0, "the endpoints name no pods", func() error { return s.c.NameNoPods(svc) })
 	s.at(time.Second, "one leaves its slice", func() error { return s.c.Relabel(server, "nothing") })
 	return err
@@ -226,11 +226,11 @@ func playHostNetwork(s *scene) error {
 		return err
 	}
 	s.at(0, "the server's object is deleted, its process is not", func() error { return s.c.DeleteObject(server) })
-	return s.crowd(server, svc.Address(), s.quietly()...)
+	return s.crowd(server, svc.Address(), quietly(s)...)
 }
 
 // quietly makes half of the crowds only listen.
-func (s *scene) quietly() []string {
+func quietly(s *scene) []string {
 	if s.rng.IntN(2) == 0 {
 		return []string{"--idle"}
 	}

@@ -51,21 +51,26 @@ func (s *scene) mayHasten() ([]func(*Label), error) {
 	return []func(*Label){ends(flow.TimedOut)}, s.hasten(3 + s.rng.IntN(2))
 }
 
-func playCalico(s *scene) error {
-	server, _, err := s.behind(calm, nil)
-	if err != nil {
-		return err
-	}
-	more, err := s.mayHasten()
+// forceDeletedNow begins a scene with the force-deletion of its server.
+func forceDeletedNow(s *scene, server *cluster.Pod, cause flow.Cause, more ...func(*Label)) {
 	s.at(0, "the server is force-deleted", func() error {
 		return s.perhapsBetween(func() error {
 			at, err := s.forceDelete(server)
 			if err != nil {
 				return err
 			}
-			return s.truth(at, flow.Retransmitting, flow.StaleConntrack, more...)
+			return s.truth(at, flow.Retransmitting, cause, more...)
 		})
 	})
+}
+
+func playCalico(s *scene) error {
+	server, _, err := s.behind(calm, nil)
+	if err != nil {
+		return err
+	}
+	more, err := s.mayHasten()
+	forceDeletedNow(s, server, flow.StaleConntrack, more...)
 	return err
 }
 
@@ -81,29 +86,13 @@ func playHeadless(s *scene) error {
 		return err
 	}
 	more, err := s.mayHasten()
-	s.at(0, "the server is force-deleted", func() error {
-		return s.perhapsBetween(func() error {
-			at, err := s.forceDelete(server)
-			if err != nil {
-				return err
-			}
-			return s.truth(at, flow.Retransmitting, flow.PeerDeleted, more...)
-		})
-	})
+	forceDeletedNow(s, server, flow.PeerDeleted, more...)
 	return err
 }
 
 func playUserTimeout(s *scene) error {
 	server, _, err := s.behind(calm, nil, "--user-timeout", strconv.Itoa(3+s.rng.IntN(6))+"s")
-	s.at(0, "the server is force-deleted", func() error {
-		return s.perhapsBetween(func() error {
-			at, err := s.forceDelete(server)
-			if err != nil {
-				return err
-			}
-			return s.truth(at, flow.Retransmitting, flow.StaleConntrack, ends(flow.TimedOut))
-		})
-	})
+	forceDeletedNow(s, server, flow.StaleConntrack, ends(flow.TimedOut))
 	return err
 }
 
@@ -131,7 +120,7 @@ func playAddressReuse(s *scene) error {
 		return err
 	}
 	s.at(0, "the server is force-deleted while nobody asks", func() error {
-		_, err := s.pauseAll()
+		_, err := pauseAll(s)
 		if err != nil {
 			return err
 		}
@@ -271,7 +260,7 @@ func playSidecar(s *scene) error {
 	if err != nil {
 		return err
 	}
-	if err := smallBuffers(meshed); err != nil {
+	if err := meshed.SmallBuffers(); err != nil {
 		return err
 	}
 	if err := s.c.Redirect(meshed, svc.ClusterIP); err != nil {
@@ -303,7 +292,7 @@ func playSidecar(s *scene) error {
 }
 
 // pauseAll makes the clients stop their requests.
-func (s *scene) pauseAll() (time.Time, error) {
+func pauseAll(s *scene) (time.Time, error) {
 	for _, p := range s.clients() {
 		if err := p.echo.Signal(syscall.SIGUSR1); err != nil {
 			return time.Time{}, err

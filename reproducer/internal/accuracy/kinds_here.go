@@ -12,12 +12,12 @@ import (
 func hereKinds() []Kind {
 	return []Kind{
 		{Name: "local-blackhole", play: func(s *scene) error {
-			return s.playHere("a route of the host becomes a blackhole", flow.NoRoute, func(server *cluster.Pod) error {
+			return playHere(s, "a route of the host becomes a blackhole", flow.NoRoute, func(server *cluster.Pod) error {
 				return s.c.Blackhole(s.a, netip.PrefixFrom(server.Addr, server.Addr.BitLen()))
 			})
 		}},
 		{Name: "local-filter", play: func(s *scene) error {
-			return s.playHere("a filter of the host drops what is sent", flow.LocalFilter, func(server *cluster.Pod) error {
+			return playHere(s, "a filter of the host drops what is sent", flow.LocalFilter, func(server *cluster.Pod) error {
 				return s.c.DropSent(s.a.Machine, server.Addr)
 			})
 		}},
@@ -25,8 +25,8 @@ func hereKinds() []Kind {
 }
 
 // playHere lets programs of the node's own network talk to a pod.
-func (s *scene) playHere(what string, cause flow.Cause, fault func(*cluster.Pod) error) error {
-	server, err := s.hostCrowd()
+func playHere(s *scene, what string, cause flow.Cause, fault func(*cluster.Pod) error) error {
+	server, err := hostCrowd(s)
 	s.at(0, what, func() error {
 		return s.perhapsBetween(func() error {
 			at := time.Now()
@@ -40,7 +40,7 @@ func (s *scene) playHere(what string, cause flow.Cause, fault func(*cluster.Pod)
 }
 
 // hostCrowd starts a server and clients in the node's own network.
-func (s *scene) hostCrowd() (*cluster.Pod, error) {
+func hostCrowd(s *scene) (*cluster.Pod, error) {
 	server, err := s.server(calm)
 	if err != nil {
 		return nil, err

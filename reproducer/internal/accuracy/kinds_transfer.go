@@ -15,19 +15,19 @@ import (
 // others, so the transfers begin one after the other.
 func transferKinds() []Kind {
 	return []Kind{
-		{Name: "truncated-unread", Most: 10, play: func(s *scene) error { return s.playProducer(flow.ClosedUnread, "2s", "careless") }},
-		{Name: "truncated-late-ping", Most: 10, play: func(s *scene) error { return s.playProducer(flow.DataAfterClose, "2s", "hasty") }},
+		{Name: "truncated-unread", Most: 10, play: func(s *scene) error { return playProducer(s, flow.ClosedUnread, "2s", "careless") }},
+		{Name: "truncated-late-ping", Most: 10, play: func(s *scene) error { return playProducer(s, flow.DataAfterClose, "2s", "hasty") }},
 		{Name: "truncated-drain-timeout", Most: 10, play: func(s *scene) error {
-			return s.playProducer(flow.DataAfterClose, "4s", "draining", "--patience", "1s")
+			return playProducer(s, flow.DataAfterClose, "4s", "draining", "--patience", "1s")
 		}},
 		{Name: "truncated-consumer", Most: 10, play: playConsumer},
-		{Name: "truncated-drained", Most: 10, play: func(s *scene) error { return s.playProducer("", "2s", "draining", "--patience", "30s") }},
+		{Name: "truncated-drained", Most: 10, play: func(s *scene) error { return playProducer(s, "", "2s", "draining", "--patience", "30s") }},
 	}
 }
 
 // transfer starts a consumer that reads nothing for a while, and producers that send at
 // a signal and end in a manner.
-func (s *scene) transfer(producerNode, consumerNode, hold string, manner ...string) (producer, consumer *cluster.Pod, err error) {
+func transfer(s *scene, producerNode, consumerNode, hold string, manner ...string) (producer, consumer *cluster.Pod, err error) {
 	svc, err := s.service()
 	if err != nil {
 		return nil, nil, err
@@ -47,8 +47,8 @@ func (s *scene) transfer(producerNode, consumerNode, hold string, manner ...stri
 
 // playProducer: the agent sees the producers, which lose what they sent; without
 // a cause they lose nothing.
-func (s *scene) playProducer(cause flow.Cause, hold string, manner ...string) error {
-	producer, consumer, err := s.transfer(s.a.Name, calm, hold, manner...)
+func playProducer(s *scene, cause flow.Cause, hold string, manner ...string) error {
+	producer, consumer, err := transfer(s, s.a.Name, calm, hold, manner...)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (s *scene) playProducer(cause flow.Cause, hold string, manner ...string) er
 
 // playConsumer: the agent sees the consumers, which miss what was sent to them.
 func playConsumer(s *scene) error {
-	producer, consumer, err := s.transfer(calm, s.a.Name, "2s", "hasty")
+	producer, consumer, err := transfer(s, calm, s.a.Name, "2s", "hasty")
 	if err != nil {
 		return err
 	}

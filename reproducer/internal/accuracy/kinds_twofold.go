@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
 // twofoldKinds: one fault meets another. The order of causes says which verdict is true
@@ -31,13 +32,7 @@ func playDownThenDeleted(s *scene) error {
 		}
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
-	s.at(second, "the server's pod is deleted", func() error {
-		removal, err := s.remove(server)
-		if err != nil {
-			return err
-		}
-		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
-	})
+	deletedThen(s, "the server's pod is deleted", server)
 	return err
 }
 
@@ -50,18 +45,24 @@ func playRefusedThenDeleted(s *scene) error {
 		}
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
-	s.at(second, "the server's pod is deleted", func() error {
+	deletedThen(s, "the server's pod is deleted", server)
+	return err
+}
+
+// deletedThen deletes, as the second fault, the server that conntrack still
+// points at.
+func deletedThen(s *scene, what string, server *cluster.Pod) {
+	s.at(second, what, func() error {
 		removal, err := s.remove(server)
 		if err != nil {
 			return err
 		}
 		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
 	})
-	return err
 }
 
 func playStoppedThenDeleted(s *scene) error {
-	server, err := s.reader(calm)
+	server, err := reader(s, calm)
 	s.at(0, "the server stops reading", func() error {
 		if err := server.Echo.Signal(syscall.SIGSTOP); err != nil {
 			return err
@@ -80,7 +81,7 @@ func playStoppedThenDeleted(s *scene) error {
 }
 
 func playFilteredThenDeleted(s *scene) error {
-	server, err := s.hostCrowd()
+	server, err := hostCrowd(s)
 	s.at(0, "a filter of the host drops what is sent", func() error {
 		at := time.Now()
 		if err := s.c.DropSent(s.a.Machine, server.Addr); err != nil {
@@ -107,12 +108,6 @@ func playEvictedThenDeleted(s *scene) error {
 		}
 		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
 	})
-	s.at(second, "the server's pod is deleted for good", func() error {
-		removal, err := s.remove(server)
-		if err != nil {
-			return err
-		}
-		return s.truth(removal.Object, flow.Retransmitting, flow.StaleConntrack)
-	})
+	deletedThen(s, "the server's pod is deleted for good", server)
 	return err
 }

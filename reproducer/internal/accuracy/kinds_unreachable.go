@@ -108,7 +108,7 @@ func playDeadNeighbour(s *scene) error {
 	if err != nil {
 		return err
 	}
-	s.at(0, "the server's node has left the switch", s.unplug(server))
+	s.at(0, "the server's node has left the switch", unplug(s, server))
 	return s.hasten(4)
 }
 
@@ -117,11 +117,11 @@ func playSilentSenderL2(s *scene) error {
 	if err != nil {
 		return err
 	}
-	s.at(0, "the server's node has left the switch", s.unplug(server))
+	s.at(0, "the server's node has left the switch", unplug(s, server))
 	return s.hasten(4)
 }
 
-func (s *scene) unplug(server *cluster.Pod) func() error {
+func unplug(s *scene, server *cluster.Pod) func() error {
 	return func() error {
 		at := time.Now()
 		if err := s.c.Unplug(server.Node.Machine); err != nil {
@@ -228,7 +228,7 @@ func playEgress(s *scene) error {
 }
 
 // reader starts a server with small buffers and clients that stream to it.
-func (s *scene) reader(node string) (*cluster.Pod, error) {
+func reader(s *scene, node string) (*cluster.Pod, error) {
 	svc, err := s.service()
 	if err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func (s *scene) reader(node string) (*cluster.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := smallBuffers(server); err != nil {
+	if err := server.SmallBuffers(); err != nil {
 		return nil, err
 	}
 	// No books count what it reads: its kernel has taken more than it did.
@@ -247,7 +247,7 @@ func (s *scene) reader(node string) (*cluster.Pod, error) {
 }
 
 func playZeroWindow(s *scene) error {
-	server, err := s.reader(calm)
+	server, err := reader(s, calm)
 	s.at(0, "the server stops reading", func() error {
 		if err := server.Echo.Signal(syscall.SIGSTOP); err != nil {
 			return err
@@ -259,7 +259,7 @@ func playZeroWindow(s *scene) error {
 
 // playZeroWindowDead: a window is closed and will never open.
 func playZeroWindowDead(s *scene) error {
-	server, err := s.reader(s.node())
+	server, err := reader(s, s.node())
 	if err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ func (s *scene) awaitClosed() error {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
 		open := 0
 		for _, p := range s.clients() {
-			all, err := s.c.SocketsAt(p.pod, p.addr)
+			all, err := p.pod.SocketsAt(p.addr)
 			if err != nil {
 				return err
 			}
@@ -185,19 +185,6 @@ func (s *scene) awaitClosed() error {
 		}
 	}
 	return errors.New("the windows do not close")
-}
-
-// smallBuffers makes new connections of a pod fill at once if the peer does not
-// read.
-func smallBuffers(p *cluster.Pod) error {
-	return p.NS.Do(func() error {
-		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
-			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // clients are the crowds of the scene.

@@ -56,6 +56,11 @@ type Score struct {
 	Unwatched bool
 	// Unseen says that the agent reported the end as unseen.
 	Unseen bool
+	Comparisons
+}
+
+// Comparisons are the numbers that could be compared.
+type Comparisons struct {
 	// For a predicted death.
 	Predicted         bool
 	FirstOff, LastOff time.Duration // the prediction's errors, by how much too early

@@ -84,7 +84,7 @@ func (a *arena) hang(when string, conns []*conn) (batch, error) {
 
 // found waits until the arena's agent lists what hangs there and nothing else.
 func (a *arena) found(ctx context.Context) error {
-	return (&Lab{truth: a.truth}).found(ctx, a.agent)
+	return a.truth.found(ctx, a.agent)
 }
 
 // close ends the agent, which has to end well, and releases everything.

@@ -38,13 +38,13 @@ func clockJumps() Fault {
 					return err
 				}
 				o.inject(1)
-				if err := l.clockHolds(ctx, o, time.Duration(hours)*time.Hour, began); err != nil {
+				if err := clockHolds(ctx, l, o, time.Duration(hours)*time.Hour, began); err != nil {
 					return err
 				}
 				l.calmDown(conns)
 				before += fresh
 			}
-			if l.found(ctx, l.agent) != nil {
+			if l.truth.found(ctx, l.agent) != nil {
 				return nil //nolint:nilerr // settle says it
 			}
 			after, err := l.agent.endedFlows(ctx)
@@ -62,8 +62,8 @@ const ageTime = 10 * time.Second
 
 // clockHolds demands that the agent reads the clock that it was given, lists the truth in
 // time, and shows no impossible age.
-func (l *Lab) clockHolds(ctx context.Context, o *Outcome, ahead time.Duration, began time.Time) error {
-	if err := l.found(ctx, l.agent); err != nil {
+func clockHolds(ctx context.Context, l *Lab, o *Outcome, ahead time.Duration, began time.Time) error {
+	if err := l.truth.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
 	took := time.Since(began)

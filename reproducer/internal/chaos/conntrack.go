@@ -36,7 +36,7 @@ func conntrackErrors() Fault {
 				if err != nil {
 					return err
 				}
-				if err := l.failConntrack(ctx, o, a, trap, errno, more); err != nil {
+				if err := failConntrack(ctx, l, o, a, trap, errno, more); err != nil {
 					return err
 				}
 			}
@@ -50,27 +50,27 @@ func conntrackErrors() Fault {
 }
 
 // failConntrack makes conntrack fail while connections begin to hang, and then work again.
-func (l *Lab) failConntrack(ctx context.Context, o *Outcome, a *agent, t *trap, errno syscall.Errno, conns []*conn) error {
+func failConntrack(ctx context.Context, l *Lab, o *Outcome, a *agent, t *trap, errno syscall.Errno, conns []*conn) error {
 	before := t.hits.Load()
 	t.fail(errno)
 	if err := l.hang(conns); err != nil {
 		return err
 	}
-	if err := l.found(ctx, a); err != nil {
+	if err := l.truth.found(ctx, a); err != nil {
 		o.lose("%v", err)
 	}
-	down, err := l.conntrackUp(ctx, a, false)
+	down, err := conntrackUp(ctx, a, false)
 	if err != nil {
 		o.lose("%s: %v", unix.ErrnoName(errno), err)
 	}
 	t.fail(0)
-	up, err := l.conntrackUp(ctx, a, true)
+	up, err := conntrackUp(ctx, a, true)
 	if err != nil {
 		o.lose("after %s: %v", unix.ErrnoName(errno), err)
 	}
 	hits := int(t.hits.Load() - before)
 	o.inject(hits)
-	judged, err := l.awaitCause(ctx, a, conns, flow.StaleConntrack)
+	judged, err := awaitCause(ctx, a, conns, flow.StaleConntrack)
 	if err != nil {
 		o.lose("after %s: %v", unix.ErrnoName(errno), err)
 	}
@@ -81,7 +81,7 @@ func (l *Lab) failConntrack(ctx context.Context, o *Outcome, a *agent, t *trap, 
 }
 
 // conntrackUp waits until an agent trusts, or distrusts, conntrack.
-func (l *Lab) conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
+func conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	began := time.Now()
@@ -108,7 +108,7 @@ func (l *Lab) conntrackUp(ctx context.Context, a *agent, want bool) (time.Durati
 const causeTime = 20 * time.Second
 
 // awaitCause waits until an agent gives connections this cause.
-func (l *Lab) awaitCause(ctx context.Context, a *agent, conns []*conn, cause flow.Cause) (time.Duration, error) {
+func awaitCause(ctx context.Context, a *agent, conns []*conn, cause flow.Cause) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, causeTime)
 	defer cancel()
 	began, right := time.Now(), 0

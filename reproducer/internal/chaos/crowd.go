@@ -44,13 +44,13 @@ func crowd() Fault {
 				return err
 			}
 			o.inject(2 * crowdProcesses * crowdPairs)
-			return l.playCrowd(ctx, o, ns, stuck)
+			return playCrowd(ctx, l, o, ns, stuck)
 		},
 	}
 }
 
 // playCrowd starts an agent that looks only at the crowd.
-func (l *Lab) playCrowd(ctx context.Context, o *Outcome, ns *namespace.Namespace, stuck []*conn) error {
+func playCrowd(ctx context.Context, l *Lab, o *Outcome, ns *namespace.Namespace, stuck []*conn) error {
 	if err := pause(ctx, 2*time.Second); err != nil { // they hang before the agent starts
 		return err
 	}
@@ -60,8 +60,8 @@ func (l *Lab) playCrowd(ctx context.Context, o *Outcome, ns *namespace.Namespace
 		return err
 	}
 	ready := time.Since(began)
-	crowd := &Lab{truth: newTruth()}
-	crowd.truth.hang(stuck...)
+	crowd := newTruth()
+	crowd.hang(stuck...)
 	l.truth.risk(stuck...) // for the reader of this agent's events
 	if err := crowd.found(ctx, a); err != nil {
 		o.lose("%v", err)

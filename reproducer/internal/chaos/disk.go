@@ -36,7 +36,7 @@ func diskFull() Fault {
 				return err
 			}
 			o.inject(1)
-			if err := l.found(ctx, a); err != nil {
+			if err := l.truth.found(ctx, a); err != nil {
 				o.lose("%v", err)
 			}
 			dropped, err := a.dropped(ctx)
@@ -52,7 +52,7 @@ func diskFull() Fault {
 			if err := os.Truncate(events+".1", 0); err != nil {
 				return err
 			}
-			written, err := l.eventsAgain(ctx, o, a, fresh)
+			written, err := eventsAgain(ctx, l, o, a, fresh)
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func diskFull() Fault {
 
 // eventsAgain has more connections hang, waits until the event file has each of
 // them, and returns how many it has.
-func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (written int, err error) {
+func eventsAgain(ctx context.Context, l *Lab, o *Outcome, a *agent, n int) (written int, err error) {
 	conns, err := l.calm(ctx, l.client.NS, n)
 	if err != nil {
 		return 0, err
@@ -78,7 +78,7 @@ func (l *Lab) eventsAgain(ctx context.Context, o *Outcome, a *agent, n int) (wri
 	if err := l.hang(conns); err != nil {
 		return 0, err
 	}
-	if err := l.found(ctx, a); err != nil {
+	if err := l.truth.found(ctx, a); err != nil {
 		o.lose("%v", err)
 	}
 	waiting, cancel := context.WithTimeout(ctx, findTime)

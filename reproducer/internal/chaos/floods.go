@@ -58,7 +58,7 @@ func flood(name, kind, story string) Fault {
 		go func() { watched <- l.agent.witness(watching) }()
 		err = pause(ctx, floodWatch)
 		if err == nil {
-			err = l.stillWorks(ctx, o, fresh)
+			err = stillWorks(ctx, l, o, fresh)
 		}
 		stop()
 		w := <-watched

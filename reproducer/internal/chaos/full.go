@@ -34,12 +34,12 @@ func tableFull() Fault {
 			kept := make(chan error, 1)
 			go func() { kept <- l.cluster.Nodes[0].NS.Do(func() error { return table.keep(filling) }) }()
 			defer func() { enough(); err = errors.Join(err, <-kept) }()
-			conns, err := l.connectInVain(netip.AddrPortFrom(service.ClusterIP, cluster.Port), attempts)
+			conns, err := connectInVain(l, netip.AddrPortFrom(service.ClusterIP, cluster.Port), attempts)
 			if err != nil {
 				return err
 			}
 			began := time.Now()
-			if err := l.found(ctx, l.agent); err != nil {
+			if err := l.truth.found(ctx, l.agent); err != nil {
 				o.lose("%v", err)
 			}
 			byID, err := findings(ctx, l.agent)
@@ -68,7 +68,7 @@ func tableFull() Fault {
 }
 
 // connectInVain begins connections and does not wait for an answer.
-func (l *Lab) connectInVain(to netip.AddrPort, n int) ([]*conn, error) {
+func connectInVain(l *Lab, to netip.AddrPort, n int) ([]*conn, error) {
 	var conns []*conn
 	for range n {
 		c, err := begin(l.client.NS, netip.AddrPort{}, to)

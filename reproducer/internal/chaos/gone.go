@@ -23,7 +23,7 @@ func goneNamespace() Fault {
 			if err := l.hang(conns); err != nil {
 				return err
 			}
-			if err := l.found(ctx, l.agent); err != nil {
+			if err := l.truth.found(ctx, l.agent); err != nil {
 				o.lose("%v", err)
 			}
 			// Its owner is killed: the kernel keeps what is not acknowledged.
@@ -43,7 +43,7 @@ func goneNamespace() Fault {
 			}
 			o.inject(1)
 			began := time.Now()
-			orphans, err := l.awaitEnds(ctx, conns)
+			orphans, err := awaitEnds(ctx, l, conns)
 			if err != nil {
 				o.lose("%v", err)
 			}
@@ -56,7 +56,7 @@ func goneNamespace() Fault {
 
 // awaitEnds waits until the agent lists none of the connections, and returns how many it
 // has seen without an owner meanwhile. The end of each must be known.
-func (l *Lab) awaitEnds(ctx context.Context, conns []*conn) (int, error) {
+func awaitEnds(ctx context.Context, l *Lab, conns []*conn) (int, error) {
 	orphans := map[flow.ID]bool{}
 	left := 0
 	err := awaitEvery(ctx, listInterval, func() (bool, error) {

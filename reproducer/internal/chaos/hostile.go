@@ -22,12 +22,7 @@ func hostile() Fault {
 		Name:  "hostile-slices",
 		Story: "a tenant's slices name the addresses of healthy and of dead backends, for a pod that comes and goes; its Service claims their ClusterIPs",
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			path := l.cluster.StatePath()
-			good, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			list, err := l.agent.flows(ctx)
+			path, good, list, err := recorded(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -52,7 +47,7 @@ func hostile() Fault {
 					return err
 				}
 				if n%4 == 3 {
-					if err := l.stillTrue(ctx, o, fmt.Sprintf("hostile, round %d", n), before); err != nil {
+					if err := stillTrue(ctx, l, o, fmt.Sprintf("hostile, round %d", n), before); err != nil {
 						return err
 					}
 				}
@@ -60,7 +55,7 @@ func hostile() Fault {
 			if err := replaceFile(path, good); err != nil {
 				return err
 			}
-			return l.recordsTrusted(ctx, o)
+			return recordsTrusted(ctx, l, o)
 		},
 	}
 }

@@ -32,7 +32,7 @@ func kill() Fault {
 						return err
 					}
 				}
-				if err := l.killOnce(ctx, o, before); err != nil {
+				if err := killOnce(ctx, l, o, before); err != nil {
 					return err
 				}
 			}
@@ -42,7 +42,7 @@ func kill() Fault {
 	}
 }
 
-func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.Finding) error {
+func killOnce(ctx context.Context, l *Lab, o *Outcome, before map[flow.ID]flow.Finding) error {
 	if err := l.agent.Kill(); err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.
 		return err
 	}
 	l.agent = restarted
-	if err := l.found(ctx, l.agent); err != nil {
+	if err := l.truth.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 		return nil
 	}
@@ -77,7 +77,7 @@ func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.
 	if moved > 0 {
 		o.lose("the age of %d flows moved by more than a second, at most by %v", moved, aged)
 	}
-	said, err := l.honestCounters(ctx, len(after))
+	said, err := honestCounters(ctx, l, len(after))
 	if err != nil {
 		o.lose("%v", err)
 	}
@@ -86,7 +86,7 @@ func (l *Lab) killOnce(ctx context.Context, o *Outcome, before map[flow.ID]flow.
 }
 
 // honestCounters demands that a restarted agent has counted what it found, and no end.
-func (l *Lab) honestCounters(ctx context.Context, held int) (string, error) {
+func honestCounters(ctx context.Context, l *Lab, held int) (string, error) {
 	m, err := l.agent.metrics(ctx)
 	if err != nil {
 		return "", err

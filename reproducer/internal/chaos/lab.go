@@ -23,23 +23,28 @@ type Lab struct {
 	bin string
 	out io.Writer
 
-	dir     *rundir.Dir
-	cluster *cluster.Cluster
-	client  *cluster.Pod // on node-a; every connection begins here
-	doomed  *cluster.Pod // on node-a; another that has connections
-	echo    *cluster.Service
-	server  *cluster.Pod // of echo
-	healthy *healthy
-	truth   *truth
-	held    []*conn // of storms
-	storms  int
-	began   time.Time // before the first connection hung
+	dir *rundir.Dir
+	stage
+	truth  *truth
+	held   []*conn // of storms
+	storms int
+	began  time.Time // before the first connection hung
 
 	calmDump time.Duration // the time of `tcpstuck dump` without trouble
 
 	agent  *agent // the one that runs the whole time
 	agents []*agent
 	ports  map[string]int
+}
+
+// stage is the cluster that faults are played on.
+type stage struct {
+	cluster *cluster.Cluster
+	client  *cluster.Pod // on node-a; every connection begins here
+	doomed  *cluster.Pod // on node-a; another that has connections
+	echo    *cluster.Service
+	server  *cluster.Pod // of echo
+	healthy *healthy
 }
 
 // open builds the lab. On an error the caller closes it.
@@ -67,7 +72,7 @@ func open(ctx context.Context, o Options) (*Lab, error) {
 	if _, err := l.storm(ctx, o.Storm); err != nil {
 		return l, err
 	}
-	if err := l.found(ctx, l.agent); err != nil {
+	if err := l.truth.found(ctx, l.agent); err != nil {
 		return l, err
 	}
 	l.calmDump, err = l.dump(ctx)
@@ -221,41 +226,10 @@ func (l *Lab) drop(conns []*conn) {
 	l.held = kept
 }
 
-// findTime is how soon after trouble an agent has to know the whole truth, even on a busy
-// machine.
-const findTime = 30 * time.Second
-
-// found waits until an agent's findings are the truth.
-func (l *Lab) found(ctx context.Context, a *agent) error {
-	ctx, cancel := context.WithTimeout(ctx, findTime)
-	defer cancel()
-	var last error
-	err := awaitEvery(ctx, listInterval, func() (bool, error) {
-		if err := a.living(); err != nil {
-			return false, err
-		}
-		findings, err := a.flows(ctx)
-		if err != nil && ctx.Err() != nil {
-			return false, ctx.Err() // the last answer says more
-		}
-		if err != nil {
-			last = err
-			return false, nil //nolint:nilerr // the question is repeated until the time is up
-		}
-		d := l.truth.compare(findings)
-		last = errors.New(d.String())
-		return d.none(), nil
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("agent %s: after %v %w\n%s", a.spec.name, findTime, last, a.tail())
-	}
-	return err
-}
-
 // settle compares the agent that runs all the time, and every event of any
 // agent, with the truth after each fault.
 func (l *Lab) settle(ctx context.Context, o *Outcome) {
-	if err := l.found(ctx, l.agent); err != nil {
+	if err := l.truth.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
 	read := map[string]bool{} // a restarted agent continues in the same file

@@ -23,11 +23,11 @@ func deafPipe() Fault {
 			if err := unix.Mkfifo(path, 0o600); err != nil {
 				return fmt.Errorf("make pipe: %w", err)
 			}
-			if err := l.unopenedPipe(o, path); err != nil {
+			if err := unopenedPipe(l, o, path); err != nil {
 				return err
 			}
 			for _, leaves := range []bool{false, true} {
-				if err := l.unreadPipe(ctx, o, path, leaves); err != nil {
+				if err := unreadPipe(ctx, l, o, path, leaves); err != nil {
 					return err
 				}
 			}
@@ -38,7 +38,7 @@ func deafPipe() Fault {
 
 // unopenedPipe: an agent whose event pipe has no reader says so, and does not
 // start.
-func (l *Lab) unopenedPipe(o *Outcome, path string) error {
+func unopenedPipe(l *Lab, o *Outcome, path string) error {
 	a, err := l.start(agentSpec{name: "pipe", events: path})
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (l *Lab) unopenedPipe(o *Outcome, path string) error {
 	return nil
 }
 
-func (l *Lab) unreadPipe(ctx context.Context, o *Outcome, path string, leaves bool) (err error) {
+func unreadPipe(ctx context.Context, l *Lab, o *Outcome, path string, leaves bool) (err error) {
 	reader, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("open pipe: %w", err)
@@ -80,7 +80,7 @@ func (l *Lab) unreadPipe(ctx context.Context, o *Outcome, path string, leaves bo
 			return err
 		}
 	}
-	if err := l.found(ctx, a); err != nil {
+	if err := l.truth.found(ctx, a); err != nil {
 		o.lose("%s: %v", said, err)
 	}
 	dropped, err := a.dropped(ctx)

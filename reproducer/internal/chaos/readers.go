@@ -32,7 +32,7 @@ func readers() Fault {
 			}
 			for n := range each {
 				for _, d := range l.agent.doors() {
-					c, err := l.askAndLeave(ctx, d.network, d.address, d.paths[n%len(d.paths)])
+					c, err := askAndLeave(ctx, l, d.network, d.address, d.paths[n%len(d.paths)])
 					if err != nil {
 						return err
 					}
@@ -40,7 +40,7 @@ func readers() Fault {
 					o.inject(1)
 				}
 			}
-			if err := l.stillWorks(ctx, o, fresh); err != nil {
+			if err := stillWorks(ctx, l, o, fresh); err != nil {
 				return err
 			}
 			after, err := l.agent.memory()
@@ -70,7 +70,7 @@ func (a *agent) doors() []door {
 	return []door{{"unix", a.socket, api}, {"tcp", a.page, api}, {"tcp", a.address, []string{"/metrics"}}}
 }
 
-func (l *Lab) askAndLeave(ctx context.Context, network, address, path string) (net.Conn, error) {
+func askAndLeave(ctx context.Context, l *Lab, network, address, path string) (net.Conn, error) {
 	conn, err := l.agent.ns.Dial(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ const (
 )
 
 // stillWorks demands that an agent under load finds new hangs, and that dump answers.
-func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
+func stillWorks(ctx context.Context, l *Lab, o *Outcome, fresh int) error {
 	conns, err := l.calm(ctx, l.client.NS, fresh)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (l *Lab) stillWorks(ctx context.Context, o *Outcome, fresh int) error {
 	if err := l.hang(conns); err != nil {
 		return err
 	}
-	if err := l.found(ctx, l.agent); err != nil {
+	if err := l.truth.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
 	found := time.Since(began)

@@ -21,12 +21,7 @@ func damages() []damage {
 	write := func(path string, b []byte) error { return os.WriteFile(path, b, 0o600) }
 	return []damage{
 		{"rewritten in place", write},
-		{"replaced by rename", func(path string, good []byte) error {
-			if err := write(path+".new", good); err != nil {
-				return err
-			}
-			return os.Rename(path+".new", path)
-		}},
+		{"replaced by rename", replaceFile},
 		{"truncated", func(path string, good []byte) error { return write(path, good[:len(good)/2]) }},
 		{"empty", func(path string, _ []byte) error { return write(path, nil) }},
 		{"broken", func(path string, good []byte) error { return write(path, append([]byte("}{\x00"), good...)) }},
@@ -49,12 +44,7 @@ func records() Fault {
 		Name:  "cluster-state",
 		Story: "the file of cluster records is written 100 times a second: in place, by rename, truncated, empty, broken, removed",
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
-			path := l.cluster.StatePath()
-			good, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			list, err := l.agent.flows(ctx)
+			path, good, list, err := recorded(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -70,21 +60,21 @@ func records() Fault {
 					}
 				}
 				// What stays torn for long is noticed.
-				if err := l.stillTrue(ctx, o, d.name, before); err != nil {
+				if err := stillTrue(ctx, l, o, d.name, before); err != nil {
 					return err
 				}
 			}
 			if err := os.WriteFile(path, good, 0o600); err != nil {
 				return err
 			}
-			return l.recordsTrusted(ctx, o)
+			return recordsTrusted(ctx, l, o)
 		},
 	}
 }
 
 // stillTrue demands that an agent lists no healthy connection, and every hanging one, and
 // has forgotten nothing from the last good records.
-func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int) error {
+func stillTrue(ctx context.Context, l *Lab, o *Outcome, when string, before int) error {
 	list, err := l.agent.flows(ctx)
 	if err != nil {
 		return err
@@ -100,6 +90,17 @@ func (l *Lab) stillTrue(ctx context.Context, o *Outcome, when string, before int
 	return nil
 }
 
+// recorded returns the file of cluster records, what it holds, and the flows that
+// are judged by it.
+func recorded(ctx context.Context, l *Lab) (path string, content []byte, list []flow.Finding, err error) {
+	path = l.cluster.StatePath()
+	if content, err = os.ReadFile(path); err != nil {
+		return "", nil, nil, err
+	}
+	list, err = l.agent.flows(ctx)
+	return path, content, list, err
+}
+
 // knownGone counts the flows whose backend an agent knows to be deleted.
 func knownGone(list []flow.Finding) int {
 	n := 0
@@ -112,7 +113,7 @@ func knownGone(list []flow.Finding) int {
 }
 
 // recordsTrusted waits until the agent trusts its records again.
-func (l *Lab) recordsTrusted(ctx context.Context, o *Outcome) error {
+func recordsTrusted(ctx context.Context, l *Lab, o *Outcome) error {
 	ctx, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	began := time.Now()

@@ -27,13 +27,13 @@ func restarts() Fault {
 			if err := l.hang(conns); err != nil {
 				return err
 			}
-			here := &Lab{truth: newTruth()} // what this agent sees
-			here.truth.hang(conns...)
+			here := newTruth() // what this agent sees
+			here.hang(conns...)
 			spec := agentSpec{name: "restarted", scope: []string{l.doomed.NS.Path()}}
 			began := time.Now()
 			var slowest time.Duration
 			for n := range times {
-				took, err := l.restartOnce(ctx, o, here, spec, n%2 == 0)
+				took, err := restartOnce(ctx, l, o, here, spec, n%2 == 0)
 				if err != nil {
 					return fmt.Errorf("start %d: %w", n+1, err)
 				}
@@ -45,14 +45,14 @@ func restarts() Fault {
 			if all > most {
 				o.lose("%d lives took %.0f s", times, all.Seconds())
 			}
-			return l.leftovers(o, spec)
+			return leftovers(l, o, spec)
 		},
 	}
 }
 
 // restartOnce starts an agent, demands that it finds what hangs, and ends it.
 // It returns how long after the start that was listed.
-func (l *Lab) restartOnce(ctx context.Context, o *Outcome, here *Lab, spec agentSpec, kill bool) (time.Duration, error) {
+func restartOnce(ctx context.Context, l *Lab, o *Outcome, here *truth, spec agentSpec, kill bool) (time.Duration, error) {
 	began := time.Now()
 	a, err := l.startReady(ctx, spec)
 	if err != nil {
@@ -73,7 +73,7 @@ func (l *Lab) restartOnce(ctx context.Context, o *Outcome, here *Lab, spec agent
 
 // leftovers demands that the agents, the last of which ended by SIGTERM, have
 // left their log and their events, and nothing else.
-func (l *Lab) leftovers(o *Outcome, spec agentSpec) error {
+func leftovers(l *Lab, o *Outcome, spec agentSpec) error {
 	left, err := filepath.Glob(filepath.Join(l.dir.Path, spec.name+"*"))
 	if err != nil {
 		return err

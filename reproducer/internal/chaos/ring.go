@@ -34,7 +34,7 @@ func ring() Fault {
 				return err
 			}
 			began := time.Now()
-			if err := l.found(ctx, l.agent); err != nil {
+			if err := l.truth.found(ctx, l.agent); err != nil {
 				o.lose("%v", err)
 			}
 			took := time.Since(began)

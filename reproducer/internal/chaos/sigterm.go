@@ -66,7 +66,7 @@ func sigterm() Fault {
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
 			var said []string
 			for _, p := range phases() {
-				took, err := l.terminateIn(ctx, o, p)
+				took, err := terminateIn(ctx, l, o, p)
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
@@ -78,7 +78,7 @@ func sigterm() Fault {
 	}
 }
 
-func (l *Lab) terminateIn(ctx context.Context, o *Outcome, p phase) (time.Duration, error) {
+func terminateIn(ctx context.Context, l *Lab, o *Outcome, p phase) (time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a, err := l.start(agentSpec{name: "ending"})

@@ -40,7 +40,7 @@ func soak() Fault {
 						return err
 					}
 				}
-				if err := l.soakRound(ctx, o, listener); err != nil {
+				if err := soakRound(ctx, l, o, listener); err != nil {
 					return fmt.Errorf("round %d: %w", round+1, err)
 				}
 			}
@@ -60,7 +60,7 @@ func soak() Fault {
 
 // soakRound has connections hang, and lets each quarter of them end in its
 // own way.
-func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) error {
+func soakRound(ctx context.Context, l *Lab, o *Outcome, listener net.Listener) error {
 	clients, servers, err := connectTo(l.client.NS, netip.Addr{}, listener, soakFlows)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 	}
 	l.held = append(l.held, clients...)
 	o.inject(soakFlows)
-	if err := l.found(ctx, l.agent); err != nil {
+	if err := l.truth.found(ctx, l.agent); err != nil {
 		o.lose("%v", err)
 	}
 	quarter := soakFlows / 4
@@ -91,13 +91,13 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 		c.end() // a reset that no peer receives
 	}
 	l.calmDown(closed)
-	if err := l.awaitErrors(ctx, timeOut); err != nil {
+	if err := awaitErrors(ctx, timeOut); err != nil {
 		return fmt.Errorf("time out: %w", err)
 	}
 	if err := l.cluster.Restore(l.cluster.Nodes[1].Machine); err != nil {
 		return err
 	}
-	if err := l.awaitErrors(ctx, reset); err != nil {
+	if err := awaitErrors(ctx, reset); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
 	for _, c := range recovering {
@@ -112,7 +112,7 @@ func (l *Lab) soakRound(ctx context.Context, o *Outcome, listener net.Listener) 
 }
 
 // awaitErrors waits until the kernel has given every connection up.
-func (l *Lab) awaitErrors(ctx context.Context, conns []*conn) error {
+func awaitErrors(ctx context.Context, conns []*conn) error {
 	for _, c := range conns {
 		err := await(ctx, func() (bool, error) {
 			poll := []unix.PollFd{{Fd: int32(c.fd)}}

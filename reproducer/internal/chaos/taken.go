@@ -33,7 +33,7 @@ func pageTaken() Fault {
 				return err
 			}
 			o.inject(1)
-			if err := l.found(ctx, a); err != nil {
+			if err := l.truth.found(ctx, a); err != nil {
 				o.lose("%v", err)
 			}
 			if err := a.pageless(ctx, address); err != nil {

@@ -1,11 +1,14 @@
 package chaos
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -144,4 +147,35 @@ func (t *truth) compare(findings []flow.Finding) difference {
 // listed counts the connections that hang and are in a list.
 func (t *truth) listed(findings []flow.Finding) int {
 	return t.len() - len(t.compare(findings).missing)
+}
+
+// findTime is how soon after trouble an agent has to know the whole truth, even on a busy
+// machine.
+const findTime = 30 * time.Second
+
+// found waits until an agent's findings are the truth.
+func (t *truth) found(ctx context.Context, a *agent) error {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	var last error
+	err := awaitEvery(ctx, listInterval, func() (bool, error) {
+		if err := a.living(); err != nil {
+			return false, err
+		}
+		findings, err := a.flows(ctx)
+		if err != nil && ctx.Err() != nil {
+			return false, ctx.Err() // the last answer says more
+		}
+		if err != nil {
+			last = err
+			return false, nil //nolint:nilerr // the question is repeated until the time is up
+		}
+		d := t.compare(findings)
+		last = errors.New(d.String())
+		return d.none(), nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("agent %s: after %v %w\n%s", a.spec.name, findTime, last, a.tail())
+	}
+	return err
 }

@@ -18,7 +18,7 @@ func twins() Fault {
 			}
 			o.inject(1)
 			for _, a := range []*agent{l.agent, second} {
-				if err := l.found(ctx, a); err != nil {
+				if err := l.truth.found(ctx, a); err != nil {
 					o.lose("%v", err)
 				}
 				list, err := a.flows(ctx)
@@ -27,7 +27,7 @@ func twins() Fault {
 				}
 				o.see("agent %s lists %d of %d flows", a.spec.name, l.truth.listed(list), l.truth.len())
 			}
-			if err := l.usurp(o); err != nil {
+			if err := usurp(l, o); err != nil {
 				return err
 			}
 			if _, err := second.terminate(); err != nil {
@@ -39,7 +39,7 @@ func twins() Fault {
 }
 
 // usurp starts an agent on the socket of one that lives.
-func (l *Lab) usurp(o *Outcome) error {
+func usurp(l *Lab, o *Outcome) error {
 	third, err := l.start(agentSpec{name: "usurper", socket: l.agent.socket})
 	if err != nil {
 		return err

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 )
 
 // Config is what a cluster is built from.
@@ -31,27 +29,14 @@ type Config struct {
 // Cluster is some nodes and the world outside. Its methods are for one
 // goroutine at a time.
 type Cluster struct {
-	Nodes    []*Node
-	Internet Machine // the nodes' way out, and the hosts beyond it
+	*network
+	faults
+	*api
 
-	dir        string
-	copy       string
-	family     Family
-	echo       string
-	plan       plan
-	report     func(string, ...any)
-	fabric     *namespace.Namespace
-	namespaces []*namespace.Namespace
-	echoes     []*Echo
-	outsiders  int
-
-	mu      sync.Mutex // guards what the file shows
-	started time.Time
-	version int
-	pods    []*Pod
-	svcs    []*Service
-	made    int  // Services so far
-	mute    bool // the file follows nothing
+	family    Family
+	echo      string
+	echoes    []*Echo
+	outsiders int
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // hurries what runs in the background
@@ -60,67 +45,72 @@ type Cluster struct {
 
 // New builds a cluster without pods.
 func New(cfg Config) (*Cluster, error) {
+	net := &network{dir: cfg.Dir, plan: planFor(cfg.Family), report: cfg.Report}
 	c := &Cluster{
-		dir: cfg.Dir, copy: cfg.Copy, family: cfg.Family, echo: cfg.Echo, plan: planFor(cfg.Family),
-		report: cfg.Report, started: time.Now(),
+		network: net, faults: faults{net}, api: &api{net: net, copy: cfg.Copy, started: time.Now()},
+		family: cfg.Family, echo: cfg.Echo,
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	names := cfg.Nodes
 	if names == nil {
 		names = []string{"node-a", "node-b"}
 	}
-	if err := c.build(names); err != nil {
+	err := c.build(names)
+	if err == nil {
+		err = c.publish()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("build cluster: %w", err), c.Close())
 	}
 	return c, nil
 }
 
-func (c *Cluster) build(nodes []string) error {
-	if err := c.buildFabric(); err != nil {
+func (w *network) build(nodes []string) error {
+	if err := w.buildFabric(); err != nil {
 		return err
 	}
-	internet, err := c.newMachine("internet", host(c.plan.underlay, 1))
+	internet, err := w.newMachine("internet", host(w.plan.underlay, 1))
 	if err != nil {
 		return err
 	}
-	c.Internet = internet
+	w.Internet = internet
 	for i, name := range nodes {
-		m, err := c.newMachine(name, host(c.plan.underlay, i+2))
+		m, err := w.newMachine(name, host(w.plan.underlay, i+2))
 		if err != nil {
 			return err
 		}
-		c.Nodes = append(c.Nodes, &Node{Machine: m, Block: c.plan.block(i)})
+		w.Nodes = append(w.Nodes, &Node{Machine: m, Block: w.plan.block(i)})
 	}
-	for _, n := range c.Nodes {
-		if err := c.routeNode(n); err != nil {
+	for _, n := range w.Nodes {
+		if err := w.routeNode(n); err != nil {
 			return fmt.Errorf("route %s: %w", n.Name, err)
 		}
 	}
-	if err := c.Internet.NS.Do(c.routeInternet); err != nil {
+	if err := w.Internet.NS.Do(w.routeInternet); err != nil {
 		return fmt.Errorf("route the internet: %w", err)
 	}
-	return c.publish()
+	return nil
 }
 
 // Node returns a node by its name.
-func (c *Cluster) Node(name string) (*Node, error) {
-	i := slices.IndexFunc(c.Nodes, func(n *Node) bool { return n.Name == name })
+func (w *network) Node(name string) (*Node, error) {
+	i := slices.IndexFunc(w.Nodes, func(n *Node) bool { return n.Name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("no node %q", name)
 	}
-	return c.Nodes[i], nil
+	return w.Nodes[i], nil
 }
 
 // StatePath returns the file that holds the cluster's API objects, in a
 // directory of its own.
-func (c *Cluster) StatePath() string { return filepath.Join(c.dir, "cluster", "state.yaml") }
+func (a *api) StatePath() string { return filepath.Join(a.net.dir, "cluster", "state.yaml") }
 
 // Namespaces returns the files of a node's network namespace and of its pods'.
-func (c *Cluster) Namespaces(n *Node) []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (a *api) Namespaces(n *Node) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	paths := []string{n.NS.Path()}
-	for _, p := range c.pods {
+	for _, p := range a.pods {
 		if p.Node == n && p.NS != n.NS {
 			paths = append(paths, p.NS.Path())
 		}
@@ -143,11 +133,11 @@ func (c *Cluster) Close() error {
 }
 
 // family4 reports whether packets are IPv4.
-func (c *Cluster) family4() bool { return c.plan.underlay.Addr().Is4() }
+func (w *network) family4() bool { return w.plan.underlay.Addr().Is4() }
 
 // everywhere is the default route's destination.
-func (c *Cluster) everywhere() netip.Prefix {
-	if c.family4() {
+func (w *network) everywhere() netip.Prefix {
+	if w.family4() {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	}
 	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)

@@ -81,6 +81,16 @@ func pair(t *testing.T, ctx context.Context, c *cluster.Cluster) (client, server
 	return client, server, svc
 }
 
+// awaitKind waits for the nth record of a kind.
+func awaitKind(t *testing.T, ctx context.Context, e *cluster.Echo, n int, kind record.Kind) record.Record {
+	t.Helper()
+	r, err := e.AwaitKind(ctx, n, kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestServiceReachesServerOnOtherNode(t *testing.T) {
 	t.Parallel()
 	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6, cluster.Mapped} {
@@ -88,17 +98,9 @@ func TestServiceReachesServerOnOtherNode(t *testing.T) {
 			t.Parallel()
 			c, ctx := newCluster(t, family)
 			client, server, svc := pair(t, ctx, c)
-			if _, err := client.Echo.AwaitKind(ctx, 3, record.Read); err != nil {
-				t.Fatal(err)
-			}
-			accepted, err := server.Echo.AwaitKind(ctx, 1, record.Accepted)
-			if err != nil {
-				t.Fatal(err)
-			}
-			connected, err := client.Echo.AwaitKind(ctx, 1, record.Connected)
-			if err != nil {
-				t.Fatal(err)
-			}
+			awaitKind(t, ctx, client.Echo, 3, record.Read)
+			accepted := awaitKind(t, ctx, server.Echo, 1, record.Accepted)
+			connected := awaitKind(t, ctx, client.Echo, 1, record.Connected)
 			if got := connected.Remote.Addr(); got != svc.ClusterIP {
 				t.Errorf("client is connected to %s, want the ClusterIP %s", got, svc.ClusterIP)
 			}

@@ -33,7 +33,7 @@ func (c *Cluster) ForceDelete(p *Pod) (Removal, error) {
 	r := Removal{Object: time.Now()}
 	c.report("pod %s is force-deleted: the API has forgotten it", p.Name)
 	<-time.After(time.Until(r.Object.Add(routeCutDelay)))
-	if err := c.unlink(p); err != nil {
+	if err := unlink(p); err != nil {
 		return r, err
 	}
 	r.Route = time.Now()
@@ -83,7 +83,7 @@ func (c *Cluster) GracefulDelete(ctx context.Context, p *Pod, grace time.Duratio
 		return Removal{}, fmt.Errorf("wait for %s to end: %w", p.Name, ctx.Err())
 	}
 	<-time.After(teardownDelay)
-	if err := c.unlink(p); err != nil {
+	if err := unlink(p); err != nil {
 		return Removal{}, err
 	}
 	r := Removal{Route: time.Now()}
@@ -117,7 +117,7 @@ func (c *Cluster) ForceDeleteLate(ctx context.Context, p *Pod) (Removal, error) 
 	}
 	c.report("the process of %s is killed; its FIN gets through", p.Name)
 	<-time.After(teardownDelay)
-	if err := c.unlink(p); err != nil {
+	if err := unlink(p); err != nil {
 		return r, err
 	}
 	r.Route = time.Now()
@@ -127,16 +127,16 @@ func (c *Cluster) ForceDeleteLate(ctx context.Context, p *Pod) (Removal, error) 
 
 // forget removes a pod and its endpoint from the API. The rules follow when
 // the caller has them follow.
-func (c *Cluster) forget(p *Pod) error {
-	c.mu.Lock()
-	c.pods = slices.DeleteFunc(c.pods, func(q *Pod) bool { return q == p })
-	c.mu.Unlock()
-	return c.writeState()
+func (a *api) forget(p *Pod) error {
+	a.mu.Lock()
+	a.pods = slices.DeleteFunc(a.pods, func(q *Pod) bool { return q == p })
+	a.mu.Unlock()
+	return a.writeState()
 }
 
 // unlink cuts a pod off: nothing leads to it, nothing that it sends gets out,
 // and its node forgets its connections.
-func (c *Cluster) unlink(p *Pod) error {
+func unlink(p *Pod) error {
 	err := p.Node.NS.Do(func() error {
 		return errors.Join(unroute(single(p.Addr)), down(p.link), untrack(p.Addr))
 	})

@@ -45,13 +45,8 @@ func TestForceDeleteLeavesClientHanging(t *testing.T) {
 			t.Parallel()
 			c, ctx := newCluster(t, family)
 			client, server, svc := pair(t, ctx, c)
-			if _, err := client.Echo.AwaitKind(ctx, 2, record.Read); err != nil {
-				t.Fatal(err)
-			}
-			connected, err := client.Echo.AwaitKind(ctx, 1, record.Connected)
-			if err != nil {
-				t.Fatal(err)
-			}
+			awaitKind(t, ctx, client.Echo, 2, record.Read)
+			connected := awaitKind(t, ctx, client.Echo, 1, record.Connected)
 			removal, err := c.ForceDelete(server)
 			if err != nil {
 				t.Fatal(err)
@@ -63,7 +58,7 @@ func TestForceDeleteLeavesClientHanging(t *testing.T) {
 			if !stops(t, client.Echo) {
 				t.Errorf("client does not hang:\n%s", client.Echo.Log())
 			}
-			s, found, err := c.Socket(client, connected.Local)
+			s, found, err := client.Socket(connected.Local)
 			if err != nil || !found {
 				t.Fatal("client's socket is gone", err)
 			}
@@ -97,16 +92,11 @@ func TestGracefulDeleteLetsTheEndThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Echo.AwaitKind(ctx, 2, record.Read); err != nil {
-		t.Fatal(err)
-	}
+	awaitKind(t, ctx, client.Echo, 2, record.Read)
 	if _, err := c.GracefulDelete(ctx, server, 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	failed, err := client.Echo.AwaitKind(ctx, 1, record.Error)
-	if err != nil {
-		t.Fatal(err)
-	}
+	failed := awaitKind(t, ctx, client.Echo, 1, record.Error)
 	if failed.Error != "EOF" && !strings.Contains(failed.Error, "reset by peer") {
 		t.Errorf("client ended with %q, want that it hears of the end", failed.Error)
 	}
@@ -138,9 +128,7 @@ func TestCutSilencesANodeUntilRestored(t *testing.T) {
 	t.Parallel()
 	c, ctx := newCluster(t, cluster.IPv4)
 	client, server, _ := pair(t, ctx, c)
-	if _, err := client.Echo.AwaitKind(ctx, 2, record.Read); err != nil {
-		t.Fatal(err)
-	}
+	awaitKind(t, ctx, client.Echo, 2, record.Read)
 	if err := c.Cut(server.Node.Machine); err != nil {
 		t.Fatal(err)
 	}

@@ -11,34 +11,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// faults are what can happen to a network.
+type faults struct{ net *network }
+
 // Cut takes a machine off the network: what arrives and what leaves is
 // dropped without a word. The link itself stays up, so that the other
 // machines keep its neighbour entry and what they send really leaves them; a
 // link that is down would keep packets in their queues, and the kernel would
 // call that no retransmission.
-func (c *Cluster) Cut(m Machine) error {
-	c.report("%s is cut off", m.Name)
+func (f *faults) Cut(m Machine) error {
+	f.net.report("%s is cut off", m.Name)
 	return weather(m, nil)
 }
 
 // Lose drops the given percentage of what arrives at a machine.
-func (c *Cluster) Lose(m Machine, percent uint32) error {
-	c.report("%d %% of what is sent to %s is lost", percent, m.Name)
+func (f *faults) Lose(m Machine, percent uint32) error {
+	f.net.report("%d %% of what is sent to %s is lost", percent, m.Name)
 	return weather(m, chance(percent))
 }
 
 // Restore ends Cut and Lose.
-func (c *Cluster) Restore(m Machine) error {
-	c.report("%s is back", m.Name)
+func (f *faults) Restore(m Machine) error {
+	f.net.report("%s is back", m.Name)
 	return unfilter(m.NS, weatherTable, nftables.TableFamilyINet)
 }
 
 // Unplug takes a machine out of the switch. The other machines' neighbour
 // entries for it go at once, as if they had aged: asked for again, it does not
 // answer.
-func (c *Cluster) Unplug(m Machine) error {
-	c.report("%s has left the switch", m.Name)
-	err := c.fabric.Do(func() error {
+func (f *faults) Unplug(m Machine) error {
+	f.net.report("%s has left the switch", m.Name)
+	err := f.net.fabric.Do(func() error {
 		port, err := netlink.LinkByName(m.Name)
 		if err != nil {
 			return err
@@ -48,7 +51,7 @@ func (c *Cluster) Unplug(m Machine) error {
 	if err != nil {
 		return fmt.Errorf("unplug %s: %w", m.Name, err)
 	}
-	for _, n := range c.Nodes {
+	for _, n := range f.net.Nodes {
 		if n.Name == m.Name {
 			continue
 		}
@@ -75,8 +78,8 @@ func forgetNeighbour(a netip.Addr) error {
 
 // Blackhole has a node drop what goes to another node's pods, for want of a
 // route.
-func (c *Cluster) Blackhole(n *Node, pods netip.Prefix) error {
-	c.report("the route of %s to %s is a blackhole", n.Name, pods)
+func (f *faults) Blackhole(n *Node, pods netip.Prefix) error {
+	f.net.report("the route of %s to %s is a blackhole", n.Name, pods)
 	err := n.NS.Do(func() error {
 		return errors.Join(unroute(pods), blackhole(pods))
 	})

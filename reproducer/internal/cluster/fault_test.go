@@ -43,9 +43,7 @@ func TestFaults(t *testing.T) {
 				t.Parallel()
 				c, ctx := newCluster(t, family)
 				client, server, _ := pair(t, ctx, c)
-				if _, err := client.Echo.AwaitKind(ctx, 2, record.Read); err != nil {
-					t.Fatal(err)
-				}
+				awaitKind(t, ctx, client.Echo, 2, record.Read)
 				if err := tc.fault(c, c.Nodes[0], c.Nodes[1], client, server); err != nil {
 					t.Fatal(err)
 				}
@@ -93,13 +91,8 @@ func TestOwnNodeForgetsItsPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Echo.AwaitKind(ctx, 1, record.Read); err != nil {
-		t.Fatal(err)
-	}
-	connected, err := client.Echo.AwaitKind(ctx, 1, record.Connected)
-	if err != nil {
-		t.Fatal(err)
-	}
+	awaitKind(t, ctx, client.Echo, 1, record.Read)
+	connected := awaitKind(t, ctx, client.Echo, 1, record.Connected)
 	to := netip.AddrPortFrom(svc.ClusterIP, cluster.Port)
 	if got := backendOf(t, c.Nodes[0], connected.Local, to); got != server.Addr {
 		t.Fatalf("conntrack sends the flow to %s, want %s", got, server.Addr)
@@ -116,9 +109,7 @@ func TestForceDeleteLateLetsTheFINThrough(t *testing.T) {
 	t.Parallel()
 	c, ctx := newCluster(t, cluster.IPv4)
 	client, server, _ := pair(t, ctx, c)
-	if _, err := client.Echo.AwaitKind(ctx, 1, record.Read); err != nil {
-		t.Fatal(err)
-	}
+	awaitKind(t, ctx, client.Echo, 1, record.Read)
 	if _, err := c.ForceDeleteLate(ctx, server); err != nil {
 		t.Fatal(err)
 	}

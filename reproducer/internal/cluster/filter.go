@@ -14,8 +14,8 @@ import (
 // Refuse answers what a machine should pass on to an address with an ICMP port
 // unreachable, and drops what comes from there: otherwise the address would
 // repeat for minutes an answer whose acknowledgement is refused.
-func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
-	c.report("%s answers what goes to %s with an ICMP port unreachable, and passes on nothing from there", m.Name, to)
+func (f *faults) Refuse(m Machine, to netip.Addr) error {
+	f.net.report("%s answers what goes to %s with an ICMP port unreachable, and passes on nothing from there", m.Name, to)
 	if err := dropFrom(m, to); err != nil {
 		return err
 	}
@@ -28,14 +28,14 @@ func (c *Cluster) Refuse(m Machine, to netip.Addr) error {
 
 // DropLarge silently drops the packets larger than size bytes that a machine
 // should pass on to an address: a black hole in the path.
-func (c *Cluster) DropLarge(m Machine, to netip.Addr, size uint32) error {
-	c.report("packets to %s of more than %d bytes vanish at %s", to, size, m.Name)
+func (f *faults) DropLarge(m Machine, to netip.Addr, size uint32) error {
+	f.net.report("packets to %s of more than %d bytes vanish at %s", to, size, m.Name)
 	return filter(m.NS, "large-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookForward, largerThan(size), ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
 // DropFrom drops what a machine should pass on from an address.
-func (c *Cluster) DropFrom(m Machine, from netip.Addr) error {
-	c.report("what %s sends vanishes at %s", from, m.Name)
+func (f *faults) DropFrom(m Machine, from netip.Addr) error {
+	f.net.report("what %s sends vanishes at %s", from, m.Name)
 	return dropFrom(m, from)
 }
 
@@ -45,21 +45,21 @@ func dropFrom(m Machine, from netip.Addr) error {
 
 // DropSent drops what the programs in a machine's own namespace send to an
 // address.
-func (c *Cluster) DropSent(m Machine, to netip.Addr) error {
-	c.report("a filter on %s drops what its own programs send to %s", m.Name, to)
+func (f *faults) DropSent(m Machine, to netip.Addr) error {
+	f.net.report("a filter on %s drops what its own programs send to %s", m.Name, to)
 	return filter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
 // LetSend ends DropSent.
-func (c *Cluster) LetSend(m Machine, to netip.Addr) error {
-	c.report("the filter on %s goes", m.Name)
+func (f *faults) LetSend(m Machine, to netip.Addr) error {
+	f.net.report("the filter on %s goes", m.Name)
 	return unfilter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet)
 }
 
 // Silence drops what a machine itself sends from one of its addresses, and what
 // reaches it for that address.
-func (c *Cluster) Silence(m Machine, addr netip.Addr) error {
-	c.report("%s of %s goes silent", addr, m.Name)
+func (f *faults) Silence(m Machine, addr netip.Addr) error {
+	f.net.report("%s of %s goes silent", addr, m.Name)
 	if err := filter(m.NS, "silent-from-"+addr.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(addr), source(single(addr)), drop()); err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (c *Cluster) Silence(m Machine, addr netip.Addr) error {
 
 // LoseTo drops the given percentage of what a machine should pass on to an
 // address.
-func (c *Cluster) LoseTo(m Machine, to netip.Addr, percent uint32) error {
-	c.report("%d %% of what is sent to %s is lost", percent, to)
+func (f *faults) LoseTo(m Machine, to netip.Addr, percent uint32) error {
+	f.net.report("%d %% of what is sent to %s is lost", percent, to)
 	return filter(m.NS, "lossy-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(to), destination(single(to), expr.CmpOpEq), chance(percent), drop())
 }
 

@@ -23,24 +23,36 @@ type Machine struct {
 	NS   *namespace.Namespace
 }
 
+// network is the machines and what joins them.
+type network struct {
+	Nodes    []*Node
+	Internet Machine // the nodes' way out, and the hosts beyond it
+
+	dir        string
+	plan       plan
+	report     func(string, ...any)
+	fabric     *namespace.Namespace
+	namespaces []*namespace.Namespace
+}
+
 // newNamespace makes a namespace that Close releases.
-func (c *Cluster) newNamespace(name string) (*namespace.Namespace, error) {
-	ns, err := namespace.New(filepath.Join(c.dir, rundir.NamespaceDir, name))
+func (w *network) newNamespace(name string) (*namespace.Namespace, error) {
+	ns, err := namespace.New(filepath.Join(w.dir, rundir.NamespaceDir, name))
 	if err != nil {
 		return nil, err
 	}
-	c.namespaces = append(c.namespaces, ns)
+	w.namespaces = append(w.namespaces, ns)
 	return ns, nil
 }
 
 // buildFabric makes the switch between the machines: a namespace with a
 // bridge in it.
-func (c *Cluster) buildFabric() error {
-	ns, err := c.newNamespace("fabric")
+func (w *network) buildFabric() error {
+	ns, err := w.newNamespace("fabric")
 	if err != nil {
 		return err
 	}
-	c.fabric = ns
+	w.fabric = ns
 	return ns.Do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name = bridge
@@ -54,12 +66,12 @@ func (c *Cluster) buildFabric() error {
 }
 
 // newMachine makes a machine that forwards, and plugs it into the fabric.
-func (c *Cluster) newMachine(name string, addr netip.Addr) (Machine, error) {
-	ns, err := c.newNamespace(name)
+func (w *network) newMachine(name string, addr netip.Addr) (Machine, error) {
+	ns, err := w.newNamespace(name)
 	if err != nil {
 		return Machine{}, err
 	}
-	if err := c.fabric.Do(func() error { return plug(name, ns) }); err != nil {
+	if err := w.fabric.Do(func() error { return plug(name, ns) }); err != nil {
 		return Machine{}, fmt.Errorf("plug %s into the fabric: %w", name, err)
 	}
 	err = ns.Do(func() error {
@@ -68,7 +80,7 @@ func (c *Cluster) newMachine(name string, addr netip.Addr) (Machine, error) {
 				return err
 			}
 		}
-		_, err := up(uplink, netip.PrefixFrom(addr, c.plan.underlay.Bits()))
+		_, err := up(uplink, netip.PrefixFrom(addr, w.plan.underlay.Bits()))
 		return err
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ const (
 
 // AddPath gives a pod a second address, and has the kernel open a further
 // subflow from it on every MPTCP connection that the pod makes.
-func (c *Cluster) AddPath(p *Pod) (netip.Addr, error) {
+func (w *network) AddPath(p *Pod) (netip.Addr, error) {
 	p.Node.allocated++
 	second := host(p.Node.Block, p.Node.allocated+1)
 	err := p.Node.NS.Do(func() error {
@@ -47,7 +47,7 @@ func (c *Cluster) AddPath(p *Pod) (netip.Addr, error) {
 	if err != nil {
 		return second, fmt.Errorf("add a path to pod %s: %w", p.Name, err)
 	}
-	c.report("pod %s has a second address, %s, and may open subflows from it", p.Name, second)
+	w.report("pod %s has a second address, %s, and may open subflows from it", p.Name, second)
 	return second, nil
 }
 

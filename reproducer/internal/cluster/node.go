@@ -34,16 +34,16 @@ func (c *Cluster) LoseNode(n *Node) error {
 
 // routeNode gives a node the routes that Calico's agent keeps: the other
 // nodes' blocks, and a blackhole for what is left of its own.
-func (c *Cluster) routeNode(n *Node) error {
+func (w *network) routeNode(n *Node) error {
 	return n.NS.Do(func() error {
 		link, err := netlink.LinkByName(uplink)
 		if err != nil {
 			return err
 		}
-		if err := routeVia(c.everywhere(), c.Internet.Addr, link); err != nil {
+		if err := routeVia(w.everywhere(), w.Internet.Addr, link); err != nil {
 			return err
 		}
-		for _, other := range c.Nodes {
+		for _, other := range w.Nodes {
 			if other == n {
 				continue
 			}
@@ -57,12 +57,12 @@ func (c *Cluster) routeNode(n *Node) error {
 
 // routeInternet adds routes to the pods in the calling thread's namespace, which
 // is the world outside.
-func (c *Cluster) routeInternet() error {
+func (w *network) routeInternet() error {
 	link, err := netlink.LinkByName(uplink)
 	if err != nil {
 		return err
 	}
-	for _, n := range c.Nodes {
+	for _, n := range w.Nodes {
 		if err := routeVia(n.Block, n.Addr, link); err != nil {
 			return err
 		}

@@ -10,34 +10,34 @@ import (
 
 // objects returns the API objects of the cluster as a client of the API sees
 // them: services, endpoint slices, pods, nodes. The caller holds c.mu.
-func (c *Cluster) objects() []any {
+func (a *api) objects() []any {
 	var all []any
-	for _, s := range c.svcs {
-		all = append(all, c.serviceObject(s))
+	for _, s := range a.svcs {
+		all = append(all, a.serviceObject(s))
 	}
-	for _, s := range c.svcs {
-		all = append(all, c.sliceObject(s))
+	for _, s := range a.svcs {
+		all = append(all, a.sliceObject(s))
 	}
-	for _, p := range c.pods {
-		all = append(all, c.podObject(p))
+	for _, p := range a.pods {
+		all = append(all, a.podObject(p))
 	}
-	for _, n := range c.Nodes {
-		all = append(all, c.nodeObject(n))
+	for _, n := range a.net.Nodes {
+		all = append(all, a.nodeObject(n))
 	}
 	return all
 }
 
-func (c *Cluster) serviceObject(s *Service) *corev1.Service {
+func (a *api) serviceObject(s *Service) *corev1.Service {
 	clusterIP := corev1.ClusterIPNone
 	if s.ClusterIP.IsValid() {
 		clusterIP = s.ClusterIP.String()
 	}
 	svc := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: Namespace, UID: types.UID(s.UID), CreationTimestamp: metav1.NewTime(c.started)},
+		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: Namespace, UID: types.UID(s.UID), CreationTimestamp: metav1.NewTime(a.started)},
 		Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeClusterIP, ClusterIP: clusterIP, ClusterIPs: []string{clusterIP},
-			IPFamilies: []corev1.IPFamily{c.ipFamily()},
+			IPFamilies: []corev1.IPFamily{a.ipFamily()},
 			Selector:   map[string]string{"app": s.Workload},
 			Ports:      []corev1.ServicePort{{Protocol: corev1.ProtocolTCP, Port: Port, TargetPort: intstr.FromInt32(Port)}},
 		},
@@ -49,20 +49,20 @@ func (c *Cluster) serviceObject(s *Service) *corev1.Service {
 	return svc
 }
 
-func (c *Cluster) sliceObject(s *Service) *discoveryv1.EndpointSlice {
+func (a *api) sliceObject(s *Service) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{
 		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: s.Name + "-" + hash(s.UID)[:5], Namespace: Namespace,
 			Labels:            map[string]string{discoveryv1.LabelServiceName: s.Name},
-			CreationTimestamp: metav1.NewTime(c.started),
+			CreationTimestamp: metav1.NewTime(a.started),
 			OwnerReferences:   owner("v1", "Service", s.Name, s.UID),
 		},
-		AddressType: discoveryv1.AddressType(c.ipFamily()),
+		AddressType: discoveryv1.AddressType(a.ipFamily()),
 		Ports:       []discoveryv1.EndpointPort{{Name: new(""), Protocol: new(corev1.ProtocolTCP), Port: new(int32(Port))}},
 		Endpoints:   []discoveryv1.Endpoint{},
 	}
-	for _, p := range c.backends(s) {
+	for _, p := range a.backends(s) {
 		terminating := p.deleting != nil || p.doubted
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
 			Addresses:  []string{p.Addr.String()},
@@ -79,7 +79,7 @@ func (c *Cluster) sliceObject(s *Service) *discoveryv1.EndpointSlice {
 	return slice
 }
 
-func (c *Cluster) podObject(p *Pod) *corev1.Pod {
+func (a *api) podObject(p *Pod) *corev1.Pod {
 	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -104,10 +104,10 @@ func (c *Cluster) podObject(p *Pod) *corev1.Pod {
 	return pod
 }
 
-func (c *Cluster) nodeObject(n *Node) *corev1.Node {
+func (a *api) nodeObject(n *Node) *corev1.Node {
 	return &corev1.Node{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
-		ObjectMeta: metav1.ObjectMeta{Name: n.Name, CreationTimestamp: metav1.NewTime(c.started)},
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, CreationTimestamp: metav1.NewTime(a.started)},
 		Spec:       corev1.NodeSpec{PodCIDR: n.Block.String(), PodCIDRs: []string{n.Block.String()}},
 		Status: corev1.NodeStatus{
 			Addresses: []corev1.NodeAddress{
@@ -126,8 +126,8 @@ func readyCondition(n *Node) corev1.NodeCondition {
 	return corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}
 }
 
-func (c *Cluster) ipFamily() corev1.IPFamily {
-	if c.family4() {
+func (a *api) ipFamily() corev1.IPFamily {
+	if a.net.family4() {
 		return corev1.IPv4Protocol
 	}
 	return corev1.IPv6Protocol

@@ -49,6 +49,19 @@ type Pod struct {
 // Address returns where the pod's server listens.
 func (p *Pod) Address() string { return netip.AddrPortFrom(p.Addr, Port).String() }
 
+// SmallBuffers makes new connections of the pod fill at once if the peer does not
+// read.
+func (p *Pod) SmallBuffers() error {
+	return p.NS.Do(func() error {
+		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
+			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // StartPod starts a pod and waits until its server listens, or its client
 // runs.
 func (c *Cluster) StartPod(ctx context.Context, spec PodSpec) (*Pod, error) {
@@ -93,7 +106,7 @@ func listens(args []string) bool {
 
 // networkPod gives a pod an address, and a namespace unless it shares its
 // node's.
-func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
+func (w *network) networkPod(p *Pod, spec PodSpec) error {
 	if spec.HostNetwork {
 		p.Addr, p.NS = p.Node.Addr, p.Node.NS
 		return nil
@@ -104,7 +117,7 @@ func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
 	}
 	p.link = "cali" + p.UID[:8]
 	var err error
-	if p.NS, err = c.newNamespace(p.Name); err != nil {
+	if p.NS, err = w.newNamespace(p.Name); err != nil {
 		return err
 	}
 	if spec.RTOMax != "" {
@@ -125,12 +138,12 @@ func (c *Cluster) networkPod(p *Pod, spec PodSpec) error {
 		if err != nil {
 			return err
 		}
-		if c.family4() { // an IPv6 gateway is link-local anyway
-			if err := routeTo(single(c.plan.podGateway), link); err != nil {
+		if w.family4() { // an IPv6 gateway is link-local anyway
+			if err := routeTo(single(w.plan.podGateway), link); err != nil {
 				return err
 			}
 		}
-		return routeVia(c.everywhere(), c.plan.podGateway, link)
+		return routeVia(w.everywhere(), w.plan.podGateway, link)
 	})
 }
 

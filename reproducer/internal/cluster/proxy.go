@@ -10,9 +10,9 @@ import (
 
 // syncProxies does what kube-proxy does: it makes the rules of every node
 // what the Services and their backends ask for.
-func (c *Cluster) syncProxies() error {
-	for _, n := range c.Nodes {
-		if err := n.NS.Do(func() error { return c.syncProxy(n) }); err != nil {
+func (a *api) syncProxies() error {
+	for _, n := range a.net.Nodes {
+		if err := n.NS.Do(func() error { return a.syncProxy(n) }); err != nil {
 			return fmt.Errorf("translate services on %s: %w", n.Name, err)
 		}
 	}
@@ -21,22 +21,22 @@ func (c *Cluster) syncProxies() error {
 
 // StopProxies freezes the nodes' rules for a Service, whatever happens to it and
 // its pods.
-func (c *Cluster) StopProxies(s *Service) {
-	c.mu.Lock()
-	s.stopped, s.stale = true, c.targets(s)
-	c.mu.Unlock()
-	c.report("the nodes' rules for service %s follow the API no more", s.Name)
+func (a *api) StopProxies(s *Service) {
+	a.mu.Lock()
+	s.stopped, s.stale = true, a.targets(s)
+	a.mu.Unlock()
+	a.net.report("the nodes' rules for service %s follow the API no more", s.Name)
 }
 
 // syncProxy replaces the rules of the calling thread's namespace in one
 // transaction.
-func (c *Cluster) syncProxy(n *Node) error {
+func (a *api) syncProxy(n *Node) error {
 	conn, err := nftables.New()
 	if err != nil {
 		return err
 	}
 	family := nftables.TableFamilyIPv6
-	if c.family4() {
+	if a.net.family4() {
 		family = nftables.TableFamilyIPv4
 	}
 	t := replaceTable(conn, "kube-proxy", family)
@@ -48,21 +48,21 @@ func (c *Cluster) syncProxy(n *Node) error {
 		addChain(conn, t, "refuse-forwarded", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter),
 		addChain(conn, t, "refuse-local", nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityFilter),
 	}
-	c.mu.Lock()
-	for _, s := range c.svcs {
+	a.mu.Lock()
+	for _, s := range a.svcs {
 		if s.ClusterIP.IsValid() {
-			addService(conn, s, c.targets(s), nat, filter)
+			addService(conn, s, a.targets(s), nat, filter)
 		}
 	}
-	c.mu.Unlock()
+	a.mu.Unlock()
 
 	post := addChain(conn, t, "masquerade", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource)
 	addRule(conn, post,
 		to(uplink), source(n.Block),
-		destination(c.plan.pods, expr.CmpOpNeq), destination(c.plan.underlay, expr.CmpOpNeq),
+		destination(a.net.plan.pods, expr.CmpOpNeq), destination(a.net.plan.underlay, expr.CmpOpNeq),
 		[]expr.Any{&expr.Masq{}})
 	// What comes in by a virtual IP has to come back by this node.
-	addRule(conn, post, source(single(c.Internet.Addr)), destination(c.plan.pods, expr.CmpOpEq), []expr.Any{&expr.Masq{}})
+	addRule(conn, post, source(single(a.net.Internet.Addr)), destination(a.net.plan.pods, expr.CmpOpEq), []expr.Any{&expr.Masq{}})
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("replace rules: %w", err)
 	}

@@ -10,31 +10,23 @@ import (
 
 // RemoveService deletes a Service and its slices.
 func (c *Cluster) RemoveService(s *Service) error {
-	c.mu.Lock()
-	c.svcs = slices.DeleteFunc(c.svcs, func(other *Service) bool { return other == s })
-	c.mu.Unlock()
-	c.report("service %s is deleted", s.Name)
-	return c.publish()
+	return c.revise(func() {
+		c.svcs = slices.DeleteFunc(c.svcs, func(other *Service) bool { return other == s })
+	}, "service %s is deleted", s.Name)
 }
 
 // Relabel gives a pod the label of another workload, so that Services select
 // it no more, or again.
 func (c *Cluster) Relabel(p *Pod, workload string) error {
-	c.mu.Lock()
-	p.Workload = workload
-	c.mu.Unlock()
-	c.report("pod %s is labelled app=%s", p.Name, workload)
-	return c.publish()
+	return c.revise(func() { p.Workload = workload }, "pod %s is labelled app=%s", p.Name, workload)
 }
 
 // ReturnService creates a deleted Service again, with the ClusterIP that it had.
 func (c *Cluster) ReturnService(s *Service) error {
-	c.mu.Lock()
-	s.UID = newUID()
-	c.svcs = append(c.svcs, s)
-	c.mu.Unlock()
-	c.report("service %s is made anew, with ClusterIP %s", s.Name, s.ClusterIP)
-	return c.publish()
+	return c.revise(func() {
+		s.UID = newUID()
+		c.svcs = append(c.svcs, s)
+	}, "service %s is made anew, with ClusterIP %s", s.Name, s.ClusterIP)
 }
 
 // SayTerminating has the endpoints of a pod say that it is terminating, or that
@@ -49,20 +41,12 @@ func (c *Cluster) SayTerminating(p *Pod, terminating bool) error {
 
 // RenewSlice gives a Service's endpoints a slice of another name.
 func (c *Cluster) RenewSlice(s *Service) error {
-	c.mu.Lock()
-	s.UID = newUID()
-	c.mu.Unlock()
-	c.report("service %s has another slice", s.Name)
-	return c.publish()
+	return c.revise(func() { s.UID = newUID() }, "service %s has another slice", s.Name)
 }
 
 // NameNoPods leaves out, of a Service's endpoints, which pods they are.
 func (c *Cluster) NameNoPods(s *Service) error {
-	c.mu.Lock()
-	s.nameless = true
-	c.mu.Unlock()
-	c.report("the endpoints of %s name no pods", s.Name)
-	return c.publish()
+	return c.revise(func() { s.nameless = true }, "the endpoints of %s name no pods", s.Name)
 }
 
 // DeleteObject has the API forget a pod that runs on.

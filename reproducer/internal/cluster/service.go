@@ -50,9 +50,9 @@ func (s *Service) Address() string {
 }
 
 // backends returns the pods behind a service. The caller holds c.mu.
-func (c *Cluster) backends(s *Service) []*Pod {
+func (a *api) backends(s *Service) []*Pod {
 	var found []*Pod
-	for _, p := range c.pods {
+	for _, p := range a.pods {
 		if p.Workload == s.Workload {
 			found = append(found, p)
 		}
@@ -63,12 +63,12 @@ func (c *Cluster) backends(s *Service) []*Pod {
 // targets returns where new connections to a service go: to its ready
 // backends, or to terminating ones when there is no other. The caller holds
 // c.mu.
-func (c *Cluster) targets(s *Service) []netip.Addr {
+func (a *api) targets(s *Service) []netip.Addr {
 	if s.stopped {
 		return s.stale
 	}
 	var ready, terminating []netip.Addr
-	for _, p := range c.backends(s) {
+	for _, p := range a.backends(s) {
 		if p.deleting == nil {
 			ready = append(ready, p.Addr)
 		} else {

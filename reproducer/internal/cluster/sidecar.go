@@ -19,8 +19,8 @@ const (
 
 // Redirect has the pod's own connections to a Service taken over by the proxy
 // that runs in the pod.
-func (c *Cluster) Redirect(p *Pod, service netip.Addr) error {
-	c.report("in pod %s connections to %s are redirected to the proxy", p.Name, service)
+func (w *network) Redirect(p *Pod, service netip.Addr) error {
+	w.report("in pod %s connections to %s are redirected to the proxy", p.Name, service)
 	family := nftables.TableFamilyIPv6
 	if service.Is4() {
 		family = nftables.TableFamilyIPv4

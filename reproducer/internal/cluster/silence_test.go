@@ -51,13 +51,8 @@ func neverHeardAfter(t *testing.T, ctx context.Context, c *cluster.Cluster, serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	connected, err := client.Echo.AwaitKind(ctx, 1, record.Connected)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.Echo.AwaitKind(ctx, 3, record.Read); err != nil {
-		t.Fatal(err)
-	}
+	connected := awaitKind(t, ctx, client.Echo, 1, record.Connected)
+	awaitKind(t, ctx, client.Echo, 3, record.Read)
 	if err := fault(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type Socket struct {
 
 // Socket looks up the pod's socket with this local address. Found is false
 // where there is none.
-func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, err error) {
+func (p *Pod) Socket(local netip.AddrPort) (s Socket, found bool, err error) {
 	all, err := sockets(p, func(a netip.AddrPort) bool { return a == local })
 	if len(all) > 0 {
 		s, found = all[0], true
@@ -34,7 +34,7 @@ func (c *Cluster) Socket(p *Pod, local netip.AddrPort) (s Socket, found bool, er
 }
 
 // SocketsAt returns the pod's sockets with this local address, on any port.
-func (c *Cluster) SocketsAt(p *Pod, local netip.Addr) ([]Socket, error) {
+func (p *Pod) SocketsAt(local netip.Addr) ([]Socket, error) {
 	return sockets(p, func(a netip.AddrPort) bool { return a.Addr() == local })
 }
 

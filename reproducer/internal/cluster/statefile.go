@@ -5,9 +5,26 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
+
+// api is what the API says of a cluster, and what follows it: the file and the
+// nodes' rules.
+type api struct {
+	net  *network
+	copy string
+
+	mu      sync.Mutex // guards what the file shows
+	started time.Time
+	version int
+	pods    []*Pod
+	svcs    []*Service
+	made    int  // Services so far
+	mute    bool // the file follows nothing
+}
 
 // list is what `kubectl get services,endpointslices,pods,nodes -A -o yaml`
 // prints.
@@ -20,63 +37,72 @@ type list struct {
 
 // publish makes a change of the cluster known: first in the file that agents
 // watch, then in the nodes' rules, which follow the API in a real cluster, too.
-func (c *Cluster) publish() error {
-	if err := c.writeState(); err != nil {
+func (a *api) publish() error {
+	if err := a.writeState(); err != nil {
 		return err
 	}
-	return c.syncProxies()
+	return a.syncProxies()
+}
+
+// revise changes what the API says, reports it and makes it known.
+func (a *api) revise(change func(), report string, args ...any) error {
+	a.mu.Lock()
+	change()
+	a.mu.Unlock()
+	a.net.report(report, args...)
+	return a.publish()
 }
 
 // writeState replaces the file in one step: a reader finds the old one or the
 // new one, whole.
-func (c *Cluster) writeState() (err error) {
+func (a *api) writeState() (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("write cluster state: %w", err)
 		}
 	}()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.version++
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.version++
 	b, err := yaml.Marshal(list{
-		APIVersion: "v1", Kind: "List", Items: c.objects(),
-		Metadata: map[string]string{"resourceVersion": strconv.Itoa(c.version)},
+		APIVersion: "v1", Kind: "List", Items: a.objects(),
+		Metadata: map[string]string{"resourceVersion": strconv.Itoa(a.version)},
 	})
 	if err != nil {
 		return err
 	}
-	if c.copy != "" {
-		if err := replace(c.copy, c.copy+".new", b); err != nil {
+	if a.copy != "" {
+		if err := replace(a.copy, a.copy+".new", b); err != nil {
 			return err
 		}
 	}
-	if c.mute {
+	if a.mute {
 		return nil
 	}
-	path := c.StatePath()
+	path := a.StatePath()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return replace(path, filepath.Join(c.dir, "state.yaml.new"), b)
+	return replace(path, filepath.Join(a.net.dir, "state.yaml.new"), b)
 }
 
 // MuteState makes the file unreadable, as an API that fails, until
 // UnmuteState. The nodes' rules and routes go on as ever.
-func (c *Cluster) MuteState() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mute = true
-	c.report("the cluster's records cannot be read")
-	return replace(c.StatePath(), filepath.Join(c.dir, "state.yaml.new"), []byte("error: the server is currently unable to handle the request\n"))
+func (a *api) MuteState() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mute = true
+	a.net.report("the cluster's records cannot be read")
+	return replace(a.StatePath(), filepath.Join(a.net.dir, "state.yaml.new"), []byte("error: the server is currently unable to handle the request\n"))
 }
 
 // UnmuteState ends MuteState: a reader of the file has all that changed meanwhile.
-func (c *Cluster) UnmuteState() error {
-	c.mu.Lock()
-	c.mute = false
-	c.mu.Unlock()
-	c.report("the cluster's records can be read again")
-	return c.writeState()
+func (a *api) UnmuteState() error {
+	a.mu.Lock()
+	a.mute = false
+	a.mu.Unlock()
+	a.net.report("the cluster's records can be read again")
+	return a.writeState()
 }
 
 func replace(path, draft string, content []byte) error {

@@ -20,10 +20,10 @@ func (c *Cluster) AddVIP(s *Service) (string, error) {
 
 // MoveVIP has a node announce the virtual IP: from now on the world outside
 // sends there what is for it.
-func (c *Cluster) MoveVIP(n *Node) error {
-	c.report("the virtual IP is announced by %s", n.Name)
-	vip := single(c.plan.vip)
-	err := c.Internet.NS.Do(func() error {
+func (w *network) MoveVIP(n *Node) error {
+	w.report("the virtual IP is announced by %s", n.Name)
+	vip := single(w.plan.vip)
+	err := w.Internet.NS.Do(func() error {
 		link, err := netlink.LinkByName(uplink)
 		if err != nil {
 			return err

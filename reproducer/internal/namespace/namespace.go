@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrClosed is returned for work in a namespace that was closed.
-var ErrClosed = errors.New("network namespace is closed")
+// errClosed is returned for work in a namespace that was closed.
+var errClosed = errors.New("network namespace is closed")
 
 // Namespace is a network namespace with an OS thread of its own that stays
 // in it. It may be used from several goroutines; work in it is done one after
@@ -85,7 +85,7 @@ func (n *Namespace) Do(f func() error) error {
 	case n.work <- func() { result <- f() }:
 		return <-result
 	case <-n.done:
-		return fmt.Errorf("%s: %w", n.path, ErrClosed)
+		return fmt.Errorf("%s: %w", n.path, errClosed)
 	}
 }
 

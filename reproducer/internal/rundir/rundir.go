@@ -15,9 +15,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 )
 
-// Prefix starts the name of every run's directory; the run's process id
+// prefix starts the name of every run's directory; the run's process id
 // follows it.
-const Prefix = "tcpstuck-run-"
+const prefix = "tcpstuck-run-"
 
 // NamespaceDir is the directory within a run's that holds the mounts of its
 // network namespaces.
@@ -33,7 +33,7 @@ type Dir struct {
 func New(base string) (*Dir, error) {
 	// It gets its name when it is locked, so that no cleaner ever sees a
 	// living run's directory without a lock.
-	hidden, err := os.MkdirTemp(base, "."+Prefix)
+	hidden, err := os.MkdirTemp(base, "."+prefix)
 	if err != nil {
 		return nil, fmt.Errorf("make run directory: %w", err)
 	}
@@ -41,7 +41,7 @@ func New(base string) (*Dir, error) {
 	if d.lock, err = lock(hidden); err != nil {
 		return nil, errors.Join(err, os.Remove(hidden))
 	}
-	name := filepath.Join(base, Prefix+strconv.Itoa(os.Getpid())+filepath.Base(hidden)[len(Prefix):])
+	name := filepath.Join(base, prefix+strconv.Itoa(os.Getpid())+filepath.Base(hidden)[len(prefix):])
 	if err := os.Rename(hidden, name); err != nil {
 		return nil, errors.Join(fmt.Errorf("name run directory: %w", err), os.Remove(hidden))
 	}
@@ -61,7 +61,7 @@ func (d *Dir) Remove() error {
 // Sweep removes what crashed runs left in base and returns their
 // directories. Directories of living runs stay.
 func Sweep(base string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(base, Prefix+"*"))
+	found, err := filepath.Glob(filepath.Join(base, prefix+"*"))
 	if err != nil {
 		return nil, fmt.Errorf("look for crashed runs: %w", err)
 	}

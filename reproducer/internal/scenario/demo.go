@@ -22,22 +22,22 @@ func Demo(ctx context.Context, opts Options) (ok bool, err error) {
 	l := newLab(opts)
 	defer func() { err = errors.Join(err, l.Close()) }()
 	s := calico()
-	l.say(opts, "%s\n", s.Story)
+	say(opts, "%s\n", s.Story)
 	if err := l.open(ctx, opts, s); err != nil {
 		return false, fmt.Errorf("set up the demo: %w", err)
 	}
 	if err := l.AfterAnswer(ctx, 2); err != nil {
 		return false, err
 	}
-	l.say(opts, "\nThe client's log so far:\n%s\n", indent(l.Client.Echo.Log()))
+	say(opts, "\nThe client's log so far:\n%s\n", indent(l.Client.Echo.Log()))
 	r := Result{Scenario: s.Name, Expected: s.Expected}
-	if err := l.play(ctx, s, &r); err != nil || !r.OK {
+	if err := (&trial{l, s, &r}).play(ctx); err != nil || !r.OK {
 		return false, err
 	}
-	if err := l.showFinding(ctx, opts, r.Found.Flow.ID); err != nil {
+	if err := showFinding(ctx, l, opts, r.Found.Flow.ID); err != nil {
 		return false, err
 	}
-	if err := l.showHang(opts); err != nil {
+	if err := showHang(l, opts); err != nil {
 		return false, err
 	}
 	if *r.DetectSeconds > demoDetectSeconds {
@@ -50,13 +50,13 @@ func Demo(ctx context.Context, opts Options) (ok bool, err error) {
 
 // showFinding prints what an operator would see on the client's node, and
 // demands that the finding is complete.
-func (l *Lab) showFinding(ctx context.Context, opts Options, id flow.ID) error {
+func showFinding(ctx context.Context, l *Lab, opts Options, id flow.ID) error {
 	for _, args := range [][]string{{"dump"}, {"explain", id.String()}} {
 		out, _, err := l.Agent.CLI(ctx, args...)
 		if err != nil {
 			return err
 		}
-		l.say(opts, "\nnode-a# tcpstuck %s\n%s", strings.Join(args, " "), out)
+		say(opts, "\nnode-a# tcpstuck %s\n%s", strings.Join(args, " "), out)
 	}
 	out, code, err := l.Agent.CLI(ctx, "dump", "-o", "jsonl")
 	if err != nil {
@@ -123,13 +123,13 @@ func empty(v any) bool {
 
 // showHang proves that the client still waits: the last thing that it did is
 // the request, and the kernel holds its bytes.
-func (l *Lab) showHang(opts Options) error {
+func showHang(l *Lab, opts Options) error {
 	records := l.Client.Echo.Records()
 	last := records[len(records)-1]
 	if last.Kind != record.Write {
 		return fmt.Errorf("the client does not hang: the last thing it did was to %s", last.Kind)
 	}
-	s, found, err := l.Cluster.Socket(l.Client, last.Local)
+	s, found, err := l.Client.Socket(last.Local)
 	if err != nil {
 		return err
 	}
@@ -137,14 +137,14 @@ func (l *Lab) showHang(opts Options) error {
 		return fmt.Errorf("the client does not hang: its socket is %s with %d bytes unacknowledged", s.State, s.Unacknowledged)
 	}
 	log := strings.Split(l.Client.Echo.Log(), "\n")
-	l.say(opts, "\nThe client knows nothing of it. The last line of its log:\n%s\n", indent(log[len(log)-1]))
-	l.say(opts, "Its socket, as the kernel has it: %s %s -> %s, %d bytes written and never acknowledged.\n\n", s.State, last.Local, last.Remote, s.Unacknowledged)
+	say(opts, "\nThe client knows nothing of it. The last line of its log:\n%s\n", indent(log[len(log)-1]))
+	say(opts, "Its socket, as the kernel has it: %s %s -> %s, %d bytes written and never acknowledged.\n\n", s.State, last.Local, last.Remote, s.Unacknowledged)
 	return nil
 }
 
 // say prints something that is no step of the timeline. A reader who left
 // does not stop the play.
-func (l *Lab) say(opts Options, format string, args ...any) {
+func say(opts Options, format string, args ...any) {
 	_, _ = fmt.Fprintf(opts.Out, format, args...)
 }
 

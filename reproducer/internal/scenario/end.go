@@ -36,41 +36,41 @@ type End struct {
 }
 
 // judgeEnd waits for the end of the flow that was found, and compares it.
-func (l *Lab) judgeEnd(ctx context.Context, s Scenario, r *Result) error {
-	if s.aftermath != nil {
-		if err := s.aftermath(ctx, l); err != nil {
+func (t *trial) judgeEnd(ctx context.Context) error {
+	if t.scenario.aftermath != nil {
+		if err := t.scenario.aftermath(ctx, t.Lab); err != nil {
 			return err
 		}
 	}
-	found := r.Found.Flow
+	found := t.result.Found.Flow
 	waiting, cancel := context.WithTimeout(ctx, patience(found))
 	defer cancel()
 	ended := func(e flow.Event) bool { return e.Flow != nil && e.Flow.ID == found.ID && e.Flow.Ended() }
 	var readings []Reading
-	if s.full {
+	if t.scenario.full {
 		var err error
-		if readings, err = l.readUntilEnd(waiting, found, ended); err != nil && waiting.Err() == nil {
+		if readings, err = readUntilEnd(waiting, t.Lab, found, ended); err != nil && waiting.Err() == nil {
 			return err
 		}
 	}
-	e, err := l.AwaitEvent(waiting, ended)
+	e, err := t.AwaitEvent(waiting, ended)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		l.fail(r, "the flow was not seen to end")
+		t.fail("the flow was not seen to end")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r.Found.Outcome, r.Found.Error = e.Flow.Outcome, e.Flow.Err
-	r.End = &End{First: found.GivesUp, Last: e.Flow.GivesUp, Real: e.Flow.EndedAt, Since: found.Since, Readings: readings}
-	if err := l.compareEnd(ctx, s, *r.End, *e.Flow); err != nil {
+	t.result.Found.Outcome, t.result.Found.Error = e.Flow.Outcome, e.Flow.Err
+	t.result.End = &End{First: found.GivesUp, Last: e.Flow.GivesUp, Real: e.Flow.EndedAt, Since: found.Since, Readings: readings}
+	if err := t.compareEnd(ctx, *t.result.End, *e.Flow); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		l.fail(r, "%s", err)
+		t.fail("%s", err)
 		return nil
 	}
-	r.OK = true
+	t.result.OK = true
 	return nil
 }
 
@@ -83,39 +83,39 @@ func patience(f flow.Finding) time.Duration {
 	return max(least, time.Until(f.GivesUp.At)*11/10)
 }
 
-func (l *Lab) compareEnd(ctx context.Context, s Scenario, end End, f flow.Finding) error {
-	if f.Outcome != s.Expected.Outcome || f.Err != s.Expected.Error {
-		return fmt.Errorf("it ended %s %s, not %s %s", f.Outcome, f.Err, s.Expected.Outcome, s.Expected.Error)
+func (t *trial) compareEnd(ctx context.Context, end End, f flow.Finding) error {
+	if f.Outcome != t.scenario.Expected.Outcome || f.Err != t.scenario.Expected.Error {
+		return fmt.Errorf("it ended %s %s, not %s %s", f.Outcome, f.Err, t.scenario.Expected.Outcome, t.scenario.Expected.Error)
 	}
-	l.Timeline.Add("as expected: it ended %s %s", f.Outcome, f.Err)
+	t.Timeline.Add("as expected: it ended %s %s", f.Outcome, f.Err)
 	if f.Outcome == flow.TimedOut {
-		if err := l.comparePrediction(end, s.shaken); err != nil {
+		if err := t.comparePrediction(end); err != nil {
 			return err
 		}
 	}
-	if s.Expected.Error != "" {
-		if err := l.applicationReads(ctx, s.Expected.Error); err != nil {
+	if t.scenario.Expected.Error != "" {
+		if err := applicationReads(ctx, t.Lab, t.scenario.Expected.Error); err != nil {
 			return err
 		}
 	}
-	if s.checkEnd != nil {
-		return s.checkEnd(ctx, l, f)
+	if t.scenario.checkEnd != nil {
+		return t.scenario.checkEnd(ctx, t.Lab, f)
 	}
 	return nil
 }
 
 // comparePrediction holds the predicted ends to the real one.
-func (l *Lab) comparePrediction(end End, shaken bool) error {
-	never := shaken && end.First.Never // what it was stuck by at first has no end
+func (t *trial) comparePrediction(end End) error {
+	never := t.scenario.shaken && end.First.Never // what it was stuck by at first has no end
 	if end.First.At.IsZero() && !never || end.Last.At.IsZero() {
 		return fmt.Errorf("its end was not predicted: at first %+v, at last %+v", end.First, end.Last)
 	}
-	if shaken {
-		l.Timeline.Add("it ended %.3f s after the time predicted at last", end.Real.Sub(end.Last.At).Seconds())
+	if t.scenario.shaken {
+		t.Timeline.Add("it ended %.3f s after the time predicted at last", end.Real.Sub(end.Last.At).Seconds())
 		return nil
 	}
 	first, last := end.Real.Sub(end.First.At), end.Real.Sub(end.Last.At)
-	l.Timeline.Add("it ended %.3f s after the time predicted at first, %.3f s after the one predicted at last", first.Seconds(), last.Seconds())
+	t.Timeline.Add("it ended %.3f s after the time predicted at first, %.3f s after the one predicted at last", first.Seconds(), last.Seconds())
 	if first.Abs() > max(firstTolerance, end.Real.Sub(end.Since)/100) {
 		return fmt.Errorf("the first prediction is wrong by %s", first)
 	}
@@ -126,7 +126,7 @@ func (l *Lab) comparePrediction(end End, shaken bool) error {
 }
 
 // applicationReads demands that the client's own call fails with an errno.
-func (l *Lab) applicationReads(ctx context.Context, name string) error {
+func applicationReads(ctx context.Context, l *Lab, name string) error {
 	waiting, cancel := context.WithTimeout(ctx, margin)
 	defer cancel()
 	failed, err := l.Client.Echo.AwaitKind(waiting, 1, record.Error)

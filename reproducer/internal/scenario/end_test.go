@@ -35,8 +35,8 @@ func TestComparePrediction(t *testing.T) {
 		"later reading says nothing": {End{First: at(0), Last: at(0), Readings: []Reading{{At: since.Add(time.Hour)}}}, false, "is wrong"},
 	} {
 		tc.end.Real, tc.end.Since = ended, since
-		l := &Lab{Timeline: NewTimeline(io.Discard)}
-		err := l.comparePrediction(tc.end, tc.shaken)
+		played := trial{Lab: &Lab{Timeline: NewTimeline(io.Discard)}, scenario: Scenario{shaken: tc.shaken}}
+		err := played.comparePrediction(tc.end)
 		switch {
 		case tc.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)

@@ -16,22 +16,10 @@ func finThrough() Scenario {
 			"The client reads the end, closes, and connects to another pod.",
 		stuckAfter: 3 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			begin := time.Now()
-			if _, err := l.Cluster.StartPod(ctx, serverPod()); err != nil {
-				return begin, err
-			}
-			if err := l.Settle(ctx); err != nil {
-				return begin, err
-			}
-			if _, err := l.Cluster.ForceDeleteLate(ctx, l.Server); err != nil {
-				return begin, err
-			}
-			if err := l.awaitReconnect(ctx, begin); err != nil {
-				return begin, err
-			}
-			return begin, l.Watch(ctx, 4*time.Second)
-		},
+		fault: replaced(serverPod(), func(ctx context.Context, l *Lab) error {
+			_, err := l.Cluster.ForceDeleteLate(ctx, l.Server)
+			return err
+		}),
 		prove: proveAwake,
 	}
 }
@@ -47,22 +35,10 @@ func sigtermHandled() Scenario {
 		prepare: func(ctx context.Context, l *Lab) error {
 			return l.startPairWith(ctx, obedientServer(), false)
 		},
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			begin := time.Now()
-			if _, err := l.Cluster.StartPod(ctx, obedientServer()); err != nil {
-				return begin, err
-			}
-			if err := l.Settle(ctx); err != nil {
-				return begin, err
-			}
-			if _, err := l.Cluster.GracefulDelete(ctx, l.Server, 30*time.Second); err != nil {
-				return begin, err
-			}
-			if err := l.awaitReconnect(ctx, begin); err != nil {
-				return begin, err
-			}
-			return begin, l.Watch(ctx, 4*time.Second)
-		},
+		fault: replaced(obedientServer(), func(ctx context.Context, l *Lab) error {
+			_, err := l.Cluster.GracefulDelete(ctx, l.Server, 30*time.Second)
+			return err
+		}),
 		prove: proveAwake,
 	}
 }

@@ -42,7 +42,7 @@ type Reading struct {
 
 // readUntilEnd asks the agent again and again when the kernel gives the flow
 // up, until its end is reported.
-func (l *Lab) readUntilEnd(ctx context.Context, f flow.Finding, ended func(flow.Event) bool) ([]Reading, error) {
+func readUntilEnd(ctx context.Context, l *Lab, f flow.Finding, ended func(flow.Event) bool) ([]Reading, error) {
 	var readings []Reading
 	for {
 		next, cancel := context.WithTimeout(ctx, readingInterval)
@@ -51,7 +51,7 @@ func (l *Lab) readUntilEnd(ctx context.Context, f flow.Finding, ended func(flow.
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			return readings, err
 		}
-		now, err := l.dumped(ctx, f.ID)
+		now, err := dumped(ctx, l, f.ID)
 		if err != nil {
 			return readings, err
 		}
@@ -63,7 +63,7 @@ func (l *Lab) readUntilEnd(ctx context.Context, f flow.Finding, ended func(flow.
 }
 
 // dumped returns a flow as tcpstuck dump prints it.
-func (l *Lab) dumped(ctx context.Context, id flow.ID) (flow.Finding, error) {
+func dumped(ctx context.Context, l *Lab, id flow.ID) (flow.Finding, error) {
 	out, _, err := l.Agent.CLI(ctx, "dump", "-o", "jsonl")
 	if err != nil {
 		return flow.Finding{}, err

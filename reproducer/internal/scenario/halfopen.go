@@ -58,10 +58,10 @@ func halfOpenClient(name, story string, expected Expectation, clientArgs ...stri
 			return deleted, err
 		},
 		check: func(l *Lab, f flow.Finding) error {
-			if err := l.atRiskSoon(f.ID, deleted); err != nil {
+			if err := atRiskSoon(l, f.ID, deleted); err != nil {
 				return err
 			}
-			return l.nothingSent(l.Client, f)
+			return nothingSent(l, l.Client, f)
 		},
 	}
 }
@@ -111,17 +111,17 @@ func halfOpenDownstream() Scenario {
 			case len(f.Advice) == 0:
 				return errors.New("there is no advice for the listener")
 			}
-			if err := l.atRiskSoon(f.ID, deleted); err != nil {
+			if err := atRiskSoon(l, f.ID, deleted); err != nil {
 				return err
 			}
-			return l.nothingSent(l.Server, f)
+			return nothingSent(l, l.Server, f)
 		},
 	}
 }
 
 // atRiskSoon demands that the flow was said to be at risk within 2 s of its
 // peer's deletion.
-func (l *Lab) atRiskSoon(id flow.ID, deleted time.Time) error {
+func atRiskSoon(l *Lab, id flow.ID, deleted time.Time) error {
 	const soon = 2 * time.Second
 	said := l.Events(func(e flow.Event) bool { return e.Type == flow.EventAtRisk && e.Flow != nil && e.Flow.ID == id })
 	if len(said) == 0 {
@@ -137,8 +137,8 @@ func (l *Lab) atRiskSoon(id flow.ID, deleted time.Time) error {
 
 // nothingSent demands that the flow's socket has retransmitted nothing and
 // holds nothing.
-func (l *Lab) nothingSent(p *cluster.Pod, f flow.Finding) error {
-	s, found, err := l.Cluster.Socket(p, f.Local.Addr)
+func nothingSent(l *Lab, p *cluster.Pod, f flow.Finding) error {
+	s, found, err := p.Socket(f.Local.Addr)
 	switch {
 	case err != nil:
 		return err

@@ -37,7 +37,7 @@ func idleReuse() Scenario {
 			if f.Backend == nil || f.Backend.Addr.Addr() != l.Server.Addr {
 				return fmt.Errorf("the backend is %+v, not at %s", f.Backend, l.Server.Addr)
 			}
-			return l.nothingSent(l.Client, f)
+			return nothingSent(l, l.Client, f)
 		},
 	}
 }

@@ -182,7 +182,7 @@ func (l *Lab) Settle(ctx context.Context) error {
 			return err
 		}
 		records := l.Client.Echo.Records()
-		s, found, err := l.Cluster.Socket(l.Client, records[len(records)-1].Local)
+		s, found, err := l.Client.Socket(records[len(records)-1].Local)
 		if err != nil {
 			return err
 		}

@@ -40,14 +40,14 @@ func living(name, story string, server cluster.PodSpec, change func(context.Cont
 			if err := l.Watch(ctx, 5*time.Second); err != nil {
 				return begin, err
 			}
-			return begin, errors.Join(l.neverGone(), l.stillConnected(ctx, begin, idle))
+			return begin, errors.Join(neverGone(l), stillConnected(ctx, l, begin, idle))
 		},
 		prove: proveAwake,
 	}
 }
 
 // neverGone demands that no backend was called gone.
-func (l *Lab) neverGone() error {
+func neverGone(l *Lab) error {
 	for _, e := range l.Events(func(e flow.Event) bool { return e.Type == flow.EventAtRisk }) {
 		return brokenClaim("a living backend is called gone: " + describe(e))
 	}
@@ -56,7 +56,7 @@ func (l *Lab) neverGone() error {
 
 // stillConnected demands that the change disturbed no connection: else the
 // scenario proves nothing.
-func (l *Lab) stillConnected(ctx context.Context, begin time.Time, idle *cluster.Pod) error {
+func stillConnected(ctx context.Context, l *Lab, begin time.Time, idle *cluster.Pod) error {
 	for _, p := range []*cluster.Pod{idle, l.Client} {
 		for _, r := range p.Echo.Records() {
 			if r.Kind == record.Closed {

@@ -29,12 +29,12 @@ func mptcp() Scenario {
 			if second, err = l.Cluster.AddPath(l.Client); err != nil {
 				return err
 			}
-			return l.awaitSubflow(ctx, second)
+			return awaitSubflow(ctx, l, second)
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
 			begin := time.Now()
 			var err error
-			if dead, err = l.busierPath(ctx, l.Client.Addr, second); err != nil {
+			if dead, err = busierPath(ctx, l, l.Client.Addr, second); err != nil {
 				return begin, err
 			}
 			if err := l.Cluster.DropFrom(l.Server.Node.Machine, dead); err != nil {
@@ -43,7 +43,7 @@ func mptcp() Scenario {
 			if err := l.Watch(ctx, 8*time.Second); err != nil {
 				return begin, err
 			}
-			return begin, l.subflowDied(dead)
+			return begin, subflowDied(l, dead)
 		},
 		prove: func(ctx context.Context, l *Lab) error {
 			return l.AwaitMetric(ctx, "tcpstuck_retransmissions_total", time.Second, func(v float64) bool { return v > 0 })
@@ -53,11 +53,11 @@ func mptcp() Scenario {
 
 // awaitSubflow waits until the client's connection has a subflow from an
 // address.
-func (l *Lab) awaitSubflow(ctx context.Context, from netip.Addr) error {
+func awaitSubflow(ctx context.Context, l *Lab, from netip.Addr) error {
 	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
-		all, err := l.Cluster.SocketsAt(l.Client, from)
+		all, err := l.Client.SocketsAt(from)
 		return len(all) == 1 && all[0].State == flow.Established, err
 	})
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *Lab) awaitSubflow(ctx context.Context, from netip.Addr) error {
 
 // busierPath returns which of the addresses the kernel now sends more from: it
 // may leave a path unused for as long as another one suffices.
-func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, error) {
+func busierPath(ctx context.Context, l *Lab, paths ...netip.Addr) (netip.Addr, error) {
 	const enough = 1 << 20
 	before := make([]uint64, len(paths))
 	busier := -1
@@ -77,7 +77,7 @@ func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, 
 	defer cancel()
 	err := await(waiting, func() (bool, error) {
 		for i, from := range paths {
-			all, err := l.Cluster.SocketsAt(l.Client, from)
+			all, err := l.Client.SocketsAt(from)
 			if err != nil || len(all) != 1 {
 				return false, err
 			}
@@ -98,8 +98,8 @@ func (l *Lab) busierPath(ctx context.Context, paths ...netip.Addr) (netip.Addr, 
 
 // subflowDied demands that the subflow from an address hangs, and that the
 // stream continues.
-func (l *Lab) subflowDied(from netip.Addr) error {
-	all, err := l.Cluster.SocketsAt(l.Client, from)
+func subflowDied(l *Lab, from netip.Addr) error {
+	all, err := l.Client.SocketsAt(from)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func windowReopens() Scenario {
 		quiet:      true,
 		prepare:    startStream,
 		fault:      stopReading,
-		aftermath:  func(_ context.Context, l *Lab) error { return l.readOn() },
+		aftermath:  func(_ context.Context, l *Lab) error { return readOn(l) },
 	}
 }
 
@@ -48,9 +48,9 @@ func windowReopensDead() Scenario {
 			if err := l.Cluster.DropLarge(l.Server.Node.Machine, l.Server.Addr, 100); err != nil {
 				return err
 			}
-			return l.readOn()
+			return readOn(l)
 		},
-		checkEnd: func(_ context.Context, l *Lab, f flow.Finding) error { return l.oneEpisode(f.ID, flow.Retransmitting) },
+		checkEnd: func(_ context.Context, l *Lab, f flow.Finding) error { return oneEpisode(l, f.ID, flow.Retransmitting) },
 	}
 }
 
@@ -80,7 +80,7 @@ func filterThenDead() Scenario {
 			}
 			return l.Cluster.LetSend(l.Client.Node.Machine, l.Server.Addr)
 		},
-		checkEnd: func(_ context.Context, l *Lab, f flow.Finding) error { return l.oneEpisode(f.ID, flow.Retransmitting) },
+		checkEnd: func(_ context.Context, l *Lab, f flow.Finding) error { return oneEpisode(l, f.ID, flow.Retransmitting) },
 	}
 }
 
@@ -92,19 +92,19 @@ func idleClosed() Scenario {
 			"Its FIN gets no answer: the connection was closed by its owner, and its peer was not back.",
 		Expectation{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Outcome: flow.Closed})
 	s.aftermath = func(_ context.Context, l *Lab) error { return l.Client.Echo.Signal(syscall.SIGKILL) }
-	s.checkEnd = func(_ context.Context, l *Lab, f flow.Finding) error { return l.neverRecovered(f.ID) }
+	s.checkEnd = func(_ context.Context, l *Lab, f flow.Finding) error { return neverRecovered(l, f.ID) }
 	return s
 }
 
 // readOn continues the server's process.
-func (l *Lab) readOn() error {
+func readOn(l *Lab) error {
 	l.Timeline.Add("the consumer's process goes on")
 	return l.Server.Echo.Signal(syscall.SIGCONT)
 }
 
 // oneEpisode demands that a flow was stuck from its first report to its end, and
 // that its symptom became another one meanwhile.
-func (l *Lab) oneEpisode(id flow.ID, became flow.Symptom) error {
+func oneEpisode(l *Lab, id flow.ID, became flow.Symptom) error {
 	revised := l.Events(func(e flow.Event) bool {
 		return e.Type == flow.EventRevised && e.Flow != nil && e.Flow.ID == id && e.Flow.Symptom == became
 	})
@@ -115,10 +115,10 @@ func (l *Lab) oneEpisode(id flow.ID, became flow.Symptom) error {
 	if len(stuck) != 1 {
 		return fmt.Errorf("it was reported as stuck %d times", len(stuck))
 	}
-	return l.neverRecovered(id)
+	return neverRecovered(l, id)
 }
 
-func (l *Lab) neverRecovered(id flow.ID) error {
+func neverRecovered(l *Lab, id flow.ID) error {
 	recovered := l.Events(func(e flow.Event) bool { return e.Type == flow.EventRecovered && e.Flow != nil && e.Flow.ID == id })
 	if len(recovered) > 0 {
 		return errors.New("it was said to have recovered")

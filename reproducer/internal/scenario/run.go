@@ -56,7 +56,7 @@ func Run(ctx context.Context, opts Options, s Scenario, keep func(*Lab)) (r Resu
 	if err := l.open(ctx, opts, s); err != nil {
 		return r, fmt.Errorf("set up %s: %w", s.Name, err)
 	}
-	if err := l.play(ctx, s, &r); err != nil {
+	if err := (&trial{l, s, &r}).play(ctx); err != nil {
 		return r, err
 	}
 	if keep != nil {
@@ -69,71 +69,78 @@ func newLab(opts Options) *Lab {
 	return &Lab{Timeline: NewTimeline(opts.Out), patience: opts.Patience, news: make(chan struct{})}
 }
 
+// trial is one playing of a scenario, with what came of it.
+type trial struct {
+	*Lab
+	scenario Scenario
+	result   *Result
+}
+
 // play makes the fault happen and takes the agent's word on it.
-func (l *Lab) play(ctx context.Context, s Scenario, r *Result) error {
-	at, err := s.fault(ctx, l)
+func (t *trial) play(ctx context.Context) error {
+	at, err := t.scenario.fault(ctx, t.Lab)
 	switch {
 	case err != nil:
-	case s.Expected.Control():
-		err = l.judgeControl(ctx, s, r)
+	case t.scenario.Expected.Control():
+		err = t.judgeControl(ctx)
 	default:
-		err = l.judgeFault(ctx, s, at, r)
+		err = t.judgeFault(ctx, at)
 	}
 	var broken brokenClaim
 	if errors.As(err, &broken) {
-		l.fail(r, "%s", broken)
+		t.fail("%s", broken)
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("play %s: %w", s.Name, err)
+		return fmt.Errorf("play %s: %w", t.scenario.Name, err)
 	}
 	return nil
 }
 
 // judgeFault waits for the first verdict and compares it.
-func (l *Lab) judgeFault(ctx context.Context, s Scenario, fault time.Time, r *Result) error {
-	waiting, cancel := context.WithTimeout(ctx, l.atMost(s.inTime()))
+func (t *trial) judgeFault(ctx context.Context, fault time.Time) error {
+	waiting, cancel := context.WithTimeout(ctx, t.atMost(t.scenario.inTime()))
 	defer cancel()
-	e, err := l.AwaitEvent(waiting, func(e flow.Event) bool {
-		return stuckEvent(e) && (s.aside == nil || !s.aside(l, *e.Flow))
+	e, err := t.AwaitEvent(waiting, func(e flow.Event) bool {
+		return stuckEvent(e) && (t.scenario.aside == nil || !t.scenario.aside(t.Lab, *e.Flow))
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		l.fail(r, "nothing was reported; the agent's log:\n%s", l.Agent.Log())
+		t.fail("nothing was reported; the agent's log:\n%s", t.Agent.Log())
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r.Found = &Found{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause, Flow: *e.Flow}
+	t.result.Found = &Found{Symptom: e.Flow.Symptom, Cause: e.Flow.Cause, Flow: *e.Flow}
 	subject := clientsFlow
-	if s.subject != nil {
-		subject = s.subject
+	if t.scenario.subject != nil {
+		subject = t.scenario.subject
 	}
-	if err := subject(l, *e.Flow); err != nil {
-		l.fail(r, "%s", err)
+	if err := subject(t.Lab, *e.Flow); err != nil {
+		t.fail("%s", err)
 		return nil
 	}
 	began := fault // if no client writes
-	if l.Client != nil {
-		began = firstWrite(l.Client.Echo.Records(), fault)
+	if t.Client != nil {
+		began = firstWrite(t.Client.Echo.Records(), fault)
 	}
 	detect := e.Time.Sub(began).Seconds()
-	r.DetectSeconds = &detect
-	if e.Flow.Symptom != s.Expected.Symptom || e.Flow.Cause != s.Expected.Cause {
-		l.fail(r, "the verdict is %s · %s, not %s: %s", e.Flow.Symptom, e.Flow.Cause, s.Expected, e.Flow.Sentence)
+	t.result.DetectSeconds = &detect
+	if e.Flow.Symptom != t.scenario.Expected.Symptom || e.Flow.Cause != t.scenario.Expected.Cause {
+		t.fail("the verdict is %s · %s, not %s: %s", e.Flow.Symptom, e.Flow.Cause, t.scenario.Expected, e.Flow.Sentence)
 		return nil
 	}
-	if s.check != nil {
-		if err := s.check(l, *e.Flow); err != nil {
-			l.fail(r, "%s", err)
+	if t.scenario.check != nil {
+		if err := t.scenario.check(t.Lab, *e.Flow); err != nil {
+			t.fail("%s", err)
 			return nil
 		}
 	}
-	l.Timeline.Add("as expected: %s · %s, %.2f s after the client's first write", e.Flow.Symptom, e.Flow.Cause, detect)
-	if s.Expected.Outcome != "" {
-		return l.judgeEnd(ctx, s, r)
+	t.Timeline.Add("as expected: %s · %s, %.2f s after the client's first write", e.Flow.Symptom, e.Flow.Cause, detect)
+	if t.scenario.Expected.Outcome != "" {
+		return t.judgeEnd(ctx)
 	}
-	r.OK = true
+	t.result.OK = true
 	return nil
 }
 
@@ -177,34 +184,34 @@ func firstWrite(records []record.Record, fault time.Time) time.Time {
 }
 
 // judgeControl demands that nothing was reported all along.
-func (l *Lab) judgeControl(ctx context.Context, s Scenario, r *Result) error {
-	if reported := l.Events(stuckEvent); len(reported) > 0 {
+func (t *trial) judgeControl(ctx context.Context) error {
+	if reported := t.Events(stuckEvent); len(reported) > 0 {
 		f := reported[0].Flow
-		r.Found = &Found{Symptom: f.Symptom, Cause: f.Cause, Flow: *f}
-		l.fail(r, "%d flows were reported, first: %s", len(reported), f.Sentence)
+		t.result.Found = &Found{Symptom: f.Symptom, Cause: f.Cause, Flow: *f}
+		t.fail("%d flows were reported, first: %s", len(reported), f.Sentence)
 		return nil
 	}
-	out, code, err := l.Agent.CLI(ctx, "dump")
+	out, code, err := t.Agent.CLI(ctx, "dump")
 	if err != nil {
 		return err
 	}
 	if code != 0 {
-		l.fail(r, "tcpstuck dump exits %d:\n%s", code, out)
+		t.fail("tcpstuck dump exits %d:\n%s", code, out)
 		return nil
 	}
-	l.Timeline.Add("as expected: nothing is reported, and tcpstuck dump exits 0")
-	if s.prove != nil {
-		if err := s.prove(ctx, l); err != nil {
+	t.Timeline.Add("as expected: nothing is reported, and tcpstuck dump exits 0")
+	if t.scenario.prove != nil {
+		if err := t.scenario.prove(ctx, t.Lab); err != nil {
 			return err
 		}
 	}
-	r.OK = true
+	t.result.OK = true
 	return nil
 }
 
-func (l *Lab) fail(r *Result, why string, args ...any) {
-	r.OK, r.Reason = false, fmt.Sprintf(why, args...)
-	l.Timeline.Add("NOT as expected: %s", r.Reason)
+func (t *trial) fail(why string, args ...any) {
+	t.result.OK, t.result.Reason = false, fmt.Sprintf(why, args...)
+	t.Timeline.Add("NOT as expected: %s", t.result.Reason)
 }
 
 // stuckEvent matches events that say that an application's flow is in

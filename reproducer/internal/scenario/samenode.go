@@ -19,22 +19,10 @@ func sameNode() Scenario {
 		prepare: func(ctx context.Context, l *Lab) error {
 			return l.startPairWith(ctx, serverBeside(), false)
 		},
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
-			begin := time.Now()
-			if _, err := l.Cluster.StartPod(ctx, serverPod()); err != nil {
-				return begin, err
-			}
-			if err := l.Settle(ctx); err != nil {
-				return begin, err
-			}
-			if _, err := l.Cluster.ForceDelete(l.Server); err != nil {
-				return begin, err
-			}
-			if err := l.awaitReconnect(ctx, begin); err != nil {
-				return begin, err
-			}
-			return begin, l.Watch(ctx, 4*time.Second)
-		},
+		fault: replaced(serverPod(), func(_ context.Context, l *Lab) error {
+			_, err := l.Cluster.ForceDelete(l.Server)
+			return err
+		}),
 		prove: proveAwake,
 	}
 }
@@ -44,6 +32,27 @@ func serverBeside() cluster.PodSpec {
 	s := serverPod()
 	s.Node = "node-a"
 	return s
+}
+
+// replaced starts another server, then ends the first one as remove does, and
+// waits until the client has an answer of the other one.
+func replaced(with cluster.PodSpec, remove func(context.Context, *Lab) error) func(context.Context, *Lab) (time.Time, error) {
+	return func(ctx context.Context, l *Lab) (time.Time, error) {
+		begin := time.Now()
+		if _, err := l.Cluster.StartPod(ctx, with); err != nil {
+			return begin, err
+		}
+		if err := l.Settle(ctx); err != nil {
+			return begin, err
+		}
+		if err := remove(ctx, l); err != nil {
+			return begin, err
+		}
+		if err := l.awaitReconnect(ctx, begin); err != nil {
+			return begin, err
+		}
+		return begin, l.Watch(ctx, 4*time.Second)
+	}
 }
 
 // awaitReconnect waits until the client has lost its connection after begin,

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
-	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
@@ -24,7 +23,7 @@ func sidecar() Scenario {
 		stuckAfter: 3 * time.Second,
 		quiet:      true,
 		prepare: func(ctx context.Context, l *Lab) (err error) {
-			app, err = l.startMeshed(ctx)
+			app, err = startMeshed(ctx, l)
 			return err
 		},
 		fault: func(_ context.Context, l *Lab) (time.Time, error) {
@@ -43,7 +42,7 @@ func sidecar() Scenario {
 			if len(said) != 1 || said[0].Flow.Symptom != flow.Retransmitting || said[0].Flow.Cause != flow.StaleConntrack {
 				return fmt.Errorf("of the proxy's own connection was said: %+v", said)
 			}
-			for _, want := range []string{fmt.Sprintf("pid %d", l.Client.Echo.PID()), string(flow.StaleConntrack)} {
+			for _, want := range []string{fmt.Sprintf("[%d]", l.Client.Echo.PID()), string(flow.StaleConntrack)} {
 				if !strings.Contains(f.Sentence, want) {
 					return fmt.Errorf("the sentence does not say %q: %s", want, f.Sentence)
 				}
@@ -55,7 +54,7 @@ func sidecar() Scenario {
 
 // startMeshed starts a server, and a client pod of two processes: the proxy,
 // which is the pod's Echo, and the application, which streams.
-func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
+func startMeshed(ctx context.Context, l *Lab) (*cluster.Echo, error) {
 	svc, err := l.Cluster.AddService("server", "server", false)
 	if err != nil {
 		return nil, err
@@ -67,7 +66,7 @@ func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
 	if l.Client, err = l.Cluster.StartPod(ctx, meshed); err != nil {
 		return nil, err
 	}
-	if err := smallBuffers(l.Client); err != nil {
+	if err := l.Client.SmallBuffers(); err != nil {
 		return nil, err
 	}
 	if err := l.Cluster.Redirect(l.Client, svc.ClusterIP); err != nil {
@@ -79,17 +78,4 @@ func (l *Lab) startMeshed(ctx context.Context) (*cluster.Echo, error) {
 	}
 	_, err = l.Server.Echo.AwaitKind(ctx, 1, record.Read) // it has come all the way
 	return app, err
-}
-
-// smallBuffers makes new connections of a pod fill at once if the peer does not
-// read.
-func smallBuffers(p *cluster.Pod) error {
-	return p.NS.Do(func() error {
-		for _, s := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
-			if err := namespace.Sysctl(s, "4096 16384 65536"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -31,7 +31,7 @@ func silentSender() Scenario {
 			return removal.Route, err
 		},
 		aftermath: func(ctx context.Context, l *Lab) (err error) {
-			blocked, err = l.awaitBlocked(ctx)
+			blocked, err = awaitBlocked(ctx, l)
 			return err
 		},
 		checkEnd: func(ctx context.Context, l *Lab, f flow.Finding) error {
@@ -82,7 +82,7 @@ func startSender(ctx context.Context, l *Lab) error {
 }
 
 // awaitBlocked waits until a write of the client does not return.
-func (l *Lab) awaitBlocked(ctx context.Context) (cluster.Socket, error) {
+func awaitBlocked(ctx context.Context, l *Lab) (cluster.Socket, error) {
 	const long = 4 * requestInterval
 	waiting, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()

@@ -47,7 +47,7 @@ func (l *Lab) clientSocket() (cluster.Socket, error) {
 		if r.Kind != record.Connected {
 			continue
 		}
-		s, found, err := l.Cluster.Socket(l.Client, r.Local)
+		s, found, err := l.Client.Socket(r.Local)
 		if err == nil && !found {
 			err = fmt.Errorf("the client's socket %s is gone", r.Local)
 		}

@@ -23,7 +23,7 @@ const transferInTime = 15 * time.Second
 
 // startTransfer starts a consumer that reads nothing for a while, and a
 // producer that sends at a signal and ends in a manner.
-func (l *Lab) startTransfer(ctx context.Context, producerNode, consumerNode string, hold time.Duration, manner ...string) (err error) {
+func startTransfer(ctx context.Context, l *Lab, producerNode, consumerNode string, hold time.Duration, manner ...string) (err error) {
 	svc, err := l.Cluster.AddService("consumer", "consumer", false)
 	if err != nil {
 		return err
@@ -34,11 +34,11 @@ func (l *Lab) startTransfer(ctx context.Context, producerNode, consumerNode stri
 	if l.Server, err = l.Cluster.StartPod(ctx, consumer); err != nil {
 		return err
 	}
-	l.Client, err = l.startProducer(ctx, producerNode, svc.Address(), manner...)
+	l.Client, err = startProducer(ctx, l, producerNode, svc.Address(), manner...)
 	return err
 }
 
-func (l *Lab) startProducer(ctx context.Context, node, consumer string, manner ...string) (*cluster.Pod, error) {
+func startProducer(ctx context.Context, l *Lab, node, consumer string, manner ...string) (*cluster.Pod, error) {
 	spec := cluster.PodSpec{Workload: "producer", Node: node, Args: append([]string{"produce", "--on-signal", "--consumer", consumer, "--manner"}, manner...)}
 	p, err := l.Cluster.StartPod(ctx, spec)
 	if err != nil {
@@ -65,7 +65,7 @@ func transfer(ctx context.Context, l *Lab) (time.Time, error) {
 }
 
 // arrived waits for the consumer's end and returns how many bytes it has read.
-func (l *Lab) arrived() (int64, error) {
+func arrived(l *Lab) (int64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), transferInTime)
 	defer cancel()
 	end, err := l.Server.Echo.AwaitKind(ctx, 1, record.Closed)
@@ -80,7 +80,7 @@ func (l *Lab) arrived() (int64, error) {
 // agent says that the producer has lost: unsent to the byte.
 func missingAsSaid(reason flow.LossReason) func(*Lab, flow.Finding) error {
 	return func(l *Lab, f flow.Finding) error {
-		arrived, err := l.arrived()
+		arrived, err := arrived(l)
 		if err != nil {
 			return err
 		}
@@ -94,12 +94,12 @@ func missingAsSaid(reason flow.LossReason) func(*Lab, flow.Finding) error {
 			return fmt.Errorf("%d bytes are missing, the agent says %d to %d", missing, unsent, most)
 		}
 		l.Timeline.Add("%d bytes are missing at the consumer; the agent says %d to %d", missing, unsent, most)
-		return l.counted(reason, f)
+		return counted(l, reason, f)
 	}
 }
 
 // counted demands that the metrics have the bytes of this one flow.
-func (l *Lab) counted(reason flow.LossReason, f flow.Finding) error {
+func counted(l *Lab, reason flow.LossReason, f flow.Finding) error {
 	m, err := l.Agent.Scrape()
 	if err != nil {
 		return err

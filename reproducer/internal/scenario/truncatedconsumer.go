@@ -19,7 +19,7 @@ func truncatedConsumer() Scenario {
 		Expected:   Expectation{Symptom: flow.Truncated, Cause: flow.ResetByPeer},
 		stuckAfter: 10 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {
-			return l.startTransfer(ctx, "node-b", "node-a", 2*time.Second, "hasty")
+			return startTransfer(ctx, l, "node-b", "node-a", 2*time.Second, "hasty")
 		},
 		fault: transfer,
 		subject: func(l *Lab, f flow.Finding) error {
@@ -30,7 +30,7 @@ func truncatedConsumer() Scenario {
 			return nil
 		},
 		check: func(l *Lab, f flow.Finding) error {
-			arrived, err := l.arrived()
+			arrived, err := arrived(l)
 			if err != nil {
 				return err
 			}
@@ -41,7 +41,7 @@ func truncatedConsumer() Scenario {
 			if f.Unsent != 0 || f.Unacknowledged != pingBytes || f.Role != flow.Server {
 				return fmt.Errorf("a %s lost %d bytes unsent and %d unacknowledged; it is the server, and lost its ping of %d", f.Role, f.Unsent, f.Unacknowledged, pingBytes)
 			}
-			return l.counted(flow.LostResetByPeer, f)
+			return counted(l, flow.LostResetByPeer, f)
 		},
 	}
 }

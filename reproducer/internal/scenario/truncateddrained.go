@@ -22,10 +22,10 @@ func truncatedDrained() Scenario {
 			"Every byte arrives.",
 		stuckAfter: 10 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) (err error) {
-			if err = l.startTransfer(ctx, "node-a", "node-b", 2*time.Second, "draining", "--patience", "20s"); err != nil {
+			if err = startTransfer(ctx, l, "node-a", "node-b", 2*time.Second, "draining", "--patience", "20s"); err != nil {
 				return err
 			}
-			careless, err = l.startProducer(ctx, "node-a", l.Server.Address(), "careless")
+			careless, err = startProducer(ctx, l, "node-a", l.Server.Address(), "careless")
 			return err
 		},
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
@@ -33,7 +33,7 @@ func truncatedDrained() Scenario {
 			if err != nil {
 				return closed, err
 			}
-			arrived, err := l.arrived()
+			arrived, err := arrived(l)
 			if err != nil {
 				return closed, err
 			}
@@ -46,13 +46,13 @@ func truncatedDrained() Scenario {
 			if err := careless.Echo.Signal(syscall.SIGUSR1); err != nil {
 				return err
 			}
-			return l.awakeTo(ctx, func(e flow.Event) bool { return e.Type == flow.EventDataLost })
+			return awakeTo(ctx, l, func(e flow.Event) bool { return e.Type == flow.EventDataLost })
 		},
 	}
 }
 
 // awakeTo demands that the agent reports something real.
-func (l *Lab) awakeTo(ctx context.Context, match func(flow.Event) bool) error {
+func awakeTo(ctx context.Context, l *Lab, match func(flow.Event) bool) error {
 	waiting, cancel := context.WithTimeout(ctx, l.atMost(transferInTime))
 	defer cancel()
 	if _, err := l.AwaitEvent(waiting, match); err != nil {

@@ -17,7 +17,7 @@ func truncatedDrainTimeout() Scenario {
 		Expected:   Expectation{Symptom: flow.Truncated, Cause: flow.DataAfterClose},
 		stuckAfter: 10 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {
-			return l.startTransfer(ctx, "node-a", "node-b", 4*time.Second, "draining", "--patience", "1s")
+			return startTransfer(ctx, l, "node-a", "node-b", 4*time.Second, "draining", "--patience", "1s")
 		},
 		fault: transfer,
 		check: missingAsSaid(flow.LostDataAfterClose),

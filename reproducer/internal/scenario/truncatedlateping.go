@@ -17,7 +17,7 @@ func truncatedLatePing() Scenario {
 		Expected:   Expectation{Symptom: flow.Truncated, Cause: flow.DataAfterClose},
 		stuckAfter: 10 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {
-			return l.startTransfer(ctx, "node-a", "node-b", 2*time.Second, "hasty")
+			return startTransfer(ctx, l, "node-a", "node-b", 2*time.Second, "hasty")
 		},
 		fault: transfer,
 		check: missingAsSaid(flow.LostDataAfterClose),

@@ -17,7 +17,7 @@ func truncatedUnread() Scenario {
 		Expected:   Expectation{Symptom: flow.Truncated, Cause: flow.ClosedUnread},
 		stuckAfter: 10 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {
-			return l.startTransfer(ctx, "node-a", "node-b", 2*time.Second, "careless")
+			return startTransfer(ctx, l, "node-a", "node-b", 2*time.Second, "careless")
 		},
 		fault: transfer,
 		check: missingAsSaid(flow.LostClosedUnread),

@@ -46,14 +46,14 @@ func vanishedClients() Scenario {
 			if err := l.Watch(ctx, 4*time.Second); err != nil {
 				return begin, err
 			}
-			return begin, l.noPortInLabels(internet)
+			return begin, noPortInLabels(l, internet)
 		},
 	}
 }
 
 // noPortInLabels demands that no label holds the local port of one of the
 // host's connections.
-func (l *Lab) noPortInLabels(h *cluster.Host) error {
+func noPortInLabels(l *Lab, h *cluster.Host) error {
 	var ports []uint16
 	for _, r := range h.Echo.Records() {
 		if r.Kind == record.Connected {

@@ -1,7 +1,6 @@
 package monitoring_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/internal/progtest"
 )
 
 // bin is where make build puts the programs.
@@ -82,7 +81,7 @@ func TestAlertFiresAndResolves(t *testing.T) {
 // socket.
 func hang(t *testing.T) (netns, socket string) {
 	t.Helper()
-	var said output
+	var said progtest.Output
 	run(t, &said, exec.Command(filepath.Join(bin, "reproducer"), "run", "calico", "--keep"))
 	directions := regexp.MustCompile(`(?s)tcpstuck dump --socket (\S+).*nsenter --net=(\S+)`)
 	await(t, 60*time.Second, "the hang", &said, func() bool { return directions.MatchString(said.String()) })
@@ -114,7 +113,7 @@ type alertState struct {
 
 // server is a Prometheus in a network namespace.
 type server struct {
-	log    *output
+	log    *progtest.Output
 	client http.Client
 }
 
@@ -128,7 +127,7 @@ func prometheus(t *testing.T, netns string) *server {
 			t.Fatal(err)
 		}
 	}
-	p := &server{log: new(output), client: http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialIn(netns), DisableKeepAlives: true}}}
+	p := &server{log: new(progtest.Output), client: http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialIn(netns), DisableKeepAlives: true}}}
 	run(t, p.log, exec.Command("nsenter", "--net="+netns, "prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:9090"))
 	return p
@@ -167,26 +166,8 @@ func (p *server) await(t *testing.T, name string, want bool) alertState {
 	return a
 }
 
-// output collects what a program says.
-type output struct {
-	mu   sync.Mutex
-	said bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.said.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.said.String()
-}
-
 // run starts a program and ends it with the test.
-func run(t *testing.T, out *output, cmd *exec.Cmd) {
+func run(t *testing.T, out *progtest.Output, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
@@ -205,7 +186,7 @@ func run(t *testing.T, out *output, cmd *exec.Cmd) {
 	})
 }
 
-func await(t *testing.T, patience time.Duration, what string, log *output, done func() bool) {
+func await(t *testing.T, patience time.Duration, what string, log *progtest.Output, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !done() {
