@@ -50,8 +50,8 @@ func restarts() Fault {
 	}
 }
 
-// restartOnce starts an agent, demands that it finds what hangs, and ends it.
-// It returns how long after the start that was listed.
+// restartOnce starts an agent, demands that it finds what hangs, and ends it. It
+// returns the time from the start until everything was listed.
 func (l *Lab) restartOnce(ctx context.Context, o *Outcome, here *Lab, spec agentSpec, kill bool) (time.Duration, error) {
 	began := time.Now()
 	a, err := l.startReady(ctx, spec)

@@ -1,8 +1,7 @@
-// Package cluster builds a Kubernetes cluster as the network sees one, out of
-// network namespaces: nodes that translate Services in conntrack, pods with
-// links and routes as Calico makes them, an outside world, and the API
-// objects in a file. It needs no program but the kernel, and leaves the
-// namespace that it is started in alone.
+// Package cluster builds a Kubernetes cluster as the network sees one, out of network
+// namespaces: nodes that translate Services in conntrack, pods with links and routes as
+// Calico makes them, an outside world, and the API objects in a file. It needs only the
+// kernel, and does not touch the namespace that it is started in.
 package cluster
 
 import (
@@ -45,16 +44,16 @@ type Cluster struct {
 	echoes     []*Echo
 	outsiders  int
 
-	mu      sync.Mutex // guards what the file shows
+	mu      sync.Mutex // guards the contents of the file
 	started time.Time
 	version int
 	pods    []*Pod
 	svcs    []*Service
 	made    int  // Services so far
-	mute    bool // the file follows nothing
+	mute    bool // the file is not updated
 
 	background sync.WaitGroup
-	stop       context.CancelFunc // hurries what runs in the background
+	stop       context.CancelFunc // ends the waits of background work
 	ctx        context.Context
 }
 
@@ -128,7 +127,7 @@ func (c *Cluster) Namespaces(n *Node) []string {
 	return paths
 }
 
-// Close ends every process and gives every namespace up.
+// Close ends every process and releases every namespace.
 func (c *Cluster) Close() error {
 	c.stop()
 	c.background.Wait()

@@ -17,8 +17,8 @@ func (c *Cluster) RemoveService(s *Service) error {
 	return c.publish()
 }
 
-// Relabel gives a pod the label of another workload, so that Services select
-// it no more, or again.
+// Relabel gives a pod the label of another workload, so that Services no longer select it,
+// or select it again.
 func (c *Cluster) Relabel(p *Pod, workload string) error {
 	c.mu.Lock()
 	p.Workload = workload
@@ -37,8 +37,8 @@ func (c *Cluster) ReturnService(s *Service) error {
 	return c.publish()
 }
 
-// SayTerminating has the endpoints of a pod say that it is terminating, or that
-// it is not. The pod's own record says nothing of it, and no rules follow.
+// SayTerminating makes the endpoints of a pod say that it is terminating, or that it is
+// not. The pod's own record does not change, and neither do the rules.
 func (c *Cluster) SayTerminating(p *Pod, terminating bool) error {
 	c.mu.Lock()
 	p.doubted = terminating
@@ -56,7 +56,7 @@ func (c *Cluster) RenewSlice(s *Service) error {
 	return c.publish()
 }
 
-// NameNoPods leaves out, of a Service's endpoints, which pods they are.
+// NameNoPods removes the pods' names from a Service's endpoints.
 func (c *Cluster) NameNoPods(s *Service) error {
 	c.mu.Lock()
 	s.nameless = true
@@ -65,7 +65,7 @@ func (c *Cluster) NameNoPods(s *Service) error {
 	return c.publish()
 }
 
-// DeleteObject has the API forget a pod that runs on.
+// DeleteObject deletes the API object of a pod that runs on.
 func (c *Cluster) DeleteObject(p *Pod) error {
 	if err := c.forget(p); err != nil {
 		return err

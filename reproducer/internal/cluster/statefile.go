@@ -27,8 +27,8 @@ func (c *Cluster) publish() error {
 	return c.syncProxies()
 }
 
-// writeState replaces the file in one step: a reader finds the old one or the
-// new one, whole.
+// writeState replaces the file in one step: a reader finds the whole old or the whole new
+// one.
 func (c *Cluster) writeState() (err error) {
 	defer func() {
 		if err != nil {
@@ -60,8 +60,8 @@ func (c *Cluster) writeState() (err error) {
 	return replace(path, filepath.Join(c.dir, "state.yaml.new"), b)
 }
 
-// MuteState makes the file unreadable, as an API that fails, until
-// UnmuteState. The nodes' rules and routes go on as ever.
+// MuteState makes the file unreadable, like an API that fails, until UnmuteState. The
+// nodes' rules and routes continue to follow.
 func (c *Cluster) MuteState() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

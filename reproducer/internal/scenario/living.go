@@ -70,7 +70,7 @@ func (l *Lab) stillConnected(ctx context.Context, begin time.Time, idle *cluster
 	return err
 }
 
-// aside is how long an endpoint stays out of every slice, where it comes back.
+// aside is how long an endpoint stays out of every slice, if it comes back.
 const aside = time.Second
 
 func serviceDeleted() Scenario {

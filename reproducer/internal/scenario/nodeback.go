@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// nodeBack is why nothing that is only silent may be cured.
+// nodeBack shows why a flow that is only silent must not be cured.
 func nodeBack() Scenario {
 	return Scenario{
 		Name: "node-back",

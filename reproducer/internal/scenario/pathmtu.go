@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// pathMTU is a hole for large segments.
+// pathMTU is a black hole for large segments.
 func pathMTU() Scenario {
 	return Scenario{
 		Name: "path-mtu",

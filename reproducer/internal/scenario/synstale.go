@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// synStale is a kube-proxy that does not follow.
+// synStale is a kube-proxy that does not update its rules.
 func synStale() Scenario {
 	return Scenario{
 		Name: "syn-stale",
