@@ -17,7 +17,7 @@ func restarts() Fault {
 	)
 	return Fault{
 		Name:  "restarts",
-		Story: fmt.Sprintf("an agent among %d connections that hang is started anew %d times in a minute, ended by SIGKILL and by SIGTERM in turn", stuck, times),
+		Story: fmt.Sprintf("an agent among %d connections that hang is restarted %d times in a minute, ended by SIGKILL and by SIGTERM in turn", stuck, times),
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
 			conns, err := l.calm(ctx, l.doomed.NS, stuck)
 			if err != nil {

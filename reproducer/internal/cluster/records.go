@@ -33,7 +33,7 @@ func (c *Cluster) ReturnService(s *Service) error {
 	s.UID = newUID()
 	c.svcs = append(c.svcs, s)
 	c.mu.Unlock()
-	c.report("service %s is made anew, with ClusterIP %s", s.Name, s.ClusterIP)
+	c.report("service %s is created again, with ClusterIP %s", s.Name, s.ClusterIP)
 	return c.publish()
 }
 
