@@ -18,6 +18,7 @@ type Evidence struct {
 	Socket    flow.Socket
 	Role      flow.Role
 	Local     flow.Local
+	User      string // whose process last held the socket, by a user id that was proven; empty: not proven
 	PodUID    string // of the pod that the socket was proven to be in; empty: not proven
 	Peer      flow.Peer
 	Conntrack Conntrack

@@ -136,8 +136,8 @@ func (a *Asker) askOwner(e *diagnosis.Evidence) {
 		a.sought[netns] = true
 		a.LearnPlaces()
 	}
-	owned := a.names.Whose(e.Socket, Owned{e.Local, e.PodUID})
-	e.Local, e.PodUID = owned.Local, owned.ProvenUID
+	owned := a.names.Whose(e.Socket, Owned{e.Local, e.PodUID, e.User})
+	e.Local, e.PodUID, e.User = owned.Local, owned.ProvenUID, owned.User
 }
 
 // LearnPlaces finds out which network namespaces belong to pods, within the

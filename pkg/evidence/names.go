@@ -24,11 +24,12 @@ type Names struct {
 type Owned struct {
 	flow.Local
 	ProvenUID string // of the pod that was proven to have the socket; empty: none was
+	User      string // proven user id of the process that last held the socket; empty: none was proven
 }
 
 // Whose returns whose a socket is, given what was known of it before. A proven pod
-// stays: a socket outlives its process, the pod outlives its record, and another
-// pod may get its address.
+// and a proven user stay: a socket outlives its process, the pod outlives its
+// record, and another pod may get its address.
 func (n Names) Whose(s flow.Socket, before Owned) Owned {
 	local := flow.Local{Addr: s.Local, PID: s.PID, Started: s.Started, Comm: s.Comm}
 	if s.PID == 0 { // a snapshot from before the file scan
@@ -48,7 +49,7 @@ func (n Names) Whose(s flow.Socket, before Owned) Owned {
 		local.Workload, local.WorkloadKind = pod.Workload, pod.WorkloadKind
 		local.Container = cmp.Or(pod.Container(process.Container), local.Container)
 	}
-	return Owned{local, uid}
+	return Owned{local, uid, cmp.Or(process.User, before.User)}
 }
 
 func (n Names) process(p flow.Process) (flow.Owner, error) {

@@ -13,7 +13,7 @@ import (
 // TestWhose has a socket with the address of web-1.
 func TestWhose(t *testing.T) {
 	process := flow.Process{PID: 4711, Started: time.Hour}
-	web := Owned{flow.Local{Namespace: "shop", Pod: "web-1", PodUID: "uid-web", Workload: "web", WorkloadKind: "Deployment", Container: "nginx"}, "uid-web"}
+	web := Owned{flow.Local{Namespace: "shop", Pod: "web-1", PodUID: "uid-web", Workload: "web", WorkloadKind: "Deployment", Container: "nginx"}, "uid-web", ""}
 	unproven := web
 	unproven.Container, unproven.ProvenUID = "", ""
 	of := func(o Owned, p flow.Process, comm string) Owned {
@@ -37,11 +37,11 @@ func TestWhose(t *testing.T) {
 			netns: 7, process: process, living: map[flow.Process]flow.Owner{{PID: 4711, Started: time.Minute}: {PodUID: "uid-other"}}, want: unproven,
 		},
 		"its namespace says so, its process has gone": {
-			netns: 7, process: process, places: map[uint32]string{7: "uid-web"}, want: Owned{unproven.Local, "uid-web"},
+			netns: 7, process: process, places: map[uint32]string{7: "uid-web"}, want: Owned{unproven.Local, "uid-web", ""},
 		},
 		"the address is another pod's": {
 			netns: 8, process: process, living: map[flow.Process]flow.Owner{process: {PodUID: "uid-other"}},
-			want: of(Owned{flow.Local{Namespace: "evil", Pod: "other-1", PodUID: "uid-other"}, "uid-other"}, process, "nginx"),
+			want: of(Owned{flow.Local{Namespace: "evil", Pod: "other-1", PodUID: "uid-other"}, "uid-other", ""}, process, "nginx"),
 		},
 		"the address is a pod's that lives elsewhere": {netns: 8, places: map[uint32]string{7: "uid-web"}},
 		"the address is none of its namespace":        {netns: 8, foreign: true},
@@ -50,16 +50,21 @@ func TestWhose(t *testing.T) {
 			netns: 7, living: map[flow.Process]flow.Owner{process: {PodUID: "uid-web", Container: "c1"}}, before: of(Owned{}, process, "nginx"), want: of(web, process, "nginx"),
 		},
 		"proven before, and its record is gone": {
-			netns: 9, before: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old", Container: "main"}, "uid-old"},
-			want: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old", Container: "main"}, "uid-old"},
+			netns: 9, before: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old", Container: "main"}, "uid-old", ""},
+			want: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old", Container: "main"}, "uid-old", ""},
 		},
 		"proven before, its record is gone and another has the address": {
-			netns: 7, before: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old"}, "uid-old"},
-			want: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old"}, "uid-old"},
+			netns: 7, before: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old"}, "uid-old", ""},
+			want: Owned{flow.Local{Namespace: "shop", Pod: "old-1", PodUID: "uid-old", Workload: "old"}, "uid-old", ""},
 		},
+		"its user is shown": {
+			netns: hostNetNS, process: process, living: map[flow.Process]flow.Owner{process: {User: "1000"}}, before: Owned{User: "0"},
+			want: of(Owned{User: "1000"}, process, "nginx"),
+		},
+		"its user was shown, and it has gone": {netns: hostNetNS, process: process, before: Owned{User: "1000"}, want: Owned{User: "1000"}},
 		"a proof corrects what the address said": {
 			netns: 7, process: process, living: map[flow.Process]flow.Owner{process: {PodUID: "uid-other"}}, before: unproven,
-			want: of(Owned{flow.Local{Namespace: "evil", Pod: "other-1", PodUID: "uid-other"}, "uid-other"}, process, "nginx"),
+			want: of(Owned{flow.Local{Namespace: "evil", Pod: "other-1", PodUID: "uid-other"}, "uid-other", ""}, process, "nginx"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

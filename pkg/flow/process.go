@@ -15,8 +15,9 @@ type Resident struct {
 	NetNS uint32 // inode number
 }
 
-// Owner is what is known of where a process runs.
+// Owner is what is known of whose a process is and where it runs.
 type Owner struct {
+	User      string // real user id, as the agent's user namespace numbers it; empty: not known
 	Container string // container id, full; empty: none
 	PodUID    string // empty: not a pod's process
 }

@@ -12,6 +12,7 @@ import (
 const (
 	healthyFor    = 10 * time.Second // until an idle flow that is not stuck is looked at again
 	revisedEvery  = 10 * time.Second // at most, for one flow; the latest verdict wins
+	manyTurns     = 2                // revisions in a row after which a flow waits twice as long for the next
 	readFreshness = tick / 2         // a reading younger than that is as good as a new one
 )
 
@@ -110,7 +111,12 @@ func revise(e *ledger.Entry, now time.Time) verdict {
 		e = e.Report(now, fmt.Sprintf("found stuck: %s · %s", is.Symptom, is.Cause))
 		return verdict{entry: e, said: []said{{flow.EventStuck, e}}}
 	}
-	if again := e.RevisedAt().Add(revisedEvery); now.Before(again) {
+	last, turns := e.Revised()
+	every := revisedEvery
+	if turns >= manyTurns {
+		every *= 2
+	}
+	if again := last.Add(every); now.Before(again) {
 		return verdict{entry: e, await: again}
 	}
 	return revision(e, now)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"container/list"
 	"fmt"
 	"iter"
@@ -40,15 +41,17 @@ func (e *endedEntries) all() iter.Seq[*Entry] {
 	}
 }
 
-// pathOf returns whose finding it is. Pods, processes and names of processes
-// are easy to make, namespaces of the cluster are not.
+// pathOf returns whose finding it is. Pods, processes and names of processes are
+// easy to make, namespaces of the cluster and users are not. Processes whose user
+// is not known share what one user has.
 func pathOf(e *Entry) []string {
-	local, netns := e.facts.local.Value(), e.reading.netns
-	switch {
-	case local.Pod != "":
-		return []string{"pods of " + local.Namespace, local.Pod, ""}
-	case e.facts.flags&isHost != 0:
-		return []string{"host", local.Comm, fmt.Sprint(local.PID)}
+	local := e.facts.local.Value()
+	if local.Pod != "" {
+		return []string{"pods of " + local.Namespace, local.Pod, "", ""}
 	}
-	return []string{fmt.Sprint("network namespace ", netns), local.Comm, fmt.Sprint(local.PID)}
+	space := fmt.Sprint("network namespace ", e.reading.netns)
+	if e.facts.flags&isHost != 0 {
+		space = "host"
+	}
+	return []string{space, "user " + cmp.Or(e.facts.proven.Value().user, "?"), local.Comm, fmt.Sprint(local.PID)}
 }

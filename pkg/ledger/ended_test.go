@@ -21,6 +21,13 @@ func ended(id int, local flow.Local, host bool, netns uint32) *Entry {
 	return e.End(time.Unix(int64(id), 0), flow.Closed, nil, "ended")
 }
 
+// byUser is a flow that is over, of a process of the host whose user was proven.
+func byUser(id int, user, comm string, pid uint32) *Entry {
+	s := flow.Socket{ID: flow.ID(id), NetNS: 1}
+	e := NewEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: flow.Local{Comm: comm, PID: pid}, User: user, Host: true}, diagnosis.Decision{})
+	return e.End(time.Unix(int64(id), 0), flow.Closed, nil, "ended")
+}
+
 func pod(namespace, name string) flow.Local {
 	return flow.Local{Namespace: namespace, Pod: name, PID: 1}
 }
@@ -69,6 +76,54 @@ func TestNobodysNoiseTakesAwayWhatOthersLost(t *testing.T) {
 				t.Error("the neighbour's cannot be explained any more")
 			}
 		})
+	}
+}
+
+// TestNamesPushOutNobody has somebody lose five connections on a plain host,
+// before somebody else loses as many as are kept: by default, 1,000.
+func TestNamesPushOutNobody(t *testing.T) {
+	const kept, five = 1000, 5
+	victim := func(user string) func(n int) *Entry {
+		return func(n int) *Entry { return byUser(n, user, "victim", 9) }
+	}
+	for _, c := range []struct {
+		name   string
+		victim func(n int) *Entry
+		noise  func(n int) *Entry
+	}{
+		{"a process that renames itself", victim("0"), func(n int) *Entry { return byUser(n, "65534", fmt.Sprint("n", n), 10) }},
+		{"processes of many names", victim("0"), func(n int) *Entry { return byUser(n, "65534", fmt.Sprint("n", n), uint32(n)) }},
+		{"a process that goes each time", victim("0"), func(n int) *Entry { return byUser(n, "65534", "", 0) }},
+		{"processes whose user nobody knew", victim("0"), func(n int) *Entry { return byUser(n, "", fmt.Sprint("n", n), uint32(n)) }},
+		{"names, to one whose user nobody knew", victim(""), func(n int) *Entry { return byUser(n, "65534", fmt.Sprint("n", n), 10) }},
+		{"a name, to another of the same user", victim("1000"), func(n int) *Entry { return byUser(n, "1000", "noise", 10) }},
+		{"a process, to another of the same name and user", victim("1000"), func(n int) *Entry { return byUser(n, "1000", "victim", 10) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := New(Options{KeepEnded: kept}, start)
+			for n := range five {
+				s.Put(c.victim(n))
+			}
+			for n := five; n < five+kept; n++ {
+				s.Put(c.noise(n))
+			}
+			ids := endedIDs(s)
+			if diff := cmp.Diff([]int{4, 3, 2, 1, 0}, ids[len(ids)-five:]); len(ids) != kept || diff != "" {
+				t.Errorf("%d are kept, the oldest: -want +got\n%s", len(ids), diff)
+			}
+		})
+	}
+}
+
+// TestAUserAloneHasEveryPlace: nobody is kept short for who is not there.
+func TestAUserAloneHasEveryPlace(t *testing.T) {
+	const kept, last = 1000, 1999
+	s := New(Options{KeepEnded: kept}, start)
+	for n := range last + 1 {
+		s.Put(byUser(n, "65534", fmt.Sprint("n", n), 10))
+	}
+	if ids := endedIDs(s); len(ids) != kept || ids[0] != last || ids[kept-1] != last-kept+1 {
+		t.Errorf("%d are kept, from %d to %d, want the latest", len(ids), ids[0], ids[len(ids)-1])
 	}
 }
 

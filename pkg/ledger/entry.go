@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"net/netip"
 	"time"
 	"unique"
@@ -33,6 +34,7 @@ type Entry struct {
 	history  history
 	over     *over // only if it is over
 	life     Life
+	turns    uint8 // revisions of which each followed the one before within a minute
 }
 
 // Verdict is what is reported of a flow while it does not change.
@@ -170,12 +172,23 @@ func (e *Entry) Report(at time.Time, line string) *Entry {
 // Revise is Report of a verdict that differs from the last reported one.
 func (e *Entry) Revise(at time.Time, line string) *Entry {
 	next := e.Report(at, line)
+	if last, turns := e.Revised(); turns == 0 || at.Sub(last) > restless {
+		next.turns = 0
+	}
+	next.turns = min(next.turns, math.MaxUint8-1) + 1
 	next.revised = distanceOf(at, e.reading.at)
 	return next
 }
 
-// RevisedAt returns when a changed verdict was last reported; zero: never.
-func (e *Entry) RevisedAt() time.Time { return e.revised.time(e.reading.at) }
+// restless is how soon after a revision another one counts as the next turn of a
+// verdict that does not settle.
+const restless = time.Minute
+
+// Revised returns when a changed verdict was last reported, and how many were
+// reported in a row, each within a minute of the one before; zero: never.
+func (e *Entry) Revised() (last time.Time, turns int) {
+	return e.revised.time(e.reading.at), int(e.turns)
+}
 
 // Idle reports whether the flow has nothing outstanding.
 func (e *Entry) Idle() bool { return diagnosis.Symptom(e.Socket()) == flow.HalfOpen }

@@ -18,7 +18,7 @@ type facts struct {
 	now        distance // from the reading
 	stuckAfter time.Duration
 	local      unique.Handle[flow.Local] // without the address
-	podUID     unique.Handle[string]
+	proven     unique.Handle[proven]
 	peer       unique.Handle[flow.Peer] // without the address
 	backend    unique.Handle[backend]
 	service    unique.Handle[service]
@@ -37,6 +37,9 @@ const (
 	hasEnded
 )
 
+// proven is what the kernel has proven of a flow's owner.
+type proven struct{ podUID, user string }
+
 // rare is what only few flows have.
 type rare struct {
 	route        *flow.Route
@@ -53,7 +56,7 @@ func packFacts(e diagnosis.Evidence) facts {
 	local, peer := e.Local, e.Peer
 	local.Addr, peer.Addr = netip.AddrPort{}, netip.AddrPort{}
 	f := facts{
-		now: distanceOf(e.Now, e.Socket.At), stuckAfter: e.StuckAfter, local: unique.Make(local), podUID: unique.Make(e.PodUID), peer: unique.Make(peer),
+		now: distanceOf(e.Now, e.Socket.At), stuckAfter: e.StuckAfter, local: unique.Make(local), proven: unique.Make(proven{e.PodUID, e.User}), peer: unique.Make(peer),
 		backend: unique.Make(packBackend(e.Backend)), service: unique.Make(packService(e.Service)), cluster: unique.Make(e.Cluster),
 		conntrack: packConntrack(e.Conntrack, e.Socket), role: unique.Make(e.Role),
 	}
@@ -79,7 +82,7 @@ func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
 	is := func(flag uint8) bool { return f.flags&flag != 0 }
 	e := diagnosis.Evidence{
 		Now: f.now.time(s.At), StuckAfter: f.stuckAfter, Ended: is(hasEnded), Socket: s, Role: f.role.Value(),
-		Local: f.local.Value(), PodUID: f.podUID.Value(), Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(s),
+		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(s),
 		Backend: f.backend.Value().evidence(), Service: f.service.Value().evidence(), Cluster: f.cluster.Value(),
 		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating),
 	}

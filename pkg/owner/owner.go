@@ -1,6 +1,6 @@
-// Package owner says where a process runs: the container and the pod that its
-// control group belongs to. It also says which pod a network namespace belongs
-// to. It reads only /proc.
+// Package owner says whose a process is and where it runs: its user, and the
+// container and the pod that its control group belongs to. It also says which pod
+// a network namespace belongs to. It reads only /proc.
 package owner
 
 import (
@@ -34,10 +34,11 @@ func (hidden) Error() string {
 // Is makes it a kind of fs.ErrPermission.
 func (hidden) Is(target error) bool { return target == fs.ErrPermission }
 
-// Both files are short; the limits only bound what a broken /proc can cost.
+// The files are short; the limits only bound what a broken /proc can cost.
 const (
 	statLimit   = 4 << 10  // bytes; one line
 	cgroupLimit = 64 << 10 // bytes; a line per hierarchy, paths up to PATH_MAX
+	statusLimit = 512      // bytes; the user ids end in the first 300
 )
 
 // Reader reads owners from a /proc file system. It keeps nothing, so it is safe for
@@ -124,8 +125,12 @@ func (r *Reader) lookup(p flow.Process) (flow.Owner, error) {
 	if err != nil {
 		return flow.Owner{}, err
 	}
+	status, err := read(dir, "status", statusLimit)
+	if err != nil {
+		return flow.Owner{}, err
+	}
 	at := parseCgroup(cgroup)
-	return flow.Owner{Container: at.container, PodUID: at.podUID}, nil
+	return flow.Owner{User: parseUser(status), Container: at.container, PodUID: at.podUID}, nil
 }
 
 func read(dir *os.Root, name string, limit int64) (string, error) {

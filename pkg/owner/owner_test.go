@@ -28,24 +28,31 @@ func stat(comm string, started uint64) string {
 	return "4711 (" + comm + ") S 1 4711 4711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 " + strconv.FormatUint(started, 10) + " 1000 2000 18446744073709551615\n"
 }
 
+// status is how /proc/PID/status goes on after the name.
+func status(users string) string {
+	return "\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4194305\nNgid:\t0\nPid:\t4194305\nPPid:\t4194304\nTracerPid:\t0\n" +
+		"Uid:\t" + users + "\nGid:\t100\t100\t100\t100\nFDSize:\t64\n"
+}
+
 func TestLookup(t *testing.T) {
 	container := strings.Repeat("ab", 32)
 	pod := "0::/kubepods/besteffort/pod3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f/" + container + "\n"
-	inPod := flow.Owner{Container: container, PodUID: "3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f"}
+	host := flow.Owner{User: "1000"}
+	inPod := flow.Owner{User: "1000", Container: container, PodUID: "3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f"}
 	for name, tc := range map[string]struct {
 		stat, cgroup string
 		want         flow.Owner
 		err          error
 	}{
 		"pod":                     {stat("echo", 4711), pod, inPod, nil},
-		"host":                    {stat("sshd", 4711), "0::/system.slice/sshd.service\n", flow.Owner{}, nil},
+		"host":                    {stat("sshd", 4711), "0::/system.slice/sshd.service\n", host, nil},
 		"a name full of brackets": {stat("a) R 1 (b) c", 4711), pod, inPod, nil},
 		"a name of control bytes": {stat("x\x01\n) y\xff", 4711), pod, inPod, nil},
 		"no name":                 {stat("", 4711), pod, inPod, nil},
 		"its number is another's": {stat("echo", 4712), pod, flow.Owner{}, owner.ErrGone},
 		"one that came before it": {stat("echo", 4710), pod, flow.Owner{}, owner.ErrGone},
-		"more than is read":       {stat("echo", 4711), strings.Repeat("1:x:/\n", 20_000) + pod, flow.Owner{}, nil},
-		"cut in the last line":    {stat("echo", 4711), "0::/" + strings.Repeat("x/", 64<<10), flow.Owner{}, nil},
+		"more than is read":       {stat("echo", 4711), strings.Repeat("1:x:/\n", 20_000) + pod, host, nil},
+		"cut in the last line":    {stat("echo", 4711), "0::/" + strings.Repeat("x/", 64<<10), host, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proc := t.TempDir()
@@ -58,6 +65,54 @@ func TestLookup(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestUser(t *testing.T) {
+	for name, c := range map[string]struct{ status, want string }{
+		"a user":                           {status("1000\t1000\t1000\t1000"), "1000"},
+		"root":                             {status("0\t0\t0\t0"), "0"},
+		"in a setuid program of root's":    {status("1000\t0\t0\t0"), "1000"},
+		"the highest":                      {status("4294967294\t0\t0\t0"), "4294967294"},
+		"a name with a line of its own":    {"Name:\tx\nUid:\t7\t\n" + status("1000\t1000\t1000\t1000"), "1000"},
+		"a name with all of it":            {"Name:\tx\nUid:\t7\t7\t7\t7\nGid:\t7\n" + status("1000\t1000\t1000\t1000"), "1000"},
+		"a name alone has it":              {"Name:\tUid:\t7\t7\t7\t7\nState:\tS (sleeping)\n", ""},
+		"no number":                        {status("x\t0\t0\t0"), ""},
+		"a number that no user has":        {status("4294967296\t0\t0\t0"), ""},
+		"below all users":                  {status("-1\t0\t0\t0"), ""},
+		"cut in the number":                {"Name:\techo\nUid:\t10", ""},
+		"nothing":                          {"", ""},
+		"more groups than are ever read":   {status("1000\t1000\t1000\t1000") + "Groups:\t" + strings.Repeat("1 ", 65_536) + "\n", "1000"},
+		"the longest name, all of it bent": {"Name:\t" + strings.Repeat(`\001`, 15) + status("1000\t1000\t1000\t1000"), "1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proc := t.TempDir()
+			process(t, proc, stat("echo", 4711), "0::/\n")
+			write(t, filepath.Join(proc, strconv.Itoa(nobody), "status"), c.status)
+			got, err := owner.New(proc).Lookup(echo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(flow.Owner{User: c.want}, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNoNameForgesAUser has this process call itself what looks like the
+// kernel's own line.
+func TestNoNameForgesAUser(t *testing.T) {
+	const comm = "/proc/self/comm"
+	was, err := os.ReadFile(comm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, comm, "x\nUid:\t7\t7\t7\n")
+	defer write(t, comm, strings.TrimSuffix(string(was), "\n"))
+	got, err := owner.New("/proc").Lookup(flow.Process{PID: uint32(os.Getpid()), Started: started(t, "/proc", "self")})
+	if want := strconv.Itoa(os.Getuid()); err != nil || got.User != want {
+		t.Errorf("user %q and %v, want %s", got.User, err, want)
 	}
 }
 
@@ -187,7 +242,7 @@ func TestLookupThisProcess(t *testing.T) {
 }
 
 // started returns when a process started, as /proc shows it.
-func started(t *testing.T, proc, pid string) time.Duration {
+func started(t testing.TB, proc, pid string) time.Duration {
 	t.Helper()
 	line, err := os.ReadFile(filepath.Join(proc, pid, "stat"))
 	if err != nil {
@@ -202,9 +257,9 @@ func started(t *testing.T, proc, pid string) time.Duration {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	r, p := owner.New("/proc"), flow.Process{PID: uint32(os.Getpid())}
+	r, p := owner.New("/proc"), flow.Process{PID: uint32(os.Getpid()), Started: started(b, "/proc", "self")}
 	for b.Loop() {
-		if _, err := r.Lookup(p); err != nil && !errors.Is(err, owner.ErrGone) {
+		if _, err := r.Lookup(p); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -234,6 +289,7 @@ func process(t *testing.T, proc, stat, cgroup string) {
 	t.Helper()
 	write(t, filepath.Join(proc, strconv.Itoa(nobody), "stat"), stat)
 	write(t, filepath.Join(proc, strconv.Itoa(nobody), "cgroup"), cgroup)
+	write(t, filepath.Join(proc, strconv.Itoa(nobody), "status"), status("1000\t1000\t1000\t1000"))
 }
 
 func write(t *testing.T, path, content string) {
@@ -248,13 +304,15 @@ func write(t *testing.T, path, content string) {
 
 // FuzzLookup reads files of /proc that no kernel would write.
 func FuzzLookup(f *testing.F) {
-	f.Add(stat("echo", 4711), "0::/\n")
-	f.Add(stat("a\x1b[31m)b", 4711), "12:pids:/kubepods/burstable/pod0b9c6d0e-8f0d-4e58-9c5e-3c1f0e9a7a11/abc\n")
-	f.Add("", "")
-	f.Add(")", "")
-	f.Fuzz(func(t *testing.T, stat, cgroup string) {
+	users := status("0\t0\t0\t0")
+	f.Add(stat("echo", 4711), "0::/\n", users)
+	f.Add(stat("a\x1b[31m)b", 4711), "12:pids:/kubepods/burstable/pod0b9c6d0e-8f0d-4e58-9c5e-3c1f0e9a7a11/abc\n", users)
+	f.Add("", "", "")
+	f.Add(")", "", "\nUid:\t")
+	f.Fuzz(func(t *testing.T, stat, cgroup, status string) {
 		proc := t.TempDir()
 		process(t, proc, stat, cgroup)
+		write(t, filepath.Join(proc, strconv.Itoa(nobody), "status"), status)
 		if o, err := owner.New(proc).Lookup(echo); err != nil && o != (flow.Owner{}) {
 			t.Errorf("%+v and %v", o, err)
 		}

@@ -119,11 +119,21 @@ func sliceMove(t *testing.T, e *environment, s source) {
 	s.awaitState(t, "10.1.6.1:8000", flow.BackendListed)
 }
 
+// noTargetRef plays an endpoint without a pod: anybody may list any address, so
+// it counts for the connections that its Service sent there.
 func noTargetRef(t *testing.T, e *environment, s source) {
+	backend, service := netip.MustParseAddrPort("10.1.7.1:8000"), netip.MustParseAddrPort("10.0.0.66:8000")
+	state := func(want flow.BackendState) func() bool {
+		return func() bool { return s.BackendVia(backend, service, time.Now()).State == want }
+	}
+	e.service(t, "bare", service.Addr().String())
 	e.slice(t, "bare-x", "bare", discoveryv1.Endpoint{Addresses: []string{"10.1.7.1"}})
-	s.awaitState(t, "10.1.7.1:8000", flow.BackendListed)
+	await(t, "it is listed", state(flow.BackendListed))
+	if b := s.backend(backend.String()); b.State != flow.BackendUnknown {
+		t.Errorf("without the Service: %s: %s", b.State, b.How)
+	}
 	e.slice(t, "bare-x", "bare")
-	s.awaitState(t, "10.1.7.1:8000", flow.BackendUnlisted)
+	await(t, "it is not listed", state(flow.BackendUnlisted))
 	s.never(t, "10.1.7.1:8000", flow.BackendDeleted, 200*time.Millisecond)
 }
 
@@ -196,7 +206,7 @@ func unread(t *testing.T, e *environment, s source) {
 	await(t, "who was sent there knows", func() bool {
 		return s.BackendVia(backend, netip.MustParseAddrPort("10.0.0.55:8000"), time.Now()).State == flow.BackendDeleted
 	})
-	if b := s.backend(backend.String()); b.State != flow.BackendUnlisted || !b.Unverified {
+	if b := s.backend(backend.String()); b.State != flow.BackendUnknown || b.Pod != "" {
 		t.Errorf("%s: %s", b.State, b.How)
 	}
 }

@@ -32,7 +32,7 @@ func conntrackErrors() Fault {
 				return err
 			}
 			for _, errno := range []syscall.Errno{unix.ENOBUFS, unix.EPERM} {
-				more, err := l.calm(ctx, l.client.NS, fresh)
+				more, err := l.calm(ctx, l.client.NS, fresh, a)
 				if err != nil {
 					return err
 				}

@@ -13,11 +13,11 @@ import (
 
 const (
 	flapFlows  = 1000
-	flaps      = 81 // after the last one the endpoint terminates
+	flaps      = 241 // after the last one the endpoint terminates
 	flapEvery  = 250 * time.Millisecond
 	flapMemory = 60 << 20         // the agent may grow by so many bytes
 	flapEvents = 20 << 20         // bytes of events
-	flapSettle = 20 * time.Second // until then the last verdict is known, and has its event
+	flapSettle = 40 * time.Second // until then the last verdict is known, and has its event
 )
 
 // flappingEndpoint: records that change without end cost little, and the last change counts.

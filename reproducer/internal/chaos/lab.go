@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -125,14 +126,46 @@ func (l *Lab) storm(ctx context.Context, n int) ([]*conn, error) {
 }
 
 // calm opens connections whose server is gone, and writes nothing on them yet.
-func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int) ([]*conn, error) {
+func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int, readers ...*agent) ([]*conn, error) {
 	conns, server, err := l.connect(ctx, from, n)
 	if err != nil {
 		return nil, err
 	}
+	for _, a := range readers {
+		if err := l.awaitRead(ctx, a); err != nil {
+			return nil, err
+		}
+	}
 	l.truth.because(flow.StaleConntrack, conns...)
 	_, err = l.cluster.ForceDelete(server)
 	return conns, err
+}
+
+// awaitRead waits until an agent has read the records as they are: of a pod that
+// comes and goes between two readings it knows nothing.
+func (l *Lab) awaitRead(ctx context.Context, a *agent) error {
+	written, err := os.Stat(l.cluster.StatePath())
+	if err != nil {
+		return fmt.Errorf("look at the records: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	err = await(ctx, func() (bool, error) {
+		status, err := a.api.Status(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, h := range status.Sources {
+			if h.Source == flow.SourceCluster && !h.LastSync.Before(written.ModTime()) {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("agent %s does not read the records: %w", a.spec.name, err)
+	}
+	return nil
 }
 
 // connect opens connections to a Service with one server.
