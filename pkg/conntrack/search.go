@@ -48,7 +48,7 @@ func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 func (t *Table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
 	for _, part := range Searches(addrs) {
 		if err := t.sweep(ctx, part, fn); err != nil {
-			return fmt.Errorf("sweep conntrack for %s: %w", part, err)
+			return fmt.Errorf("search conntrack for %s: %w", part, err)
 		}
 	}
 	return nil

@@ -121,7 +121,7 @@ func untranslated(e Evidence, _ flow.Symptom) bool {
 func whyUntranslated(e Evidence) string {
 	switch {
 	case e.Socket.State == flow.SynSent && e.Conntrack.Missing && e.Translates:
-		return "conntrack has no entry for this attempt: its SYN is dropped on this node, by a network policy or a filter, or nobody accepts it"
+		return "conntrack has no entry for this attempt: its SYN is dropped on this node, by a network policy or a filter, or no process accepts it"
 	case e.Conntrack.Err != nil:
 		return fmt.Sprintf("which backend serves it is not known, because conntrack could not be asked (%v)", e.Conntrack.Err)
 	case e.Service != nil && e.Service.Backends == 0:

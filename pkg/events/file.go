@@ -101,7 +101,7 @@ func (f *File) open() error {
 	// Not blocking: opening a pipe without a reader would take for ever.
 	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, fileMode)
 	if errors.Is(err, syscall.ENXIO) {
-		return fmt.Errorf("open events file: %s is a pipe that nobody reads", f.path)
+		return fmt.Errorf("open events file: %s is a pipe without a reader", f.path)
 	}
 	if err != nil {
 		return fmt.Errorf("open events file: %w", err)

@@ -79,8 +79,8 @@ func TestNobodysNoiseTakesAwayWhatOthersLost(t *testing.T) {
 	}
 }
 
-// TestNamesPushOutNobody has somebody lose five connections on a plain host,
-// before somebody else loses as many as are kept: by default, 1,000.
+// TestNamesPushOutNobody makes one user lose five connections on a plain host,
+// before another user loses as many as are kept: by default, 1,000.
 func TestNamesPushOutNobody(t *testing.T) {
 	const kept, five = 1000, 5
 	victim := func(user string) func(n int) *Entry {
@@ -115,7 +115,7 @@ func TestNamesPushOutNobody(t *testing.T) {
 	}
 }
 
-// TestAUserAloneHasEveryPlace: nobody is kept short for who is not there.
+// TestAUserAloneHasEveryPlace: no place stays free for users who are not there.
 func TestAUserAloneHasEveryPlace(t *testing.T) {
 	const kept, last = 1000, 1999
 	s := New(Options{KeepEnded: kept}, start)

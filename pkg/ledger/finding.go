@@ -70,7 +70,7 @@ func anchor(t, now time.Time) time.Time {
 func story(e *Entry, evidence diagnosis.Evidence) []flow.Step {
 	story := e.history.all()
 	if at := evidence.Socket.LastAck; !at.IsZero() {
-		story = append(story, flow.Step{At: at, What: "the peer was last heard"})
+		story = append(story, flow.Step{At: at, What: "last segment from the peer"})
 	}
 	if b := evidence.Backend; !b.Since.IsZero() {
 		name := evidence.Target().String()

@@ -9,12 +9,12 @@ import (
 // real, effective, saved, and that of the file system (proc_pid_status(5)).
 const userLine = "\nUid:\t"
 
-// parseUser returns the real user id of a process; empty: not told. Only who
-// has rights changes it. The effective one is somebody else's once the process
-// has executed a setuid program, which anybody may.
+// parseUser returns the real user id of a process; empty: not known. Only a
+// privileged process changes it. The effective one is another user's once the
+// process has executed a setuid program, which any user may.
 //
-// What a process calls itself stands further up, with its line ends escaped. All
-// that follows are the kernel's own words, so that the last such line is its own.
+// The name that a process chose stands further up, with its line ends escaped. All
+// lines after it are the kernel's own, so the last such line is the kernel's.
 func parseUser(status string) string {
 	at := strings.LastIndex(status, userLine)
 	if at < 0 {

@@ -85,7 +85,7 @@ func TestAgentCannotStart(t *testing.T) {
 
 		{"events in no folder", "--events-file=DIR/none/events", nil},
 		{"events into a folder", "--events-file=DIR", nil},
-		{"events into a pipe that nobody reads", "--events-file=DIR/pipe", nil},
+		{"events into a pipe without a reader", "--events-file=DIR/pipe", nil},
 	}
 	program(t, "tcpstuck-agent") // is built
 	said := make([]string, len(cases))

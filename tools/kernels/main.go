@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, out io.Writer) (int, error) {
 	flags.DurationVar(&o.timeout, "timeout", 20*time.Minute, "for one guest")
 	flags.StringVar(&o.memory, "memory", "1536M", "of one guest")
 	names := flags.String("kernels", "6.1 6.12", "parted by blanks: "+known())
-	table := flags.String("table", "", "a document whose table to write anew")
+	table := flags.String("table", "", "a document whose table is replaced")
 	parallel := flags.Int("parallel", 2, "how many guests to run at once")
 	exec := flags.String("exec", "", "run one program on this kernel instead")
 	if err := flags.Parse(args); err != nil {

@@ -187,7 +187,7 @@ func playSlow(s *scene) error {
 func playServiceDeleted(s *scene) error {
 	_, svc, err := s.behind(calm, nil, quietly(s)...)
 	s.at(0, "the Service is deleted", func() error { return s.c.RemoveService(svc) })
-	s.at(time.Second, "the Service is made anew", func() error { return s.c.ReturnService(svc) })
+	s.at(time.Second, "the Service is created again", func() error { return s.c.ReturnService(svc) })
 	return err
 }
 

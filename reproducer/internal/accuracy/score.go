@@ -28,8 +28,8 @@ const (
 	FalseAlarm  Fault = "false alarm"        // something was reported of a control
 	WrongFirst  Fault = "wrong first report" // right in the end
 	WrongTurn   Fault = "wrong in between"
-	Forgotten   Fault = "not told in time" // by one of the agents that ran while it hung
-	WrongEnd    Fault = "wrong end"        // another outcome or error, or none
+	Forgotten   Fault = "not reported in time" // by one of the agents that ran while it hung
+	WrongEnd    Fault = "wrong end"            // another outcome or error, or none
 	WrongUnsent Fault = "wrong unsent bytes"
 	WrongLost   Fault = "bytes lost outside their interval"
 	FirstLate   Fault = "gives-up-at wrong at first"
@@ -235,7 +235,7 @@ func (s *Score) judgeTruth(c Case) {
 	}
 	const settle = 1500 * time.Millisecond // for what was in flight when it began
 	if first := c.Label.Verdicts[0]; !first.answers() && t.Heard.After(first.Since.Add(settle)) {
-		s.fault(Untrue, true, "it was heard at %s, the fault was at %s", clock(t.Heard), clock(first.Since))
+		s.fault(Untrue, true, "its last segment came at %s, the fault was at %s", clock(t.Heard), clock(first.Since))
 	}
 	if c.Label.Ends == flow.TimedOut && t.Died.IsZero() {
 		s.fault(Untrue, true, "it did not end")

@@ -23,7 +23,7 @@ const (
 
 func connectionFlood() Fault {
 	return flood("connection-flood", floodConnections, fmt.Sprintf("%d callers each on the unix socket, the page and the metrics port, of an agent that may have %d descriptors, hold connections: "+
-		"silent, with half a header, idle, with a body that never comes; whoever is hung up on comes again", callers, floodDescriptors))
+		"silent, with half a header, idle, with a body that never comes; a caller that is closed comes again", callers, floodDescriptors))
 }
 
 func headerFlood() Fault {

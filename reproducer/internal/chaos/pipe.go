@@ -50,7 +50,7 @@ func unopenedPipe(l *Lab, o *Outcome, path string) error {
 		o.lose("an agent waits for somebody to open its pipe")
 		return a.Kill()
 	}
-	if said := a.tail(); !strings.Contains(said, "a pipe that nobody reads") {
+	if said := a.tail(); !strings.Contains(said, "a pipe without a reader") {
 		o.lose("on a pipe that nobody opens it ended with %v: %s", a.Err(), said)
 		return nil
 	}

@@ -17,7 +17,7 @@ func restarts() Fault {
 	)
 	return Fault{
 		Name:  "restarts",
-		Story: fmt.Sprintf("an agent among %d connections that hang is started anew %d times in a minute, ended by SIGKILL and by SIGTERM in turn", stuck, times),
+		Story: fmt.Sprintf("an agent among %d connections that hang is restarted %d times in a minute, ended by SIGKILL and by SIGTERM in turn", stuck, times),
 		play: func(ctx context.Context, l *Lab, o *Outcome) error {
 			conns, err := l.calm(ctx, l.doomed.NS, stuck)
 			if err != nil {
@@ -50,8 +50,8 @@ func restarts() Fault {
 	}
 }
 
-// restartOnce starts an agent, demands that it finds what hangs, and ends it.
-// It returns how long after the start that was listed.
+// restartOnce starts an agent, demands that it finds what hangs, and ends it. It
+// returns the time from the start until everything was listed.
 func restartOnce(ctx context.Context, l *Lab, o *Outcome, here *truth, spec agentSpec, kill bool) (time.Duration, error) {
 	began := time.Now()
 	a, err := l.startReady(ctx, spec)

@@ -14,9 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trapped begins a program whose recvmsg(2) asks this package first. Of the
-// agent's sockets only those to conntrack use that call. It does not return
-// unless it fails.
+// Trapped starts a program whose recvmsg(2) asks this package first. Of the agent's
+// sockets only those to conntrack use that call. It returns only if it fails.
 func Trapped(argv []string) error {
 	// Load the call's number; ask if it is recvmsg, else allow.
 	filter := []unix.SockFilter{
@@ -26,7 +25,7 @@ func Trapped(argv []string) error {
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 	}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	// The listener goes along into the program, where trap finds it.
+	// The program inherits the listener, and trap finds it there.
 	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {
 		return fmt.Errorf("install the filter: %w", errno)
@@ -41,7 +40,7 @@ func Trapped(argv []string) error {
 type trap struct {
 	listener int
 	errno    atomic.Int32 // 0: the call continues as usual
-	hits     atomic.Int64 // calls that failed for it
+	hits     atomic.Int64 // calls that failed because of it
 	done     chan struct{}
 }
 
@@ -82,7 +81,7 @@ func listenerOf(pid int) (fd int, found bool) {
 	return 0, false
 }
 
-// The messages of <linux/seccomp.h>; seccomp_data is not looked at.
+// The messages of <linux/seccomp.h>; seccomp_data is not read.
 type (
 	seccompNotif struct {
 		id         uint64
@@ -97,8 +96,8 @@ type (
 	}
 )
 
-// The requests of <linux/seccomp.h>, in the encoding that every architecture
-// but a few old ones has.
+// The requests of <linux/seccomp.h>, in the encoding of every architecture but a few
+// old ones.
 const (
 	notifRecv = 0xc0502100
 	notifSend = 0xc0182101
@@ -132,5 +131,5 @@ func ioctl(fd int, request uintptr, arg unsafe.Pointer) bool {
 	return errno == 0
 }
 
-// fail has every call fail from now on; 0: none.
+// fail makes every call fail from now on; 0: none.
 func (t *trap) fail(errno syscall.Errno) { t.errno.Store(int32(errno)) }

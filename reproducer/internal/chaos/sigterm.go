@@ -14,7 +14,7 @@ import (
 // phase is a moment in an agent's life.
 type phase struct {
 	name  string
-	early bool // it may not have begun: the signal itself ends it
+	early bool // it may not have begun: the signal itself may end it
 	await func(context.Context, *Lab, *agent) error
 }
 

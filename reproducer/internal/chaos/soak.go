@@ -17,7 +17,7 @@ const (
 	soakFlows  = 300 // a round, a quarter of them for each way to end
 )
 
-// soak: thousands of flows come, hang and go, and nothing of them stays.
+// soak: thousands of flows come, hang and go, and leave nothing behind.
 func soak() Fault {
 	return Fault{
 		Name: "soak",
@@ -58,8 +58,7 @@ func soak() Fault {
 	}
 }
 
-// soakRound has connections hang, and lets each quarter of them end in its
-// own way.
+// soakRound makes connections hang, and ends each quarter of them in another way.
 func soakRound(ctx context.Context, l *Lab, o *Outcome, listener net.Listener) error {
 	clients, servers, err := connectTo(l.client.NS, netip.Addr{}, listener, soakFlows)
 	if err != nil {
@@ -111,7 +110,7 @@ func soakRound(ctx context.Context, l *Lab, o *Outcome, listener net.Listener) e
 	return nil
 }
 
-// awaitErrors waits until the kernel has given every connection up.
+// awaitErrors waits until the kernel has aborted every connection.
 func awaitErrors(ctx context.Context, conns []*conn) error {
 	for _, c := range conns {
 		err := await(ctx, func() (bool, error) {
@@ -126,7 +125,7 @@ func awaitErrors(ctx context.Context, conns []*conn) error {
 	return nil
 }
 
-// drained waits until all that was written is acknowledged.
+// drained waits until everything that was written is acknowledged.
 func (c *conn) drained(ctx context.Context) error {
 	return await(ctx, func() (bool, error) {
 		left, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQ)
@@ -141,7 +140,7 @@ func ignoreEINTR(err error) error {
 	return err
 }
 
-// grown says what of an agent's usage has grown by more than the noise.
+// grown names what of an agent's usage has grown by more than the noise.
 func (u usage) grown(since usage) []string {
 	var grown []string
 	for _, g := range []struct {

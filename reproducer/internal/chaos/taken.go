@@ -11,8 +11,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// pageTaken: an agent whose page's port something else has works without it,
-// says so, and has it once it is free.
+// pageTaken: if another program has the port of its page, an agent works without it, says
+// so, and takes the port once it is free.
 func pageTaken() Fault {
 	return Fault{
 		Name:  "page-taken",
@@ -86,7 +86,7 @@ func (a *agent) awaitPage(ctx context.Context) error {
 	})
 }
 
-// pageHealth returns what an agent says of its page; nothing: no word.
+// pageHealth returns the agent's report on its page; nothing: there is none.
 func (a *agent) pageHealth(ctx context.Context) (flow.Health, error) {
 	status, err := a.api.Status(ctx)
 	for _, h := range status.Sources {

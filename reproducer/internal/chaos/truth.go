@@ -13,13 +13,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// truth is which connections hang, by this program's own record.
+// truth holds which connections hang, by this program's own record.
 type truth struct {
 	mu    sync.Mutex
 	stuck map[flow.ID]bool        // they hang: an agent must list them
-	risky map[flow.ID]bool        // they are idle, or on the move: it may list them
+	risky map[flow.ID]bool        // they are idle, or about to recover: it may list them
 	ever  map[flow.ID]bool        // they were one or the other once
-	cause map[flow.ID]flow.Cause  // why they hang, or would, where that was made so
+	cause map[flow.ID]flow.Cause  // why they hang, or would, if a fault made it certain
 	deaf  map[netip.AddrPort]bool // of clients that do not read what an agent sends, and of ports that are flooded
 }
 
@@ -64,8 +64,8 @@ func (t *truth) risk(conns ...*conn) {
 	}
 }
 
-// ignore records a client that does not read, or a port that is flooded: an
-// agent that answers there hangs, or hangs up, and may say so.
+// ignore records a client that does not read, or a flooded port: an agent that answers
+// there hangs or closes, and may report that.
 func (t *truth) ignore(end netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -95,7 +95,7 @@ func (t *truth) hung(id flow.ID, local, peer netip.AddrPort) bool {
 	return t.ever[id] || t.deaf[local] || t.deaf[peer]
 }
 
-// difference is where a list of findings departs from the truth.
+// difference is where a list of findings differs from the truth.
 type difference struct {
 	missing []flow.ID // they hang, and are not in the list
 	extra   []flow.Finding

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// twins: two agents share a kernel, and neither minds.
+// twins: two agents share a kernel, and do not disturb each other.
 func twins() Fault {
 	return Fault{
 		Name:  "twins",

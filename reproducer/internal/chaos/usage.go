@@ -25,9 +25,8 @@ func (u usage) String() string {
 
 func mib(bytes uint64) float64 { return float64(bytes) / (1 << 20) }
 
-// collections is how often garbage is collected for one measurement: a tick or
-// an answer between one and the reading of the heap leaves megabytes behind, in
-// some of them.
+// collections is how often garbage is collected for one measurement: a tick or an answer
+// between the last one and the reading of the heap sometimes leaves megabytes behind.
 const collections = 5
 
 // usage measures an agent.
@@ -57,8 +56,7 @@ func (a *agent) usage(ctx context.Context) (usage, error) {
 	return u, err
 }
 
-// profile reads a number from a profile, which are offered on the socket alone:
-// the one that follows name.
+// profile reads the number after name from a profile. Only the socket offers profiles.
 func (a *agent) profile(ctx context.Context, which, name string) (uint64, error) {
 	body, status, err := fetch(ctx, a.private, "http://agent/debug/pprof/"+which)
 	if err != nil || status != http.StatusOK {
@@ -72,13 +70,12 @@ func (a *agent) profile(ctx context.Context, which, name string) (uint64, error)
 	return 0, fmt.Errorf("profile %s has no %q", which, name)
 }
 
-// memory returns what of an agent is resident.
+// memory returns the agent's resident memory.
 func (a *agent) memory() (uint64, error) {
 	return proc(fmt.Sprintf("/proc/%d/status", a.PID()), "VmRSS:", 1024)
 }
 
-// bpfMemory adds up what the kernel says that the agent's maps and programs
-// take.
+// bpfMemory adds up the memory of the agent's maps and programs, as the kernel reports it.
 func (a *agent) bpfMemory() (sum uint64, err error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", a.PID()))
 	if err != nil {

@@ -16,11 +16,10 @@ import (
 	"time"
 )
 
-// wallClock is what one process reads as the time of day, and no other. The
-// machine's clock is left alone: the process's own copy of the vDSO gets a
-// clock_gettime that asks the kernel and adds to CLOCK_REALTIME, which is all
-// that a step by NTP or an administrator changes. Timers and CLOCK_MONOTONIC
-// go on as they do then.
+// wallClock is the time of day that only one process reads. The machine's clock stays: the
+// process's own copy of the vDSO gets a clock_gettime that asks the kernel and adds to
+// CLOCK_REALTIME. A step by NTP or an administrator changes only that, too: timers and
+// CLOCK_MONOTONIC continue.
 type wallClock struct {
 	process interface{ Signal(os.Signal) error }
 	pid     int
@@ -28,7 +27,7 @@ type wallClock struct {
 	end     int64
 }
 
-// errNoVDSO: this machine's vDSO is not one that can be replaced here.
+// errNoVDSO: this machine's vDSO cannot be replaced here.
 var errNoVDSO = errors.New("clocks are stepped on amd64 alone")
 
 // stepped returns the machine code of a clock_gettime for amd64 that adds
@@ -93,7 +92,7 @@ func (w *wallClock) find(addresses string) error {
 	return errNoVDSO
 }
 
-// step sets the process's clock off by so many seconds from the machine's.
+// step shifts the process's clock by so many seconds from the machine's.
 func (w *wallClock) step(ctx context.Context, seconds int32) error {
 	return await(ctx, func() (bool, error) {
 		if err := w.process.Signal(syscall.SIGSTOP); err != nil {
@@ -132,7 +131,7 @@ func (w *wallClock) outside() (bool, error) {
 		fields := strings.Fields(string(b))
 		pc, err := strconv.ParseInt(strings.TrimPrefix(fields[len(fields)-1], "0x"), 16, 64)
 		if err != nil || pc >= w.at && pc < w.end {
-			return false, nil //nolint:nilerr // it runs still, or it is there
+			return false, nil //nolint:nilerr // it still runs, or it is in the vDSO
 		}
 	}
 	return true, nil

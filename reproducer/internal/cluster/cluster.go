@@ -1,8 +1,7 @@
-// Package cluster builds a Kubernetes cluster as the network sees one, out of
-// network namespaces: nodes that translate Services in conntrack, pods with
-// links and routes as Calico makes them, an outside world, and the API
-// objects in a file. It needs no program but the kernel, and leaves the
-// namespace that it is started in alone.
+// Package cluster builds a Kubernetes cluster as the network sees one, out of network
+// namespaces: nodes that translate Services in conntrack, pods with links and routes as
+// Calico makes them, an outside world, and the API objects in a file. It needs only the
+// kernel, and does not touch the namespace that it is started in.
 package cluster
 
 import (
@@ -39,7 +38,7 @@ type Cluster struct {
 	outsiders int
 
 	background sync.WaitGroup
-	stop       context.CancelFunc // hurries what runs in the background
+	stop       context.CancelFunc // ends the waits of background work
 	ctx        context.Context
 }
 
@@ -118,7 +117,7 @@ func (a *api) Namespaces(n *Node) []string {
 	return paths
 }
 
-// Close ends every process and gives every namespace up.
+// Close ends every process and releases every namespace.
 func (c *Cluster) Close() error {
 	c.stop()
 	c.background.Wait()

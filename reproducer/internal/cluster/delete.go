@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// How long the parts of a cluster take to follow a forced deletion, as seen
-// with a real kubelet and Calico.
+// How long the parts of a cluster take to follow a forced deletion, as measured with a
+// real kubelet and Calico.
 const (
 	routeCutDelay = 15 * time.Millisecond
 	killDelay     = 2 * time.Second
@@ -50,7 +50,7 @@ func (c *Cluster) ForceDelete(p *Pod) (Removal, error) {
 			c.report("the process of %s is killed; its FIN finds no way out", p.Name)
 		case <-c.ctx.Done():
 		}
-		// What fails here fails again, and is reported, in Close.
+		// If this fails, it fails again in Close, which reports it.
 		_ = p.Echo.Kill()
 	})
 	return r, nil
@@ -95,9 +95,9 @@ func (c *Cluster) GracefulDelete(ctx context.Context, p *Pod, grace time.Duratio
 	return r, c.syncProxies()
 }
 
-// ForceDeleteLate deletes a pod without grace on a cluster whose CNI takes
-// the network away last: the process is killed first, and its FIN gets
-// through. It returns when the route is cut.
+// ForceDeleteLate deletes a pod without grace on a cluster whose CNI removes the network
+// last: the process is killed first, and its FIN gets through. It returns when the route
+// is cut.
 func (c *Cluster) ForceDeleteLate(ctx context.Context, p *Pod) (Removal, error) {
 	if err := c.forget(p); err != nil {
 		return Removal{}, err
@@ -125,8 +125,7 @@ func (c *Cluster) ForceDeleteLate(ctx context.Context, p *Pod) (Removal, error) 
 	return r, nil
 }
 
-// forget removes a pod and its endpoint from the API. The rules follow when
-// the caller has them follow.
+// forget removes a pod and its endpoint from the API. The caller updates the rules.
 func (a *api) forget(p *Pod) error {
 	a.mu.Lock()
 	a.pods = slices.DeleteFunc(a.pods, func(q *Pod) bool { return q == p })
@@ -134,8 +133,8 @@ func (a *api) forget(p *Pod) error {
 	return a.writeState()
 }
 
-// unlink cuts a pod off: nothing leads to it, nothing that it sends gets out,
-// and its node forgets its connections.
+// unlink cuts a pod off: nothing leads to it, its packets do not get out, and its node
+// forgets its connections.
 func unlink(p *Pod) error {
 	err := p.Node.NS.Do(func() error {
 		return errors.Join(unroute(single(p.Addr)), down(p.link), untrack(p.Addr))

@@ -14,11 +14,10 @@ import (
 // faults are what can happen to a network.
 type faults struct{ net *network }
 
-// Cut takes a machine off the network: what arrives and what leaves is
-// dropped without a word. The link itself stays up, so that the other
-// machines keep its neighbour entry and what they send really leaves them; a
-// link that is down would keep packets in their queues, and the kernel would
-// call that no retransmission.
+// Cut takes a machine off the network: it silently drops all packets in both directions.
+// The link stays up, so that the other machines keep its neighbour entry and their packets
+// really leave them. A link that is down would keep packets in their queues, and the
+// kernel would not call that a retransmission.
 func (f *faults) Cut(m Machine) error {
 	f.net.report("%s is cut off", m.Name)
 	return weather(m, nil)
@@ -36,9 +35,8 @@ func (f *faults) Restore(m Machine) error {
 	return unfilter(m.NS, weatherTable, nftables.TableFamilyINet)
 }
 
-// Unplug takes a machine out of the switch. The other machines' neighbour
-// entries for it go at once, as if they had aged: asked for again, it does not
-// answer.
+// Unplug takes a machine out of the switch. The other machines lose their neighbour
+// entries for it at once, as if these had aged, and get no answer when they ask again.
 func (f *faults) Unplug(m Machine) error {
 	f.net.report("%s has left the switch", m.Name)
 	err := f.net.fabric.Do(func() error {
@@ -62,8 +60,8 @@ func (f *faults) Unplug(m Machine) error {
 	return nil
 }
 
-// forgetNeighbour removes the calling thread's namespace's neighbour entry for
-// an address; one that is gone is no error.
+// forgetNeighbour removes the neighbour entry of the calling thread's namespace for an
+// address; it is no error if there is none.
 func forgetNeighbour(a netip.Addr) error {
 	link, err := netlink.LinkByName(uplink)
 	if err != nil {
@@ -76,8 +74,7 @@ func forgetNeighbour(a netip.Addr) error {
 	return err
 }
 
-// Blackhole has a node drop what goes to another node's pods, for want of a
-// route.
+// Blackhole makes a node drop packets to another node's pods, because it has no route.
 func (f *faults) Blackhole(n *Node, pods netip.Prefix) error {
 	f.net.report("the route of %s to %s is a blackhole", n.Name, pods)
 	err := n.NS.Do(func() error {
@@ -91,9 +88,8 @@ func (f *faults) Blackhole(n *Node, pods netip.Prefix) error {
 
 const weatherTable = "weather"
 
-// weather drops packets before anything else sees them: of those that arrive
-// the share that match chooses, or all packets in both directions when match
-// is nil.
+// weather drops packets before anything else sees them: of arriving packets the share that
+// match chooses, or all packets in both directions if match is nil.
 func weather(m Machine, match []expr.Any) error {
 	err := m.NS.Do(func() error {
 		conn, err := nftables.New()

@@ -56,8 +56,8 @@ func (f *faults) LetSend(m Machine, to netip.Addr) error {
 	return unfilter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet)
 }
 
-// Silence drops what a machine itself sends from one of its addresses, and what
-// reaches it for that address.
+// Silence drops what a machine itself sends from one of its addresses, and what arrives
+// for that address.
 func (f *faults) Silence(m Machine, addr netip.Addr) error {
 	f.net.report("%s of %s goes silent", addr, m.Name)
 	if err := filter(m.NS, "silent-from-"+addr.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(addr), source(single(addr)), drop()); err != nil {
@@ -78,8 +78,8 @@ func isolate(ns *namespace.Namespace) error {
 	return filter(ns, "policy", nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), drop())
 }
 
-// filter adds a rule to a namespace, in a table of its own: what a person, a
-// policy or a middlebox filters. It replaces the one that has the name.
+// filter adds a rule to a namespace, in a table of its own: a filter of a person, a policy
+// or a middlebox. It replaces the filter of that name.
 func filter(ns *namespace.Namespace, name string, family nftables.TableFamily, hook *nftables.ChainHook, parts ...[]expr.Any) error {
 	err := ns.Do(func() error {
 		conn, err := nftables.New()
@@ -97,7 +97,7 @@ func filter(ns *namespace.Namespace, name string, family nftables.TableFamily, h
 	return nil
 }
 
-// unfilter takes the table of a filter away.
+// unfilter removes the table of a filter.
 func unfilter(ns *namespace.Namespace, name string, family nftables.TableFamily) error {
 	return ns.Do(func() error {
 		conn, err := nftables.New()

@@ -2,6 +2,6 @@ package cluster
 
 import "github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 
-// Isolate has a namespace drop every segment that reaches it, its own over
-// loopback included.
+// Isolate makes a namespace drop every segment that reaches it, its own over loopback
+// included.
 func Isolate(ns *namespace.Namespace) error { return isolate(ns) }

@@ -16,8 +16,8 @@ import (
 // The functions of this file work in the calling thread's namespace: call
 // them in Namespace.Do.
 
-// connect makes a link called name whose other end is called peer and lies in
-// another namespace; both ends are left down.
+// connect makes a link called name. Its other end is called peer and lies in another
+// namespace. Both ends stay down.
 func connect(name, peer string, other *namespace.Namespace, mac net.HardwareAddr) error {
 	file, err := os.Open(other.Path())
 	if err != nil {
@@ -54,7 +54,7 @@ func up(name string, addrs ...netip.Prefix) (netlink.Link, error) {
 	return link, nil
 }
 
-// down sets a link down; one that is gone is no error.
+// down sets a link down; it is no error if there is none.
 func down(name string) error {
 	link, err := netlink.LinkByName(name)
 	if errors.As(err, &netlink.LinkNotFoundError{}) {
@@ -74,7 +74,7 @@ func routeVia(dst netip.Prefix, via netip.Addr, link netlink.Link) error {
 	return addRoute(&netlink.Route{Dst: ipNet(dst), Gw: via.AsSlice(), LinkIndex: link.Attrs().Index})
 }
 
-// routeTo says that dst is at the other end of link.
+// routeTo adds a route: dst is at the other end of link.
 func routeTo(dst netip.Prefix, link netlink.Link) error {
 	return addRoute(&netlink.Route{Dst: ipNet(dst), LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK})
 }
@@ -91,7 +91,7 @@ func addRoute(r *netlink.Route) error {
 	return nil
 }
 
-// unroute removes the route to dst; one that is gone is no error.
+// unroute removes the route to dst; it is no error if there is none.
 func unroute(dst netip.Prefix) error {
 	err := netlink.RouteDel(&netlink.Route{Dst: ipNet(dst)})
 	if err != nil && !errors.Is(err, unix.ESRCH) {

@@ -16,7 +16,7 @@ const (
 	uplink = "eth0" // a machine's or a pod's link to the rest
 )
 
-// Machine is what is plugged into the fabric: a node, or the world outside.
+// Machine is plugged into the fabric: a node, or the world outside.
 type Machine struct {
 	Name string
 	Addr netip.Addr // on the underlay

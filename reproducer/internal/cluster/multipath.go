@@ -26,8 +26,8 @@ const (
 	mptcpSubflow = 1 << 1 // MPTCP_PM_ADDR_FLAG_SUBFLOW
 )
 
-// AddPath gives a pod a second address, and has the kernel open a further
-// subflow from it on every MPTCP connection that the pod makes.
+// AddPath gives a pod a second address. The kernel then opens a further subflow from it on
+// every MPTCP connection that the pod makes.
 func (w *network) AddPath(p *Pod) (netip.Addr, error) {
 	p.Node.allocated++
 	second := host(p.Node.Block, p.Node.allocated+1)

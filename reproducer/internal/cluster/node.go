@@ -32,8 +32,8 @@ func (c *Cluster) LoseNode(n *Node) error {
 	return c.publish()
 }
 
-// routeNode gives a node the routes that Calico's agent keeps: the other
-// nodes' blocks, and a blackhole for what is left of its own.
+// routeNode gives a node the routes that Calico's agent keeps: the other nodes' blocks, and
+// a blackhole for the rest of its own.
 func (w *network) routeNode(n *Node) error {
 	return n.NS.Do(func() error {
 		link, err := netlink.LinkByName(uplink)

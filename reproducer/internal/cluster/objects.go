@@ -9,7 +9,7 @@ import (
 )
 
 // objects returns the API objects of the cluster as a client of the API sees
-// them: services, endpoint slices, pods, nodes. The caller holds c.mu.
+// them: services, endpoint slices, pods, nodes. The caller holds a.mu.
 func (a *api) objects() []any {
 	var all []any
 	for _, s := range a.svcs {

@@ -33,7 +33,7 @@ type plan struct {
 	services   netip.Prefix
 	podGateway netip.Addr   // the same for every pod, on the node's end of its link
 	internet   netip.Prefix // hosts outside the cluster
-	vip        netip.Addr   // virtual, of whichever node announces it
+	vip        netip.Addr   // virtual, of the node that announces it
 }
 
 func planFor(f Family) plan {

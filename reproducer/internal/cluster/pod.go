@@ -22,7 +22,7 @@ type PodSpec struct {
 	Node        string
 	Args        []string   // of the echo program
 	HostNetwork bool       // it uses its node's address and namespace
-	Addr        netip.Addr // of a pod that is gone, to be used again; zero: a new one
+	Addr        netip.Addr // of a pod that is gone, for reuse; zero: a new one
 	Isolated    bool       // a policy drops all that reaches it
 	Family      Family     // how its program speaks; empty: as the cluster
 	Source      bool       // its program gets its address as a flag
@@ -42,11 +42,11 @@ type Pod struct {
 	replicaSet string
 	created    time.Time
 	link       string     // the node's end of its link; empty with HostNetwork
-	deleting   *time.Time // when its deletion was asked for, gracefully
+	deleting   *time.Time // when its graceful deletion began
 	doubted    bool       // its endpoints say that it is terminating
 }
 
-// Address returns where the pod's server listens.
+// Address returns the address on which the pod's server listens.
 func (p *Pod) Address() string { return netip.AddrPortFrom(p.Addr, Port).String() }
 
 // SmallBuffers makes new connections of the pod fill at once if the peer does not
@@ -147,8 +147,8 @@ func (w *network) networkPod(p *Pod, spec PodSpec) error {
 	})
 }
 
-// linkPod makes the node's end: a link without an IPv4 address that answers
-// for the gateway's, and a route to the pod alone.
+// linkPod makes the node's end: a link without an IPv4 address that answers for the
+// gateway's, and a route to the pod.
 func linkPod(p *Pod) error {
 	if err := connect(p.link, uplink, p.NS, podLinkMAC); err != nil {
 		return err
@@ -176,7 +176,7 @@ func newUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// nameLetters are what Kubernetes makes generated names of.
+// nameLetters are the letters of names that Kubernetes generates.
 const nameLetters = "bcdfghjklmnpqrstvwxz2456789"
 
 // suffix returns the random part of a pod's name.
@@ -189,7 +189,7 @@ func suffix() string {
 	return string(b)
 }
 
-// hash returns what a ReplicaSet of a workload has in its name.
+// hash returns the hash in the name of a workload's ReplicaSet.
 func hash(workload string) string {
 	h, b := uint32(2166136261), make([]byte, 9)
 	for i := range b {

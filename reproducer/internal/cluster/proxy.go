@@ -8,8 +8,8 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// syncProxies does what kube-proxy does: it makes the rules of every node
-// what the Services and their backends ask for.
+// syncProxies does what kube-proxy does: it writes the rules of every node for the Services
+// and their backends.
 func (a *api) syncProxies() error {
 	for _, n := range a.net.Nodes {
 		if err := n.NS.Do(func() error { return a.syncProxy(n) }); err != nil {
@@ -61,7 +61,7 @@ func (a *api) syncProxy(n *Node) error {
 		to(uplink), source(n.Block),
 		destination(a.net.plan.pods, expr.CmpOpNeq), destination(a.net.plan.underlay, expr.CmpOpNeq),
 		[]expr.Any{&expr.Masq{}})
-	// What comes in by a virtual IP has to come back by this node.
+	// Connections to a virtual IP have to come back through this node.
 	addRule(conn, post, source(single(a.net.Internet.Addr)), destination(a.net.plan.pods, expr.CmpOpEq), []expr.Any{&expr.Masq{}})
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("replace rules: %w", err)
@@ -69,8 +69,7 @@ func (a *api) syncProxy(n *Node) error {
 	return nil
 }
 
-// addService spreads new connections over the targets; without any it
-// refuses them.
+// addService spreads new connections over the targets; without any it rejects them.
 func addService(conn *nftables.Conn, s *Service, targets []netip.Addr, nat, filter []*nftables.Chain) {
 	for _, chain := range nat {
 		for i, a := range targets {

@@ -15,8 +15,8 @@ func (c *Cluster) RemoveService(s *Service) error {
 	}, "service %s is deleted", s.Name)
 }
 
-// Relabel gives a pod the label of another workload, so that Services select
-// it no more, or again.
+// Relabel gives a pod the label of another workload, so that Services no longer select it,
+// or select it again.
 func (c *Cluster) Relabel(p *Pod, workload string) error {
 	return c.revise(func() { p.Workload = workload }, "pod %s is labelled app=%s", p.Name, workload)
 }
@@ -26,11 +26,11 @@ func (c *Cluster) ReturnService(s *Service) error {
 	return c.revise(func() {
 		s.UID = newUID()
 		c.svcs = append(c.svcs, s)
-	}, "service %s is made anew, with ClusterIP %s", s.Name, s.ClusterIP)
+	}, "service %s is created again, with ClusterIP %s", s.Name, s.ClusterIP)
 }
 
-// SayTerminating has the endpoints of a pod say that it is terminating, or that
-// it is not. The pod's own record says nothing of it, and no rules follow.
+// SayTerminating makes the endpoints of a pod say that it is terminating, or that it is
+// not. The pod's own record does not change, and neither do the rules.
 func (c *Cluster) SayTerminating(p *Pod, terminating bool) error {
 	c.mu.Lock()
 	p.doubted = terminating
@@ -44,12 +44,12 @@ func (c *Cluster) RenewSlice(s *Service) error {
 	return c.revise(func() { s.UID = newUID() }, "service %s has another slice", s.Name)
 }
 
-// NameNoPods leaves out, of a Service's endpoints, which pods they are.
+// NameNoPods removes the pods' names from a Service's endpoints.
 func (c *Cluster) NameNoPods(s *Service) error {
 	return c.revise(func() { s.nameless = true }, "the endpoints of %s name no pods", s.Name)
 }
 
-// DeleteObject has the API forget a pod that runs on.
+// DeleteObject deletes the API object of a pod that runs on.
 func (c *Cluster) DeleteObject(p *Pod) error {
 	if err := c.forget(p); err != nil {
 		return err

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 )
 
-// Namespace is the Kubernetes namespace of all that runs in a cluster.
+// Namespace is the Kubernetes namespace of everything in a cluster.
 const Namespace = "default"
 
 // Port is the port of every Service and server.
@@ -19,8 +19,8 @@ type Service struct {
 	Workload  string
 
 	nameless bool         // its endpoints are without targetRef
-	stopped  bool         // its rules follow nothing
-	stale    []netip.Addr // what they say then
+	stopped  bool         // its rules do not change
+	stale    []netip.Addr // the targets of its rules then
 }
 
 // AddService makes a Service in front of a workload.
@@ -41,7 +41,7 @@ func (c *Cluster) AddService(name, workload string, headless bool) (*Service, er
 	return s, c.publish()
 }
 
-// Address returns what clients connect to. A headless Service has none.
+// Address returns the address that clients connect to. A headless Service has none.
 func (s *Service) Address() string {
 	if !s.ClusterIP.IsValid() {
 		return ""
@@ -49,7 +49,7 @@ func (s *Service) Address() string {
 	return netip.AddrPortFrom(s.ClusterIP, Port).String()
 }
 
-// backends returns the pods behind a service. The caller holds c.mu.
+// backends returns the pods behind a service. The caller holds a.mu.
 func (a *api) backends(s *Service) []*Pod {
 	var found []*Pod
 	for _, p := range a.pods {
@@ -60,9 +60,8 @@ func (a *api) backends(s *Service) []*Pod {
 	return found
 }
 
-// targets returns where new connections to a service go: to its ready
-// backends, or to terminating ones when there is no other. The caller holds
-// c.mu.
+// targets returns the targets of new connections to a service: its ready backends or, if
+// there are none, its terminating ones. The caller holds a.mu.
 func (a *api) targets(s *Service) []netip.Addr {
 	if s.stopped {
 		return s.stale

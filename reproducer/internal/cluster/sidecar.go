@@ -10,15 +10,13 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// What the echo program's proxy listens on, and what it marks its own
-// connections with.
+// The port of the echo program's proxy, and the mark on its own connections.
 const (
 	proxyPort = 15001
 	proxyMark = 1337
 )
 
-// Redirect has the pod's own connections to a Service taken over by the proxy
-// that runs in the pod.
+// Redirect makes the proxy in the pod take over the pod's own connections to a Service.
 func (w *network) Redirect(p *Pod, service netip.Addr) error {
 	w.report("in pod %s connections to %s are redirected to the proxy", p.Name, service)
 	family := nftables.TableFamilyIPv6
@@ -54,7 +52,7 @@ func unmarked(mark uint32) []expr.Any {
 	}
 }
 
-// redirect sends a connection to a port of this very host.
+// redirect sends a connection to a port of this host.
 func redirect(port uint16) []expr.Any {
 	return []expr.Any{
 		&expr.Immediate{Register: regPort, Data: binary.BigEndian.AppendUint16(nil, port)},

@@ -11,7 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Socket is what the kernel says of one socket of a pod.
+// Socket is the kernel's state of one socket of a pod.
 type Socket struct {
 	State          flow.TCPState
 	Unacknowledged uint32        // bytes written and not acknowledged
@@ -23,8 +23,8 @@ type Socket struct {
 	RTO            time.Duration
 }
 
-// Socket looks up the pod's socket with this local address. Found is false
-// where there is none.
+// Socket looks up the pod's socket with this local address. Found is false if there is
+// none.
 func (p *Pod) Socket(local netip.AddrPort) (s Socket, found bool, err error) {
 	all, err := sockets(p, func(a netip.AddrPort) bool { return a == local })
 	if len(all) > 0 {

@@ -17,13 +17,13 @@ type api struct {
 	net  *network
 	copy string
 
-	mu      sync.Mutex // guards what the file shows
+	mu      sync.Mutex // guards the contents of the file
 	started time.Time
 	version int
 	pods    []*Pod
 	svcs    []*Service
 	made    int  // Services so far
-	mute    bool // the file follows nothing
+	mute    bool // the file is not updated
 }
 
 // list is what `kubectl get services,endpointslices,pods,nodes -A -o yaml`
@@ -53,8 +53,8 @@ func (a *api) revise(change func(), report string, args ...any) error {
 	return a.publish()
 }
 
-// writeState replaces the file in one step: a reader finds the old one or the
-// new one, whole.
+// writeState replaces the file in one step: a reader finds the whole old or the whole new
+// one.
 func (a *api) writeState() (err error) {
 	defer func() {
 		if err != nil {
@@ -86,8 +86,8 @@ func (a *api) writeState() (err error) {
 	return replace(path, filepath.Join(a.net.dir, "state.yaml.new"), b)
 }
 
-// MuteState makes the file unreadable, as an API that fails, until
-// UnmuteState. The nodes' rules and routes go on as ever.
+// MuteState makes the file unreadable, like an API that fails, until UnmuteState. The
+// nodes' rules and routes continue to follow.
 func (a *api) MuteState() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

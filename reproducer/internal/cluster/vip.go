@@ -18,8 +18,8 @@ func (c *Cluster) AddVIP(s *Service) (string, error) {
 	return netip.AddrPortFrom(s.VIP, Port).String(), c.publish()
 }
 
-// MoveVIP has a node announce the virtual IP: from now on the world outside
-// sends there what is for it.
+// MoveVIP makes a node announce the virtual IP: the world outside then sends its packets
+// there.
 func (w *network) MoveVIP(n *Node) error {
 	w.report("the virtual IP is announced by %s", n.Name)
 	vip := single(w.plan.vip)

@@ -16,9 +16,8 @@ import (
 // errClosed is returned for work in a namespace that was closed.
 var errClosed = errors.New("network namespace is closed")
 
-// Namespace is a network namespace with an OS thread of its own that stays
-// in it. It may be used from several goroutines; work in it is done one after
-// the other.
+// Namespace is a network namespace with an OS thread of its own that stays in it. It is
+// safe for concurrent use; work in it is done one after the other.
 type Namespace struct {
 	path string
 	work chan func()
@@ -89,7 +88,7 @@ func (n *Namespace) Do(f func() error) error {
 	}
 }
 
-// Close gives the namespace up: it goes when its last process has gone.
+// Close releases the namespace, which goes when its last process has gone.
 func (n *Namespace) Close() (err error) {
 	n.once.Do(func() {
 		close(n.quit)
@@ -99,8 +98,8 @@ func (n *Namespace) Close() (err error) {
 	return err
 }
 
-// Release unmounts the namespace that is mounted at path and removes the
-// file. What is no mount is only removed.
+// Release unmounts the namespace at path and removes the file. A file that is no mount is
+// only removed.
 func Release(path string) error {
 	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("unmount %s: %w", path, err)

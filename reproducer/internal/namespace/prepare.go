@@ -37,8 +37,8 @@ func prepare() error {
 	return pinCongestionControl()
 }
 
-// pinCongestionControl takes cubic or, where the machine's administrator does
-// not allow it to other namespaces, reno, which every kernel allows.
+// pinCongestionControl sets cubic or, if the machine's administrator does not allow that to
+// other namespaces, reno, which every kernel allows.
 func pinCongestionControl() error {
 	err := Sysctl("ipv4/tcp_congestion_control", "cubic")
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOENT) {

@@ -19,7 +19,7 @@ type Command struct {
 	Record func(io.Reader) // reads until the end; nil: the program writes none
 }
 
-// RecordFile is where a program with Command.Record set finds its pipe.
+// RecordFile is the path at which a program with Command.Record set finds its pipe.
 const RecordFile = "/dev/fd/3"
 
 // Process is a running program. The kernel kills it when the program that

@@ -25,33 +25,33 @@ const (
 	Read      Kind = "read"      // an answer, or the part of it that was due, was read
 	Error     Kind = "error"     // a call on the connection failed
 	Closed    Kind = "closed"    // the connection was closed by this side
-	Paused    Kind = "paused"    // no request is on its way, and none is made until further notice
-	Standing  Kind = "standing"  // how an open connection stands, where that is asked for
+	Paused    Kind = "paused"    // no request is in flight, and none is made until SIGUSR2
+	Standing  Kind = "standing"  // the state of an open connection, on request
 	Dialling  Kind = "dialling"  // a connection is about to be asked for; Local has its port
 )
 
-// Record is one thing that happened to one connection. Time is taken right
-// before a write and right after anything else.
+// Record is one event of one connection. Time is taken right before a write and right after
+// anything else.
 type Record struct {
 	Time   time.Time      `json:"time"`
 	Kind   Kind           `json:"kind"`
 	Local  netip.AddrPort `json:"local"`
 	Remote netip.AddrPort `json:"remote"` // zero for Listening
 	Error  string         `json:"error,omitempty"`
-	Bytes  int64          `json:"bytes,omitempty"`  // in total so far, where the program counts them
+	Bytes  int64          `json:"bytes,omitempty"`  // in total so far, if the program counts them
 	Unsent int64          `json:"unsent,omitempty"` // of Bytes, those that the kernel has and has not sent, where the program asks
 
-	// Of a crowd's connections, when they end or are asked for.
+	// For connections of a crowd, at their end or on request.
 	Errno          string        `json:"errno,omitempty"`
 	Unacknowledged int64         `json:"unacknowledged,omitempty"` // of Bytes, those that were sent and not acknowledged
-	Steady         bool          `json:"steady,omitempty"`         // the two have not moved for the last two looks at them
-	Asked          time.Time     `json:"asked,omitzero"`           // when the write was made that has had no answer; zero: there is none
+	Steady         bool          `json:"steady,omitempty"`         // the two did not change in the last two looks
+	Asked          time.Time     `json:"asked,omitzero"`           // when the write without an answer was made; zero: there is none
 	Heard          time.Time     `json:"heard,omitzero"`           // when something was last received or acknowledged
 	Resumed        time.Time     `json:"resumed,omitzero"`         // when the longest wait for an answer ended
-	Lag            time.Duration `json:"lag,omitempty"`            // how late the program was woken lately, at most
+	Lag            time.Duration `json:"lag,omitempty"`            // the longest delay of the program's latest wake-ups
 }
 
-// Writer writes records. It may be used from several goroutines.
+// Writer writes records. It is safe for concurrent use.
 type Writer struct {
 	mu  sync.Mutex
 	enc *json.Encoder

@@ -41,13 +41,13 @@ type AgentConfig struct {
 	Bin        string // directory of tcpstuck-agent and tcpstuck
 	Dir        string // where its socket, its events and its log are made, or found from an earlier life
 	Node       *cluster.Node
-	Scope      []string // the network namespaces that it sees
+	Scope      []string // the network namespaces that it watches
 	Source     []string // the flags that name its source of cluster records
 	StuckAfter time.Duration
 	Args       []string // further flags
 }
 
-// startPatience is for an agent that gets ready. An emulated processor takes some
+// startPatience is for an agent that starts. An emulated processor takes some
 // seconds to load the kernel side, and a minute beside a client that streams.
 const startPatience = 3 * time.Minute
 
@@ -88,8 +88,8 @@ func StartAgent(ctx context.Context, cfg AgentConfig) (*Agent, error) {
 // Events returns the file that the agent appends its events to.
 func (a *Agent) Events() string { return a.events }
 
-// startAgent runs the agent on a node, in sight of that node's namespaces
-// alone, as a scenario wants it.
+// startAgent runs the agent on a node as a scenario wants it. It watches only that node's
+// namespaces.
 func startAgent(ctx context.Context, opts Options, dir string, c *cluster.Cluster, n *cluster.Node, s Scenario) (*Agent, error) {
 	source, err := opts.API.source(n, c)
 	if err != nil {
@@ -119,8 +119,8 @@ func (a *Agent) ready() (bool, error) {
 // sooner gets the same.
 const ScrapeAge = time.Second
 
-// Scrape reads the agent's metrics as they are now: it waits until the answer
-// to the scrape before is too old to be given again.
+// Scrape reads the agent's present metrics: it waits until the answer to the last scrape is
+// too old to be given again.
 func (a *Agent) Scrape() (Metrics, error) {
 	a.scraping.Lock()
 	defer a.scraping.Unlock()

@@ -77,7 +77,7 @@ func forward(l net.Listener, address string) {
 		}
 		out, err := net.Dial("tcp", address)
 		if err != nil {
-			_ = in.Close() // the agent sees an API that is not there
+			_ = in.Close() // to the agent the API is out of reach
 			continue
 		}
 		go pump(out, in)

@@ -75,8 +75,8 @@ func showFinding(ctx context.Context, l *Lab, opts Options, id flow.ID) error {
 	return nil
 }
 
-// missingFields returns which of the things that a finding must say, the line
-// of the flow with this id does not say.
+// missingFields returns the fields that a finding must have and that the line of the flow
+// with this id lacks.
 func missingFields(jsonl []byte, id flow.ID) ([]string, error) {
 	for line := range strings.Lines(string(jsonl)) {
 		var f map[string]any
@@ -108,7 +108,7 @@ func lookUp(v any, path string) any {
 	return v
 }
 
-// empty reports whether a JSON value says nothing.
+// empty reports whether a JSON value is empty.
 func empty(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -121,8 +121,8 @@ func empty(v any) bool {
 	return v == nil
 }
 
-// showHang proves that the client still waits: the last thing that it did is
-// the request, and the kernel holds its bytes.
+// showHang proves that the client still waits: its last action is the request, and the
+// kernel holds its bytes.
 func showHang(l *Lab, opts Options) error {
 	records := l.Client.Echo.Records()
 	last := records[len(records)-1]

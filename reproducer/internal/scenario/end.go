@@ -18,20 +18,20 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// How far a prediction may be from the kernel's real end: at the first report
-// that or a hundredth of the time to wait, at the last reading always.
+// The largest distance of a prediction from the kernel's real end: at the first report this
+// or a hundredth of the time to wait, at the last reading always this.
 const (
 	firstTolerance = 4 * time.Second
 	lastTolerance  = 50 * time.Millisecond
 )
 
-// End is when a flow ended, and when it was said to.
+// End is when a flow ended, and when it was predicted to.
 type End struct {
 	First flow.GivesUp `json:"first_predicted"` // when the flow was first reported
 	Last  flow.GivesUp `json:"last_predicted"`  // by the last reading before the end
 	Real  time.Time    `json:"real"`
 	Since time.Time    `json:"since"` // when progress stopped
-	// Readings are what was predicted meanwhile, where that was asked for.
+	// Readings are the predictions meanwhile, if the scenario wants them.
 	Readings []Reading `json:"readings,omitempty"`
 }
 
@@ -74,7 +74,7 @@ func (t *trial) judgeEnd(ctx context.Context) error {
 	return nil
 }
 
-// patience is how long the end of a flow is waited for.
+// patience is how long a run waits for the end of a flow.
 func patience(f flow.Finding) time.Duration {
 	const least = 30 * time.Second
 	if f.GivesUp.At.IsZero() {
@@ -104,9 +104,9 @@ func (t *trial) compareEnd(ctx context.Context, end End, f flow.Finding) error {
 	return nil
 }
 
-// comparePrediction holds the predicted ends to the real one.
+// comparePrediction compares the predicted ends with the real one.
 func (t *trial) comparePrediction(end End) error {
-	never := t.scenario.shaken && end.First.Never // what it was stuck by at first has no end
+	never := t.scenario.shaken && end.First.Never // the flow's first symptom has no end
 	if end.First.At.IsZero() && !never || end.Last.At.IsZero() {
 		return fmt.Errorf("its end was not predicted: at first %+v, at last %+v", end.First, end.Last)
 	}
@@ -140,7 +140,7 @@ func applicationReads(ctx context.Context, l *Lab, name string) error {
 	return nil
 }
 
-// errnoNamed returns an errno by its name; 0 where there is none.
+// errnoNamed returns an errno by its name; 0 if there is none.
 func errnoNamed(name string) syscall.Errno {
 	const last = 133
 	for e := range syscall.Errno(last + 1) {
@@ -151,14 +151,13 @@ func errnoNamed(name string) syscall.Errno {
 	return 0
 }
 
-// hasten has the kernel give a pod's connections up after that many
-// retransmissions or probes, which takes seconds instead of a quarter of an
-// hour.
+// hasten makes the kernel abort a pod's connections after so many retransmissions or probes,
+// which takes seconds instead of a quarter of an hour.
 func hasten(p *cluster.Pod, retries int) error {
 	return p.NS.Do(func() error { return namespace.Sysctl("ipv4/tcp_retries2", strconv.Itoa(retries)) })
 }
 
-// last returns the last record of a kind; it is zero where there is none.
+// last returns the last record of a kind; zero: there is none.
 func last(records []record.Record, kind record.Kind) record.Record {
 	for _, r := range slices.Backward(records) {
 		if r.Kind == kind {

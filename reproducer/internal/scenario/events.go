@@ -13,12 +13,11 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// pollInterval is how often a file or an address is looked at that cannot be
-// waited for.
+// pollInterval is the interval of polls of a file or an address that cannot be awaited.
 const pollInterval = 10 * time.Millisecond
 
-// follow sends each event that is appended to a file, until ctx ends. A file
-// that does not exist yet is waited for.
+// follow sends each event that is appended to a file, until ctx ends. It waits for a file
+// that does not exist yet.
 func follow(ctx context.Context, path string, events chan<- flow.Event) error {
 	var file *os.File
 	err := await(ctx, func() (bool, error) {
@@ -59,7 +58,7 @@ func follow(ctx context.Context, path string, events chan<- flow.Event) error {
 	}
 }
 
-// await asks until the answer is yes, an error, or ctx ends.
+// await polls until the answer is yes, an error, or ctx ends.
 func await(ctx context.Context, ask func() (bool, error)) error {
 	for {
 		yes, err := ask()
@@ -72,7 +71,7 @@ func await(ctx context.Context, ask func() (bool, error)) error {
 	}
 }
 
-// pause waits; it returns false when ctx ends first.
+// pause waits; it returns false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// finThrough is calico on a network that is taken away last.
+// finThrough is calico on a network that goes last.
 func finThrough() Scenario {
 	return Scenario{
 		Name: "fin-through",

@@ -14,7 +14,7 @@ func forcedTerminating() Scenario {
 		Name: "forced-terminating",
 		Story: "A pod that terminates, and drains its connections, is force-deleted: the API forgets it.\n" +
 			"Its process and its network stay until it has drained; every request is answered, and its FIN gets through.\n" +
-			"What is heard on the wire outranks the record: nothing is reported.",
+			"A segment on the wire outranks the record: nothing is reported.",
 		stuckAfter: 3 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {
 			if err := l.startPairWith(ctx, drainingServer(drain), false, "--idle"); err != nil {

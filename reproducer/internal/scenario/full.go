@@ -12,8 +12,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-// How often a long wait is looked at, and from when on a prediction has to be
-// right to fullTolerance. Before that, the first report's tolerance holds.
+// How often a long wait reads the prediction, and from when on that has to be right to
+// fullTolerance. Before that, the first report's tolerance holds.
 const (
 	readingInterval = 20 * time.Second
 	settling        = time.Minute
@@ -40,8 +40,8 @@ type Reading struct {
 	GivesUp  flow.GivesUp `json:"gives_up_at"`
 }
 
-// readUntilEnd asks the agent again and again when the kernel gives the flow
-// up, until its end is reported.
+// readUntilEnd reads the abort deadline of a flow from the agent again and again, until its
+// end is reported.
 func readUntilEnd(ctx context.Context, l *Lab, f flow.Finding, ended func(flow.Event) bool) ([]Reading, error) {
 	var readings []Reading
 	for {

@@ -9,8 +9,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// graceful is a rolling update as it should be. At its end the agent must
-// find a real hang of the same client, so that a deaf one cannot pass.
+// graceful is a good rolling update. At its end the agent must find a real hang of the same
+// client, so that a deaf agent cannot pass.
 func graceful() Scenario {
 	const drain = 2 * time.Second
 	return Scenario{
@@ -43,8 +43,8 @@ func graceful() Scenario {
 	}
 }
 
-// proveAwake proves that the agent would have reported the client, had it been
-// stuck: with node-b cut off, where its server is by now, it must.
+// proveAwake proves that the agent would have reported a stuck client: it cuts off node-b,
+// where the server is by now, and demands a report.
 func proveAwake(ctx context.Context, l *Lab) error {
 	n, err := l.Cluster.Node("node-b")
 	if err != nil {

@@ -119,8 +119,8 @@ func halfOpenDownstream() Scenario {
 	}
 }
 
-// atRiskSoon demands that the flow was said to be at risk within 2 s of its
-// peer's deletion.
+// atRiskSoon demands that the flow was reported as at risk within 2 s of its peer's
+// deletion.
 func atRiskSoon(l *Lab, id flow.ID, deleted time.Time) error {
 	const soon = 2 * time.Second
 	said := l.Events(func(e flow.Event) bool { return e.Type == flow.EventAtRisk && e.Flow != nil && e.Flow.ID == id })

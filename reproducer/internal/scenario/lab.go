@@ -25,15 +25,15 @@ const requestInterval = 250 * time.Millisecond
 // retransmission.
 const settledRTO = 250 * time.Millisecond
 
-// Options say how to play.
+// Options are how to play.
 type Options struct {
 	Bin    string // directory of tcpstuck, tcpstuck-agent and echo
 	Base   string // where the run's directory is made, e.g. /run
 	Family cluster.Family
 	Out    io.Writer // for the timeline
 	API    API       // in place of the file
-	// Patience is the longest wait for what the agent has to report; zero: as
-	// long as the scenario says. It shortens no other wait.
+	// Patience is the longest wait for a report of the agent; zero: as long as the
+	// scenario says. It shortens no other wait.
 	Patience time.Duration
 }
 
@@ -43,9 +43,9 @@ type Lab struct {
 	Cluster  *cluster.Cluster
 	Agent    *Agent
 	Timeline *Timeline
-	Client   *cluster.Pod // whose flow is watched; nil where there is none
+	Client   *cluster.Pod // its flow is watched; nil: there is none
 	Server   *cluster.Pod
-	Service  *cluster.Service // of the pair; nil where there is none
+	Service  *cluster.Service // of the pair; nil: there is none
 
 	dir      *rundir.Dir
 	patience time.Duration // Options.Patience
@@ -119,8 +119,7 @@ func (l *Lab) hear(e flow.Event, failure error) {
 	l.news = make(chan struct{})
 }
 
-// atMost returns how long something is awaited from the agent, where the
-// scenario says d.
+// atMost returns how long to wait for the agent if the scenario says d.
 func (l *Lab) atMost(d time.Duration) time.Duration {
 	if l.patience > 0 {
 		return min(d, l.patience)
@@ -164,8 +163,8 @@ func (l *Lab) Events(match func(flow.Event) bool) []flow.Event {
 	return found
 }
 
-// AfterAnswer waits for the client's next n answers, so that what follows
-// happens between two of its requests.
+// AfterAnswer waits for the client's next n answers, so that the next step happens between
+// two of its requests.
 func (l *Lab) AfterAnswer(ctx context.Context, n int) error {
 	since := time.Now()
 	_, err := l.Client.Echo.Await(ctx, n, "getting answers", func(r record.Record) bool {
@@ -174,8 +173,8 @@ func (l *Lab) AfterAnswer(ctx context.Context, n int) error {
 	return err
 }
 
-// Settle waits until the client's connection has the retransmission timeout
-// of a short path; what follows happens between two of its requests.
+// Settle waits until the client's connection has the retransmission timeout of a short
+// path. The next step then happens between two of its requests.
 func (l *Lab) Settle(ctx context.Context) error {
 	for range 100 {
 		if err := l.AfterAnswer(ctx, 1); err != nil {

@@ -70,12 +70,12 @@ func stillConnected(ctx context.Context, l *Lab, begin time.Time, idle *cluster.
 	return err
 }
 
-// aside is how long an endpoint stays out of every slice, where it comes back.
+// aside is how long an endpoint stays out of every slice, if it comes back.
 const aside = time.Second
 
 func serviceDeleted() Scenario {
 	return living("service-deleted",
-		"A Service with open connections is deleted, and made anew with the same ClusterIP.\n"+
+		"A Service with open connections is deleted, and created again with the same ClusterIP.\n"+
 			"Its pod lives all the time, and conntrack carries the connections on.\n"+
 			"Nobody is gone.",
 		serverPod(), func(ctx context.Context, l *Lab) error {
@@ -99,7 +99,7 @@ func relabelled() Scenario {
 
 func sliceMove() Scenario {
 	return living("slice-move",
-		"An endpoint leaves its slice and appears in another one a second later, as when slices are packed anew.\n"+
+		"An endpoint leaves its slice and appears in another one a second later, as when slices are repacked.\n"+
 			"Its pod does not notice.\n"+
 			"Nobody is gone.",
 		serverPod(), func(ctx context.Context, l *Lab) error {
@@ -134,7 +134,7 @@ func hostNetworkRestart() Scenario {
 	server.HostNetwork = true
 	return living("hostnetwork-restart",
 		"A pod that uses its host's network is deleted; its process takes its time.\n"+
-			"The address is the host's, which lives, and so does whoever serves there.\n"+
+			"The address is the host's, which lives, and so does the server there.\n"+
 			"Nobody is gone.",
 		server, func(_ context.Context, l *Lab) error { return l.Cluster.DeleteObject(l.Server) })
 }

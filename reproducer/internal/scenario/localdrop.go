@@ -9,7 +9,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
 )
 
-// localBlackhole is a route that this very host lost.
+// localBlackhole is a route that this host lost.
 func localBlackhole() Scenario {
 	return Scenario{
 		Name: "local-blackhole",
@@ -26,7 +26,7 @@ func localBlackhole() Scenario {
 	}
 }
 
-// localFilter is a filter on this very host.
+// localFilter is a filter on this host.
 func localFilter() Scenario {
 	return Scenario{
 		Name: "local-filter",

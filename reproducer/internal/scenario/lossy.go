@@ -8,15 +8,15 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// lossy is the control to every retransmitting flow: one that gets there.
+// lossy is the control to every retransmitting flow: its data gets through.
 func lossy() Scenario {
 	return Scenario{
 		Name: "lossy",
 		Story: "A client talks to a ClusterIP over a path that loses one packet in five, at random.\n" +
 			"It retransmits all the time, and every time its data arrives in the end.\n" +
 			"Nothing is stuck.",
-		// With less, chance alone would lose all of the 5 or 6 copies of a
-		// segment that are sent in that time, once in some hundred runs.
+		// With less, chance alone would lose all 5 or 6 copies of a segment that are sent
+		// in that time, once in some hundred runs.
 		stuckAfter: 10 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },
 		fault: func(ctx context.Context, l *Lab) (time.Time, error) {

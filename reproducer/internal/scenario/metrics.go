@@ -71,8 +71,7 @@ func parseSample(line string) (Sample, error) {
 	return s, err
 }
 
-// Value returns the series of a metric that has these labels, and 0 where
-// there is none.
+// Value returns the series of a metric that has these labels, and 0 if there is none.
 func (m Metrics) Value(name string, labels map[string]string) float64 {
 	for _, s := range m {
 		if s.Name == name && maps.Equal(s.Labels, labels) {

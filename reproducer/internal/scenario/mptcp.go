@@ -11,8 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// mptcp is the control to every retransmitting flow of a connection that has
-// another one.
+// mptcp is the control to every retransmitting flow whose connection has another path.
 func mptcp() Scenario {
 	var second, dead netip.Addr
 	return Scenario{

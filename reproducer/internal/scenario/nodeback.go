@@ -7,13 +7,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// nodeBack is why nothing that is only silent may be cured.
+// nodeBack shows why a flow that is only silent must not be cured.
 func nodeBack() Scenario {
 	return Scenario{
 		Name: "node-back",
 		Story: "A client talks to a ClusterIP; the server's node is cut off from the network.\n" +
 			"The flow is reported; then the node comes back.\n" +
-			"The flow goes on where it was, and that is told, too.",
+			"The flow continues where it was, and the recovery is reported, too.",
 		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PeerUnreachable, Outcome: flow.Recovered},
 		stuckAfter: 3 * time.Second,
 		prepare:    func(ctx context.Context, l *Lab) error { return l.startPair(ctx, false) },

@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// sameNodeNoEndpoints is where the same story ends badly.
+// sameNodeNoEndpoints is the same story with a bad end.
 func sameNodeNoEndpoints() Scenario {
 	return Scenario{
 		Name: "same-node-no-endpoints",

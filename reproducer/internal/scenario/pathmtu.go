@@ -7,13 +7,13 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// pathMTU is a hole for large segments.
+// pathMTU is a black hole for large segments.
 func pathMTU() Scenario {
 	return Scenario{
 		Name: "path-mtu",
 		Story: "A client uploads to a server behind a ClusterIP; the path gets narrower, and its ICMP is filtered.\n" +
 			"Full segments vanish; the short one at the end of each write gets through, and so does what the server sends.\n" +
-			"The peer is alive and heard all the time, and the upload does not move.",
+			"The peer is alive and answers all the time, and the upload does not move.",
 		Expected:   Expectation{Symptom: flow.Retransmitting, Cause: flow.PathDrop},
 		stuckAfter: 3 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// brokenClaim is why a control's proof does not hold.
+// brokenClaim is the reason why a control's proof fails.
 type brokenClaim string
 
 func (b brokenClaim) Error() string { return string(b) }
 
-// Watch lets time pass in which the agent could report something, if it were
-// wrong. It ends early when it does.
+// Watch lets time pass in which a wrong agent could report something. It ends early if the
+// agent does.
 func (l *Lab) Watch(ctx context.Context, d time.Duration) error {
 	l.Timeline.Add("watching for %s", d)
 	watching, cancel := context.WithTimeout(ctx, d)

@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// reject is a path that says no, to a socket that may not listen.
+// reject is a path that sends errors to a socket that may not obey them.
 func reject() Scenario {
 	return Scenario{
 		Name: "reject",

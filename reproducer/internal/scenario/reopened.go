@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// windowReopens is the control to windowReopensDead: all that waited arrives.
+// windowReopens is the control to windowReopensDead: all waiting data arrives.
 func windowReopens() Scenario {
 	return Scenario{
 		Name: "window-reopens",
@@ -26,7 +26,7 @@ func windowReopens() Scenario {
 	}
 }
 
-// windowReopensDead is a window that opens onto a path that carries nothing.
+// windowReopensDead is a window that opens onto a dead path.
 func windowReopensDead() Scenario {
 	return Scenario{
 		Name: "window-reopens-dead",
@@ -36,7 +36,7 @@ func windowReopensDead() Scenario {
 		Expected:   Expectation{Symptom: flow.ZeroWindow, Cause: flow.SlowReader, Outcome: flow.TimedOut, Error: "ETIMEDOUT"},
 		stuckAfter: 3 * time.Second,
 		quiet:      true,
-		shaken:     true, // the clock that counts in the end starts when the window opens
+		shaken:     true, // the clock of the end starts when the window opens
 		prepare: func(ctx context.Context, l *Lab) error {
 			if err := startStream(ctx, l); err != nil {
 				return err

@@ -11,40 +11,40 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// margin is what a finding may come later than --stuck-after, on a busy
-// machine, before it counts as missed.
+// margin is how much later than --stuck-after a finding may come, on a busy machine,
+// before it counts as missed.
 const margin = 5 * time.Second
 
 // stepTime is how long a step of the story itself may take on a busy machine.
 const stepTime = time.Minute
 
-// passInterval is the time between two of the agent's passes over all sockets.
+// passInterval is the time between two of the agent's file scans.
 const passInterval = 15 * time.Second
 
-// Result is how a scenario went.
+// Result is the result of a scenario.
 type Result struct {
 	Scenario      string      `json:"scenario"`
 	Expected      Expectation `json:"expected"`
 	Found         *Found      `json:"found"` // null: nothing was reported
 	Timeline      []Step      `json:"timeline"`
-	DetectSeconds *float64    `json:"detect_seconds"` // null where nothing was to be detected
-	End           *End        `json:"end,omitempty"`  // where its end was waited for
+	DetectSeconds *float64    `json:"detect_seconds"` // null: nothing was to be detected
+	End           *End        `json:"end,omitempty"`  // if the run waited for its end
 	OK            bool        `json:"ok"`
 	Reason        string      `json:"reason,omitempty"` // why it is not OK
 }
 
-// Found is the verdict that the agent gave first.
+// Found is the agent's first verdict.
 type Found struct {
 	Symptom flow.Symptom `json:"symptom"`
 	Cause   flow.Cause   `json:"cause"`
-	Outcome flow.Outcome `json:"outcome,omitempty"` // where its end was waited for
+	Outcome flow.Outcome `json:"outcome,omitempty"` // if the run waited for its end
 	Error   string       `json:"error,omitempty"`
 	Flow    flow.Finding `json:"flow"`
 }
 
-// Run plays a scenario. An error means that it could not be played to its
-// end; a verdict that was not the expected one is none. Before everything is
-// taken down, keep is called where it is set.
+// Run plays a scenario. An error means that it could not be played to its end; an
+// unexpected verdict is no error. Before it removes everything, it calls keep, if that is
+// set.
 func Run(ctx context.Context, opts Options, s Scenario, keep func(*Lab)) (r Result, err error) {
 	l := newLab(opts)
 	r = Result{Scenario: s.Name, Expected: s.Expected}
@@ -76,7 +76,7 @@ type trial struct {
 	result   *Result
 }
 
-// play makes the fault happen and takes the agent's word on it.
+// play makes the fault happen and judges the agent's report.
 func (t *trial) play(ctx context.Context) error {
 	at, err := t.scenario.fault(ctx, t.Lab)
 	switch {
@@ -166,9 +166,9 @@ func clientsFlow(l *Lab, f flow.Finding) error {
 	return errors.New("the client never connected")
 }
 
-// firstWrite returns when the client first wrote after the fault. Where the
-// fault met a request on its way, that is the last write: it got no answer. A
-// client that writes nothing has to notice the fault itself.
+// firstWrite returns when the client first wrote after the fault. If the fault met a request
+// in flight, that is the last write: it got no answer. A client that writes nothing has to
+// notice the fault itself.
 func firstWrite(records []record.Record, fault time.Time) time.Time {
 	last := fault
 	for _, r := range records {
@@ -183,7 +183,7 @@ func firstWrite(records []record.Record, fault time.Time) time.Time {
 	return last
 }
 
-// judgeControl demands that nothing was reported all along.
+// judgeControl demands that nothing was reported the whole time.
 func (t *trial) judgeControl(ctx context.Context) error {
 	if reported := t.Events(stuckEvent); len(reported) > 0 {
 		f := reported[0].Flow
@@ -214,8 +214,7 @@ func (t *trial) fail(why string, args ...any) {
 	t.Timeline.Add("NOT as expected: %s", t.result.Reason)
 }
 
-// stuckEvent matches events that say that an application's flow is in
-// trouble.
+// stuckEvent matches events that report trouble of an application's flow.
 func stuckEvent(e flow.Event) bool {
 	return e.Flow != nil && (e.Type == flow.EventStuck || e.Type == flow.EventDataLost)
 }

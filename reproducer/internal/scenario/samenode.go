@@ -14,7 +14,7 @@ func sameNode() Scenario {
 		Name: "same-node",
 		Story: "A client talks to a ClusterIP; the server pod, on the client's own node, is force-deleted.\n" +
 			"That node forgets the pod's connections, and another endpoint is there.\n" +
-			"The client's next segment meets it and is reset; the client connects anew.",
+			"The client's next segment meets it and is reset; the client connects again.",
 		stuckAfter: 3 * time.Second,
 		prepare: func(ctx context.Context, l *Lab) error {
 			return l.startPairWith(ctx, serverBeside(), false)

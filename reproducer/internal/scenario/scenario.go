@@ -1,6 +1,6 @@
-// Package scenario plays what happens to connections in real clusters, in a
-// cluster of network namespaces with the real agent on node-a, and compares
-// what the agent says with what is true.
+// Package scenario plays what happens to connections in real clusters, in a cluster of
+// network namespaces with the real agent on node-a, and compares the agent's reports with
+// the truth.
 package scenario
 
 import (
@@ -25,14 +25,13 @@ type Scenario struct {
 	stuckAfter time.Duration
 	// agentArgs are further flags of the agent.
 	agentArgs []string
-	// prepare starts what runs on the cluster, before the agent starts.
+	// prepare starts pods and clients, before the agent starts.
 	prepare func(context.Context, *Lab) error
-	// fault makes things go wrong and returns when they did: no answer to
-	// what the client writes from then on gets through. For a control it
-	// plays the whole story and watches.
+	// fault breaks something and returns when: no answer to a later write of the
+	// client gets through. For a control it plays the whole story and watches.
 	fault func(context.Context, *Lab) (time.Time, error)
-	// prove proves, after a control has passed, that a dead agent would not
-	// have; a brokenClaim says that it would. Optional.
+	// prove proves, after a control has passed, that a dead agent would have failed;
+	// a brokenClaim says that it would have passed. Optional.
 	prove func(context.Context, *Lab) error
 	// quiet says that the kernel reports no such flow: a file scan has to find
 	// it.
@@ -45,8 +44,7 @@ type Scenario struct {
 	aside func(*Lab, flow.Finding) bool
 	// check demands more of a finding than symptom and cause.
 	check func(*Lab, flow.Finding) error
-	// aftermath makes happen what ends the flow, once it was found; nil: time
-	// does.
+	// aftermath ends the flow after it was found; nil: time does.
 	aftermath func(context.Context, *Lab) error
 	// shaken says that ICMP errors move the kernel's clock while it runs, so
 	// that no prediction of its end is exact.
@@ -57,18 +55,17 @@ type Scenario struct {
 	checkEnd func(context.Context, *Lab, flow.Finding) error
 }
 
-// Expectation is the verdict that a scenario must lead to; the zero value is
-// that nothing is reported.
+// Expectation is the verdict that a scenario must lead to; zero: nothing is reported.
 type Expectation struct {
 	Symptom flow.Symptom `json:"symptom,omitempty"`
 	Cause   flow.Cause   `json:"cause,omitempty"`
 	// Outcome is how the flow then ends; empty: the run does not wait for it.
 	Outcome flow.Outcome `json:"outcome,omitempty"`
-	// Error is the errno that its owner reads then; empty: none.
+	// Error is the errno that its owner then reads; empty: none.
 	Error string `json:"error,omitempty"`
 }
 
-// Control reports whether nothing must be reported.
+// Control reports whether the agent must report nothing.
 func (e Expectation) Control() bool { return e == Expectation{} }
 
 // String returns the expectation as people write it.
@@ -99,7 +96,7 @@ func All() []Scenario {
 	}, livingControls()...)
 }
 
-// allFamilies are for the cases that come first.
+// allFamilies are for the most important cases.
 func allFamilies() []cluster.Family {
 	return []cluster.Family{cluster.IPv4, cluster.IPv6, cluster.Mapped}
 }

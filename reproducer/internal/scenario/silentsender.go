@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// silentSender is an application that notices nothing but a full buffer.
+// silentSender is an application that only notices a full buffer.
 func silentSender() Scenario {
 	var blocked cluster.Socket
 	return Scenario{
@@ -46,7 +46,7 @@ func silentSender() Scenario {
 	}
 }
 
-// silentSenderL2 is the same where the server is off the wire.
+// silentSenderL2 is the same with a server that is off the wire.
 func silentSenderL2() Scenario {
 	return Scenario{
 		Name: "silent-sender-l2",
@@ -102,8 +102,7 @@ func awaitBlocked(ctx context.Context, l *Lab) (cluster.Socket, error) {
 	return s, nil
 }
 
-// bytesLost compares the bytes that were lost with what the application
-// wrote and what arrived.
+// bytesLost compares the lost bytes with what the application wrote and what arrived.
 func bytesLost(_ context.Context, l *Lab, f flow.Finding) error {
 	wrote := last(l.Client.Echo.Records(), record.Wrote).Bytes
 	read := last(l.Server.Echo.Records(), record.Read).Bytes

@@ -41,7 +41,7 @@ func slow() Scenario {
 	}
 }
 
-// clientSocket returns what the kernel says of the client's first connection.
+// clientSocket returns the kernel's state of the client's first connection.
 func (l *Lab) clientSocket() (cluster.Socket, error) {
 	for _, r := range l.Client.Echo.Records() {
 		if r.Kind != record.Connected {

@@ -10,8 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// staleEntryStays demands that the conntrack entry, which outlives its flow by
-// minutes, is what tcpstuck dump --stale lists.
+// staleEntryStays demands that tcpstuck dump --stale lists the conntrack entry, which
+// outlives its flow by minutes.
 func staleEntryStays(ctx context.Context, l *Lab, f flow.Finding) error {
 	waiting, cancel := context.WithTimeout(ctx, passInterval+margin)
 	defer cancel()
@@ -35,7 +35,7 @@ func staleEntryStays(ctx context.Context, l *Lab, f flow.Finding) error {
 	return err
 }
 
-// lists reports whether the lines hold the entry of a flow.
+// lists reports whether the lines contain the entry of a flow.
 func lists(jsonl string, f flow.Finding) (bool, error) {
 	for line := range strings.Lines(jsonl) {
 		var e flow.StaleEntry

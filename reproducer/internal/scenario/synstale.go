@@ -10,12 +10,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// synStale is a kube-proxy that does not follow.
+// synStale is a kube-proxy that does not update its rules.
 func synStale() Scenario {
 	return Scenario{
 		Name: "syn-stale",
 		Story: "A client talks to a ClusterIP; kube-proxy has stopped following the API.\n" +
-			"The server pod is force-deleted; its FIN gets through, and the client connects anew.\n" +
+			"The server pod is force-deleted; its FIN gets through, and the client connects again.\n" +
 			"The old rules send every new connection to the dead pod: it is never made.",
 		Expected:   Expectation{Symptom: flow.Connecting, Cause: flow.StaleConntrack},
 		stuckAfter: 3 * time.Second,

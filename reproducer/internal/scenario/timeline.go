@@ -13,8 +13,7 @@ type Step struct {
 	What string  `json:"what"`
 }
 
-// Timeline is what happened, in order, printed as it happens. It may be used
-// from several goroutines.
+// Timeline is what happened, in order, printed as it happens. It is safe for concurrent use.
 type Timeline struct {
 	mu    sync.Mutex
 	out   io.Writer

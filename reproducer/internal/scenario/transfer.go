@@ -17,8 +17,7 @@ const (
 	pingBytes    = 5
 )
 
-// transferInTime is how long a transfer may take, beyond what it waits for by
-// itself.
+// transferInTime is how long a transfer may take, beyond its own waits.
 const transferInTime = 15 * time.Second
 
 // startTransfer starts a consumer that reads nothing for a while, and a
@@ -48,7 +47,7 @@ func startProducer(ctx context.Context, l *Lab, node, consumer string, manner ..
 	return p, err
 }
 
-// transfer has the producer send, and waits until it has closed.
+// transfer makes the producer send, and waits until it has closed.
 func transfer(ctx context.Context, l *Lab) (time.Time, error) {
 	if err := l.Client.Echo.Signal(syscall.SIGUSR1); err != nil {
 		return time.Time{}, err
@@ -76,8 +75,8 @@ func arrived(l *Lab) (int64, error) {
 	return end.Bytes, nil
 }
 
-// missingAsSaid demands that what is missing at the consumer is what the
-// agent says that the producer has lost: unsent to the byte.
+// missingAsSaid demands that the bytes that the consumer misses are those that the agent
+// reports as lost by the producer: unsent to the byte.
 func missingAsSaid(reason flow.LossReason) func(*Lab, flow.Finding) error {
 	return func(l *Lab, f flow.Finding) error {
 		arrived, err := arrived(l)
@@ -98,7 +97,7 @@ func missingAsSaid(reason flow.LossReason) func(*Lab, flow.Finding) error {
 	}
 }
 
-// counted demands that the metrics have the bytes of this one flow.
+// counted demands that the metrics count the bytes of this one flow.
 func counted(l *Lab, reason flow.LossReason, f flow.Finding) error {
 	m, err := l.Agent.Scrape()
 	if err != nil {

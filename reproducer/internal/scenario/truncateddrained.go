@@ -11,8 +11,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// truncatedDrained is the control to all of them: the cure. At its end the
-// same consumer has a careless producer, which the agent must report.
+// truncatedDrained is the control to all of them: the cure. At its end the same consumer has
+// a careless producer, which the agent must report.
 func truncatedDrained() Scenario {
 	var careless *cluster.Pod
 	return Scenario{

@@ -11,7 +11,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// vanishedClients is what every node that serves the internet has.
+// vanishedClients is the everyday life of a node that serves the internet.
 func vanishedClients() Scenario {
 	const clients = 100
 	var internet *cluster.Host

@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
 
-// vipFailover is the far end of a connection that came in by another node.
+// vipFailover is the far end of a connection that came in through another node.
 func vipFailover() Scenario {
 	return Scenario{
 		Name: "vip-failover",
@@ -47,8 +47,8 @@ func vipFailover() Scenario {
 	}
 }
 
-// startBehindVIP starts a gateway that sends unasked on node-a, a Service in
-// front of it with a virtual IP on node-b, and a client outside.
+// startBehindVIP starts a gateway on node-a that sends without requests, a Service in front
+// of it with a virtual IP on node-b, and a client outside.
 func startBehindVIP(ctx context.Context, l *Lab) (err error) {
 	svc, err := l.Cluster.AddService("gateway", "gateway", false)
 	if err != nil {
