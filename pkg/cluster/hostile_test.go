@@ -61,6 +61,11 @@ func TestASliceNeverMakesABackendDeleted(t *testing.T) {
 			s.SetPod(evil, sec(2))
 			s.SetSlice(says(at("198.51.100.20", endpoint(evil))), sec(3))
 		}, outside, flow.BackendUnknown, ""},
+		"it says that an address near another's pod is its living pod's": {func(s *cluster.State) {
+			listed(s)
+			s.SetPod(evil, sec(2))
+			s.SetSlice(says(at("192.168.136.9", endpoint(evil))), sec(3))
+		}, "192.168.136.9:8000", flow.BackendUnknown, ""},
 		"and takes the slice back": {func(s *cluster.State) {
 			s.SetPod(evil, sec(2))
 			s.SetSlice(says(at("198.51.100.20", endpoint(evil))), sec(3))
