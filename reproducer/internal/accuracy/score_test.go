@@ -15,7 +15,7 @@ func after(seconds float64) time.Time { return t0.Add(time.Duration(seconds * fl
 
 // said is an event about the flow.
 func said(kind flow.EventType, seconds float64, symptom flow.Symptom, cause flow.Cause, change ...func(*flow.Finding)) flow.Event {
-	f := &flow.Finding{Symptom: symptom, Cause: cause, Sentence: "…", Since: t0, GivesUp: flow.GivesUp{At: after(12)}}
+	f := &flow.Finding{ID: 1, Symptom: symptom, Cause: cause, Sentence: "…", Since: t0, GivesUp: flow.GivesUp{At: after(12)}}
 	for _, c := range change {
 		c(f)
 	}
