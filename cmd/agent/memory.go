@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
 )
 
 // The heap is mostly records of the cluster. They live long and change little, so
@@ -18,7 +18,6 @@ const (
 	gcPercent   = 50
 	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
-	followEvery = time.Second
 )
 
 // limitMemory applies these unless the environment says otherwise.
@@ -31,23 +30,38 @@ func limitMemory() {
 	}
 }
 
-// followHeap keeps the limit above the live heap, until ctx ends.
+// followHeap keeps the limit above the live heap, until ctx ends. It looks after each
+// collection, which alone changes what is known to live. A timer would wake an idle
+// agent as often as all its other work.
 func followHeap(ctx context.Context) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	ticker := time.NewTicker(followEvery)
-	defer ticker.Stop()
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			metrics.Read(live)
-			debug.SetMemoryLimit(limitFor(live[0].Value.Uint64()))
+	limit := int64(memoryLimit)
+	afterCollections(func() bool {
+		metrics.Read(live)
+		if next := limitFor(live[0].Value.Uint64()); next != limit {
+			limit = next
+			debug.SetMemoryLimit(limit)
+		}
+		return ctx.Err() == nil
+	})
+}
+
+// garbage is found by the next collection. It has a pointer, because the runtime keeps
+// small objects without one together.
+type garbage struct{ _ *garbage }
+
+// afterCollections calls do after each collection, in one goroutine, until it returns
+// false.
+func afterCollections(do func() bool) {
+	again := func(do func() bool) {
+		if do() {
+			afterCollections(do)
 		}
 	}
+	runtime.AddCleanup(&garbage{}, again, do)
 }
 
 // limitFor leaves room for as much garbage as gcPercent allows.

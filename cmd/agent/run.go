@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -127,9 +128,14 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { followHeap(ctx); return nil })
+	followHeap(ctx)
 	group.Go(func() error { return kernel.Run(ctx) })
-	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
+	group.Go(func() error {
+		return inspector.New(o).Run(ctx, func() {
+			looked.Store(true)
+			debug.FreeOSMemory() // the start needs more than what follows
+		})
+	})
 	group.Go(func() error {
 		return exporter.Serve(ctx, exporter.ServeOptions{Config: c.webConfig, Listeners: open.metrics, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
 	})
