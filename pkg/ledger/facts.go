@@ -57,7 +57,7 @@ func packFacts(e diagnosis.Evidence) facts {
 	local.Addr, peer.Addr = netip.AddrPort{}, netip.AddrPort{}
 	f := facts{
 		now: distanceOf(e.Now, e.Socket.At), stuckAfter: e.StuckAfter, local: unique.Make(local), proven: unique.Make(proven{e.PodUID, e.User}), peer: unique.Make(peer),
-		backend: unique.Make(packBackend(e.Backend)), service: unique.Make(packService(e.Service)), cluster: unique.Make(e.Cluster),
+		backend: unique.Make(packBackend(e.Backend, e.Target())), service: unique.Make(packService(e.Service)), cluster: unique.Make(e.Cluster),
 		conntrack: packConntrack(e.Conntrack, e.Socket), role: unique.Make(e.Role),
 	}
 	for _, b := range [...]struct {
@@ -83,10 +83,11 @@ func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
 	e := diagnosis.Evidence{
 		Now: f.now.time(s.At), StuckAfter: f.stuckAfter, Ended: is(hasEnded), Socket: s, Role: f.role.Value(),
 		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(s),
-		Backend: f.backend.Value().evidence(), Service: f.service.Value().evidence(), Cluster: f.cluster.Value(),
+		Service: f.service.Value().evidence(), Cluster: f.cluster.Value(),
 		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating),
 	}
 	e.Local.Addr, e.Peer.Addr = s.Local, s.Remote
+	e.Backend = f.backend.Value().evidence(e.Target())
 	if r := f.rare; r != nil {
 		e.Route, e.RouteErr, e.RouteAt = r.route, r.routeErr, r.routeAt
 		e.Conntrack.Err, e.Upstream, e.End = r.conntrackErr, r.upstream, r.end
@@ -103,7 +104,8 @@ func (f *facts) moved(from, to time.Time) facts {
 
 // backend is a cluster.Backend in a form that compares.
 type backend struct {
-	addr           netip.AddrPort
+	addr           netip.AddrPort // if it is elsewhere; else it is the target of each flow that shares the value
+	elsewhere      bool
 	namespace, pod string
 	podUID, node   string
 	nodeState      cluster.NodeState
@@ -116,10 +118,13 @@ type backend struct {
 	unread, unverified bool
 }
 
-func packBackend(b cluster.Backend) backend {
+func packBackend(b cluster.Backend, target netip.AddrPort) backend {
 	p := backend{
-		addr: b.Addr, namespace: b.Namespace, pod: b.Pod, podUID: b.PodUID, node: b.Node, nodeState: b.NodeState, hostNetwork: b.HostNetwork,
+		namespace: b.Namespace, pod: b.Pod, podUID: b.PodUID, node: b.Node, nodeState: b.NodeState, hostNetwork: b.HostNetwork,
 		state: b.State, since: b.Since, created: b.CreatedAt, how: b.How, services: strings.Join(b.Services, " "), unread: b.Unread, unverified: b.Unverified,
+	}
+	if b.Addr != target {
+		p.addr, p.elsewhere = b.Addr, true
 	}
 	if b.Former != nil {
 		p.former, p.reused = *b.Former, true
@@ -127,13 +132,17 @@ func packBackend(b cluster.Backend) backend {
 	return p
 }
 
-func (p backend) evidence() cluster.Backend {
+func (p backend) evidence(target netip.AddrPort) cluster.Backend {
 	b := cluster.Backend{
-		Addr: p.addr, Namespace: p.namespace, Pod: p.pod, PodUID: p.podUID, Node: p.node, NodeState: p.nodeState, HostNetwork: p.hostNetwork,
+		Addr: target, Namespace: p.namespace, Pod: p.pod, PodUID: p.podUID, Node: p.node, NodeState: p.nodeState, HostNetwork: p.hostNetwork,
 		State: p.state, Since: p.since, CreatedAt: p.created, How: p.how, Services: strings.Fields(p.services), Unread: p.unread, Unverified: p.unverified,
 	}
+	if p.elsewhere {
+		b.Addr = p.addr
+	}
 	if p.reused {
-		b.Former = &p.former
+		former := p.former
+		b.Former = &former
 	}
 	return b
 }
