@@ -72,6 +72,15 @@ func (b *Books) Help(goroutines int, work func(n int)) {
 	}
 }
 
+// Beside begins work in a goroutine beside the caller. The function that it returns
+// waits for the end of the work. The budget that runs the caller then, if one does,
+// pays for it.
+func (b *Books) Beside(work func()) (wait func()) {
+	took := make(chan time.Duration, 1)
+	go func() { took <- cpuTime(work) }()
+	return func() { b.helped += <-took }
+}
+
 // Charge pays for work that was measured in another way. It may go into debt, which
 // later time repays.
 func (b *Budget) Charge(took time.Duration, now time.Time) {

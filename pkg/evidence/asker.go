@@ -36,12 +36,12 @@ func New(o Options) *Asker {
 	return a
 }
 
-// Gather asks every cheap source about some flows. It gets what is known of them,
-// with their last readings. A conntrack answer younger than maxAge stands. Once
-// the context ends, Gather returns what is known as it is.
-func (a *Asker) Gather(ctx context.Context, known []diagnosis.Evidence, maxAge time.Duration) []diagnosis.Evidence {
+// Gather asks every cheap source about some flows. It completes what is known of
+// them, with their last readings. A conntrack answer younger than maxAge stands.
+// Once the context ends, Gather leaves what is known as it is.
+func (a *Asker) Gather(ctx context.Context, known []*diagnosis.Evidence, maxAge time.Duration) {
 	now := time.Now()
-	stale := func(e diagnosis.Evidence) bool { return e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge }
+	stale := func(e *diagnosis.Evidence) bool { return e.Conntrack.At.IsZero() || now.Sub(e.Conntrack.At) >= maxAge }
 	var tuples []flow.Tuple
 	for _, e := range known {
 		if stale(e) {
@@ -50,20 +50,17 @@ func (a *Asker) Gather(ctx context.Context, known []diagnosis.Evidence, maxAge t
 	}
 	answers := a.table.lookups(ctx, tuples)
 	if ctx.Err() != nil {
-		return known
+		return
 	}
-	gathered := make([]diagnosis.Evidence, len(known))
-	for n, e := range known {
+	for _, e := range known {
 		e.Now, e.StuckAfter = now, a.o.StuckAfter
 		if stale(e) {
 			e.Conntrack = a.table.take(answers[0], e.Conntrack, now, a.o.ConntrackAge)
 			answers = answers[1:]
 			a.learnTranslates(e)
 		}
-		a.complete(&e)
-		gathered[n] = e
+		a.complete(e)
 	}
-	return gathered
 }
 
 // complete adds what follows without a question to the kernel's tables.
@@ -77,7 +74,7 @@ func (a *Asker) complete(e *diagnosis.Evidence) {
 
 // learnTranslates learns from a flow that this node's nf_conntrack translates
 // Services.
-func (a *Asker) learnTranslates(e diagnosis.Evidence) {
+func (a *Asker) learnTranslates(e *diagnosis.Evidence) {
 	t := e.Conntrack.Entry
 	if t != nil && t.Translated() && !t.Accepted() && a.names.Cluster.Class(e.Socket.Remote) == flow.PeerService {
 		a.zones.translates = true

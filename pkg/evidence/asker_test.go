@@ -33,7 +33,7 @@ func TestEachFlowHasItsOwnAnswer(t *testing.T) {
 			}
 		}
 		a, _ := asking(t, q, nil)
-		got := a.Gather(t.Context(), known, time.Minute)
+		got := gather(t.Context(), a, known, time.Minute)
 		if q.lookups != asked {
 			t.Errorf("%d flows: %d lookups, want %d", flows, q.lookups, asked)
 		}
@@ -61,7 +61,7 @@ func TestLookupsStopWhenTheAgentEnds(t *testing.T) {
 		}}
 		a, m := asking(t, q, nil)
 		known := many(flows)
-		got := a.Gather(ctx, known, 0)
+		got := gather(ctx, a, known, 0)
 		if q.lookups > 6 {
 			t.Errorf("of %d flows %d are asked for, told to end at the fifth", flows, q.lookups)
 		}
@@ -226,17 +226,17 @@ func TestNamespacesAreLookedForOnceBetweenScans(t *testing.T) {
 		looks := 0
 		a, _ := asking(t, &questions{}, func(o *Options) { o.Names.Places = pods{looks: &looks} })
 		known := many(20)
-		a.Gather(t.Context(), known, 0)
-		if a.Gather(t.Context(), known, 0); looks != 1 {
+		gather(t.Context(), a, known, 0)
+		if gather(t.Context(), a, known, 0); looks != 1 {
 			t.Errorf("%d looks at all processes for one namespace, want 1", looks)
 		}
 		a.Scanned()
-		if a.Gather(t.Context(), known, 0); looks != 2 {
+		if gather(t.Context(), a, known, 0); looks != 2 {
 			t.Errorf("%d looks after another file scan, want 2", looks)
 		}
 		a.Scanned()
 		a.o.Scans.Charge(time.Minute, time.Now())
-		if a.Gather(t.Context(), known, 0); looks != 2 {
+		if gather(t.Context(), a, known, 0); looks != 2 {
 			t.Errorf("%d looks, and the budget is used up", looks)
 		}
 	})
@@ -278,7 +278,7 @@ func TestProcessesShareAnAnswer(t *testing.T) {
 		for k := range known {
 			known[k].Socket.PID, known[k].Socket.Started = 4711, time.Hour
 		}
-		for _, e := range a.Gather(t.Context(), known, 0) {
+		for _, e := range gather(t.Context(), a, known, 0) {
 			if e.Local.PID != 0 {
 				t.Errorf("process %+v, and it is gone", e.Local)
 			}
@@ -287,7 +287,7 @@ func TestProcessesShareAnAnswer(t *testing.T) {
 			t.Errorf("asked %d times, %d failed", p.asked, m.failed[flow.SourceOwner])
 		}
 		time.Sleep(ownerAge)
-		if a.Gather(t.Context(), known, 0); p.asked != 2 {
+		if gather(t.Context(), a, known, 0); p.asked != 2 {
 			t.Errorf("asked %d times, want once more after half a second", p.asked)
 		}
 	})

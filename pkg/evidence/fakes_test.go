@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -211,7 +212,18 @@ func asking(t *testing.T, q *questions, change func(*Options)) (*Asker, measured
 // one asks about one flow.
 func one(t *testing.T, a *Asker, known diagnosis.Evidence, maxAge time.Duration) diagnosis.Evidence {
 	t.Helper()
-	return a.Gather(t.Context(), []diagnosis.Evidence{known}, maxAge)[0]
+	a.Gather(t.Context(), []*diagnosis.Evidence{&known}, maxAge)
+	return known
+}
+
+// gather asks about some flows.
+func gather(ctx context.Context, a *Asker, known []diagnosis.Evidence, maxAge time.Duration) []diagnosis.Evidence {
+	gathered, each := slices.Clone(known), make([]*diagnosis.Evidence, len(known))
+	for n := range gathered {
+		each[n] = &gathered[n]
+	}
+	a.Gather(ctx, each, maxAge)
+	return gathered
 }
 
 func sameAddrs() cmp.Option {

@@ -58,13 +58,11 @@ func (p *phases) ask(ctx context.Context, some []*known, maxAge time.Duration) {
 	if len(some) == 0 {
 		return
 	}
-	evidence := make([]diagnosis.Evidence, len(some))
+	evidence := make([]*diagnosis.Evidence, len(some))
 	for n, k := range some {
-		evidence[n] = k.evidence
+		evidence[n] = &k.evidence
 	}
-	for n, e := range p.asker.Gather(ctx, evidence, maxAge) {
-		some[n].evidence = e
-	}
+	p.asker.Gather(ctx, evidence, maxAge)
 }
 
 // mayAsk reports whether conntrack may be asked again about a flow whose entry

@@ -62,7 +62,7 @@ func New(o Options) *Inspector {
 		o: o, budgets: b, asker: asker, sources: sources{up: map[flow.Source]bool{}}, moved: moved{},
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
 		phases: &phases{
-			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{o.Node, o.BootID, o.Sinks},
+			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{node: o.Node, bootID: o.BootID, sinks: o.Sinks, books: books},
 			asking: books.New(askShare, owed, now), stuckAfter: o.StuckAfter, conntrackAge: o.ConntrackAge,
 		},
 		departed: departed.New(departed.Options{

@@ -66,3 +66,9 @@ func reportNow(i *Inspector, id flow.ID, kind flow.EventType) {
 	e = e.Judge(evidence, diagnosis.Decide(evidence)).Report(time.Now(), "found stuck")
 	i.phases.report(verdict{entry: e, said: []said{{kind, e}}})
 }
+
+// report keeps a verdict and reports it.
+func (p *phases) report(v verdict) {
+	p.reporter.begin(p.keep(v))
+	p.reporter.wait()
+}

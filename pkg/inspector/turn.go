@@ -30,7 +30,7 @@ type task struct {
 	why    reason
 	id     flow.ID
 	change ledger.Change // of one that is over
-	lost   diagnosis.Evidence
+	lost   *diagnosis.Evidence
 }
 
 // asked returns tasks with one reason.
@@ -51,6 +51,7 @@ type phases struct {
 	asking       *budget.Budget // pays for entries that have aged
 	stuckAfter   time.Duration
 	conntrackAge time.Duration
+	room         [share]known // of the flows that are in the phases: each takes 3 kB
 }
 
 // share is how many flows go through the phases at once: full evidence takes
@@ -67,12 +68,15 @@ func (p *phases) turn(ctx context.Context, got collected, beside []task) {
 		known := p.known(some)
 		p.gather(ctx, known)
 		if ctx.Err() != nil {
-			return // not everything was asked
+			break // not everything was asked
 		}
+		var said []said
 		for _, k := range known {
-			p.report(k.judge(time.Now(), p.judging()))
+			said = append(said, p.keep(k.judge(time.Now(), p.judging()))...)
 		}
+		p.reporter.begin(said)
 	}
+	p.reporter.wait()
 }
 
 // apply gives the ledger what was collected, in order of arrival.
@@ -112,9 +116,9 @@ func (p *phases) applyEnd(end flow.End) []task {
 	if !diagnosis.Notable(end) || before != nil && (before.Life() == ledger.Stuck || end.Loss == flow.LostTimedOut) {
 		return tasks
 	}
-	lost := diagnosis.Evidence{}
+	lost := &diagnosis.Evidence{}
 	if before != nil {
-		lost = before.Evidence()
+		*lost = before.Evidence()
 	}
 	lost.Socket, lost.End = end.Last, &end
 	return append(tasks, task{why: isLost, id: end.ID, lost: lost})
@@ -147,11 +151,12 @@ func changed(changes []ledger.Change) []task {
 func (p *phases) known(tasks []task) []*known {
 	all := make([]*known, 0, len(tasks))
 	held := make(map[flow.ID]bool, len(tasks))
-	for _, t := range tasks {
-		k := &known{task: t, entry: t.change.Entry}
+	for n, t := range tasks {
+		k := &p.room[n]
+		*k = known{task: t, entry: t.change.Entry}
 		switch t.why {
 		case isLost:
-			k.evidence = t.lost
+			k.evidence = *t.lost
 		case isOver:
 			k.evidence = k.entry.Evidence()
 		default:
