@@ -123,7 +123,8 @@ func (b *Backend) doubt(why string, since time.Time) {
 }
 
 // Class tells what kind of thing an address is. It never says flow.PeerSelf:
-// that is seen from the socket.
+// that is seen from the socket. With port 0 it leaves out the Services that have
+// the address as an external or load-balancer IP.
 func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 	addr = unmap(addr)
 	s.mu.RLock()
@@ -131,19 +132,7 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 	if _, ok := s.service(addr); ok {
 		return flow.PeerService
 	}
-	return s.host(addr.Addr())
-}
-
-// ClassOfHost is Class of an address that packets go to as they are, whatever
-// Service has it as an external IP: any tenant may write that.
-func (s *State) ClassOfHost(ip netip.Addr) flow.PeerClass {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.host(ip.Unmap())
-}
-
-func (s *State) host(ip netip.Addr) flow.PeerClass {
-	a := s.addrs[ip]
+	ip, a := addr.Addr(), s.addrs[addr.Addr()]
 	switch {
 	case a.holder() != nil:
 		return flow.PeerPod
@@ -171,10 +160,10 @@ func (s *State) namesPod(ip netip.Addr, a *address) bool {
 	return false
 }
 
-// credible reports whether a slice names a pod at an address whose own record
-// cannot be expected to be here, nor speaks against it: of a pod that was asked
-// for and not found, nobody knows that it had the address. A slice's address
-// without a targetRef may be anything, anywhere.
+// credible reports whether a pod that a slice names may have an address. Its own
+// record must be one that this source need not have, and must not contradict the
+// slice. A pod that a lookup did not find is not credible. Neither is an endpoint
+// without a pod: that may be any host.
 func (s *State) credible(r ref, node string, ip netip.Addr, since time.Time) bool {
 	return r.named() && (s.podsUnknown() != "" || !s.lists(node) && s.fate(r).kind != dead) && !s.refuted(r, ip, since)
 }

@@ -37,15 +37,15 @@ func (s *State) judge(addr netip.AddrPort, via Key) Backend {
 	return Backend{State: flow.BackendUnknown, HostNetwork: a.isHost(), How: "no record of " + ip.String()}
 }
 
-// hearsay reports whether a slice alone speaks of an address outside the
-// cluster, and nothing bears it out. Any tenant may list any address, so that
-// counts only for the connections that a Service sent there, and where the source
-// does not speak of pods.
-func (s *State) hearsay(r ref, node string, since time.Time, addr netip.Addr, via Key) bool {
-	if via != (Key{}) || s.podsUnknown() != "" || !s.outside(s.addrs[addr], addr) {
+// hearsay reports whether only a slice speaks of an address outside the cluster,
+// and no record supports it. Any tenant may list any address. So such a slice
+// counts only for connections that a Service sent there, or if the source has no
+// records of pods.
+func (s *State) hearsay(r ref, node string, since time.Time, ip netip.Addr, via Key) bool {
+	if via != (Key{}) || s.podsUnknown() != "" || !s.outside(s.addrs[ip], ip) {
 		return false
 	}
-	return !s.had(r, addr) && !s.credible(r, node, addr, since)
+	return !s.had(r, ip) && !s.credible(r, node, ip, since)
 }
 
 // speaker returns the namespace whose slices are listened to about an address

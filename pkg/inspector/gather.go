@@ -42,7 +42,7 @@ func (i *Inspector) askCluster(e *diagnosis.Evidence) {
 	e.Peer.Class = c.Class(peer)
 	service, ok := c.Service(e.Socket.Remote)
 	if ok && service.Kind == cluster.ExternalIP && e.Untranslated() {
-		ok, e.Peer.Class = false, c.ClassOfHost(peer.Addr())
+		ok, e.Peer.Class = false, c.Class(netip.AddrPortFrom(peer.Addr(), 0)) // any tenant may claim any address
 	}
 	if s := e.Socket; s.Remote.Addr().IsLoopback() || s.Remote.Addr() == s.Local.Addr() {
 		e.Peer.Class = flow.PeerSelf

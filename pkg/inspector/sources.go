@@ -43,7 +43,6 @@ type Cluster interface {
 	KnowsNode(name string) bool
 	Service(addr netip.AddrPort) (cluster.ServiceAddress, bool)
 	Class(addr netip.AddrPort) flow.PeerClass
-	ClassOfHost(addr netip.Addr) flow.PeerClass
 	PodByIP(addr netip.Addr) (cluster.Pod, bool)
 	PodByUID(uid string) (cluster.Pod, bool)
 	Label(addr netip.Addr) string
@@ -59,9 +58,9 @@ type Routes interface {
 	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
 }
 
-// Owners answers whose a process is and where it runs: owner.ErrGone for one that is no more,
-// owner.ErrHidden for one that it is not shown. Check tells whether it is shown
-// any but its own.
+// Owners answers which user a process has and where it runs. Its errors are
+// owner.ErrGone for a process that has ended, and owner.ErrHidden for one that
+// /proc does not show. Check tells whether it shows any but the agent's own.
 type Owners interface {
 	Lookup(p flow.Process) (flow.Owner, error)
 	Check() error
