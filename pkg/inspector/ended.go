@@ -41,9 +41,9 @@ func (e *endedFiles) all() iter.Seq[*file] {
 	}
 }
 
-// ownerOf returns whose finding it is. Pods, processes and names of processes
-// are easy to make, namespaces of the cluster and users are not. Those whose
-// user is not known share what one user has.
+// ownerOf returns whose finding it is, as a path. Anybody can make pods, processes
+// and names of processes. Few can make namespaces of the cluster and users, so
+// these come first. Processes of unknown users count as one user's.
 func ownerOf(f *file) []string {
 	e := f.evidence
 	if e.Local.Pod != "" {

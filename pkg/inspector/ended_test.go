@@ -24,8 +24,8 @@ func over(id int, local flow.Local, host bool, netns uint32) file {
 	return f
 }
 
-// byUser is a file of a finding that is over, of a process of the host whose
-// user was proven.
+// byUser returns the file of a finding that is over: a host process with a proven
+// user had the socket.
 func byUser(id int, user, comm string, pid uint32) file {
 	f := over(id, flow.Local{Comm: comm, PID: pid}, true, 1)
 	f.evidence.User = user
@@ -83,8 +83,8 @@ func TestNobodysNoiseTakesAwayWhatOthersLost(t *testing.T) {
 	}
 }
 
-// TestNamesPushOutNobody has somebody lose five connections on a plain host,
-// before somebody else loses as many as are kept: by default, 1,000.
+// TestNamesPushOutNobody: a process loses five connections on a plain host. Then
+// others lose as many as the list keeps, by default 1,000. The five stay.
 func TestNamesPushOutNobody(t *testing.T) {
 	const kept, five = 1000, 5
 	victim := func(user string) func(n int) file {
@@ -119,7 +119,7 @@ func TestNamesPushOutNobody(t *testing.T) {
 	}
 }
 
-// TestAUserAloneHasEveryPlace: nobody is kept short for who is not there.
+// TestAUserAloneHasEveryPlace: the list keeps no places free for other users.
 func TestAUserAloneHasEveryPlace(t *testing.T) {
 	const kept, last = 1000, 1999
 	s := NewStore("node-a", "", kept)
@@ -140,7 +140,7 @@ type proves struct {
 func (p proves) Lookup(flow.Process) (flow.Owner, error) { return flow.Owner{User: p.user}, p.err }
 func (p proves) Check() error                            { return nil }
 
-// TestWhoseFindingItIs asks what /proc shows of a process of the host.
+// TestWhoseFindingItIs: /proc shows a host process, hides it, or has lost it.
 func TestWhoseFindingItIs(t *testing.T) {
 	for name, c := range map[string]struct {
 		before string // the user that was proven before

@@ -23,7 +23,7 @@ type ownerAnswer struct {
 	at    time.Time
 }
 
-// askOwner fills in whose socket it is: its process, its user, and its pod.
+// askOwner fills in the process that holds a socket, its user, and its pod.
 func (i *Inspector) askOwner(e *diagnosis.Evidence) {
 	s := e.Socket
 	local := flow.Local{Addr: s.Local, PID: s.PID, Started: s.Started, Comm: s.Comm}

@@ -266,8 +266,8 @@ func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
 }
 
 // TestAnExternalIPIsTheServicesWhereItIsTranslated: any tenant may write any
-// address into a Service. Where conntrack has the connection as it is, its peer
-// is who has the address.
+// address into a Service. If conntrack does not translate a connection to it, the
+// peer is the host that has the address.
 func TestAnExternalIPIsTheServicesWhereItIsTranslated(t *testing.T) {
 	s := hung()
 	s.Remote = netip.MustParseAddrPort("198.51.100.20:5432")

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// userLine is how the line of /proc/PID/status begins that has the user ids:
-// real, effective, saved, and that of the file system (proc_pid_status(5)).
+// userLine begins the line of /proc/PID/status that has the user ids: real,
+// effective, saved, and that of the file system (proc_pid_status(5)).
 const userLine = "\nUid:\t"
 
-// parseUser returns the real user id of a process; empty: not told. Only who
-// has rights changes it. The effective one is somebody else's once the process
-// has executed a setuid program, which anybody may.
+// parseUser returns the real user id of a process; empty: the text has none. A
+// process needs CAP_SETUID to change it. The effective one changes when the
+// process executes a setuid program, which needs no rights.
 //
-// What a process calls itself stands further up, with its line ends escaped. All
-// that follows are the kernel's own words, so that the last such line is its own.
+// The name that a process chose stands further up, and the kernel escapes its
+// line ends. The kernel alone writes what follows, so the last such line is its
+// own.
 func parseUser(status string) string {
 	at := strings.LastIndex(status, userLine)
 	if at < 0 {

@@ -60,12 +60,12 @@ func (l *Lab) failConntrack(ctx context.Context, o *Outcome, a *agent, t *trap, 
 	if err := l.found(ctx, a); err != nil {
 		o.lose("%v", err)
 	}
-	down, err := l.conntrackUp(ctx, a, false)
+	down, err := conntrackUp(ctx, a, false)
 	if err != nil {
 		o.lose("%s: %v", unix.ErrnoName(errno), err)
 	}
 	t.fail(0)
-	up, err := l.conntrackUp(ctx, a, true)
+	up, err := conntrackUp(ctx, a, true)
 	if err != nil {
 		o.lose("after %s: %v", unix.ErrnoName(errno), err)
 	}
@@ -82,26 +82,12 @@ func (l *Lab) failConntrack(ctx context.Context, o *Outcome, a *agent, t *trap, 
 }
 
 // conntrackUp waits until an agent trusts, or distrusts, conntrack.
-func (l *Lab) conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, findTime)
-	defer cancel()
-	began := time.Now()
-	err := await(ctx, func() (bool, error) {
-		status, err := a.api.Status(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, h := range status.Sources {
-			if h.Source == flow.SourceConntrack && h.Up == want {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
+func conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
+	took, err := a.awaitSource(ctx, flow.SourceConntrack, func(h flow.Health) bool { return h.Up == want })
 	if err != nil {
 		return 0, fmt.Errorf("agent %s never says that conntrack is up=%v: %w", a.spec.name, want, err)
 	}
-	return time.Since(began), nil
+	return took, nil
 }
 
 // causeTime is how long a verdict may wait for evidence that came back: what
