@@ -288,8 +288,8 @@ func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
 }
 
 // TestAnExternalIPIsTheServicesWhereItIsTranslated: any tenant may write any
-// address into a Service. If conntrack has the connection untranslated, its peer
-// is the host with that address.
+// address into a Service. If conntrack does not translate a connection to it, the
+// peer is the host that has the address.
 func TestAnExternalIPIsTheServicesWhereItIsTranslated(t *testing.T) {
 	s := hung()
 	s.Remote = netip.MustParseAddrPort("198.51.100.20:5432")
