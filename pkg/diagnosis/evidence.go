@@ -106,8 +106,8 @@ func (e Evidence) Removed() time.Time {
 	return time.Time{}
 }
 
-// HeardSince reports whether a segment came from the peer after a time.
-func (e Evidence) HeardSince(t time.Time) bool { return e.lastSegment().After(t) }
+// SegmentSince reports whether a segment came from the peer after a time.
+func (e Evidence) SegmentSince(t time.Time) bool { return e.lastSegment().After(t) }
 
 // lastSegment returns when the last segment came from the peer, zero if none
 // did. An acknowledgement shows in rcv_tstamp. Data that acknowledges nothing

@@ -57,7 +57,7 @@ type Places interface {
 // Meter measures the questions. Its methods must not block.
 type Meter interface {
 	Lookup(source flow.Source, took time.Duration, err error)
-	Sweep(kind string, took time.Duration)
+	Scan(kind string, took time.Duration)
 }
 
 // Options of an Asker. Names, Meter, Books and the budgets are required. A source

@@ -22,7 +22,7 @@ type kernel struct {
 	lost      uint64
 	err       error
 	readings  int // how often its suspects were read
-	swept     bool
+	scanned   bool
 	unowned   bool   // a socket's owner shows only once a file scan has seen it
 	asked     func() // what happens when it is next asked for its losses; nil: nothing
 }
@@ -40,7 +40,7 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	var all []flow.Socket
 	for _, s := range k.sockets {
 		s.At = time.Now()
-		if k.unowned && !k.swept {
+		if k.unowned && !k.scanned {
 			s.PID, s.Started, s.Comm = 0, 0, ""
 		}
 		all = append(all, s)
@@ -48,8 +48,8 @@ func (k *kernel) Snapshot() ([]flow.Socket, error) {
 	return all, k.err
 }
 
-// News shows more than is new, which the contract allows.
-func (k *kernel) News([]flow.ID) ([]flow.Socket, error) { return k.Snapshot() }
+// Incremental shows more than is new, which the contract allows.
+func (k *kernel) Incremental([]flow.ID) ([]flow.Socket, error) { return k.Snapshot() }
 
 // happens has something happen, once.
 func happens(what *func()) {
@@ -59,10 +59,10 @@ func happens(what *func()) {
 	}
 }
 
-func (k *kernel) Sweep() ([]flow.Listener, error) {
+func (k *kernel) ScanFiles() ([]flow.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.swept = true
+	k.scanned = true
 	return k.listeners, k.err
 }
 

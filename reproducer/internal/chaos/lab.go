@@ -51,7 +51,7 @@ type stage struct {
 // open builds the lab. On an error the caller closes it.
 func open(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{bin: o.Bin, out: o.Out, truth: newTruth(), ports: map[string]int{}, began: time.Now()}
-	if _, err := rundir.Sweep(o.Base); err != nil {
+	if _, err := rundir.Clean(o.Base); err != nil {
 		return l, err
 	}
 	var err error
