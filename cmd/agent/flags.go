@@ -26,7 +26,7 @@ type config struct {
 	kubernetesEvents bool
 	maxSeries        int
 	maxFlows         int
-	sweepCPU         float64
+	scanCPU          float64
 	nodeName         string
 	scope            []uint32
 	ringBytes        uint32 // 0: the tracer's own default
@@ -75,7 +75,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("kubernetes-events", "Report findings to their pods as Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
 	app.Flag("max-flows", "How many flows without progress are watched. No owner can take the room of others.").Default("100000").IntVar(&c.maxFlows)
 	app.Flag("max-series", "How many edges (what talks to what) keep their labels in each metric family; the others are summed up.").Default("500").IntVar(&c.maxSeries)
-	app.Flag("sweep-cpu", "Share of a core that file scans, which pass over all sockets, may take.").Default("0.01").Float64Var(&c.sweepCPU)
+	app.Flag("sweep-cpu", "Share of a core that file scans, which pass over all sockets, may take.").Default("0.01").Float64Var(&c.scanCPU)
 	app.Flag("node-name", "Name of this node; the host's name by default.").StringVar(&c.nodeName)
 	app.Flag("log-level", "debug, info, warn or error.").Default("info").EnumVar(&level, "debug", "info", "warn", "error")
 	app.Flag("kubeconfig", "Kubeconfig to use instead of the usual ones.").Hidden().StringVar(&c.kubeconfig)
@@ -94,8 +94,8 @@ func (c *config) check(names, scope []string, level string) error {
 	switch {
 	case c.stuckAfter < time.Second:
 		return fmt.Errorf("--stuck-after=%v: the shortest is 1s", c.stuckAfter)
-	case !(c.sweepCPU > 0 && c.sweepCPU <= 1): // also NaN
-		return fmt.Errorf("--sweep-cpu=%v: want a share of a core, above 0 and at most 1", c.sweepCPU)
+	case !(c.scanCPU > 0 && c.scanCPU <= 1): // also NaN
+		return fmt.Errorf("--sweep-cpu=%v: want a share of a core, above 0 and at most 1", c.scanCPU)
 	case c.maxFlows < 1:
 		return fmt.Errorf("--max-flows=%d: want at least 1", c.maxFlows)
 	case c.maxSeries < 1:

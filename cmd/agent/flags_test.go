@@ -22,7 +22,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 		t.Errorf("--web.listen-address %v", got)
 	}
 	if c.socket != "/run/tcpstuck/agent.sock" || c.pageAddress != "127.0.0.1:9798" || c.stuckAfter != 10*time.Second ||
-		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.maxFlows != 100_000 || c.sweepCPU != 0.01 || c.clusterFile != "" || !c.kubernetesEvents {
+		c.maxStaleness != 30*time.Second || c.maxSeries != 500 || c.maxFlows != 100_000 || c.scanCPU != 0.01 || c.clusterFile != "" || !c.kubernetesEvents {
 		t.Errorf("defaults %+v", c)
 	}
 	if host, _ := os.Hostname(); c.nodeName != host {
@@ -42,8 +42,8 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.kubernetesEvents || c.stuckAfter != 3*time.Second || c.sweepCPU != 0.2 || c.metricsAddresses[0] != "127.0.0.1:1" {
-		t.Errorf("stuck-after %v, sweep-cpu %v, listen %v", c.stuckAfter, c.sweepCPU, c.metricsAddresses)
+	if c.kubernetesEvents || c.stuckAfter != 3*time.Second || c.scanCPU != 0.2 || c.metricsAddresses[0] != "127.0.0.1:1" {
+		t.Errorf("stuck-after %v, sweep-cpu %v, listen %v", c.stuckAfter, c.scanCPU, c.metricsAddresses)
 	}
 	want := []cluster.Name{
 		{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Label: "db"}, {Prefix: netip.MustParsePrefix("2001:db8::/32"), Label: "v6"},

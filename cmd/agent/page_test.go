@@ -52,7 +52,7 @@ func TestAPageWhoseAddressIsTaken(t *testing.T) {
 	}
 	scraped := string(get(t, "http://"+metrics+"/metrics"))
 	if !strings.Contains(scraped, `tcpstuck_source_up{source="page"} 0`) {
-		t.Error("Prometheus is not told")
+		t.Error("Prometheus does not learn of it")
 	}
 	get(t, "http://"+metrics+"/readyz")
 	stop()

@@ -111,7 +111,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	sinks.AddDirect(metrics)
 	o := inspector.Options{
 		Node: c.nodeName, BootID: bootID, Ledger: held, Kernel: kernel, Cluster: state, Routes: routes, Owners: owners, Places: places, Listening: listening,
-		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, SweepCPU: c.sweepCPU, Log: c.log,
+		Sinks: []inspector.Sink{sinks}, Meter: metrics, HostNetNS: host, StuckAfter: c.stuckAfter, ScanCPU: c.scanCPU, Log: c.log,
 	}
 	if source != nil {
 		o.Peers = kernel

@@ -70,7 +70,7 @@ func TestRunAndStop(t *testing.T) {
 }
 
 // While the first look is not done, the agent does not say that nothing hangs.
-func TestNoFlowIsToldOfBeforeTheFirstLook(t *testing.T) {
+func TestNoFlowIsReportedBeforeTheFirstLook(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	c := agent(t)
 	look := make(chan struct{})
@@ -97,7 +97,7 @@ func TestNoFlowIsToldOfBeforeTheFirstLook(t *testing.T) {
 
 // Reading a large file of records takes seconds: the agent's end does not wait
 // for it.
-func TestToldToEndWhileItReadsTheRecords(t *testing.T) {
+func TestEndedWhileItReadsTheRecords(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state.yaml")
 	const pod = "- {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default, uid: u-1}}\n"
 	if err := os.WriteFile(state, []byte("apiVersion: v1\nitems:\n"+strings.Repeat(pod, 20_000)+"kind: List\n"), 0o600); err != nil {

@@ -47,7 +47,7 @@ func (p *program) dump(ctx context.Context, d dumpFlags) int {
 		return p.dumpStale(ctx)
 	}
 	now := p.now()
-	q := api.Query{State: api.Live, Muted: d.all, Brief: d.brief, Rows: p.textual(), EndedAfter: d.after(now)}
+	q := api.Query{State: api.Live, Suppressed: d.all, Brief: d.brief, Rows: p.textual(), EndedAfter: d.after(now)}
 	switch {
 	case d.ended:
 		q.State = api.Ended

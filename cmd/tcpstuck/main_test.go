@@ -71,7 +71,7 @@ func run(args ...string) (code int, stdout, stderr string) {
 func TestExitCodes(t *testing.T) {
 	full := agent(t, flowtest.NewReader())
 	empty := agent(t, &flowtest.Reader{Sources: flowtest.Health()})
-	muted := agent(t, &flowtest.Reader{Live: flowtest.Muted(100), Past: []flow.Finding{flowtest.Ended()}})
+	suppressed := agent(t, &flowtest.Reader{Live: flowtest.Suppressed(100), Past: []flow.Finding{flowtest.Ended()}})
 	short := agent(t, &flowtest.Reader{Sources: []flow.Health{{Source: flow.SourceKernel, Detail: "7 flows found no room"}}})
 	past := agent(t, &flowtest.Reader{Past: []flow.Finding{flowtest.Ended()}})
 	for _, c := range []struct {
@@ -88,8 +88,8 @@ func TestExitCodes(t *testing.T) {
 		{"not all are watched, as JSON", []string{"dump", "--socket", short, "-o", "json"}, 2, `"7 flows found no room"`, ""},
 		{"nothing, as JSON", []string{"dump", "--socket", empty, "-o", "json"}, 0, `"flows": []`, ""},
 		{"nothing, as lines", []string{"dump", "--socket", empty, "-o", "jsonl"}, 0, "", ""},
-		{"counted only", []string{"dump", "--socket", muted}, 0, "100 accepted flows of vanished external clients", ""},
-		{"counted only, all", []string{"dump", "--socket", muted, "--all"}, 1, "198.51.100.7:20000", ""},
+		{"counted only", []string{"dump", "--socket", suppressed}, 0, "100 accepted flows of vanished external clients", ""},
+		{"counted only, all", []string{"dump", "--socket", suppressed, "--all"}, 1, "198.51.100.7:20000", ""},
 		{"ended", []string{"dump", "--socket", past, "--all"}, 0, "TimedOut with ETIMEDOUT", ""},
 		{"ended alone", []string{"dump", "--socket", full, "--ended"}, 0, "1 finding ended on node-a by 14:02:23Z: 1 TimedOut", ""},
 		{"ended, wide", []string{"dump", "--socket", full, "--ended", "-o", "wide"}, 0, "ETIMEDOUT", ""},
@@ -173,7 +173,7 @@ func TestSocketFromTheEnvironment(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	socket := agent(t, &flowtest.Reader{Live: append(flowtest.Findings(), flowtest.Muted(1)...), Past: []flow.Finding{flowtest.Ended()}, Sources: flowtest.Health()})
+	socket := agent(t, &flowtest.Reader{Live: append(flowtest.Findings(), flowtest.Suppressed(1)...), Past: []flow.Finding{flowtest.Ended()}, Sources: flowtest.Health()})
 	for name, args := range map[string][]string{
 		"dump.json":     {"dump", "-o", "json"},
 		"dump-all.json": {"dump", "-o", "json", "--all"},

@@ -22,12 +22,12 @@ type nodesList struct {
 
 // nodeState is how a node answered.
 type nodeState struct {
-	Node     string            `json:"node"`
-	Error    *string           `json:"error"` // null: it answered
-	Started  *time.Time        `json:"agent_started_at"`
-	Suspects int               `json:"suspects"`
-	Counted  map[flow.Mute]int `json:"counted"`
-	Sources  []flow.Health     `json:"sources"`
+	Node     string                   `json:"node"`
+	Error    *string                  `json:"error"` // null: it answered
+	Started  *time.Time               `json:"agent_started_at"`
+	Suspects int                      `json:"suspects"`
+	Counted  map[flow.Suppression]int `json:"counted"`
+	Sources  []flow.Health            `json:"sources"`
 }
 
 func (w *plugin) dump(d dumpFlags) int {

@@ -131,20 +131,20 @@ func Crowd(n, workloads int) []flow.Finding {
 	return fs
 }
 
-// Muted returns n suppressed accepted sockets of vanished external clients, and
+// Suppressed returns n suppressed accepted sockets of vanished external clients, and
 // one that has only its FIN outstanding.
-func Muted(n int) []flow.Finding {
+func Suppressed(n int) []flow.Finding {
 	fs := make([]flow.Finding, 0, n+1)
 	for i := range n {
 		f := Accepted()
 		f.ID = flow.ID(0xa000 + i)
 		f.Peer = flow.Peer{Class: flow.PeerExternal, Addr: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), uint16(20000+i))}
-		f.Backend, f.Symptom, f.Cause, f.Mute = nil, flow.Retransmitting, flow.PeerSilent, flow.MuteExternalClient
+		f.Backend, f.Symptom, f.Cause, f.Suppressed = nil, flow.Retransmitting, flow.PeerSilent, flow.SuppressedExternalClient
 		f.Unacknowledged, f.GivesUp = 100, flow.GivesUp{At: Now().Add(time.Hour)}
 		fs = append(fs, f)
 	}
 	f := Calico()
-	f.ID, f.State, f.Mute = 0xb000, flow.LastAck, flow.MuteClosing
+	f.ID, f.State, f.Suppressed = 0xb000, flow.LastAck, flow.SuppressedClosing
 	f.Unacknowledged = 0
 	return append(fs, f)
 }

@@ -21,7 +21,7 @@ type Reader struct {
 // NewReader returns a node with every kind of finding and one source down.
 func NewReader() *Reader {
 	return &Reader{
-		Live:         append(Findings(), Muted(100)...),
+		Live:         append(Findings(), Suppressed(100)...),
 		Past:         []flow.Finding{Ended()},
 		SuspectCount: 2, RefusedCount: 7,
 		Sources: Health(),
@@ -64,10 +64,10 @@ func (r *Reader) Facts() iter.Seq[flow.Finding] { return slices.Values(r.Live) }
 func (r *Reader) Refused() uint64 { return r.RefusedCount }
 
 // Count implements flow.Reader.
-func (r *Reader) Count() map[flow.Mute]int {
-	count := map[flow.Mute]int{}
+func (r *Reader) Count() map[flow.Suppression]int {
+	count := map[flow.Suppression]int{}
 	for _, f := range r.Live {
-		count[f.Mute]++
+		count[f.Suppressed]++
 	}
 	return count
 }

@@ -33,7 +33,7 @@ func ask(h http.Handler, method, target string) *httptest.ResponseRecorder {
 	return w
 }
 
-// ids returns the ids of a FlowList, the suppressed ones of Muted(2) included.
+// ids returns the ids of a FlowList, the suppressed ones of Suppressed(2) included.
 func ids(t *testing.T, w *httptest.ResponseRecorder) []string {
 	t.Helper()
 	var list api.FlowList
@@ -52,18 +52,18 @@ func ids(t *testing.T, w *httptest.ResponseRecorder) []string {
 
 func TestFlows(t *testing.T) {
 	r := flowtest.NewReader()
-	r.Live = append(flowtest.Findings(), flowtest.Muted(2)...)
+	r.Live = append(flowtest.Findings(), flowtest.Suppressed(2)...)
 	live := []string{"1f3a", "2b01", "2b7c", "31d4", "4400"}
-	muted := []string{"a000", "a001", "b000"}
+	suppressed := []string{"a000", "a001", "b000"}
 	for target, want := range map[string][]string{
 		"/v1/flows":             live,
 		"/v1/flows?state=live":  live,
-		"/v1/flows?muted=true":  append(append([]string{}, live...), muted...),
+		"/v1/flows?muted=true":  append(append([]string{}, live...), suppressed...),
 		"/v1/flows?state=ended": {"1e00"},
 		"/v1/flows?state=ended&ended_after=2026-03-01T13:58:00Z": {"1e00"},
 		"/v1/flows?state=ended&ended_after=2026-03-01T13:59:00Z": nil,
 		"/v1/flows?state=all":            append(append([]string{}, live...), "1e00"),
-		"/v1/flows?state=all&muted=true": append(append(append([]string{}, live...), muted...), "1e00"),
+		"/v1/flows?state=all&muted=true": append(append(append([]string{}, live...), suppressed...), "1e00"),
 	} {
 		w := ask(handler(r), "GET", target)
 		if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" {
@@ -252,7 +252,7 @@ func TestProbes(t *testing.T) {
 
 // An agent that has not looked yet reports nothing about flows: neither that
 // there are none, nor that one is not among them.
-func TestNoFlowIsToldOfBeforeTheAgentIsReady(t *testing.T) {
+func TestNoFlowIsReportedBeforeTheAgentIsReady(t *testing.T) {
 	for target, want := range map[string]int{
 		"/v1/flows": 503, "/v1/flows?state=ended": 503, "/v1/flows/1f3a": 503, "/v1/flows/77": 503, "/v1/stale": 503, "/v1/status": 503,
 		"/": 503, "/flows/1f3a": 503, "/v1/audit": 200, "/healthz": 200, "/debug/pprof/cmdline": 200,

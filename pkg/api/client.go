@@ -54,7 +54,7 @@ func (q Query) values() url.Values {
 	if q.State != "" {
 		values.Set("state", string(q.State))
 	}
-	values.Set("muted", strconv.FormatBool(q.Muted))
+	values.Set("muted", strconv.FormatBool(q.Suppressed))
 	values.Set("brief", strconv.FormatBool(q.Brief))
 	values.Set("rows", strconv.FormatBool(q.Rows))
 	if !q.EndedAfter.IsZero() {

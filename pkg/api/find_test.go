@@ -120,7 +120,7 @@ func TestASearchStopsWithItsCaller(t *testing.T) {
 // A list of flows none of which is wanted stops with its caller, too.
 func TestAListStopsWithItsCaller(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
-	r := &mutedOnly{leave: leave}
+	r := &suppressedOnly{leave: leave}
 	h := api.Handler(api.Options{Reader: r, Log: slog.New(slog.DiscardHandler)})
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/v1/flows", nil))
 	if r.composed > 11 {
@@ -128,16 +128,16 @@ func TestAListStopsWithItsCaller(t *testing.T) {
 	}
 }
 
-// mutedOnly has findings without an end that are counted only. Its caller
+// suppressedOnly has findings without an end that are counted only. Its caller
 // leaves after ten.
-type mutedOnly struct {
+type suppressedOnly struct {
 	flowtest.Reader
 	composed int
 	leave    func()
 }
 
-func (r *mutedOnly) Each(flow.Selection) iter.Seq[flow.Finding] {
-	f := flowtest.Muted(1)[0]
+func (r *suppressedOnly) Each(flow.Selection) iter.Seq[flow.Finding] {
+	f := flowtest.Suppressed(1)[0]
 	return func(yield func(flow.Finding) bool) {
 		for r.composed < 10_000 && yield(f) {
 			if r.composed++; r.composed == 10 {

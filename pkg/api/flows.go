@@ -16,10 +16,10 @@ import (
 
 // Query selects flows. The zero value selects what is stuck now.
 type Query struct {
-	State State
-	Muted bool // with those that are suppressed
-	Brief bool // without evidence, history and advice
-	Rows  bool // only what a row of a table shows, so without the sentence, too
+	State      State
+	Suppressed bool // with those that are suppressed
+	Brief      bool // without evidence, history and advice
+	Rows       bool // only what a row of a table shows, so without the sentence, too
 	// EndedAfter leaves out those that ended before it; zero: none.
 	EndedAfter time.Time
 }
@@ -43,11 +43,11 @@ type FlowList struct {
 
 // About is the node of the flows, and what is not among them.
 type About struct {
-	APIVersion string            `json:"apiVersion"`
-	Node       string            `json:"node"`
-	Started    *time.Time        `json:"agent_started_at"` // flows that ended before are not known
-	Suspects   int               `json:"suspects"`         // without progress, not reported yet
-	Counted    map[flow.Mute]int `json:"counted"`          // suppressed, by reason
+	APIVersion string                   `json:"apiVersion"`
+	Node       string                   `json:"node"`
+	Started    *time.Time               `json:"agent_started_at"` // flows that ended before are not known
+	Suspects   int                      `json:"suspects"`         // without progress, not reported yet
+	Counted    map[flow.Suppression]int `json:"counted"`          // suppressed, by reason
 }
 
 // selectFlows goes through the flows that a query selects, until ctx ends.
@@ -57,7 +57,7 @@ func (s *server) selectFlows(ctx context.Context, q Query) iter.Seq[flow.Finding
 			if ctx.Err() != nil {
 				return
 			}
-			if f.Mute != "" && !q.Muted || f.Ended() && f.EndedAt.Before(q.EndedAfter) {
+			if f.Suppressed != "" && !q.Suppressed || f.Ended() && f.EndedAt.Before(q.EndedAfter) {
 				continue
 			}
 			if q.Brief {
@@ -76,7 +76,7 @@ func (s *server) flows(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	var count map[flow.Mute]int
+	var count map[flow.Suppression]int
 	if q.State != Ended {
 		count = s.Reader.Count()
 	}

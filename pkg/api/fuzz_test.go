@@ -24,7 +24,7 @@ func FuzzQuery(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	r := flowtest.NewReader()
-	r.Live = append(flowtest.Findings(), flowtest.Muted(2)...)
+	r.Live = append(flowtest.Findings(), flowtest.Suppressed(2)...)
 	h := handler(r)
 	f.Fuzz(func(t *testing.T, method, path, query string) {
 		if strings.HasPrefix(path, "/debug/") {

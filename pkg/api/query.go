@@ -26,7 +26,7 @@ func parseQuery(r *http.Request) (Query, error) {
 	default:
 		return Query{}, fmt.Errorf("state is %q, not live, ended or all", q.State)
 	}
-	if q.Muted, err = boolean(values, "muted"); err != nil {
+	if q.Suppressed, err = boolean(values, "muted"); err != nil {
 		return Query{}, err
 	}
 	if q.Brief, err = boolean(values, "brief"); err != nil {

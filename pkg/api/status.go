@@ -9,14 +9,14 @@ import (
 // Status is the answer of /v1/status: the agent about itself. An empty
 // string means that it is not known.
 type Status struct {
-	APIVersion string            `json:"apiVersion"`
-	Version    string            `json:"version"`
-	Node       string            `json:"node"`
-	BootID     string            `json:"boot_id"`
-	Stuck      int               `json:"stuck"`    // reported flows
-	Suspects   int               `json:"suspects"` // without progress, not reported yet
-	Counted    map[flow.Mute]int `json:"counted"`  // suppressed, by reason
-	Sources    []flow.Health     `json:"sources"`
+	APIVersion string                   `json:"apiVersion"`
+	Version    string                   `json:"version"`
+	Node       string                   `json:"node"`
+	BootID     string                   `json:"boot_id"`
+	Stuck      int                      `json:"stuck"`    // reported flows
+	Suspects   int                      `json:"suspects"` // without progress, not reported yet
+	Counted    map[flow.Suppression]int `json:"counted"`  // suppressed, by reason
+	Sources    []flow.Health            `json:"sources"`
 }
 
 func (s *server) status(w http.ResponseWriter, _ *http.Request) {
@@ -34,11 +34,11 @@ func (s *server) newStatus() Status {
 }
 
 // counted has every reason to suppress a finding, also one with none.
-func counted(count map[flow.Mute]int) map[flow.Mute]int {
-	counted := map[flow.Mute]int{flow.MuteExternalClient: 0, flow.MuteClosing: 0, flow.MuteAtRisk: 0}
-	for mute, n := range count {
-		if mute != "" {
-			counted[mute] = n
+func counted(count map[flow.Suppression]int) map[flow.Suppression]int {
+	counted := map[flow.Suppression]int{flow.SuppressedExternalClient: 0, flow.SuppressedClosing: 0, flow.SuppressedAtRisk: 0}
+	for reason, n := range count {
+		if reason != "" {
+			counted[reason] = n
 		}
 	}
 	return counted

@@ -58,11 +58,11 @@ func TestSocket(t *testing.T) {
 	}
 
 	client := api.NewClient(path)
-	list, err := client.Flows(t.Context(), api.Query{State: api.All, Muted: true})
+	list, err := client.Flows(t.Context(), api.Query{State: api.All, Suppressed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	about := api.About{APIVersion: "tcpstuck/v1", Node: "node-a", Suspects: 2, Counted: map[flow.Mute]int{flow.MuteExternalClient: 100, flow.MuteClosing: 1, flow.MuteAtRisk: 0}}
+	about := api.About{APIVersion: "tcpstuck/v1", Node: "node-a", Suspects: 2, Counted: map[flow.Suppression]int{flow.SuppressedExternalClient: 100, flow.SuppressedClosing: 1, flow.SuppressedAtRisk: 0}}
 	want := api.FlowList{About: about, Flows: slices.Collect(reader.Each(flow.Selection{Live: true, Ended: true, Words: true})), Sources: reader.Health()}
 	if diff := cmp.Diff(want, list, cmpopts.EquateComparable(netip.AddrPort{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -46,10 +46,10 @@ func (r *records) claimedForPod(ip netip.Addr, entry *address) bool {
 	return false
 }
 
-// credible reports whether a slice names a pod at an address, and the pod's own
-// record neither has to be here nor contradicts the slice. A pod that a lookup
-// did not find is not known to have had the address. An endpoint without a
-// targetRef may be anything, anywhere.
+// credible reports whether a pod that a slice names may have an address. Its own
+// record must be one that this source need not have, and must not contradict the
+// slice. A pod that a lookup did not find is not credible. Neither is an endpoint
+// without a pod: that may be any host.
 func (r *records) credible(pod ref, node string, ip netip.Addr, since time.Time) bool {
 	return pod.named() && (r.source.podsUnknown() != "" || !r.source.lists(node) && r.pods.status(pod).presence != podGone) && !r.contradicted(pod, ip, since)
 }

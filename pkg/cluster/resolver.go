@@ -82,10 +82,10 @@ func (q resolver) claimedByService() bool {
 	})
 }
 
-// hearsay reports whether a slice alone speaks of an address outside the
-// cluster, and no record supports it. Any tenant may list any address, so that
-// counts only for the connections that a Service sent there, and where the source
-// does not speak of pods.
+// hearsay reports whether only a slice speaks of an address outside the cluster,
+// and no record supports it. Any tenant may list any address. So such a slice
+// counts only for connections that a Service sent there, or if the source has no
+// records of pods.
 func (q resolver) hearsay(pod ref, node string, since time.Time) bool {
 	ip := q.addr.Addr()
 	if q.via != (Key{}) || q.source.podsUnknown() != "" || !q.outside(ip, q.entry) {

@@ -47,7 +47,7 @@ func (t *Table) Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translatio
 // each of Searches(addrs).
 func (t *Table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
 	for _, part := range Searches(addrs) {
-		if err := t.sweep(ctx, part, fn); err != nil {
+		if err := t.pass(ctx, part, fn); err != nil {
 			return fmt.Errorf("search conntrack for %s: %w", part, err)
 		}
 	}
@@ -76,8 +76,8 @@ func Searches(addrs []netip.Addr) [][]netip.Addr {
 	return parts
 }
 
-// sweep searches the table once: for one IPv4 address or any number of IPv6.
-func (t *Table) sweep(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
+// pass searches the table once: for one IPv4 address or any number of IPv6.
+func (t *Table) pass(ctx context.Context, addrs []netip.Addr, fn func(flow.Translation) error) error {
 	if !addrs[0].IsValid() {
 		return errors.New("no address")
 	}

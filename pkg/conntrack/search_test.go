@@ -74,7 +74,7 @@ func TestByReplySource(t *testing.T) {
 		t.Errorf("after %d calls: %v, want the caller's error after one", calls, err)
 	}
 	if err := table.ByReplySource(t.Context(), []netip.Addr{{}}, keepNone); err == nil {
-		t.Error("a sweep for no address was made")
+		t.Error("a pass for no address was made")
 	}
 }
 

@@ -80,16 +80,16 @@ func TestRealTraffic(t *testing.T) {
 				}
 			}
 
-			swept := 0
+			found := 0
 			err = clientTable.ByReplySource(t.Context(), []netip.Addr{backend.Addr()}, func(e flow.Translation) error {
-				swept++
+				found++
 				if e.Orig.Dst != service || e.Reply.Src != backend {
-					t.Errorf("swept %+v", e)
+					t.Errorf("found %+v", e)
 				}
 				return nil
 			})
-			if err != nil || swept != 1 {
-				t.Errorf("swept %d entries, %v; want the one connection", swept, err)
+			if err != nil || found != 1 {
+				t.Errorf("found %d entries, %v; want the one connection", found, err)
 			}
 		})
 	}

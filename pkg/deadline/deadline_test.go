@@ -24,16 +24,16 @@ func established() flow.Socket {
 
 func TestNothingIsGuessed(t *testing.T) {
 	for name, change := range map[string]func(*flow.Socket){
-		"half accepted":             func(s *flow.Socket) { s.State = flow.SynRecv },
-		"no tick":                   func(s *flow.Socket) { s.Tick = 0 },
-		"no retransmission timeout": func(s *flow.Socket) { s.RTO = 0 },
-		"no maximum of it":          func(s *flow.Socket) { s.RTOMax = 0 },
-		"connecting, no first SYN":  func(s *flow.Socket) { s.State, s.RetransStamp = flow.SynSent, time.Time{} },
-		"an orphan that sent all":   func(s *flow.Socket) { s.Orphan, s.PacketsOut, s.Pending = true, 0, flow.TimerNone },
-		"data that waits":           func(s *flow.Socket) { s.Unsent, s.PacketsOut, s.Pending = 7, 0, flow.TimerNone },
-		"a FIN that waits":          func(s *flow.Socket) { s.FinOutstanding, s.PacketsOut, s.Pending = true, 0, flow.TimerNone },
-		"nothing in flight, armed":  func(s *flow.Socket) { s.PacketsOut = 0 },
-		"keepalive, never heard":    func(s *flow.Socket) { s.PacketsOut, s.Pending, s.Keepalive = 0, flow.TimerNone, true },
+		"half accepted":              func(s *flow.Socket) { s.State = flow.SynRecv },
+		"no tick":                    func(s *flow.Socket) { s.Tick = 0 },
+		"no retransmission timeout":  func(s *flow.Socket) { s.RTO = 0 },
+		"no maximum of it":           func(s *flow.Socket) { s.RTOMax = 0 },
+		"connecting, no first SYN":   func(s *flow.Socket) { s.State, s.RetransStamp = flow.SynSent, time.Time{} },
+		"an orphan that sent all":    func(s *flow.Socket) { s.Orphan, s.PacketsOut, s.Pending = true, 0, flow.TimerNone },
+		"data that waits":            func(s *flow.Socket) { s.Unsent, s.PacketsOut, s.Pending = 7, 0, flow.TimerNone },
+		"a FIN that waits":           func(s *flow.Socket) { s.FinOutstanding, s.PacketsOut, s.Pending = true, 0, flow.TimerNone },
+		"nothing in flight, armed":   func(s *flow.Socket) { s.PacketsOut = 0 },
+		"keepalive, no segment ever": func(s *flow.Socket) { s.PacketsOut, s.Pending, s.Keepalive = 0, flow.TimerNone, true },
 	} {
 		s := established()
 		change(&s)

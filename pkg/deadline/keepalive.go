@@ -13,11 +13,11 @@ func idle(s flow.Socket) flow.GivesUp {
 	if !s.Keepalive {
 		return flow.GivesUp{Never: true}
 	}
-	heard := s.LastAck
-	if s.LastReceive.After(heard) {
-		heard = s.LastReceive
+	lastSegment := s.LastAck
+	if s.LastReceive.After(lastSegment) {
+		lastSegment = s.LastReceive
 	}
-	if heard.IsZero() || s.KeepaliveIdle <= 0 || s.KeepaliveInterval <= 0 {
+	if lastSegment.IsZero() || s.KeepaliveIdle <= 0 || s.KeepaliveInterval <= 0 {
 		return flow.GivesUp{}
 	}
 	c, probes := clockOf(s), s.ProbesOut
@@ -26,7 +26,7 @@ func idle(s flow.Socket) flow.GivesUp {
 		fires = s.Jiffies + 1 // due, or in its own handler
 	}
 	for range maxTimeouts {
-		silent := c.time(fires).Sub(heard)
+		silent := c.time(fires).Sub(lastSegment)
 		wait := s.KeepaliveIdle - silent
 		if wait <= 0 {
 			if exhausted(s, probes, silent) {
@@ -37,7 +37,7 @@ func idle(s flow.Socket) flow.GivesUp {
 		}
 		fires = Wheel(fires, fires+c.ticks(wait))
 		if probes > s.ProbesOut { // from now on they are equidistant
-			fires += c.skipped(s.UserTimeout-c.time(fires).Sub(heard), fires, s.KeepaliveInterval)
+			fires += c.skipped(s.UserTimeout-c.time(fires).Sub(lastSegment), fires, s.KeepaliveInterval)
 		}
 	}
 	return flow.GivesUp{}

@@ -32,7 +32,7 @@ func TestKeepalive(t *testing.T) {
 		{"a user timeout wants one probe at least", func(s *flow.Socket) { s.UserTimeout = time.Second }, 13 * time.Second, 14 * time.Second},
 		{"a user timeout outlasts the probes", func(s *flow.Socket) { s.UserTimeout = 40 * time.Second }, 40 * time.Second, 45 * time.Second},
 		{"the later of the two stamps", func(s *flow.Socket) { s.LastReceive, s.LastAck = s.LastAck, s.LastReceive }, 22 * time.Second, 24 * time.Second},
-		{"armed before it was heard last: looks again", func(s *flow.Socket) { s.KeepaliveJiffies, s.KeepaliveLevel = 1_000_100, 1 }, 22 * time.Second, 24 * time.Second},
+		{"armed before its last segment: looks again", func(s *flow.Socket) { s.KeepaliveJiffies, s.KeepaliveLevel = 1_000_100, 1 }, 22 * time.Second, 24 * time.Second},
 		{"three probes out", func(s *flow.Socket) {
 			s.LastReceive, s.LastAck = start.Add(-17*time.Second), start.Add(-17*time.Second)
 			s.ProbesOut, s.KeepaliveJiffies, s.KeepaliveLevel = 3, 1_000_500, 1
@@ -40,9 +40,9 @@ func TestKeepalive(t *testing.T) {
 	} {
 		s := quiet()
 		c.change(&s)
-		heard := s.LastReceive
-		if s.LastAck.After(heard) {
-			heard = s.LastAck
+		lastSegment := s.LastReceive
+		if s.LastAck.After(lastSegment) {
+			lastSegment = s.LastAck
 		}
 		got := deadline.GivesUp(s)
 		if c.to == 0 {
@@ -51,7 +51,7 @@ func TestKeepalive(t *testing.T) {
 			}
 			continue
 		}
-		if after := got.At.Sub(heard); after < c.from || after > c.to {
+		if after := got.At.Sub(lastSegment); after < c.from || after > c.to {
 			t.Errorf("%s: gives up after %v, want %v to %v", c.name, after, c.from, c.to)
 		}
 	}

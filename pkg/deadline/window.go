@@ -21,8 +21,8 @@ func windowClosed(s flow.Socket) flow.GivesUp {
 		if s.UserTimeout > 0 && t.begun && t.elapsed() > s.UserTimeout {
 			return flow.GivesUp{At: t.time(t.fires)}
 		}
-		heard := t.time(t.expires).Sub(s.LastAck)
-		if !answered && t.begun && heard > silence && t.elapsed() > silence {
+		silent := t.time(t.expires).Sub(s.LastAck)
+		if !answered && t.begun && silent > silence && t.elapsed() > silence {
 			return flow.GivesUp{At: t.time(t.fires)}
 		}
 		t.retransmit(true)

@@ -17,7 +17,7 @@ func TestWindowClosedWithDataInFlight(t *testing.T) {
 	}{
 		{"silent: 2 × 120 s, whatever tcp_retries2 is", nil, 240 * time.Second, 480 * time.Second},
 		{"answered", []func(*flow.Socket){answered}, 0, 0},
-		{"silent, heard long ago", []func(*flow.Socket){func(s *flow.Socket) { s.LastAck = start.Add(-time.Hour) }}, 240 * time.Second, 480 * time.Second},
+		{"silent, its last segment long ago", []func(*flow.Socket){func(s *flow.Socket) { s.LastAck = start.Add(-time.Hour) }}, 240 * time.Second, 480 * time.Second},
 		{"TCP_RTO_MAX_MS = 1000", []func(*flow.Socket){func(s *flow.Socket) { s.RTOMax = time.Second }}, 2 * time.Second, 3500 * time.Millisecond},
 		{"answered, with a user timeout", []func(*flow.Socket){answered, func(s *flow.Socket) { s.UserTimeout = 5 * time.Second }}, 5 * time.Second, 5700 * time.Millisecond},
 		{"silent, with a user timeout", []func(*flow.Socket){func(s *flow.Socket) { s.UserTimeout = 5 * time.Second }}, 5 * time.Second, 5700 * time.Millisecond},

@@ -35,7 +35,7 @@ type Cluster interface {
 // Meter measures the searches. Its methods must not block.
 type Meter interface {
 	Lookup(source flow.Source, took time.Duration, err error)
-	Sweep(kind string, took time.Duration)
+	Scan(kind string, took time.Duration)
 }
 
 // Options of Peers. All are required but Conntrack: nil is not searched.

@@ -77,7 +77,7 @@ func (p *Peers) connectionsTo(ctx context.Context, addrs []netip.Addr) (map[neti
 	})
 	took := time.Since(began)
 	p.o.Removals.Charge(took, time.Now())
-	p.o.Meter.Sweep("conntrack", took)
+	p.o.Meter.Scan("conntrack", took)
 	p.o.Meter.Lookup(flow.SourceConntrack, took, err)
 	return found, err
 }

@@ -61,7 +61,7 @@ func (kernel) SetGone([]flow.Tuple, []netip.Addr) error { return nil }
 type meter struct{}
 
 func (meter) Lookup(flow.Source, time.Duration, error) {}
-func (meter) Sweep(string, time.Duration)              {}
+func (meter) Scan(string, time.Duration)               {}
 
 // missing returns peers of which these are gone.
 func missing(table Conntrack, addrs ...netip.Addr) *Peers {

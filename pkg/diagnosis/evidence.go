@@ -18,7 +18,7 @@ type Evidence struct {
 	Socket    flow.Socket
 	Role      flow.Role
 	Local     flow.Local
-	User      string // whose process last held the socket, by a user id that was proven; empty: not proven
+	User      string // proven user id of the process that last held the socket; empty: not proven
 	PodUID    string // of the pod that the socket was proven to be in; empty: not proven
 	Peer      flow.Peer
 	Conntrack Conntrack
@@ -88,8 +88,8 @@ func (e Evidence) Via() netip.AddrPort {
 	return e.Socket.Remote
 }
 
-// Untranslated reports whether conntrack has the flow, and sends it to its
-// socket's peer.
+// Untranslated reports whether conntrack has an entry for the flow that leaves
+// its destination as it is.
 func (e Evidence) Untranslated() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && !e.redirected()
 }
@@ -106,8 +106,8 @@ func (e Evidence) Removed() time.Time {
 	return time.Time{}
 }
 
-// HeardSince reports whether a segment came from the peer after a time.
-func (e Evidence) HeardSince(t time.Time) bool { return e.lastSegment().After(t) }
+// SegmentSince reports whether a segment came from the peer after a time.
+func (e Evidence) SegmentSince(t time.Time) bool { return e.lastSegment().After(t) }
 
 // lastSegment returns when the last segment came from the peer, zero if none
 // did. An acknowledgement shows in rcv_tstamp. Data that acknowledges nothing

@@ -46,9 +46,9 @@ var table = []rule{
 // Decision is the part of a verdict that other decisions need. It costs only the
 // predicates.
 type Decision struct {
-	Symptom flow.Symptom
-	Cause   flow.Cause
-	Mute    flow.Mute
+	Symptom    flow.Symptom
+	Cause      flow.Cause
+	Suppressed flow.Suppression
 	// AtOnce is true if the flow need not be watched any longer before it is
 	// reported: its backend is gone.
 	AtOnce bool
@@ -65,9 +65,9 @@ func Decide(e Evidence) Decision {
 func decide(e Evidence) (Decision, rule) {
 	if e.End != nil {
 		r := truncation(e)
-		return Decision{Symptom: flow.Truncated, Cause: r.cause, Mute: muteTruncated(e)}, r
+		return Decision{Symptom: flow.Truncated, Cause: r.cause, Suppressed: suppressTruncated(e)}, r
 	}
-	d := Decision{Symptom: Symptom(e.Socket), Mute: Mute(e.Socket, e.Role, e.Peer.Class)}
+	d := Decision{Symptom: Symptom(e.Socket), Suppressed: Suppress(e.Socket, e.Role, e.Peer.Class)}
 	for _, r := range table {
 		if r.holds(e, d.Symptom) {
 			d.Cause = r.cause
@@ -98,8 +98,8 @@ func (d *Decision) halfOpen(e Evidence) {
 	if removed.IsZero() {
 		removed = e.Backend.Since
 	}
-	if d.Mute == "" && e.Now.Sub(removed) < lastFIN {
-		d.Mute = flow.MuteAtRisk
+	if d.Suppressed == "" && e.Now.Sub(removed) < lastFIN {
+		d.Suppressed = flow.SuppressedAtRisk
 	}
 }
 

@@ -74,16 +74,16 @@ func TestVerdicts(t *testing.T) {
 		{"calico", func(*diagnosis.Evidence) {}, flow.StaleConntrack, true,
 			"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00"},
 		{"headless", headless, flow.PeerDeleted, true, "its peer 192.168.136.2:8000, the pod default/server-1, was deleted"},
-		{"the wire first: heard 1.2 s after the removal", func(e *diagnosis.Evidence) {
+		{"the wire first: a segment 1.2 s after the removal", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(2)
 		}, flow.Unknown, false, "but its last segment came at 12:00:01, after that"},
-		{"heard 0.8 s after the removal: still under way", func(e *diagnosis.Evidence) {
+		{"a segment 0.8 s after the removal: still under way", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck = after(0.8)
 		}, flow.StaleConntrack, true, ""},
-		{"silent for stuck-after since it was heard", func(e *diagnosis.Evidence) {
+		{"silent for stuck-after since its last segment", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(11.2), after(11.2)
 		}, flow.StaleConntrack, true, ""},
-		{"heard after the removal when it was last read, long ago", func(e *diagnosis.Evidence) {
+		{"a segment after the removal when it was last read, long ago", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(1.2), after(1.7), after(2), after(600)
 		}, flow.Unknown, false, "but its last segment came at 12:00:01, after that"},
 		{"backend listed", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
@@ -93,7 +93,7 @@ func TestVerdicts(t *testing.T) {
 		{"backend terminating, and it answers", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Socket.At, e.Now = flow.BackendTerminating, after(3), after(4), after(4)
 		}, flow.PathDrop, false, ""},
-		{"backend on a node that is not heard of any more", func(e *diagnosis.Evidence) {
+		{"backend on a node that is unreachable", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
 		}, flow.PeerUnreachable, false, "the node node-b"},
 		{"backend on a node that went", func(e *diagnosis.Evidence) {
@@ -102,7 +102,7 @@ func TestVerdicts(t *testing.T) {
 		{"selective acknowledgements from before its node went down", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState, e.Socket.SackedOut = flow.BackendListed, cluster.NodeNotReady, 4
 		}, flow.PeerUnreachable, false, "the node node-b"},
-		{"deleted, heard once after progress stopped, silent since", func(e *diagnosis.Evidence) {
+		{"deleted, one segment after progress stopped, silent since", func(e *diagnosis.Evidence) {
 			e.Socket.LastAck, e.Socket.Since, e.Socket.At, e.Now = after(2.5), after(1.4), after(12.6), after(12.6)
 		}, flow.StaleConntrack, true, ""},
 		{"backend terminating on a node that is down", func(e *diagnosis.Evidence) {
@@ -149,7 +149,7 @@ func TestVerdicts(t *testing.T) {
 		{"the peer answers, but the head does not get through", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Socket.LastAck, e.Socket.At, e.Now = flow.BackendListed, after(3), after(4), after(4)
 		}, flow.PathDrop, false, "or the path works one way only"},
-		{"heard once after the stall, its node not heard of for long", func(e *diagnosis.Evidence) {
+		{"one segment after the stall, its node unreachable for long", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.NodeState = flow.BackendListed, cluster.NodeUnreachable
 			e.Socket.LastAck, e.Socket.At, e.Now = after(3), after(600), after(600)
 		}, flow.PeerUnreachable, false, "the node node-b"},
@@ -225,7 +225,7 @@ func TestVerdicts(t *testing.T) {
 		{"its pod was created when the connection was", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt = flow.BackendListed, e.Socket.LastAck.Add(time.Second)
 		}, flow.PeerUnreachable, false, ""},
-		{"given to another pod, and seen here before it was last heard", func(e *diagnosis.Evidence) {
+		{"given to another pod, and seen here before its last segment", func(e *diagnosis.Evidence) {
 			e.Backend.State, e.Backend.CreatedAt, e.Backend.Since = flow.BackendListed, after(-1), after(-5)
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-0", GoneAt: after(-6)}
 		}, flow.Unknown, false, ""},
@@ -271,25 +271,25 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestMute(t *testing.T) {
+func TestSuppress(t *testing.T) {
 	data := flow.Socket{State: flow.Established, Unacknowledged: 1}
 	for _, c := range []struct {
 		name  string
 		s     flow.Socket
 		role  flow.Role
 		class flow.PeerClass
-		want  flow.Mute
+		want  flow.Suppression
 	}{
 		{"data at risk", data, flow.Client, flow.PeerService, ""},
-		{"only a FIN outstanding", flow.Socket{State: flow.LastAck, FinOutstanding: true}, flow.Client, flow.PeerService, flow.MuteClosing},
+		{"only a FIN outstanding", flow.Socket{State: flow.LastAck, FinOutstanding: true}, flow.Client, flow.PeerService, flow.SuppressedClosing},
 		{"an orphan with data", flow.Socket{State: flow.FinWait1, Orphan: true, Unsent: 1}, flow.Client, flow.PeerService, ""},
 		{"a half-closed socket that is still open", flow.Socket{State: flow.CloseWait}, flow.Client, flow.PeerService, ""},
 		{"connecting", flow.Socket{State: flow.SynSent}, flow.Client, flow.PeerService, ""},
-		{"a vanished internet client", data, flow.Server, flow.PeerExternal, flow.MuteExternalClient},
+		{"a vanished internet client", data, flow.Server, flow.PeerExternal, flow.SuppressedExternalClient},
 		{"an accepted connection from a pod", data, flow.Server, flow.PeerPod, ""},
 		{"a client of an external database", data, flow.Client, flow.PeerExternal, ""},
 	} {
-		if got := diagnosis.Mute(c.s, c.role, c.class); got != c.want {
+		if got := diagnosis.Suppress(c.s, c.role, c.class); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -331,7 +331,7 @@ func TestHalfOpen(t *testing.T) {
 		want   diagnosis.Decision
 	}{
 		{"its backend was just deleted", func(*diagnosis.Evidence) {},
-			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, AtOnce: true, Mute: flow.MuteAtRisk}},
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, AtOnce: true, Suppressed: flow.SuppressedAtRisk}},
 		{"and its FIN can no longer come", func(e *diagnosis.Evidence) { e.Now = after(5) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, AtOnce: true}},
 		{"without a translation", func(e *diagnosis.Evidence) { headless(e); e.Now = after(5) },
@@ -341,15 +341,15 @@ func TestHalfOpen(t *testing.T) {
 			e.Backend.Former = &cluster.Former{Namespace: "default", Pod: "server-1", GoneAt: after(0)}
 		}, diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.AddressReused, AtOnce: true}},
 		{"its backend lives", func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed },
-			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerUnreachable, Healthy: true, Mute: flow.MuteAtRisk}},
+			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.PeerUnreachable, Healthy: true, Suppressed: flow.SuppressedAtRisk}},
 		{"its backend is unlisted, not known to be dead", func(e *diagnosis.Evidence) { e.Backend.State, e.Now = flow.BackendUnlisted, after(60) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
-		{"it was heard just after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Now = after(0.3), after(6) },
+		{"a segment came just after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Now = after(0.3), after(6) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
-		{"it was heard after the removal, and long silent since", func(e *diagnosis.Evidence) {
+		{"a segment came after the removal, and long silent since", func(e *diagnosis.Evidence) {
 			e.Socket.LastReceive, e.Socket.At, e.Now = after(0.3), after(600), after(600)
 		}, diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
-		{"it was heard after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Socket.Since, e.Now = after(4), after(4), after(6) },
+		{"a segment came after the removal", func(e *diagnosis.Evidence) { e.Socket.LastAck, e.Socket.Since, e.Now = after(4), after(4), after(6) },
 			diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.Unknown, Healthy: true}},
 	} {
 		if diff := cmp.Diff(c.want, idle(c.change)); diff != "" {

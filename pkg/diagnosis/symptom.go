@@ -63,14 +63,14 @@ func windowConfirmed(e Evidence) bool {
 	return !e.lastSegment().IsZero() && e.silence() <= s.RTO+settled
 }
 
-// Mute returns why a flow is suppressed, or "" if it is to be reported.
-func Mute(s flow.Socket, role flow.Role, class flow.PeerClass) flow.Mute {
+// Suppress returns why a flow is suppressed, or "" if it is to be reported.
+func Suppress(s flow.Socket, role flow.Role, class flow.PeerClass) flow.Suppression {
 	open := s.State == flow.SynSent || s.State == flow.Established || s.State == flow.CloseWait
 	if s.AtRisk() == 0 && (!open || s.Orphan) {
-		return flow.MuteClosing
+		return flow.SuppressedClosing
 	}
 	if role == flow.Server && class == flow.PeerExternal {
-		return flow.MuteExternalClient
+		return flow.SuppressedExternalClient
 	}
 	return ""
 }

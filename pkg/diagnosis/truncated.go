@@ -38,18 +38,18 @@ func truncation(e Evidence) rule {
 	panic("the last rule always holds")
 }
 
-// muteTruncated suppresses losses to clients outside the cluster: on every node
+// suppressTruncated suppresses losses to clients outside the cluster: on every node
 // that serves them, they leave or reset all day while an answer is in flight. If
 // a server here discarded unsent bytes itself, that is its own defect and is
 // reported, whatever the client.
-func muteTruncated(e Evidence) flow.Mute {
+func suppressTruncated(e Evidence) flow.Suppression {
 	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
 		return ""
 	}
 	if ours(e.End.Loss) && e.End.Unsent > 0 {
 		return ""
 	}
-	return flow.MuteExternalClient
+	return flow.SuppressedExternalClient
 }
 
 // ours reports whether this end destroyed the bytes.

@@ -31,11 +31,11 @@ func nothingUnsent(e *diagnosis.Evidence) { e.End.Unsent = 0 }
 
 func TestTruncated(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		given diagnosis.Evidence
-		cause flow.Cause
-		mute  flow.Mute
-		says  string
+		name       string
+		given      diagnosis.Evidence
+		cause      flow.Cause
+		suppressed flow.Suppression
+		says       string
 	}{
 		{"closed unread", truncated(), flow.ClosedUnread, "",
 			"lost 46,336 bytes for certain and perhaps 64,088 more of what it had written to default/server:8000 when that connection ended at 12:00:01Z: it was closed with 5 bytes unread"},
@@ -45,14 +45,14 @@ func TestTruncated(t *testing.T) {
 			flow.ResetByPeer, "", "the peer sent a reset, with 5 bytes from it still to be read: what was to follow them may never have come; the pod default/server-1 at 192.168.136.2:8000 is deleted since 12:00:00"},
 		{"timed out unseen", truncated(loss(flow.LostTimedOut)), flow.PeerUnreachable, "", "is silent, although it is listed as alive"},
 		{"a server's own fault, before a client outside", truncated(fromOutside), flow.ClosedUnread, "", "46,336 bytes for certain"},
-		{"the same, with all of it sent", truncated(fromOutside, nothingUnsent), flow.ClosedUnread, flow.MuteExternalClient, ""},
-		{"a client outside that goes away", truncated(fromOutside, loss(flow.LostResetByPeer)), flow.ResetByPeer, flow.MuteExternalClient, ""},
-		{"a client outside that vanished", truncated(fromOutside, loss(flow.LostTimedOut)), flow.PeerUnreachable, flow.MuteExternalClient, ""},
+		{"the same, with all of it sent", truncated(fromOutside, nothingUnsent), flow.ClosedUnread, flow.SuppressedExternalClient, ""},
+		{"a client outside that goes away", truncated(fromOutside, loss(flow.LostResetByPeer)), flow.ResetByPeer, flow.SuppressedExternalClient, ""},
+		{"a client outside that vanished", truncated(fromOutside, loss(flow.LostTimedOut)), flow.PeerUnreachable, flow.SuppressedExternalClient, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := diagnosis.Judge(c.given)
-			if v.Symptom != flow.Truncated || v.Cause != c.cause || v.Mute != c.mute {
-				t.Errorf("%s · %s, muted %q; want Truncated · %s, muted %q", v.Symptom, v.Cause, v.Mute, c.cause, c.mute)
+			if v.Symptom != flow.Truncated || v.Cause != c.cause || v.Suppressed != c.suppressed {
+				t.Errorf("%s · %s, suppressed %q; want Truncated · %s, suppressed %q", v.Symptom, v.Cause, v.Suppressed, c.cause, c.suppressed)
 			}
 			if !strings.Contains(v.Sentence, c.says) {
 				t.Errorf("it says %q, want %q in it", v.Sentence, c.says)

@@ -56,7 +56,7 @@ func TestTheWayEndsAtTheNextHop(t *testing.T) {
 	e := calico()
 	e.Backend.State, e.Route = flow.BackendListed, &flow.Route{Type: "unicast", Interface: "eth0", Neighbour: "FAILED"}
 	if got := diagnosis.Judge(e).Sentence; !strings.Contains(got, "nor does the next hop") {
-		t.Errorf("the next hop is not told: %s", got)
+		t.Errorf("the next hop is not named: %s", got)
 	}
 	e.Route.Neighbour = "REACHABLE"
 	if got := diagnosis.Judge(e).Sentence; strings.Contains(got, "next hop") {
@@ -84,7 +84,7 @@ func TestEvidenceCountsInPlainWords(t *testing.T) {
 	}
 }
 
-func TestOrphansAndSocketsWithoutAProcessAreToldApart(t *testing.T) {
+func TestOrphansAndSocketsWithoutAProcessDiffer(t *testing.T) {
 	orphan, kernels := calico(), calico()
 	orphan.Socket.Orphan, orphan.Socket.State, orphan.Local.PID = true, flow.FinWait1, 0
 	kernels.Local = flow.Local{Addr: client}

@@ -25,8 +25,8 @@ func ofHost(n int) flow.Event {
 	return flow.Event{Type: flow.EventStuck, Time: time.Now(), Flow: &f}
 }
 
-// heard returns the pods and nodes that Events were about.
-func (o *observer) heard() (whom []string) {
+// about returns the pods and nodes that Events were about.
+func (o *observer) about() (whom []string) {
 	synctest.Wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -64,14 +64,14 @@ func TestNobodysNoiseSilencesAnothersPod(t *testing.T) {
 					namespace, _, _ := strings.Cut(team, "/")
 					write(t, k, in(namespace, "db", stuck(team)))
 				}
-				heard := o.heard()
+				about := o.about()
 				for _, team := range c.teams {
-					if !slices.Contains(heard, team) {
-						t.Errorf("%s is not told", team)
+					if !slices.Contains(about, team) {
+						t.Errorf("%s is not reported", team)
 					}
 				}
-				if len(heard) > 200 {
-					t.Errorf("the API is asked %d times at once", len(heard))
+				if len(about) > 200 {
+					t.Errorf("the API is asked %d times at once", len(about))
 				}
 				if err := k.Close(); err != nil {
 					t.Error(err)
@@ -82,7 +82,7 @@ func TestNobodysNoiseSilencesAnothersPod(t *testing.T) {
 }
 
 // What repeats itself all the time takes nothing from what is new.
-func TestRepetitionsWaitForNews(t *testing.T) {
+func TestRepetitionsWaitForWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newObserver()
 		k, cancel := newSink(t, o)
@@ -94,13 +94,13 @@ func TestRepetitionsWaitForNews(t *testing.T) {
 			if second%120 == 119 {
 				whom := fmt.Sprint("other-", second)
 				write(t, k, in("noisy", "db", stuck(whom)))
-				if !slices.Contains(o.heard(), whom) {
-					t.Errorf("%s is not told", whom)
+				if !slices.Contains(o.about(), whom) {
+					t.Errorf("%s is not reported", whom)
 				}
 			}
 			time.Sleep(time.Second)
 		}
-		if n := len(o.heard()); n < 25 || n > 60 {
+		if n := len(o.about()); n < 25 || n > 60 {
 			t.Errorf("the API was asked %d times in ten minutes, want about two a minute, and two sums", n)
 		}
 		if err := k.Close(); err != nil {

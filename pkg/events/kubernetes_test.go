@@ -89,7 +89,7 @@ func write(t *testing.T, k *events.Kubernetes, all ...flow.Event) {
 	}
 }
 
-func TestABurstIsToldInSum(t *testing.T) {
+func TestABurstIsReportedInSum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newObserver()
 		k, cancel := newSink(t, o)
@@ -136,7 +136,7 @@ func TestARepetitionIsCounted(t *testing.T) {
 	})
 }
 
-func TestWhatMayHaveBeenToldIsNotCounted(t *testing.T) {
+func TestWhatMayHaveBeenReportedIsNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := stuck("client") // before the agent was restarted
 		time.Sleep(time.Second)
@@ -177,7 +177,7 @@ func TestAFailingAPICostsTheEventOnly(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if n := f.Dropped()["kubernetes"]; n != 5 {
-			t.Errorf("%d dropped, want the 5 that were to be told", n)
+			t.Errorf("%d dropped, want the 5 that were to be reported", n)
 		}
 		o.failWith(nil) // the sum is written as soon as it can be
 		time.Sleep(time.Minute)
@@ -250,7 +250,7 @@ func TestAHangingAPIHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func TestWhatAClusterIsTold(t *testing.T) {
+func TestWhatIsReportedToACluster(t *testing.T) {
 	host, recovered, lossless, unseen := flowtest.Unknown(), flowtest.Egress(), flowtest.Ended(), flowtest.Ended()
 	recovered.Outcome = flow.Recovered
 	lossless.Unsent, lossless.Unacknowledged = 0, 0

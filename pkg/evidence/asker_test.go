@@ -63,7 +63,7 @@ func TestLookupsStopWhenTheAgentEnds(t *testing.T) {
 		known := many(flows)
 		got := gather(ctx, a, known, 0)
 		if q.lookups > 6 {
-			t.Errorf("of %d flows %d are asked for, told to end at the fifth", flows, q.lookups)
+			t.Errorf("of %d flows %d are asked for, ended at the fifth", flows, q.lookups)
 		}
 		if diff := cmp.Diff(known, got, sameAddrs()); diff != "" {
 			t.Errorf("-want +got\n%s", diff)

@@ -144,7 +144,7 @@ func (m measured) Lookup(source flow.Source, _ time.Duration, err error) {
 	}
 }
 
-func (measured) Sweep(string, time.Duration) {}
+func (measured) Scan(string, time.Duration) {}
 
 // processesOf answers for the processes that live.
 type processesOf struct {

@@ -23,6 +23,7 @@ func TestWhose(t *testing.T) {
 	for name, c := range map[string]struct {
 		netns   uint32
 		foreign bool
+		hidden  bool // /proc does not show its process
 		process flow.Process
 		living  map[flow.Process]flow.Owner
 		places  map[uint32]string
@@ -62,13 +63,17 @@ func TestWhose(t *testing.T) {
 			want: of(Owned{User: "1000"}, process, "nginx"),
 		},
 		"its user was shown, and it has gone": {netns: hostNetNS, process: process, before: Owned{User: "1000"}, want: Owned{User: "1000"}},
+		"its user was never shown":            {netns: hostNetNS, process: process, hidden: true, want: of(Owned{}, process, "nginx")},
+		"its user was shown, and a process has it now that is not": {
+			netns: hostNetNS, process: process, hidden: true, before: Owned{User: "1000"}, want: of(Owned{User: "1000"}, process, "nginx"),
+		},
 		"a proof corrects what the address said": {
 			netns: 7, process: process, living: map[flow.Process]flow.Owner{process: {PodUID: "uid-other"}}, before: unproven,
 			want: of(Owned{flow.Local{Namespace: "evil", Pod: "other-1", PodUID: "uid-other"}, "uid-other", ""}, process, "nginx"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := Names{Cluster: records(), Owners: &processesOf{living: c.living}, Places: pods{of: c.places}, HostNetNS: hostNetNS}
+			n := Names{Cluster: records(), Owners: &processesOf{living: c.living, hidden: c.hidden}, Places: pods{of: c.places}, HostNetNS: hostNetNS}
 			s := flow.Socket{NetNS: c.netns, Local: client, Foreign: c.foreign, PID: c.process.PID, Started: c.process.Started}
 			if s.PID != 0 {
 				s.Comm = "nginx"

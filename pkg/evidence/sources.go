@@ -37,9 +37,9 @@ type Routes interface {
 	Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error)
 }
 
-// Owners says where a process runs: owner.ErrGone if the process has ended,
-// owner.ErrHidden if /proc hides it. Check returns an error if /proc hides the
-// processes of other users.
+// Owners says which user a process has and where it runs. Its errors are
+// owner.ErrGone for a process that has ended, and owner.ErrHidden for one that
+// /proc hides. Check returns an error if /proc hides the processes of other users.
 type Owners interface {
 	Lookup(p flow.Process) (flow.Owner, error)
 	Check() error
@@ -57,7 +57,7 @@ type Places interface {
 // Meter measures the questions. Its methods must not block.
 type Meter interface {
 	Lookup(source flow.Source, took time.Duration, err error)
-	Sweep(kind string, took time.Duration)
+	Scan(kind string, took time.Duration)
 }
 
 // Options of an Asker. Names, Meter, Books and the budgets are required. A source

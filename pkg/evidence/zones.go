@@ -78,7 +78,7 @@ func (z *zones) search(ctx context.Context, service netip.Addr, tuple flow.Tuple
 
 func (z *zones) paid(took time.Duration) {
 	z.searches.Charge(took, time.Now())
-	z.meter.Sweep("conntrack", took)
+	z.meter.Scan("conntrack", took)
 }
 
 // seek finds out, once, whether this node's nf_conntrack translates Services at

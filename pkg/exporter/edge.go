@@ -90,19 +90,19 @@ func sooner(a, b time.Time) time.Time {
 // census is what a scrape says of all live findings.
 type census struct {
 	edges      map[edge]tally // of those that are reported
-	suppressed map[flow.Mute]int
+	suppressed map[flow.Suppression]int
 	halfOpen   int // idle flows of gone backends, also those that are not reported yet
 }
 
 // takeCensus goes through the live findings, once.
 func takeCensus(fs iter.Seq[flow.Finding], now time.Time) census {
-	c := census{edges: map[edge]tally{}, suppressed: map[flow.Mute]int{}}
+	c := census{edges: map[edge]tally{}, suppressed: map[flow.Suppression]int{}}
 	for f := range fs {
 		if f.Symptom == flow.HalfOpen {
 			c.halfOpen++
 		}
-		if f.Mute != "" {
-			c.suppressed[f.Mute]++
+		if f.Suppressed != "" {
+			c.suppressed[f.Suppressed]++
 			continue
 		}
 		t := tally{flows: 1, unacked: uint64(f.Unacknowledged), giveUp: f.GivesUp.At}

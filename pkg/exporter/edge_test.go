@@ -79,10 +79,10 @@ func TestAnEdgeGoesWithItsFlows(t *testing.T) {
 	}
 }
 
-func TestMutedFlowsAreCountedOnly(t *testing.T) {
-	got := scrape(t, exporter.New(options(&flowtest.Reader{Live: flowtest.Muted(100)}, kernel{})))
+func TestSuppressedFlowsAreCountedOnly(t *testing.T) {
+	got := scrape(t, exporter.New(options(&flowtest.Reader{Live: flowtest.Suppressed(100)}, kernel{})))
 	if n := len(edges(got)); n != 0 {
-		t.Errorf("%d edges of muted flows", n)
+		t.Errorf("%d edges of suppressed flows", n)
 	}
 	for _, want := range []string{"tcpstuck_external_server_flows 100\n", "tcpstuck_closing_flows 1\n"} {
 		if !strings.Contains(got, want) {

@@ -60,8 +60,8 @@ func (c *edgeCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *edgeCollector) Collect(ch chan<- prometheus.Metric) {
 	all := takeCensus(c.reader.Facts(), c.now())
-	ch <- prometheus.MustNewConstMetric(c.externalServer, prometheus.GaugeValue, float64(all.suppressed[flow.MuteExternalClient]))
-	ch <- prometheus.MustNewConstMetric(c.closing, prometheus.GaugeValue, float64(all.suppressed[flow.MuteClosing]))
+	ch <- prometheus.MustNewConstMetric(c.externalServer, prometheus.GaugeValue, float64(all.suppressed[flow.SuppressedExternalClient]))
+	ch <- prometheus.MustNewConstMetric(c.closing, prometheus.GaugeValue, float64(all.suppressed[flow.SuppressedClosing]))
 	ch <- prometheus.MustNewConstMetric(c.atRisk, prometheus.GaugeValue, float64(all.halfOpen))
 	edges, overflowed := c.limit(all.edges)
 	for e, t := range edges {

@@ -82,7 +82,7 @@ func TestMetricsOfABusyNode(t *testing.T) {
 	e.Publish(flow.Event{Type: flow.EventStuck, Flow: &calico})
 	e.Publish(flow.Event{Type: flow.EventEnded, Flow: &ended})
 	e.Lookup(flow.SourceConntrack, 28*time.Microsecond, nil)
-	e.Sweep("snapshot", 9*time.Millisecond)
+	e.Scan("snapshot", 9*time.Millisecond)
 	e.Resync()
 	golden.Check(t, "testdata/busy.golden", []byte(scrape(t, e)))
 }

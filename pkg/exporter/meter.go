@@ -32,7 +32,7 @@ const (
 type agentMetrics struct {
 	lookups      *prometheus.HistogramVec
 	lookupErrors *prometheus.CounterVec
-	sweeps       *prometheus.HistogramVec
+	passes       *prometheus.HistogramVec
 	resyncs      prometheus.Counter
 }
 
@@ -47,7 +47,7 @@ func newAgentMetrics() agentMetrics {
 			Name: "tcpstuck_lookup_errors_total",
 			Help: "Lookups that failed, by source and kind of error.",
 		}, []string{"source", "error"}),
-		sweeps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		passes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tcpstuck_sweep_seconds",
 			Help:    "How long a pass over the node took. sockets: a scan of the files of every process; snapshot: one read of every suspect in the kernel; conntrack: one search of the conntrack table.",
 			Buckets: []float64{1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5},
@@ -64,13 +64,13 @@ func newAgentMetrics() agentMetrics {
 		}
 	}
 	for _, kind := range []string{passSockets, passSnapshot, passConntrack} {
-		m.sweeps.WithLabelValues(kind)
+		m.passes.WithLabelValues(kind)
 	}
 	return m
 }
 
 func (m agentMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.lookups, m.lookupErrors, m.sweeps, m.resyncs}
+	return []prometheus.Collector{m.lookups, m.lookupErrors, m.passes, m.resyncs}
 }
 
 // Lookup measures one question to a source. err is nil when the source
@@ -82,9 +82,9 @@ func (e *Exporter) Lookup(source flow.Source, took time.Duration, err error) {
 	}
 }
 
-// Sweep records the time of one pass; kind is sockets, snapshot or conntrack.
-func (e *Exporter) Sweep(kind string, took time.Duration) {
-	e.agent.sweeps.WithLabelValues(kind).Observe(took.Seconds())
+// Scan records the time of one pass; kind is sockets, snapshot or conntrack.
+func (e *Exporter) Scan(kind string, took time.Duration) {
+	e.agent.passes.WithLabelValues(kind).Observe(took.Seconds())
 }
 
 // Resync counts one resynchronisation with the kernel.

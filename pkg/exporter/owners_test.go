@@ -94,7 +94,7 @@ func TestLossesOfManyOwnersOfANamespace(t *testing.T) {
 	got := scrape(t, e)
 	for _, workload := range []string{"web", "mail"} {
 		if !strings.Contains(got, `local_namespace="shop",local_workload="`+workload+`"`) {
-			t.Errorf("%s lost bytes, and nobody can be told", workload)
+			t.Errorf("%s lost bytes, and nobody can learn of it", workload)
 		}
 	}
 	if n := len(lost(got)); n > 500+1 {

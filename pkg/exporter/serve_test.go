@@ -52,7 +52,7 @@ func TestServe(t *testing.T) {
 				if ready.Load() {
 					return nil
 				}
-				return errors.New("the first sweep has not ended")
+				return errors.New("the first file scan has not ended")
 			},
 			Log: slog.New(slog.DiscardHandler),
 		})
@@ -65,7 +65,7 @@ func TestServe(t *testing.T) {
 		body string
 	}{
 		{"/healthz", 200, "ok\n"},
-		{"/readyz", 503, "not ready: the first sweep has not ended\n"},
+		{"/readyz", 503, "not ready: the first file scan has not ended\n"},
 		{"/v1/flows", 404, ""},
 		{"/debug/pprof/", 404, ""},
 		{"/", 404, ""},

@@ -18,14 +18,14 @@ type Finding struct {
 	Peer    Peer     `json:"peer"`
 	Backend *Backend `json:"backend"`
 
-	Symptom  Symptom    `json:"symptom"`
-	Cause    Cause      `json:"cause"`
-	Sentence string     `json:"sentence"`
-	Advice   []Advice   `json:"advice"`
-	Evidence []Evidence `json:"evidence"` // in the order in which it was asked
-	History  []Step     `json:"history"`  // the flow's story in time order
-	Mute     Mute       `json:"muted" zero:"null"`
-	Orphan   bool       `json:"orphan"` // its owner closed it: no process waits for it, its bytes can still be lost
+	Symptom    Symptom     `json:"symptom"`
+	Cause      Cause       `json:"cause"`
+	Sentence   string      `json:"sentence"`
+	Advice     []Advice    `json:"advice"`
+	Evidence   []Evidence  `json:"evidence"` // in the order in which it was asked
+	History    []Step      `json:"history"`  // the flow's story in time order
+	Suppressed Suppression `json:"muted" zero:"null"`
+	Orphan     bool        `json:"orphan"` // its owner closed it: no process waits for it, its bytes can still be lost
 
 	At             time.Time     `json:"at"`    // when this was last true
 	Since          time.Time     `json:"since"` // when progress stopped; JSON has age_seconds beside it

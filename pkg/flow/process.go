@@ -15,9 +15,9 @@ type Resident struct {
 	NetNS uint32 // inode number
 }
 
-// Owner is what is known of whose a process is and where it runs.
+// Owner is the user that a process has, and where it runs.
 type Owner struct {
-	User      string // real user id, as the agent's user namespace numbers it; empty: not known
+	User      string // real user id in the agent's user namespace; empty: not known, or a pod's process
 	Container string // container id, full; empty: none
 	PodUID    string // empty: not a pod's process
 }

@@ -24,7 +24,7 @@ type Reader interface {
 	Facts() iter.Seq[Finding]
 	// Count returns how many live findings there are by why they are suppressed;
 	// "" stands for those that are not.
-	Count() map[Mute]int
+	Count() map[Suppression]int
 	// IDs returns the ids of all findings, live and ended, each once, in no
 	// order. Nothing is composed.
 	IDs() []ID

@@ -85,14 +85,14 @@ func TestTheLastReadingHasTheLastWord(t *testing.T) {
 // come any more, unless a segment of its peer came since the last reading.
 func TestARipeRiskIsReadOnceMore(t *testing.T) {
 	for name, tc := range map[string]struct {
-		heardAfter time.Duration
-		unread     error
-		backend    flow.BackendState
-		left       int // flows
-		want       []flow.EventType
+		segmentAfter time.Duration
+		unread       error
+		backend      flow.BackendState
+		left         int // flows
+		want         []flow.EventType
 	}{
 		"silent":                   {0, nil, flow.BackendDeleted, 1, []flow.EventType{flow.EventAtRisk, flow.EventStuck}},
-		"heard meanwhile":          {5500 * time.Millisecond, nil, flow.BackendDeleted, 0, []flow.EventType{flow.EventAtRisk}},
+		"a segment meanwhile":      {5500 * time.Millisecond, nil, flow.BackendDeleted, 0, []flow.EventType{flow.EventAtRisk}},
 		"cannot be read":           {0, syscall.EPERM, flow.BackendDeleted, 1, []flow.EventType{flow.EventAtRisk}},
 		"back, and cannot be read": {0, syscall.EPERM, flow.BackendListed, 0, []flow.EventType{flow.EventAtRisk}},
 	} {
@@ -115,8 +115,8 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 				atRisk(flow.BackendDeleted)
 				reportNow(i, 1, flow.EventAtRisk)
 				time.Sleep(6 * time.Second)
-				if kernel.unread = tc.unread; tc.heardAfter > 0 {
-					kernel.socket.LastAck = now.Add(tc.heardAfter)
+				if kernel.unread = tc.unread; tc.segmentAfter > 0 {
+					kernel.socket.LastAck = now.Add(tc.segmentAfter)
 				}
 				if tc.backend != flow.BackendDeleted {
 					e := i.o.Ledger.Entry(1)
@@ -144,7 +144,7 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 // broken is a kernel side whose looks at named suspects fail.
 type broken struct{ emptied }
 
-func (broken) News([]flow.ID) ([]flow.Socket, error) { return nil, syscall.EINTR }
+func (broken) Incremental([]flow.ID) ([]flow.Socket, error) { return nil, syscall.EINTR }
 
 // TestALookThatFailedIsNoAbsence: the first look after it that lacks a flow is
 // the first of two.

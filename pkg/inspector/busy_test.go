@@ -13,21 +13,21 @@ import (
 // which the agent waits for a core.
 type waiting struct {
 	holding
-	sweeps, readings int
+	scans, readings int
 }
 
 const coreless = 200 * time.Millisecond
 
-func (w *waiting) Sweep() ([]flow.Listener, error) {
+func (w *waiting) ScanFiles() ([]flow.Listener, error) {
 	time.Sleep(coreless)
-	w.sweeps++
+	w.scans++
 	return nil, nil
 }
 
-func (w *waiting) News(ids []flow.ID) ([]flow.Socket, error) {
+func (w *waiting) Incremental(ids []flow.ID) ([]flow.Socket, error) {
 	time.Sleep(coreless)
 	w.readings++
-	return w.holding.News(ids)
+	return w.holding.Incremental(ids)
 }
 
 // TestABusyNodeIsNotWork: passes that last because others use the cores are no
@@ -46,8 +46,8 @@ func TestABusyNodeIsNotWork(t *testing.T) {
 				next(ctx)
 			}
 		}
-		if kernel.sweeps != 5 {
-			t.Errorf("%d passes over all sockets in 20 s, want one at once and one each 5 s", kernel.sweeps)
+		if kernel.scans != 5 {
+			t.Errorf("%d passes over all sockets in 20 s, want one at once and one each 5 s", kernel.scans)
 		}
 		if kernel.readings < 21 {
 			t.Errorf("%d readings in 21 ticks", kernel.readings)

@@ -74,7 +74,7 @@ func (c *collector) look(ctx context.Context, named []flow.ID) collected {
 	got := collected{records: c.records(ctx)}
 	r := reading{named: named, at: time.Now()}
 	var err error
-	r.sockets, err = c.kernel.News(named)
+	r.sockets, err = c.kernel.Incremental(named)
 	c.saw(err)
 	r.failed = err != nil
 	c.unread = c.unread || r.failed
@@ -89,7 +89,7 @@ func (c *collector) snapshot(ctx context.Context) collected {
 	r := reading{complete: true, at: time.Now()}
 	var err error
 	r.sockets, err = c.kernel.Snapshot()
-	c.meter.Sweep("snapshot", time.Since(r.at))
+	c.meter.Scan("snapshot", time.Since(r.at))
 	c.saw(err)
 	r.failed = err != nil
 	c.unread = r.failed
@@ -103,8 +103,8 @@ func (c *collector) scan() collected {
 	var listeners []flow.Listener
 	var err error
 	began := time.Now()
-	worked := c.scans.Run(func() { listeners, err = c.kernel.Sweep() })
-	c.meter.Sweep("sockets", time.Since(began))
+	worked := c.scans.Run(func() { listeners, err = c.kernel.ScanFiles() })
+	c.meter.Scan("sockets", time.Since(began))
 	c.scannedAt = began
 	if slowed, ok := c.pace.Took(worked, c.scans.Share()); ok {
 		c.log.Warn("passes over all sockets are held to their share of a core", "took", worked, "every", slowed, "share", c.scans.Share())

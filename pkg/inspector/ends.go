@@ -27,8 +27,8 @@ func (k *known) judgeOver() verdict {
 		return verdict{}
 	}
 	outcome := outcomeOf(c)
-	if d := e.Decision(); d.Mute == flow.MuteAtRisk && outcome == flow.TimedOut {
-		d.Mute = "" // the risk was reported, so its outcome is reported, too
+	if d := e.Decision(); d.Suppressed == flow.SuppressedAtRisk && outcome == flow.TimedOut {
+		d.Suppressed = "" // the risk was reported, so its outcome is reported, too
 		e = e.Judge(e.Evidence(), d)
 	}
 	kind := flow.EventEnded
@@ -49,7 +49,7 @@ func (k *known) lastWord() verdict {
 	if d.Healthy {
 		return verdict{entry: k.entry}
 	}
-	d.Mute = before.Mute // a flow that is over is not reported for the first time
+	d.Suppressed = before.Suppressed // a flow that is over is not reported for the first time
 	e := k.entry.Judge(k.evidence, d)
 	if e.Verdict() == e.Reported() {
 		return verdict{entry: e}

@@ -28,7 +28,7 @@ func TestAnIdleFlowIsAtRiskAtOnceAndStuckLater(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Second || verdict(e) != "HalfOpen · StaleConntrack" {
 			t.Errorf("%s after %v", verdict(e), took)
 		}
-		if got := n.findings(); len(got) != 1 || got[0].Mute != flow.MuteAtRisk {
+		if got := n.findings(); len(got) != 1 || got[0].Suppressed != flow.SuppressedAtRisk {
 			t.Errorf("findings %+v, want one at risk", got)
 		}
 		select {
@@ -255,9 +255,9 @@ func TestAnEntryThatLeadsElsewhereIsNotStale(t *testing.T) {
 	})
 }
 
-// TestWhoCannotAskIsToldOfNoRecovery: an idle flow whose peer was deleted
+// TestRecordsOutOfDateReportNoRecovery: an idle flow whose peer was deleted
 // hangs on while the records are out of date.
-func TestWhoCannotAskIsToldOfNoRecovery(t *testing.T) {
+func TestRecordsOutOfDateReportNoRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {
 			n.kernel.idle = []flow.Socket{quietSocket()}
@@ -304,9 +304,9 @@ func TestWhoWentDuringAnOutageIsMissedAfterIt(t *testing.T) {
 	})
 }
 
-// TestARiskThatCameTrueIsTold: the kernel gives it up before it is called
+// TestARiskThatCameTrueIsReported: the kernel gives it up before it is called
 // stuck.
-func TestARiskThatCameTrueIsTold(t *testing.T) {
+func TestARiskThatCameTrueIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
 		n.replace(without())

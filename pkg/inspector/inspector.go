@@ -50,7 +50,7 @@ func New(o Options) *Inspector {
 	o = o.withDefaults()
 	now, books := time.Now(), &budget.Books{}
 	b := budgets{
-		scans: books.New(o.SweepCPU, scanOwed, now), readings: books.New(readShare, owed, now),
+		scans: books.New(o.ScanCPU, scanOwed, now), readings: books.New(readShare, owed, now),
 		judging: books.New(judgeShare, owed, now),
 	}
 	names := evidence.Names{Cluster: o.Cluster, Owners: o.Owners, Places: o.Places, HostNetNS: o.HostNetNS}
@@ -100,7 +100,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		case <-deadline.C:
 			i.due(ctx)
 		case <-ticker.C:
-			round.finish(ctx, i.news)
+			round.finish(ctx, i.pending)
 			round = i.round()
 		case <-round.spare(i.o.Kernel.Records()):
 			round.step(ctx)
@@ -119,9 +119,9 @@ func (i *Inspector) untilDue() time.Duration {
 	return max(time.Until(next), time.Millisecond)
 }
 
-// news takes the records that wait and the flows that are due, if there are any.
+// pending takes the records that wait and the flows that are due, if there are any.
 // It does not wait for them.
-func (i *Inspector) news(ctx context.Context) {
+func (i *Inspector) pending(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}

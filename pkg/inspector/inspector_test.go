@@ -110,7 +110,7 @@ func TestRecovery(t *testing.T) {
 		n.kernel.set(s)
 		e := n.await(flow.EventRecovered)
 		if !strings.Contains(e.Flow.Sentence, "The last verdict was") {
-			t.Errorf("told as if it still were the case: %s", e.Flow.Sentence)
+			t.Errorf("reported as if it still were the case: %s", e.Flow.Sentence)
 		}
 		if e.Flow.Outcome != flow.Recovered || !e.Flow.Ended() {
 			t.Errorf("outcome %q, ended %v", e.Flow.Outcome, e.Flow.EndedAt)
@@ -151,7 +151,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-func TestATimeOutBeforeItIsDueIsTold(t *testing.T) {
+func TestATimeOutBeforeItIsDueIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, nil)
 		s := hung()
@@ -295,7 +295,7 @@ func TestConntrackIsAskedAgain(t *testing.T) {
 	})
 }
 
-func TestAStaleSourceIsTold(t *testing.T) {
+func TestAStaleSourceIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, nil)
 		n.cluster.SetHealth(false, "the file cannot be read", time.Now().Add(-2*time.Minute))

@@ -16,12 +16,12 @@ import (
 // waits among its records.
 type emptied chan tracer.Record
 
-func (e emptied) Records() <-chan tracer.Record          { return e }
-func (emptied) Snapshot() ([]flow.Socket, error)         { return nil, nil }
-func (emptied) News([]flow.ID) ([]flow.Socket, error)    { return nil, nil }
-func (emptied) Sweep() ([]flow.Listener, error)          { return nil, nil }
-func (emptied) Lost() (uint64, error)                    { return 0, nil }
-func (emptied) SetGone([]flow.Tuple, []netip.Addr) error { return nil }
+func (e emptied) Records() <-chan tracer.Record              { return e }
+func (emptied) Snapshot() ([]flow.Socket, error)             { return nil, nil }
+func (emptied) Incremental([]flow.ID) ([]flow.Socket, error) { return nil, nil }
+func (emptied) ScanFiles() ([]flow.Listener, error)          { return nil, nil }
+func (emptied) Lost() (uint64, error)                        { return 0, nil }
+func (emptied) SetGone([]flow.Tuple, []netip.Addr) error     { return nil }
 
 // holding is a kernel side that shows one socket.
 type holding struct {
@@ -30,7 +30,7 @@ type holding struct {
 	unread error
 }
 
-func (h *holding) News([]flow.ID) ([]flow.Socket, error) {
+func (h *holding) Incremental([]flow.ID) ([]flow.Socket, error) {
 	if h.unread != nil {
 		return nil, h.unread
 	}

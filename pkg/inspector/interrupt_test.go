@@ -86,8 +86,8 @@ func (n *node) holds(f flow.Finding, causes []flow.Cause) {
 	}
 }
 
-// TestToldToEndInTheFirstLook ends the agent at each of its questions.
-func TestToldToEndInTheFirstLook(t *testing.T) {
+// TestEndedInTheFirstLook ends the agent at each of its questions.
+func TestEndedInTheFirstLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for at := int64(1); ; at++ {
 			var q *questions
@@ -98,16 +98,16 @@ func TestToldToEndInTheFirstLook(t *testing.T) {
 			}
 			<-n.done
 			if more := q.asked.Load() - at; more > 1 {
-				t.Errorf("told to end at question %d, it asked %d more", at, more)
+				t.Errorf("ended at question %d, it asked %d more", at, more)
 			}
 			n.truthful(flow.PathDrop)
 		}
 	})
 }
 
-// TestToldToEndWhileItJudgesAgain: the removal of a backend has every flow
+// TestEndedWhileItJudgesAgain: the removal of a backend has every flow
 // asked for, and judged, again.
-func TestToldToEndWhileItJudgesAgain(t *testing.T) {
+func TestEndedWhileItJudgesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, at := range []int64{1, 2, crowded / 2, crowded, crowded + 1} {
 			var q *questions
@@ -124,17 +124,17 @@ func TestToldToEndWhileItJudgesAgain(t *testing.T) {
 				t.Fatalf("question %d was never asked", at)
 			}
 			if more := q.asked.Load() - q.at.Load(); more > 1 {
-				t.Errorf("told to end at question %d, it asked %d more", at, more)
+				t.Errorf("ended at question %d, it asked %d more", at, more)
 			}
 			n.truthful(flow.PathDrop, flow.StaleConntrack)
 		}
 	})
 }
 
-// TestToldToEndWhileConntrackIsSearched: before it reports flows without an
+// TestEndedWhileConntrackIsSearched: before it reports flows without an
 // entry, the agent searches for them in all zones, and finds out whether the node
 // translates at all.
-func TestToldToEndWhileConntrackIsSearched(t *testing.T) {
+func TestEndedWhileConntrackIsSearched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for at := int64(1); ; at++ {
 			var q *questions
@@ -155,7 +155,7 @@ func TestToldToEndWhileConntrackIsSearched(t *testing.T) {
 			}
 			<-n.done
 			if more := q.asked.Load() - at; more > 2 { // of the flow that it is at
-				t.Errorf("told to end at question %d, it asked %d more", at, more)
+				t.Errorf("ended at question %d, it asked %d more", at, more)
 			}
 			n.truthful(flow.ConntrackMissing)
 		}

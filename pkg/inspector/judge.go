@@ -70,7 +70,7 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 		return verdict{entry: e}
 	}
 	kind, what := flow.EventStuck, "stuck"
-	if d.Mute == flow.MuteAtRisk {
+	if d.Suppressed == flow.SuppressedAtRisk {
 		kind, what = flow.EventAtRisk, "at risk"
 	}
 	e = e.Report(now, fmt.Sprintf("found %s: %s · %s", what, d.Symptom, d.Cause))
@@ -81,7 +81,7 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 func (k *known) judgeAgain(now time.Time, j judging) verdict {
 	d, before := diagnosis.Decide(k.evidence), k.entry.Decision()
 	switch departed := k.entry.Departed(); {
-	case before.Mute == flow.MuteAtRisk && d.Mute == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
+	case before.Suppressed == flow.SuppressedAtRisk && d.Suppressed == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
 		// Before it is called stuck it is read again: its peer may have answered
 		// since the last reading.
 		if k.why == isDue {
@@ -96,7 +96,7 @@ func (k *known) judgeAgain(now time.Time, j judging) verdict {
 		return verdict{entry: e, forget: true, said: []said{{flow.EventEnded, e}}}
 	default:
 		// Its peer is not known to be back: only the cause is no longer known.
-		d.Healthy, d.Mute = false, before.Mute
+		d.Healthy, d.Suppressed = false, before.Suppressed
 	}
 	return revise(k.entry.Judge(k.evidence, d), now)
 }
@@ -107,7 +107,7 @@ func revise(e *ledger.Entry, now time.Time) verdict {
 	if was == is {
 		return verdict{entry: e}
 	}
-	if was.Mute != "" && is.Mute == "" { // it was not reported before
+	if was.Suppressed != "" && is.Suppressed == "" { // it was not reported before
 		e = e.Report(now, fmt.Sprintf("found stuck: %s · %s", is.Symptom, is.Cause))
 		return verdict{entry: e, said: []said{{flow.EventStuck, e}}}
 	}

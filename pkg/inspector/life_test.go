@@ -19,7 +19,7 @@ type looked struct {
 
 func (c *looked) Snapshot() ([]flow.Socket, error) {
 	c.complete++
-	return c.News(nil)
+	return c.Incremental(nil)
 }
 
 // ofFlows takes events about flows alone.
@@ -58,14 +58,14 @@ func TestWhatIsUnderWayAgainKeepsItsVerdict(t *testing.T) {
 		resume(&kernel.socket)
 		time.Sleep(tick)
 		round := i.round()
-		round.finish(t.Context(), i.news)
+		round.finish(t.Context(), i.pending)
 		if len(*events) != 1 {
 			t.Fatalf("event %+v while it is under way", (*events)[1])
 		}
 		kernel.socket.Retransmits, kernel.socket.Timeouts = 1, 2
 		time.Sleep(tick)
 		round = i.round()
-		round.finish(t.Context(), i.news)
+		round.finish(t.Context(), i.pending)
 		if len(*events) != 2 || (*events)[1].Type != flow.EventRevised || (*events)[1].Flow.Symptom != flow.Retransmitting {
 			t.Errorf("events %+v, want that it is retransmitting", *events)
 		}

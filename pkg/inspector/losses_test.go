@@ -41,7 +41,7 @@ func TestBytesLostWithoutASuspicionAreAFinding(t *testing.T) {
 	})
 }
 
-func TestEndsThatAreToldOtherwiseOrNotAtAll(t *testing.T) {
+func TestEndsThatAreReportedOtherwiseOrNotAtAll(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		given func(n *node)

@@ -17,8 +17,8 @@ import (
 type Kernel interface {
 	Records() <-chan tracer.Record
 	Snapshot() ([]flow.Socket, error)
-	News(named []flow.ID) ([]flow.Socket, error)
-	Sweep() ([]flow.Listener, error)
+	Incremental(named []flow.ID) ([]flow.Socket, error)
+	ScanFiles() ([]flow.Listener, error)
 	Lost() (uint64, error)
 	departed.Kernel
 }
@@ -83,7 +83,7 @@ type Options struct {
 	Node, BootID string
 	HostNetNS    uint32        // inode number of the node's own network namespace
 	StuckAfter   time.Duration // without progress make a flow stuck; 10 s by default
-	SweepCPU     float64       // share of a core that file scans may take; 0.01 by default
+	ScanCPU      float64       // share of a core that file scans may take; 0.01 by default
 	// ConntrackAge is the age at which a stuck flow's conntrack entry is looked
 	// up again; 30 s by default.
 	ConntrackAge time.Duration
@@ -94,8 +94,8 @@ func (o Options) withDefaults() Options {
 	if o.StuckAfter == 0 {
 		o.StuckAfter = 10 * time.Second
 	}
-	if o.SweepCPU == 0 {
-		o.SweepCPU = 0.01
+	if o.ScanCPU == 0 {
+		o.ScanCPU = 0.01
 	}
 	if o.ConntrackAge == 0 {
 		o.ConntrackAge = 30 * time.Second
@@ -118,5 +118,5 @@ func (o Options) withDefaults() Options {
 type noMeter struct{}
 
 func (noMeter) Lookup(flow.Source, time.Duration, error) {}
-func (noMeter) Sweep(string, time.Duration)              {}
+func (noMeter) Scan(string, time.Duration)               {}
 func (noMeter) Resync()                                  {}

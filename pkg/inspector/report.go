@@ -69,7 +69,7 @@ func (r *reporter) wait() {
 // report publishes what happened to a flow. If the flow is suppressed, only its
 // history has it.
 func (r *reporter) report(kind flow.EventType, e *ledger.Entry) {
-	if mute := e.Decision().Mute; mute != "" && kind != flow.EventAtRisk {
+	if suppressed := e.Decision().Suppressed; suppressed != "" && kind != flow.EventAtRisk {
 		return
 	}
 	now := time.Now()

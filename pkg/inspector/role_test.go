@@ -10,7 +10,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
-func TestRoleAndMutedFlows(t *testing.T) {
+func TestRoleAndSuppressedFlows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		outside := netip.MustParseAddrPort("203.0.113.9:50123")
 		mine := netip.AddrPortFrom(local.Addr(), 8443)
@@ -22,8 +22,8 @@ func TestRoleAndMutedFlows(t *testing.T) {
 		n.kernel.retransmits(s)
 		n.quiet()
 		all := n.findings()
-		if len(all) != 1 || all[0].Role != flow.Server || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
-			t.Errorf("findings %+v, want one muted server flow", all)
+		if len(all) != 1 || all[0].Role != flow.Server || all[0].Peer.Class != flow.PeerExternal || all[0].Suppressed != flow.SuppressedExternalClient {
+			t.Errorf("findings %+v, want one suppressed server flow", all)
 		}
 	})
 }
@@ -93,14 +93,14 @@ func TestRole(t *testing.T) {
 }
 
 // A client outside the cluster that looks accepted is not suppressed.
-func TestTheKernelsMarkMutesNobody(t *testing.T) {
+func TestTheKernelsMarkSuppressesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, nil)
 		s := hung()
 		s.Remote, s.Accepted = netip.MustParseAddrPort("203.0.113.9:5432"), true
 		n.kernel.retransmits(s)
-		if e := n.await(flow.EventStuck); e.Flow.Role != flow.Client || e.Flow.Mute != "" {
-			t.Errorf("role %s, muted %q", e.Flow.Role, e.Flow.Mute)
+		if e := n.await(flow.EventStuck); e.Flow.Role != flow.Client || e.Flow.Suppressed != "" {
+			t.Errorf("role %s, suppressed %q", e.Flow.Role, e.Flow.Suppressed)
 		}
 	})
 }
@@ -119,8 +119,8 @@ func TestThePeerOfAnAcceptedConnectionIsWhoConnected(t *testing.T) {
 		s.Local, s.Remote = mine, behind
 		n.kernel.retransmits(s)
 		n.quiet()
-		if all := n.findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Mute != flow.MuteExternalClient {
-			t.Errorf("findings %+v, want one of an external client, muted", all)
+		if all := n.findings(); len(all) != 1 || all[0].Peer.Class != flow.PeerExternal || all[0].Suppressed != flow.SuppressedExternalClient {
+			t.Errorf("findings %+v, want one of an external client, suppressed", all)
 		}
 	})
 }
@@ -131,7 +131,7 @@ func TestTheOwnerComesWithTheReport(t *testing.T) {
 			n.kernel.unowned = true
 			n.owners = living(echo, flow.Owner{})
 		})
-		n.kernel.change(func() { n.kernel.swept = false })
+		n.kernel.change(func() { n.kernel.scanned = false })
 		s := hung()
 		s.PID, s.Started, s.Comm = 0, 0, ""
 		n.kernel.records <- tracer.Record{Suspect: &s}
@@ -142,7 +142,7 @@ func TestTheOwnerComesWithTheReport(t *testing.T) {
 	})
 }
 
-func TestOnlyAFINOutstandingIsMuted(t *testing.T) {
+func TestOnlyAFINOutstandingIsSuppressed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, nil)
 		n.replace(without())
@@ -150,8 +150,8 @@ func TestOnlyAFINOutstandingIsMuted(t *testing.T) {
 		s.State, s.FinOutstanding, s.Unacknowledged, s.Orphan, s.PID = flow.LastAck, true, 0, true, 0
 		n.kernel.retransmits(s)
 		n.quiet()
-		if all := n.findings(); len(all) != 1 || all[0].Mute != flow.MuteClosing {
-			t.Errorf("findings %+v, want one muted closing flow", all)
+		if all := n.findings(); len(all) != 1 || all[0].Suppressed != flow.SuppressedClosing {
+			t.Errorf("findings %+v, want one suppressed closing flow", all)
 		}
 	})
 }

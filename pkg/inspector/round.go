@@ -42,10 +42,10 @@ func (r *round) first(steps []step) { r.steps = append(steps, r.steps...) }
 
 // finish does the remaining steps before the next tick. A step may be slow, so new
 // records have their turn before the next one here, too.
-func (r *round) finish(ctx context.Context, news step) {
+func (r *round) finish(ctx context.Context, pending step) {
 	for len(r.steps) > 0 && ctx.Err() == nil {
 		r.step(ctx)
-		news(ctx)
+		pending(ctx)
 	}
 }
 

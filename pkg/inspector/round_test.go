@@ -11,9 +11,9 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
-// TestNewsGoBeforeTheNextStep: regular work is done in steps when no record
+// TestPendingRecordsGoBeforeTheNextStep: regular work is done in steps when no record
 // waits, and all of it before the next round.
-func TestNewsGoBeforeTheNextStep(t *testing.T) {
+func TestPendingRecordsGoBeforeTheNextStep(t *testing.T) {
 	done := 0
 	next := func(context.Context) { done++ }
 	r := round{steps: []step{next, next, next}}
@@ -61,7 +61,7 @@ func TestATickMindsWhatIsNew(t *testing.T) {
 				}
 			},
 		}}
-		r.finish(t.Context(), i.news)
+		r.finish(t.Context(), i.pending)
 	})
 }
 

@@ -37,7 +37,7 @@ type counting struct {
 	scans int
 }
 
-func (c *counting) Sweep() ([]flow.Listener, error) { c.scans++; return nil, nil }
+func (c *counting) ScanFiles() ([]flow.Listener, error) { c.scans++; return nil, nil }
 
 var gone4, gone6 = netip.MustParseAddr("192.168.136.2"), netip.MustParseAddr("fd00:136::2")
 

@@ -78,9 +78,9 @@ func TestIdleThroughAnotherService(t *testing.T) {
 	})
 }
 
-// TestTheKernelIsToldOfNoClaimedAddress: the kernel side gets an address only if
+// TestTheKernelGetsNoClaimedAddress: the kernel side gets an address only if
 // a pod's own record had it.
-func TestTheKernelIsToldOfNoClaimedAddress(t *testing.T) {
+func TestTheKernelGetsNoClaimedAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {
 			n.remoteOnly()
@@ -178,8 +178,8 @@ func TestWhoClosesAnIdleFlowThatHangsHasClosedIt(t *testing.T) {
 		"and has timed out": {func(s *flow.Socket) {
 			s.State, s.PacketsOut, s.Timeouts, s.Retransmits, s.FinOutstanding, s.Orphan = flow.FinWait1, 1, 1, 1, true, true
 		}, flow.Closed},
-		"the peer has taken its FIN": {func(s *flow.Socket) { s.State, s.Live, s.LastAck = flow.FinWait2, false, time.Now() }, flow.Recovered},
-		"the peer is heard":          {func(s *flow.Socket) { s.Live, s.LastAck = false, time.Now() }, flow.Recovered},
+		"the peer has taken its FIN":    {func(s *flow.Socket) { s.State, s.Live, s.LastAck = flow.FinWait2, false, time.Now() }, flow.Recovered},
+		"a segment comes from the peer": {func(s *flow.Socket) { s.Live, s.LastAck = false, time.Now() }, flow.Recovered},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -269,7 +269,7 @@ type talksTo map[netip.Addr]struct{}
 
 func (t talksTo) Peers() (map[netip.Addr]struct{}, error) { return t, nil }
 
-func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
+func TestTheSourceLearnsThePeersOfThisNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, func(n *node) {
 			n.remoteOnly()
@@ -288,8 +288,8 @@ func TestTheSourceIsToldWhomThisNodeTalksTo(t *testing.T) {
 }
 
 // TestAnExternalIPIsTheServicesWhereItIsTranslated: any tenant may write any
-// address into a Service. If conntrack has the connection untranslated, its peer
-// is the host with that address.
+// address into a Service. If conntrack does not translate a connection to it, the
+// peer is the host that has the address.
 func TestAnExternalIPIsTheServicesWhereItIsTranslated(t *testing.T) {
 	s := hung()
 	s.Remote = netip.MustParseAddrPort("198.51.100.20:5432")

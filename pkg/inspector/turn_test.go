@@ -20,7 +20,7 @@ func TestAFlowIsJudgedOnceInATurn(t *testing.T) {
 		kernel.socket.Timeouts, kernel.socket.Pending, kernel.socket.Unsent, kernel.socket.SendWindow = 0, 0, 0, 9
 		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		e := i.o.Ledger.Entry(1)
-		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Mute: flow.MuteAtRisk}).Report(time.Now(), "found at risk")})
+		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decision{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Suppressed: flow.SuppressedAtRisk}).Report(time.Now(), "found at risk")})
 		time.Sleep(tick)
 		written := kernel.socket
 		written.At, written.Timeouts, written.Retransmits, written.PacketsOut = time.Now(), 1, 1, 1
@@ -98,7 +98,7 @@ func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 			s.ID = id
 			i.o.Ledger.Observe(s)
 			e := i.o.Ledger.Entry(id)
-			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteExternalClient}))
+			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedExternalClient}))
 		}
 		if i.checkTrust(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
 			t.Fatalf("%d flows are held, want a tenth of the ledger", i.o.Ledger.Len())

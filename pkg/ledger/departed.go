@@ -30,7 +30,7 @@ func (d Departed) noted(e diagnosis.Evidence, decision diagnosis.Decision) Depar
 // AnsweredSince reports whether a segment came from the peer after the pod was
 // seen to go.
 func (d Departed) AnsweredSince(e diagnosis.Evidence) bool {
-	return !d.At.IsZero() && e.HeardSince(d.At)
+	return !d.At.IsZero() && e.SegmentSince(d.At)
 }
 
 // IsBack reports whether the records have the same pod again.

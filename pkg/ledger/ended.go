@@ -41,9 +41,9 @@ func (e *endedEntries) all() iter.Seq[*Entry] {
 	}
 }
 
-// pathOf returns whose finding it is. Pods, processes and names of processes are
-// easy to make, namespaces of the cluster and users are not. Processes whose user
-// is not known share what one user has.
+// pathOf returns whose finding it is, as a path. Anybody can make pods, processes
+// and names of processes. Few can make namespaces of the cluster and users, so
+// these come first. Processes of unknown users count as one user's.
 func pathOf(e *Entry) []string {
 	local := e.facts.local.Value()
 	if local.Pod != "" {

@@ -21,7 +21,8 @@ func ended(id int, local flow.Local, host bool, netns uint32) *Entry {
 	return e.End(time.Unix(int64(id), 0), flow.Closed, nil, "ended")
 }
 
-// byUser is a flow that is over, of a process of the host whose user was proven.
+// byUser returns a flow that is over: a host process with a proven user had the
+// socket.
 func byUser(id int, user, comm string, pid uint32) *Entry {
 	s := flow.Socket{ID: flow.ID(id), NetNS: 1}
 	e := newEntry(s).Judge(diagnosis.Evidence{Socket: s, Local: flow.Local{Comm: comm, PID: pid}, User: user, Host: true}, diagnosis.Decision{})
@@ -79,8 +80,8 @@ func TestNobodysNoiseTakesAwayWhatOthersLost(t *testing.T) {
 	}
 }
 
-// TestNamesPushOutNobody makes one user lose five connections on a plain host,
-// before another user loses as many as are kept: by default, 1,000.
+// TestNamesPushOutNobody: a process loses five connections on a plain host. Then
+// others lose as many as the list keeps, by default 1,000. The five stay.
 func TestNamesPushOutNobody(t *testing.T) {
 	const kept, five = 1000, 5
 	victim := func(user string) func(n int) *Entry {
@@ -115,7 +116,7 @@ func TestNamesPushOutNobody(t *testing.T) {
 	}
 }
 
-// TestAUserAloneHasEveryPlace: no place stays free for users who are not there.
+// TestAUserAloneHasEveryPlace: the list keeps no places free for other users.
 func TestAUserAloneHasEveryPlace(t *testing.T) {
 	const kept, last = 1000, 1999
 	s := New(Options{KeepEnded: kept}, start)

@@ -31,7 +31,7 @@ func (e *Entry) finding(node, bootID string, now time.Time) flow.Finding {
 	local.Addr, peer.Addr = r.local.addrPort(), r.remote.addrPort()
 	f := flow.Finding{
 		ID: r.id, BootID: bootID, Node: node, NetNS: r.netns, Role: e.facts.role.Value(), State: r.state, Family: family(r.remote),
-		Local: local, Peer: peer, Symptom: d.Symptom, Cause: d.Cause, Mute: d.Mute, Orphan: r.flags&isOrphan != 0,
+		Local: local, Peer: peer, Symptom: d.Symptom, Cause: d.Cause, Suppressed: d.Suppressed, Orphan: r.flags&isOrphan != 0,
 		At: at, Since: anchor(e.Since(), at), Timeouts: int(r.timeouts), RTO: r.rto,
 		Unacknowledged: r.unacknowledged, Unsent: r.unsent, ZeroWindow: r.sendWindow == 0 && r.state != flow.SynSent,
 		UserTimeout: r.userTimeout, Keepalive: r.flags&isKeepalive != 0, GivesUp: e.givesUp(),

@@ -317,13 +317,13 @@ func TestWhatIsDue(t *testing.T) {
 
 // TestWhoseBackendIsGoneIsDueAtOnce: unless it is only counted.
 func TestWhoseBackendIsGoneIsDueAtOnce(t *testing.T) {
-	for mute, due := range map[flow.Mute]int{"": 1, flow.MuteAtRisk: 1, flow.MuteClosing: 0} {
+	for reason, due := range map[flow.Suppression]int{"": 1, flow.SuppressedAtRisk: 1, flow.SuppressedClosing: 0} {
 		m := ofMost(10)
 		m.Observe(readAt(0, 1))
 		e := m.Entry(1)
-		m.Put(e.Judge(e.Evidence(), diagnosis.Decision{AtOnce: true, Mute: mute}))
+		m.Put(e.Judge(e.Evidence(), diagnosis.Decision{AtOnce: true, Suppressed: reason}))
 		if got := m.Due(at(1)); len(got) != due {
-			t.Errorf("suppressed as %q: %d due, want %d", mute, len(got), due)
+			t.Errorf("suppressed as %q: %d due, want %d", reason, len(got), due)
 		}
 	}
 }

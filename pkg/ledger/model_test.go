@@ -167,8 +167,8 @@ func (m *model) put(id flow.ID) {
 	if e == nil {
 		return
 	}
-	mutes := []flow.Mute{"", flow.MuteAtRisk, flow.MuteClosing, flow.MuteExternalClient}
-	e = e.Judge(e.Evidence(), diagnosis.Decision{Mute: mutes[m.random.IntN(len(mutes))], AtOnce: m.random.IntN(2) == 0})
+	reasons := []flow.Suppression{"", flow.SuppressedAtRisk, flow.SuppressedClosing, flow.SuppressedExternalClient}
+	e = e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: reasons[m.random.IntN(len(reasons))], AtOnce: m.random.IntN(2) == 0})
 	if m.random.IntN(2) == 0 {
 		e = e.Report(m.now, "reported")
 	}

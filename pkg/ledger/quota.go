@@ -21,7 +21,7 @@ const (
 const suppressedPart = 10
 
 func classOf(e *Entry) class {
-	if m := e.Decision().Mute; m != "" && m != flow.MuteAtRisk {
+	if m := e.Decision().Suppressed; m != "" && m != flow.SuppressedAtRisk {
 		return suppressed
 	}
 	return watched
@@ -30,7 +30,7 @@ func classOf(e *Entry) class {
 // ReportAtOnce reports whether a suspect need not wait: its backend is gone, and
 // it is not suppressed.
 func ReportAtOnce(d diagnosis.Decision) bool {
-	return d.AtOnce && (d.Mute == "" || d.Mute == flow.MuteAtRisk)
+	return d.AtOnce && (d.Suppressed == "" || d.Suppressed == flow.SuppressedAtRisk)
 }
 
 // owner is the proven owner of a flow: a network namespace, which is a pod's; in

@@ -20,7 +20,7 @@ func of(id flow.ID, netns uint32) flow.Socket {
 // suppress has a flow be of those that are only counted.
 func suppress(l *Ledger, id flow.ID) {
 	if e := l.Entry(id); e != nil {
-		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteExternalClient}))
+		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedExternalClient}))
 	}
 }
 
@@ -256,7 +256,7 @@ func TestFlowsAtRiskAreWatched(t *testing.T) {
 	for id := range flow.ID(10) {
 		l.Observe(of(id, greedy))
 		e := l.Entry(id)
-		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Mute: flow.MuteAtRisk}))
+		l.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedAtRisk}))
 	}
 	if l.Len() != 10 {
 		t.Errorf("%d flows at risk are held, want all ten", l.Len())

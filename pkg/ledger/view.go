@@ -72,10 +72,10 @@ func (v *View) Facts() iter.Seq[flow.Finding] {
 }
 
 // Count implements flow.Reader.
-func (v *View) Count() map[flow.Mute]int {
-	count := map[flow.Mute]int{}
+func (v *View) Count() map[flow.Suppression]int {
+	count := map[flow.Suppression]int{}
 	for _, e := range v.reported() {
-		count[e.Decision().Mute]++
+		count[e.Decision().Suppressed]++
 	}
 	return count
 }

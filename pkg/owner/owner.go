@@ -1,6 +1,6 @@
-// Package owner says whose a process is and where it runs: its user, and the
-// container and the pod that its control group belongs to. It also says which pod
-// a network namespace belongs to. It reads only /proc.
+// Package owner says where a process runs: the container and the pod that its
+// control group belongs to, or outside pods its user. It also says which pod a
+// network namespace belongs to. It reads only /proc.
 package owner
 
 import (
@@ -125,12 +125,17 @@ func (r *Reader) lookup(p flow.Process) (flow.Owner, error) {
 	if err != nil {
 		return flow.Owner{}, err
 	}
+	at := parseCgroup(cgroup)
+	o := flow.Owner{Container: at.container, PodUID: at.podUID}
+	if o.PodUID != "" {
+		return o, nil // its pod says more than its user
+	}
 	status, err := read(dir, "status", statusLimit)
 	if err != nil {
 		return flow.Owner{}, err
 	}
-	at := parseCgroup(cgroup)
-	return flow.Owner{User: parseUser(status), Container: at.container, PodUID: at.podUID}, nil
+	o.User = parseUser(status)
+	return o, nil
 }
 
 func read(dir *os.Root, name string, limit int64) (string, error) {

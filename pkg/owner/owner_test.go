@@ -38,7 +38,7 @@ func TestLookup(t *testing.T) {
 	container := strings.Repeat("ab", 32)
 	pod := "0::/kubepods/besteffort/pod3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f/" + container + "\n"
 	host := flow.Owner{User: "1000"}
-	inPod := flow.Owner{User: "1000", Container: container, PodUID: "3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f"}
+	inPod := flow.Owner{Container: container, PodUID: "3fa1c2de-9b07-4c55-8e21-0a6b7c8d9e0f"}
 	for name, tc := range map[string]struct {
 		stat, cgroup string
 		want         flow.Owner
@@ -100,8 +100,8 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestNoNameForgesAUser has this process call itself what looks like the
-// kernel's own line.
+// TestNoNameForgesAUser: this process takes a name that looks like the kernel's
+// line of user ids.
 func TestNoNameForgesAUser(t *testing.T) {
 	const comm = "/proc/self/comm"
 	was, err := os.ReadFile(comm)

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// userLine is how the line of /proc/PID/status begins that has the user ids:
-// real, effective, saved, and that of the file system (proc_pid_status(5)).
+// userLine begins the line of /proc/PID/status that has the user ids: real,
+// effective, saved, and that of the file system (proc_pid_status(5)).
 const userLine = "\nUid:\t"
 
-// parseUser returns the real user id of a process; empty: not known. Only a
-// privileged process changes it. The effective one is another user's once the
-// process has executed a setuid program, which any user may.
+// parseUser returns the real user id of a process; empty: the text has none. A
+// process needs CAP_SETUID to change it. The effective one changes when the
+// process executes a setuid program, which needs no rights.
 //
-// The name that a process chose stands further up, with its line ends escaped. All
-// lines after it are the kernel's own, so the last such line is the kernel's.
+// The name that a process chose stands further up, and the kernel escapes its
+// line ends. The kernel alone writes what follows, so the last such line is its
+// own.
 func parseUser(status string) string {
 	at := strings.LastIndex(status, userLine)
 	if at < 0 {

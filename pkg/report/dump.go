@@ -28,7 +28,7 @@ type View struct {
 	Started  time.Time      // when its agent started; zero: not known
 	Flows    []flow.Finding // live, and where asked for suppressed and ended ones
 	Suspects int
-	Counted  map[flow.Mute]int
+	Counted  map[flow.Suppression]int
 	Sources  []flow.Health
 }
 
@@ -117,7 +117,7 @@ func (v View) cards(b *strings.Builder, width int) {
 			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", phrase.Number(more))
 		}
 	}
-	v.section(b, "Suppressed:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Mute != "" })
+	v.section(b, "Suppressed:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Suppressed != "" })
 	v.section(b, "Ended recently:", width, indent, flow.Finding.Ended)
 }
 

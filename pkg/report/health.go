@@ -11,25 +11,25 @@ import (
 
 // Watched says which flows are suspects or suppressed, and which program lists
 // them; empty: none.
-func Watched(suspects int, counted map[flow.Mute]int, program string) string {
+func Watched(suspects int, counted map[flow.Suppression]int, program string) string {
 	var parts []string
 	if suspects > 0 {
 		parts = append(parts, phrase.Count(suspects, "suspect", "suspects")+" (no progress, not reported yet)")
 	}
-	if n := counted[flow.MuteExternalClient]; n > 0 {
+	if n := counted[flow.SuppressedExternalClient]; n > 0 {
 		parts = append(parts, phrase.Count(n, "accepted flow of a vanished external client", "accepted flows of vanished external clients"))
 	}
-	if n := counted[flow.MuteClosing]; n > 0 {
+	if n := counted[flow.SuppressedClosing]; n > 0 {
 		parts = append(parts, phrase.Count(n, "flow that only waits to close", "flows that only wait to close"))
 	}
-	if n := counted[flow.MuteAtRisk]; n > 0 {
+	if n := counted[flow.SuppressedAtRisk]; n > 0 {
 		parts = append(parts, phrase.Count(n, "idle flow whose backend was just deleted", "idle flows whose backend was just deleted"))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	says := "Not listed: " + strings.Join(parts, ", ")
-	if counted[flow.MuteExternalClient]+counted[flow.MuteClosing]+counted[flow.MuteAtRisk] == 0 {
+	if counted[flow.SuppressedExternalClient]+counted[flow.SuppressedClosing]+counted[flow.SuppressedAtRisk] == 0 {
 		return says + "."
 	}
 	return says + "; " + program + " dump --all lists the suppressed ones."

@@ -45,12 +45,12 @@ func DumpNodesWide(w io.Writer, views []View, asked int, now time.Time, width in
 func dumpNodes(w io.Writer, views []View, asked int, now time.Time, width int, rows func(*strings.Builder)) error {
 	var b strings.Builder
 	var flows []flow.Finding
-	suspects, counted := 0, map[flow.Mute]int{}
+	suspects, counted := 0, map[flow.Suppression]int{}
 	for _, v := range views {
 		flows = append(flows, v.Flows...)
 		suspects += v.Suspects
-		for mute, n := range v.Counted {
-			counted[mute] += n
+		for reason, n := range v.Counted {
+			counted[reason] += n
 		}
 	}
 	groups := Summarize(flows)

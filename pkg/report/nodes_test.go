@@ -26,9 +26,9 @@ func on(node string, fs ...flow.Finding) report.View {
 func nodes() []report.View {
 	quiet := on("node-c")
 	quiet.Sources[2].Up = true
-	quiet.Suspects, quiet.Counted = 2, map[flow.Mute]int{flow.MuteExternalClient: 7}
+	quiet.Suspects, quiet.Counted = 2, map[flow.Suppression]int{flow.SuppressedExternalClient: 7}
 	a := on("node-a", flowtest.Findings()...)
-	a.Counted = map[flow.Mute]int{flow.MuteExternalClient: 5}
+	a.Counted = map[flow.Suppression]int{flow.SuppressedExternalClient: 5}
 	return []report.View{a, on("node-b", flowtest.Crowd(3, 1)...), quiet}
 }
 

@@ -29,7 +29,7 @@ func TestNotes(t *testing.T) {
 		{flow.EventRevised, flowtest.Unknown()},
 		{flow.EventStuck, flowtest.Never()},
 		{flow.EventStuck, flowtest.Accepted()},
-		{flow.EventStuck, flowtest.Muted(1)[0]},
+		{flow.EventStuck, flowtest.Suppressed(1)[0]},
 		{flow.EventStuck, loopback},
 		{flow.EventStuck, either},
 		{flow.EventRecovered, flowtest.Egress()},

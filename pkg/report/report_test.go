@@ -26,10 +26,10 @@ func TestDump(t *testing.T) {
 	healthy := view()
 	healthy.Sources[2] = flow.Health{Source: flow.SourceCluster, Up: true}
 	counted := view()
-	counted.Suspects, counted.Counted = 1, map[flow.Mute]int{flow.MuteExternalClient: 100, flow.MuteClosing: 1}
+	counted.Suspects, counted.Counted = 1, map[flow.Suppression]int{flow.SuppressedExternalClient: 100, flow.SuppressedClosing: 1}
 	node := view(append(flowtest.Findings(), flowtest.Crowd(37, 12)...)...)
 	node.Suspects = 2
-	all := view(append(append(flowtest.Findings(), flowtest.Muted(60)...), flowtest.Ended())...)
+	all := view(append(append(flowtest.Findings(), flowtest.Suppressed(60)...), flowtest.Ended())...)
 
 	for _, c := range []struct {
 		name  string
@@ -131,7 +131,7 @@ func TestSummaryLine(t *testing.T) {
 func TestSummaryIsWorstFirst(t *testing.T) {
 	fs := append(flowtest.Findings(), flowtest.Crowd(3, 2)...)
 	fs = append(fs, flowtest.Ended())
-	fs = append(fs, flowtest.Muted(50)...)
+	fs = append(fs, flowtest.Suppressed(50)...)
 	var got []string
 	for _, g := range report.Summarize(fs) {
 		got = append(got, string(g.Cause))

@@ -29,7 +29,7 @@ func Summarize(fs []flow.Finding) []Group {
 	var groups []Group
 	index := make(map[key]int)
 	for _, f := range fs {
-		if f.Ended() || f.Mute != "" {
+		if f.Ended() || f.Suppressed != "" {
 			continue
 		}
 		k := key{destination(f), f.Cause}

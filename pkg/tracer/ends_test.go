@@ -12,7 +12,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
+func TestTheEndOfASocketThatOnlyAFileScanFound(t *testing.T) {
 	t.Parallel()
 	inum := nettest.Loopback(t)
 	first := watch(t, inum)
@@ -21,7 +21,7 @@ func TestTheEndOfASocketThatOnlyASweepFound(t *testing.T) {
 	id := next(t, first).Suspect.ID
 	awaitTimeouts(t, first, id, 2)
 	second := watch(t, inum)
-	if _, err := second.Sweep(); err != nil {
+	if _, err := second.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
 	awaitTimeouts(t, second, id, 2)

@@ -94,7 +94,7 @@ func scanned(t *testing.T, tr *Tracer, port uint16) (s flow.Socket) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no file scan has found the socket that connects to port %d", port)
 		}
-		if _, err := tr.Sweep(); err != nil {
+		if _, err := tr.ScanFiles(); err != nil {
 			t.Fatal(err)
 		}
 		sockets, err := tr.Snapshot()

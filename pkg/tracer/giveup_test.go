@@ -93,7 +93,7 @@ func predict(t *testing.T, tr *Tracer) (first, last flow.GivesUp, end flow.End) 
 			}
 		case <-time.After(20 * time.Millisecond):
 		}
-		if _, err := tr.Sweep(); err != nil {
+		if _, err := tr.ScanFiles(); err != nil {
 			t.Fatal(err)
 		}
 		sockets, err := tr.Snapshot()

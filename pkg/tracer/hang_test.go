@@ -173,14 +173,14 @@ func awaitTimeouts(t *testing.T, tr *Tracer, id flow.ID, n int) flow.Socket {
 	return flow.Socket{}
 }
 
-func TestSweepGivesOwnerAndListener(t *testing.T) {
+func TestAFileScanGivesOwnerAndListener(t *testing.T) {
 	t.Parallel()
 	inum := nettest.Loopback(t)
 	tr := watch(t, inum)
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "x")
 	id := next(t, tr).Suspect.ID
-	listeners, err := tr.Sweep()
+	listeners, err := tr.ScanFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestSocketsStuckBeforeTheAgentAreFound(t *testing.T) {
 	before := awaitTimeouts(t, first, id, 2)
 
 	second := open(t, Options{Scope: []uint32{inum}})
-	if _, err := second.Sweep(); err != nil {
+	if _, err := second.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
 	after := awaitTimeouts(t, second, id, 2)
@@ -212,13 +212,13 @@ func TestSocketsStuckBeforeTheAgentAreFound(t *testing.T) {
 	}
 }
 
-func TestEachEpisodeIsTold(t *testing.T) {
+func TestEachEpisodeIsReported(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	port := server.LocalAddr().(*net.TCPAddr).Port
 	wall := nettest.NewWall(t)
-	var told time.Time
+	var reported time.Time
 	for n := range 2 {
 		wall.Drop(port)
 		if _, err := client.Write([]byte("x")); err != nil {
@@ -228,10 +228,10 @@ func TestEachEpisodeIsTold(t *testing.T) {
 		if s == nil || s.ID != cookie(t, client) || s.Timeouts < 1 {
 			t.Fatalf("episode %d: %+v", n+1, s)
 		}
-		if n > 0 && s.Since.Before(told) {
-			t.Errorf("the second episode began %v before the first was told", told.Sub(s.Since))
+		if n > 0 && s.Since.Before(reported) {
+			t.Errorf("the second episode began %v before the first was reported", reported.Sub(s.Since))
 		}
-		told = time.Now()
+		reported = time.Now()
 		wall.Open()
 		if _, err := server.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
@@ -287,7 +287,7 @@ func TestScopeHidesOtherNamespaces(t *testing.T) {
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "x")
 	next(t, seen)
-	if _, err := tr.Sweep(); err != nil {
+	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
 	sockets, err := tr.Snapshot()

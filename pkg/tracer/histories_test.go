@@ -20,12 +20,12 @@ const (
 	watchedAfter = 10 * time.Second
 )
 
-// TestWhatStandsStillIsHeldOrNews plays random histories of sockets against the
+// TestWhatStandsStillIsHeldOrNew plays random histories of sockets against the
 // lines that the kernel side runs and against the ledger. Records are lost and
 // late, buffers are full, the ledger is full, its owner forgets flows. Whenever
 // both sides had time to settle, the ledger holds each socket that stands
 // still, unless it is full; and no socket recovered whose snd_una stands.
-func TestWhatStandsStillIsHeldOrNews(t *testing.T) {
+func TestWhatStandsStillIsHeldOrNew(t *testing.T) {
 	t.Parallel()
 	privtest.Require(t)
 	p := newPlay(t)

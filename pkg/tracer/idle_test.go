@@ -13,7 +13,7 @@ import (
 // idlers makes a file scan and returns the suspects.
 func idlers(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
 	t.Helper()
-	if _, err := tr.Sweep(); err != nil {
+	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
 	sockets, err := tr.Snapshot()
@@ -73,7 +73,7 @@ func TestIdleSocketsOfGonePeers(t *testing.T) {
 			}
 			for _, s := range sockets {
 				if s.Live {
-					t.Errorf("socket %s is a suspect although it was heard", s.ID)
+					t.Errorf("socket %s is a suspect although a segment came", s.ID)
 				}
 			}
 			if err := tr.SetGone(nil, nil); err != nil {

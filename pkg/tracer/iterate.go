@@ -26,15 +26,15 @@ func (t *Tracer) Snapshot() ([]flow.Socket, error) {
 	return sockets, err
 }
 
-// maxAsked is how many suspects can be named to News.
+// maxAsked is how many suspects can be named to Incremental.
 const maxAsked = 1024
 
-// News is an incremental snapshot. It returns the suspects that were not shown
+// Incremental is an incremental snapshot. It returns the suspects that were not shown
 // before, those whose owner a file scan has found since, those that have made
 // progress since, and the named ones. In a storm it costs a small part of a
 // Snapshot. Absence means nothing. After records were lost, only a Snapshot has
 // everything. It ignores names beyond the first 1,024.
-func (t *Tracer) News(named []flow.ID) (sockets []flow.Socket, err error) {
+func (t *Tracer) Incremental(named []flow.ID) (sockets []flow.Socket, err error) {
 	named = named[:min(len(named), maxAsked)]
 	if err = t.ask(named); err == nil {
 		sockets, err = t.readSockets(len(named))
@@ -48,11 +48,11 @@ func (t *Tracer) ask(named []flow.ID) error {
 			return fmt.Errorf("ask for flow %s: %w", id, err)
 		}
 	}
-	return t.showNews(true, len(named))
+	return t.showOnlyNew(true, len(named))
 }
 
 func (t *Tracer) unask(named []flow.ID) error {
-	errs := []error{t.showNews(false, 0)}
+	errs := []error{t.showOnlyNew(false, 0)}
 	for _, id := range named {
 		if err := t.objects.Maps[tcpstuckMapAsked].Delete(uint64(id)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			errs = append(errs, fmt.Errorf("forget flow %s: %w", id, err))
@@ -61,7 +61,7 @@ func (t *Tracer) unask(named []flow.ID) error {
 	return errors.Join(errs...)
 }
 
-func (t *Tracer) showNews(only bool, asked int) error {
+func (t *Tracer) showOnlyNew(only bool, asked int) error {
 	err := errors.Join(
 		t.objects.Variables[tcpstuckVarIncremental].Set(uint32(truth(only))),
 		t.objects.Variables[tcpstuckVarAskedFor].Set(uint32(asked)),
@@ -106,12 +106,12 @@ func (t *Tracer) handOver() {
 	}
 }
 
-// Sweep makes a file scan, one pass over the sockets of all processes. It refreshes
+// ScanFiles makes a file scan, one pass over the sockets of all processes. It refreshes
 // the owners that the next Snapshot shows, finds stuck sockets that never
 // retransmitted, forgets what recovered long ago, and returns the listeners.
-func (t *Tracer) Sweep() ([]flow.Listener, error) {
-	t.sweeps++
-	if err := t.objects.Variables[tcpstuckVarFileScan].Set(t.sweeps); err != nil {
+func (t *Tracer) ScanFiles() ([]flow.Listener, error) {
+	t.scans++
+	if err := t.objects.Variables[tcpstuckVarFileScan].Set(t.scans); err != nil {
 		return nil, fmt.Errorf("number the file scan: %w", err)
 	}
 	var listeners []flow.Listener

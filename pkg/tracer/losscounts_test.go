@@ -43,7 +43,7 @@ func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
 }
 
 // What one deployment kills dies in one second.
-func TestTheLossesOfADeploymentAreAllTold(t *testing.T) {
+func TestTheLossesOfADeploymentAreAllReported(t *testing.T) {
 	inum := nettest.Loopback(t)
 	const closes = 150
 	tr := open(t, Options{Scope: []uint32{inum}})
@@ -56,7 +56,7 @@ func TestTheLossesOfADeploymentAreAllTold(t *testing.T) {
 	}
 	missed := misses(c, tcpstuckProgSetState)
 	if got, held := c.Losses[flow.LostClosedUnread].Closes, c.Lost[flow.StageLimited]; got+missed != closes || held != 0 {
-		t.Errorf("%d of %d were counted, %d missed, %d not told", got, closes, missed, held)
+		t.Errorf("%d of %d were counted, %d missed, %d not reported", got, closes, missed, held)
 	}
 }
 

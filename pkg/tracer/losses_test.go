@@ -313,7 +313,7 @@ func TestNoLoss(t *testing.T) {
 				select {
 				case r := <-tr.Records():
 					if r.End != nil && (r.End.Loss != "" || r.End.Timeouts == 0) {
-						t.Errorf("an end was told: %+v", r.End)
+						t.Errorf("an end was reported: %+v", r.End)
 					}
 					continue
 				default:
@@ -342,7 +342,7 @@ func TestRefusedConnectLosesNothing(t *testing.T) {
 	}
 }
 
-func TestAResetThatMeetsARequestIsCountedAndNotTold(t *testing.T) {
+func TestAResetThatMeetsARequestIsCountedAndNotReported(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")

@@ -12,7 +12,7 @@ import (
 // ownerTests compare an owner's PID with this process's: in an audit, in a
 // file scan, and at a close that loses bytes.
 func ownerTests() []string {
-	return []string{"TestAuditReadsSettings", "TestSweepGivesOwnerAndListener", "TestBytesDieWithTheirSocket", "TestProcessesAreThoseOfProc", "TestWhoClosesIsAProcess"}
+	return []string{"TestAuditReadsSettings", "TestAFileScanGivesOwnerAndListener", "TestBytesDieWithTheirSocket", "TestProcessesAreThoseOfProc", "TestWhoClosesIsAProcess"}
 }
 
 // TestOwnersInAPIDNamespace runs them where a node is a container, as in kind:

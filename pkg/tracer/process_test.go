@@ -64,10 +64,10 @@ func TestProcessesAreThoseOfProc(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := next(t, tr).Suspect.ID
-	if _, err := tr.Sweep(); err != nil {
+	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	isThisProcess(t, "sweep", awaitTimeouts(t, tr, id, 1), shown)
+	isThisProcess(t, "file scan", awaitTimeouts(t, tr, id, 1), shown)
 }
 
 // offMain runs f on a thread that is not the main one.

@@ -49,10 +49,10 @@ func writeAll(t *testing.T, clients []*net.TCPConn) {
 	}
 }
 
-// freshNews returns what an incremental snapshot shows now, by flow.
-func freshNews(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
+// shownNow returns what an incremental snapshot shows now, by flow.
+func shownNow(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
 	t.Helper()
-	sockets, err := tr.News(nil)
+	sockets, err := tr.Incremental(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,22 +92,22 @@ func TestEachOfManyAtOnceIsShown(t *testing.T) {
 	writeAll(t, clients)
 	awaitEach(t, before, clients)
 	late := open(t, Options{Scope: []uint32{inum}})
-	if _, err := late.Sweep(); err != nil {
+	if _, err := late.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	if shown := freshNews(t, late); len(shown) != crowd {
+	if shown := shownNow(t, late); len(shown) != crowd {
 		t.Errorf("%d of %d flows that are stuck were shown", len(shown), crowd)
 	}
-	if _, err := late.Sweep(); err != nil {
+	if _, err := late.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	if shown := freshNews(t, late); len(shown) != 0 {
+	if shown := shownNow(t, late); len(shown) != 0 {
 		t.Errorf("%d flows were shown twice", len(shown))
 	}
 	wall.Open()
 	recovered := map[flow.ID]bool{}
 	for deadline := time.Now().Add(patience); len(recovered) < crowd && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		for id, s := range freshNews(t, late) {
+		for id, s := range shownNow(t, late) {
 			if s.Live || recovered[id] {
 				t.Fatalf("flow %s is shown as %+v, recovered before: %v", id, s, recovered[id])
 			}
@@ -156,9 +156,9 @@ func TestEachOfManyEndsIsShown(t *testing.T) {
 	}
 }
 
-// TestWhatFoundNoRoomIsNews: a record that the ring had no room for was never
+// TestWhatFoundNoRoomIsNew: a record that the ring had no room for was never
 // reported.
-func TestWhatFoundNoRoomIsNews(t *testing.T) {
+func TestWhatFoundNoRoomIsNew(t *testing.T) {
 	t.Parallel()
 	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize())})
 	clients, _, port := connections(t, crowd)
@@ -166,7 +166,7 @@ func TestWhatFoundNoRoomIsNews(t *testing.T) {
 	writeAll(t, clients)
 	held := map[flow.ID]bool{}
 	for deadline := time.Now().Add(patience); len(held) < crowd-os.Getpagesize()/readingSize && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		for id := range freshNews(t, tr) {
+		for id := range shownNow(t, tr) {
 			held[id] = true
 		}
 	}

@@ -74,13 +74,13 @@ func (o Options) withDefaults() Options {
 }
 
 // Tracer holds the attached programs. Run, Counters, Lost and the three
-// Snapshot, News and Sweep may be called from one goroutine each.
+// Snapshot, Incremental and ScanFiles may be called from one goroutine each.
 type Tracer struct {
 	programs
 	ring    *ringbuf.Reader
 	records chan Record
 	tick    time.Duration
-	sweeps  uint32
+	scans   uint32
 	shown   int      // by the last Snapshot
 	ends    []Record // that reads have shown while the queue was full
 	gone    map[tcpstuckGoneKey]struct{}

@@ -37,7 +37,7 @@ func TestOpenAttachesEverything(t *testing.T) {
 			t.Errorf("%s is not attached", p.Name)
 		}
 	}
-	if _, err := tr.Sweep(); err != nil {
+	if _, err := tr.ScanFiles(); err != nil {
 		t.Error(err)
 	}
 	if _, err := tr.Snapshot(); err != nil {

@@ -119,7 +119,7 @@ func awaitEnd(t *testing.T, tr *Tracer, look bool) *flow.End {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatal("nothing told of its end")
+	t.Fatal("nothing reported its end")
 	return nil
 }
 
@@ -218,7 +218,7 @@ func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := unseen(t, tr); n != 0 || len(tr.Records()) != 0 {
-		t.Errorf("%d ends were counted as unseen, %d were told again", n, len(tr.Records()))
+		t.Errorf("%d ends were counted as unseen, %d were reported again", n, len(tr.Records()))
 	}
 }
 

@@ -82,7 +82,7 @@ func lost(t *testing.T, tr *Tracer) uint64 {
 // scannedFor makes a file scan and returns the reading that it sends of a flow.
 func scannedFor(t *testing.T, tr *Tracer, id flow.ID) flow.Socket {
 	t.Helper()
-	if _, err := tr.Sweep(); err != nil {
+	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
 	s := next(t, tr).Suspect
@@ -125,7 +125,7 @@ func TestASocketWithoutRoomForStorage(t *testing.T) {
 	for ; s.Live; s = scannedFor(t, tr, id) {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if _, err := tr.Sweep(); err != nil || len(tr.Records()) > 0 {
+	if _, err := tr.ScanFiles(); err != nil || len(tr.Records()) > 0 {
 		t.Errorf("its recovery is shown twice, %v", err)
 	}
 }

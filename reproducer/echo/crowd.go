@@ -80,7 +80,7 @@ func (c *crowd) connect(ctx context.Context) bool {
 		return false
 	}
 	defer conn.Close()
-	m := &member{conn: conn, heard: time.Now()}
+	m := &member{conn: conn, lastSegment: time.Now()}
 	if err := c.furnish(conn); err != nil {
 		c.log.Error("Error setting up connection", "error", err)
 		return false
@@ -137,13 +137,13 @@ func (c *crowd) enrol(m *member, in bool) {
 // live reads the answers, and asks or streams meanwhile, until something fails. It
 // returns the error and its time.
 func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
-	heard := make(chan struct{}, 1)
+	answers := make(chan struct{}, 1)
 	broken := make(chan error, 2)
-	go func() { broken <- m.listen(heard) }()
+	go func() { broken <- m.listen(answers) }()
 	if !c.idle {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		go func() { broken <- c.talkTo(ctx, m, heard) }()
+		go func() { broken <- c.talkTo(ctx, m, answers) }()
 	}
 	err, at := <-broken, time.Now()
 	if (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && c.stream > 0 {
@@ -161,7 +161,7 @@ func (c *crowd) live(ctx context.Context, m *member) (time.Time, error) {
 }
 
 // talkTo asks again and again, waiting for each answer; a stream does not wait.
-func (c *crowd) talkTo(ctx context.Context, m *member, heard <-chan struct{}) error {
+func (c *crowd) talkTo(ctx context.Context, m *member, answers <-chan struct{}) error {
 	words := request
 	if c.stream > 0 {
 		words = make([]byte, c.stream)
@@ -175,7 +175,7 @@ func (c *crowd) talkTo(ctx context.Context, m *member, heard <-chan struct{}) er
 		}
 		if c.stream == 0 {
 			select {
-			case <-heard:
+			case <-answers:
 			case <-ctx.Done():
 				return ctx.Err()
 			}

@@ -26,14 +26,14 @@ func TestEachConnectionHasAPortOfItsOwn(t *testing.T) {
 	}
 	seen := map[uint16]bool{}
 	for range 5 {
-		told := 0
-		local, conn, err := dialFrom(t.Context(), "4", "127.0.0.1", listener.Addr().String(), 0, false, fresh, func(record.Record) { told++ })
+		reported := 0
+		local, conn, err := dialFrom(t.Context(), "4", "127.0.0.1", listener.Addr().String(), 0, false, fresh, func(record.Record) { reported++ })
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = conn.Close()
-		if seen[local.Port()] || told != 1 {
-			t.Errorf("port %d, seen before: %v, told %d times", local.Port(), seen[local.Port()], told)
+		if seen[local.Port()] || reported != 1 {
+			t.Errorf("port %d, seen before: %v, reported %d times", local.Port(), seen[local.Port()], reported)
 		}
 		seen[local.Port()] = true
 		if c.fresh(local.Port()) {

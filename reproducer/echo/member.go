@@ -17,17 +17,17 @@ import (
 type member struct {
 	conn net.Conn
 
-	mu      sync.Mutex
-	wrote   int64     // bytes that the kernel took
-	asked   time.Time // when the oldest write without an answer was made; zero: none
-	heard   time.Time
-	longest time.Duration // that it waited for an answer, until resumed
-	resumed time.Time
-	over    bool // the peer has closed, or it is broken
-	acked   uint64
-	queued  int // by the last look: bytes written and not acknowledged
-	unsent  int // of these, bytes that were never sent
-	still   int // looks in a row that saw the same
+	mu          sync.Mutex
+	wrote       int64     // bytes that the kernel took
+	asked       time.Time // when the oldest write without an answer was made; zero: none
+	lastSegment time.Time
+	longest     time.Duration // that it waited for an answer, until resumed
+	resumed     time.Time
+	over        bool // the peer has closed, or it is broken
+	acked       uint64
+	queued      int // by the last look: bytes written and not acknowledged
+	unsent      int // of these, bytes that were never sent
+	still       int // looks in a row that saw the same
 }
 
 // say writes, and blocks as long as that takes.
@@ -49,7 +49,7 @@ func (m *member) say(words []byte) error {
 }
 
 // listen reads to the end and signals each answer.
-func (m *member) listen(heard chan<- struct{}) error {
+func (m *member) listen(answers chan<- struct{}) error {
 	buf := make([]byte, 4096)
 	for {
 		_, err := m.conn.Read(buf)
@@ -60,11 +60,11 @@ func (m *member) listen(heard chan<- struct{}) error {
 			return err
 		}
 		m.mu.Lock()
-		m.heard = time.Now()
-		m.answered(m.heard)
+		m.lastSegment = time.Now()
+		m.answered(m.lastSegment)
 		m.mu.Unlock()
 		select {
-		case heard <- struct{}{}:
+		case answers <- struct{}{}:
 		default:
 		}
 	}
@@ -94,7 +94,7 @@ func (m *member) look() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if info.Bytes_acked != m.acked {
-		m.acked, m.heard = info.Bytes_acked, time.Now()
+		m.acked, m.lastSegment = info.Bytes_acked, time.Now()
 	}
 	if queued == 0 {
 		m.answered(time.Now())
@@ -136,7 +136,7 @@ func (m *member) standing(kind record.Kind, failure error, lag time.Duration) re
 	r := record.Record{
 		Time: time.Now(), Kind: kind, Local: addrPort(m.conn.LocalAddr()), Remote: addrPort(m.conn.RemoteAddr()),
 		Bytes: m.wrote, Unsent: int64(m.unsent), Unacknowledged: int64(m.queued - m.unsent), Steady: m.still >= 2,
-		Asked: m.asked, Heard: m.heard, Resumed: m.resumed, Lag: lag,
+		Asked: m.asked, LastSegment: m.lastSegment, Resumed: m.resumed, Lag: lag,
 	}
 	if failure != nil {
 		r.Error, r.Errno = failure.Error(), errnoName(failure)

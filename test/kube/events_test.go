@@ -71,20 +71,20 @@ func kubernetesSink(t *testing.T, e *environment) (f *events.Fanout, stop func()
 	return f, stop
 }
 
-// TestAnEventIsToldOnce: a repetition is counted, even by a restarted agent.
-func TestAnEventIsToldOnce(t *testing.T) {
+// TestAnEventIsReportedOnce: a repetition is counted, even by a restarted agent.
+func TestAnEventIsReportedOnce(t *testing.T) {
 	e := start(t)
 	client := e.pod(t, "client-1", "node-a", "192.168.75.2")
 	sink, stop := kubernetesSink(t, e)
 	began := time.Now()
 	sink.Publish(stuckFlow(client, began))
-	var told []corev1.Event
-	await(t, "an Event", func() bool { told = e.eventsAbout(t, client); return len(told) > 0 })
-	ev := told[0]
-	if len(told) != 1 || ev.Reason != "TCPStuckStaleConntrack" || ev.Type != "Warning" || count(ev) != 1 ||
+	var reported []corev1.Event
+	await(t, "an Event", func() bool { reported = e.eventsAbout(t, client); return len(reported) > 0 })
+	ev := reported[0]
+	if len(reported) != 1 || ev.Reason != "TCPStuckStaleConntrack" || ev.Type != "Warning" || count(ev) != 1 ||
 		ev.ReportingController != "tcpstuck-agent" || ev.ReportingInstance != "node-a" ||
 		ev.Related == nil || ev.Related.Kind != "Service" || ev.Related.Namespace != "default" || ev.Related.Name != "server" {
-		t.Errorf("%+v", told)
+		t.Errorf("%+v", reported)
 	}
 	t.Logf("%s %s %s", ev.Type, ev.Reason, ev.Message)
 	for range 4 {
@@ -96,8 +96,8 @@ func TestAnEventIsToldOnce(t *testing.T) {
 	sink, stop = kubernetesSink(t, e)
 	sink.Publish(stuckFlow(client, began))
 	stop()
-	if told := e.eventsAbout(t, client); len(told) != 1 || count(told[0]) != 5 {
-		t.Errorf("after a restart: %+v", told)
+	if reported := e.eventsAbout(t, client); len(reported) != 1 || count(reported[0]) != 5 {
+		t.Errorf("after a restart: %+v", reported)
 	}
 	sink, stop = kubernetesSink(t, e)
 	sink.Publish(stuckFlow(client, time.Now()))

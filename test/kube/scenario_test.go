@@ -40,11 +40,11 @@ func TestCalico(t *testing.T) {
 			t.Errorf("dump does not say %s; the scenario:\n%s", want, stdout)
 		}
 	}
-	var told []corev1.Event
-	await(t, "an Event", func() bool { told = e.eventsIn(t, namespace); return len(told) > 0 })
-	if ev := told[0]; len(told) != 1 || ev.Reason != "TCPStuckStaleConntrack" || ev.InvolvedObject.Kind != "Pod" ||
+	var reported []corev1.Event
+	await(t, "an Event", func() bool { reported = e.eventsIn(t, namespace); return len(reported) > 0 })
+	if ev := reported[0]; len(reported) != 1 || ev.Reason != "TCPStuckStaleConntrack" || ev.InvolvedObject.Kind != "Pod" ||
 		!strings.HasPrefix(ev.InvolvedObject.Name, "client-") || ev.Related == nil || ev.Related.Name != "server" {
-		t.Errorf("Events %+v", told)
+		t.Errorf("Events %+v", reported)
 	}
 }
 

@@ -129,7 +129,7 @@ func TestSocketOfAnAgentThatWasKilled(t *testing.T) {
 		stranger.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody - 1, Gid: nobody - 1}}
 		out, _ := stranger.CombinedOutput()
 		if !strings.HasPrefix(string(out), "tcpstuck: no permission to ask the agent on ") || stranger.ProcessState.ExitCode() != 2 {
-			t.Errorf("a stranger is told %s", out)
+			t.Errorf("a stranger gets %s", out)
 		}
 		if err := a.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)

@@ -215,9 +215,9 @@ func TestNamesAreProven(t *testing.T) {
 			a.await(t, "the flow is found", func() error {
 				var list struct {
 					Flows []struct {
-						Role  string
-						Muted *string
-						Local struct {
+						Role       string
+						Suppressed *string `json:"muted"`
+						Local      struct {
 							Pod  *string
 							PID  int
 							Comm string
@@ -235,7 +235,7 @@ func TestNamesAreProven(t *testing.T) {
 				if f.Local.Pod != nil {
 					got.pod = *f.Local.Pod
 				}
-				if got != c.want || f.Local.PID != pid || f.Muted != nil {
+				if got != c.want || f.Local.PID != pid || f.Suppressed != nil {
 					t.Fatalf("%+v of pod %q, want %+v of process %d", f, got.pod, c.want, pid)
 				}
 				return nil

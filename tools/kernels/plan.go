@@ -26,7 +26,7 @@ func suites() []suite {
 	return []suite{
 		{
 			"tracer", "./pkg/tracer",
-			`^Test(Decode|TheObject)|^Test(SettingsOfTheSocket|FeaturesAreProbed|ARefusalIsOneClearSentence|Since|BytesAtRisk|MappedAddress|ShortRecords|EachRecordAcrossReads|Held|OnlyWhatWasClosedMayHaveDiedOfLateData|WhatStandsStillIsHeldOrNews|HelperLosesInNamespaces|ProcessesInATimeNamespace)$`,
+			`^Test(Decode|TheObject)|^Test(SettingsOfTheSocket|FeaturesAreProbed|ARefusalIsOneClearSentence|Since|BytesAtRisk|MappedAddress|ShortRecords|EachRecordAcrossReads|Held|OnlyWhatWasClosedMayHaveDiedOfLateData|WhatStandsStillIsHeldOrNew|HelperLosesInNamespaces|ProcessesInATimeNamespace)$`,
 			"they ask no kernel, or another test runs them; the guest's unshare(1) makes no time namespace",
 		},
 		{"conntrack", "./pkg/conntrack", `^TestDeleteCommand$`, "the guest has no conntrack(8)"},

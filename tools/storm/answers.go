@@ -11,7 +11,7 @@ import (
 )
 
 // everyFlow asks for all flows, in short.
-var everyFlow = api.Query{State: api.Live, Muted: true, Brief: true}
+var everyFlow = api.Query{State: api.Live, Suppressed: true, Brief: true}
 
 const (
 	asks      = 3           // how often each question is asked
@@ -91,7 +91,7 @@ func (b *bench) compareSnapshot(ss float64) error {
 		return err
 	}
 	defer kernel.Close()
-	if _, err := kernel.Sweep(); err != nil {
+	if _, err := kernel.ScanFiles(); err != nil {
 		return err
 	}
 	var took []time.Duration

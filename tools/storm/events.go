@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// told is an event as the agent wrote it, and when.
-type told struct {
+// reported is an event as the agent wrote it, and when.
+type reported struct {
 	arrived time.Time
 	Type    string `json:"type"`
 	Flow    *struct {
@@ -41,7 +41,7 @@ type eventPipe struct {
 	file *os.File
 
 	mu  sync.Mutex
-	all []told
+	all []reported
 	err error
 }
 
@@ -81,7 +81,7 @@ func newEventPipe(path string) (*eventPipe, error) {
 	}()
 	go func() {
 		for l := range lines {
-			t := told{arrived: l.at}
+			t := reported{arrived: l.at}
 			err := json.Unmarshal(l.text, &t)
 			e.mu.Lock()
 			e.all, e.err = append(e.all, t), errors.Join(e.err, err)
@@ -101,10 +101,10 @@ func (e *eventPipe) remove() error {
 
 // where returns the events so far that are of a type and about flows that
 // match, in the order in which they came.
-func (e *eventPipe) where(typ string, match func(told) bool) ([]told, error) {
+func (e *eventPipe) where(typ string, match func(reported) bool) ([]reported, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var found []told
+	var found []reported
 	for _, t := range e.all {
 		if t.Type == typ && t.Flow != nil && match(t) {
 			found = append(found, t)
@@ -115,14 +115,14 @@ func (e *eventPipe) where(typ string, match func(told) bool) ([]told, error) {
 
 // await waits until so many flows that match had an event of a type, and
 // returns the first one of each. When ctx ends it returns those that came.
-func (e *eventPipe) await(ctx context.Context, n int, typ string, match func(told) bool) ([]told, error) {
+func (e *eventPipe) await(ctx context.Context, n int, typ string, match func(reported) bool) ([]reported, error) {
 	for {
 		found, err := e.where(typ, match)
 		if err != nil {
 			return nil, err
 		}
 		seen := map[string]bool{}
-		found = slices.DeleteFunc(found, func(t told) bool {
+		found = slices.DeleteFunc(found, func(t reported) bool {
 			before := seen[t.Flow.ID]
 			seen[t.Flow.ID] = true
 			return before

@@ -90,7 +90,7 @@ func (b *bench) ofTheStorm(ctx context.Context) (n int, err error) {
 	}
 	block := strings.TrimSuffix(backend{block: stormBlock}.service(), "0")
 	for _, f := range list.Flows {
-		if f.Mute == "" && (strings.HasPrefix(f.Peer.Addr.Addr().String(), block) || f.Local.Addr.Port() == port) {
+		if f.Suppressed == "" && (strings.HasPrefix(f.Peer.Addr.Addr().String(), block) || f.Local.Addr.Port() == port) {
 			n++
 		}
 	}

@@ -12,7 +12,7 @@ import (
 func TestMissedBudgetsAreNamed(t *testing.T) {
 	r := report{live: io.Discard}
 	r.tell("an indication", "5 s", "")
-	r.ratio("dear, and only told", 2, 3, "ms", "comparator")
+	r.ratio("dear, and only reported", 2, 3, "ms", "comparator")
 	r.atMost("held", 50, 50, "ms")
 	r.atMost("slow", 50.1, 50, "ms")
 	r.share("cheap", 1, 3, third, "ms", "comparator")
@@ -53,7 +53,7 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	if n := strings.Count(table.String(), "MISSED"); n != 11 {
 		t.Errorf("%d rows are marked, want 11:\n%s", n, &table)
 	}
-	if want := "| dear, and only told | 2 ms | comparator: 3 ms | 0.67 |  |\n"; !strings.Contains(page.String(), want) {
+	if want := "| dear, and only reported | 2 ms | comparator: 3 ms | 0.67 |  |\n"; !strings.Contains(page.String(), want) {
 		t.Errorf("there is no line %q:\n%s", want, &page)
 	}
 	if want := "| as much | 200 a second | without: 200 a second | 0.990 (0.990 to 1.000) | ≥ 0.99 |\n"; !strings.Contains(page.String(), want) {

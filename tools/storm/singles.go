@@ -96,12 +96,12 @@ func measureRemoval(ctx context.Context, b *bench) error {
 }
 
 // awaitBlock waits for an event of each flow that stuck alone in a block.
-func (b *bench) awaitBlock(ctx context.Context, typ string, block int) ([]told, error) {
+func (b *bench) awaitBlock(ctx context.Context, typ string, block int) ([]reported, error) {
 	services := map[string]bool{}
 	for n := range b.size.singles {
 		services[backend{block, n + 1}.service()] = true
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.size.patience)
 	defer cancel()
-	return b.events.await(ctx, b.size.singles, typ, func(t told) bool { return services[t.Flow.Peer.Address] })
+	return b.events.await(ctx, b.size.singles, typ, func(t reported) bool { return services[t.Flow.Peer.Address] })
 }

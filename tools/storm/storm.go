@@ -11,10 +11,10 @@ import (
 const stuckAfter = 10 * time.Second
 
 // found waits until so many flows were reported, and returns the events.
-func (b *bench) found(ctx context.Context, n int) ([]told, error) {
+func (b *bench) found(ctx context.Context, n int) ([]reported, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.size.patience)
 	defer cancel()
-	return b.events.await(ctx, n, "stuck", func(t told) bool { return t.Flow.Local.Port == port || t.Flow.Peer.Port == port })
+	return b.events.await(ctx, n, "stuck", func(t reported) bool { return t.Flow.Local.Port == port || t.Flow.Peer.Port == port })
 }
 
 // measureOnset makes all sockets stick at once.

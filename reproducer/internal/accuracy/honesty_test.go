@@ -49,7 +49,7 @@ func TestTheRunIsHonest(t *testing.T) {
 			&defect{"pkg/diagnosis/peer.go", "return e.redirected() && e.gone()", "return false && e.gone()"}, Wrong, Steady,
 		},
 		"no event is made": {
-			&defect{"pkg/inspector/report.go", "mute != \"\" && kind != flow.EventAtRisk {", "mute != \"\" && kind != flow.EventAtRisk || kind == flow.EventStuck {"}, Missed, Steady,
+			&defect{"pkg/inspector/report.go", "suppressed != \"\" && kind != flow.EventAtRisk {", "suppressed != \"\" && kind != flow.EventAtRisk || kind == flow.EventStuck {"}, Missed, Steady,
 		},
 		"the kernel's model is wrong": {
 			&defect{"pkg/deadline/model.go", "return ((2 << n) - 1) * base\n", "return ((2 << n) - 1) * base * 2\n"}, FirstLate, Steady,
@@ -57,7 +57,7 @@ func TestTheRunIsHonest(t *testing.T) {
 		"unknown for ever": {
 			&defect{"pkg/inspector/judge.go", "\tif was == is {", "\tif was == is || was.Cause == flow.Unknown {"}, Wrong, Outage,
 		},
-		"what is old is not told": {
+		"what is old is not reported": {
 			&defect{"pkg/inspector/judge.go", "\tcase !ledger.ReportAtOnce(d) &&", "\tcase k.evidence.Now.Sub(k.evidence.Socket.Since) > 10*time.Second:\n\t\treturn verdict{entry: e}\n\tcase !ledger.ReportAtOnce(d) &&"}, Forgotten, Restart,
 		},
 	} {

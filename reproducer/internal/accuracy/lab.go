@@ -36,15 +36,15 @@ type lab struct {
 	agent  *scenario.Agent
 	up     []Window
 	unseen int // ends that agents counted as unseen
-	told   func(string, ...any)
+	say    func(string, ...any)
 	books  string
 }
 
-func openLab(ctx context.Context, opts Options, r Round, told func(string, ...any)) (l *lab, err error) {
+func openLab(ctx context.Context, opts Options, r Round, say func(string, ...any)) (l *lab, err error) {
 	const patience = 2 * time.Minute // a busy machine's
 	ready, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	l = &lab{opts: opts, round: r, family: r.Family, told: told}
+	l = &lab{opts: opts, round: r, family: r.Family, say: say}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -109,7 +109,7 @@ func (l *lab) play(ctx context.Context) error {
 		if err := st.do(); err != nil {
 			return fmt.Errorf("%s: %w", st.what, err)
 		}
-		l.told("%5.1f s  %s", time.Since(began).Seconds(), st.what)
+		l.say("%5.1f s  %s", time.Since(began).Seconds(), st.what)
 		// A late step, on a busy machine, delays the steps that follow from it.
 		late := time.Since(began) - st.at
 		for i := range steps {

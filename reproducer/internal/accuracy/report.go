@@ -127,11 +127,11 @@ func (r Result) misses(b *strings.Builder) {
 // brief prints each kind of failure once: a person who watches a run need not
 // wait for its end.
 func (r Result) brief(w io.Writer) {
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, s := range r.Failures() {
 		for _, f := range s.gated() {
-			if sort := s.Label.Kind + string(f); !told[sort] {
-				told[sort] = true
+			if sort := s.Label.Kind + string(f); !reported[sort] {
+				reported[sort] = true
 				fmt.Fprintf(w, "  %s: %s: %s\n", s.Label.Flow, f, s.Faults[f])
 			}
 		}

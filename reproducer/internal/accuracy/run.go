@@ -35,7 +35,7 @@ type Options struct {
 // Run plays a plan and judges all reports of the agent.
 func Run(ctx context.Context, opts Options, plan Plan) (Result, error) {
 	result := Result{Seeds: []uint64{plan.Seed}}
-	if _, err := rundir.Sweep(opts.Base); err != nil {
+	if _, err := rundir.Clean(opts.Base); err != nil {
 		return result, err
 	}
 	var mu sync.Mutex
@@ -86,11 +86,11 @@ func turned(t Turn) string {
 // playRound plays a round, and judges it after its labels are written and its agent has
 // ended.
 func playRound(ctx context.Context, opts Options, seed uint64, r Round) (result Result, err error) {
-	told := func(string, ...any) {}
+	say := func(string, ...any) {}
 	if opts.Only != "" {
-		told = func(what string, a ...any) { fmt.Fprintf(opts.Out, what+"\n", a...) }
+		say = func(what string, a ...any) { fmt.Fprintf(opts.Out, what+"\n", a...) }
 	}
-	l, err := openLab(ctx, opts, r, told)
+	l, err := openLab(ctx, opts, r, say)
 	if err != nil {
 		return result, err
 	}

@@ -234,8 +234,8 @@ func (s *Score) judgeTruth(c Case) {
 		return
 	}
 	const settle = 1500 * time.Millisecond // for what was in flight when it began
-	if first := c.Label.Verdicts[0]; !first.answers() && t.Heard.After(first.Since.Add(settle)) {
-		s.fault(Untrue, true, "its last segment came at %s, the fault was at %s", clock(t.Heard), clock(first.Since))
+	if first := c.Label.Verdicts[0]; !first.answers() && t.LastSegment.After(first.Since.Add(settle)) {
+		s.fault(Untrue, true, "its last segment came at %s, the fault was at %s", clock(t.LastSegment), clock(first.Since))
 	}
 	if c.Label.Ends == flow.TimedOut && t.Died.IsZero() {
 		s.fault(Untrue, true, "it did not end")

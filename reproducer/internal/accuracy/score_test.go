@@ -89,7 +89,7 @@ func TestJudge(t *testing.T) {
 		"missed":                                      {Case{Label: label(retransmitting, stale)}, map[Fault]bool{Missed: true}},
 		"an idle one, dead before anybody could know": {Case{Label: label(flow.HalfOpen, stale, withheld(0, 20)), Truth: dead()}, nil},
 		"an idle one, dead long after":                {Case{Label: label(flow.HalfOpen, stale, withheld(0, 5)), Truth: dead()}, map[Fault]bool{Missed: true}},
-		"a busy one is heard of, records or not":      {Case{Label: label(retransmitting, stale, withheld(0, 20)), Truth: dead()}, map[Fault]bool{Missed: true}},
+		"a busy one is reported, records or not":      {Case{Label: label(retransmitting, stale, withheld(0, 20)), Truth: dead()}, map[Fault]bool{Missed: true}},
 		"only at risk":                                {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, map[Fault]bool{Missed: true}},
 		"another cause":                               {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{right}}, map[Fault]bool{Wrong: true, WrongFirst: true}},
 		"another symptom":                             {Case{Label: label(zeroWindow, stale), Events: []flow.Event{right}}, map[Fault]bool{Wrong: true, WrongFirst: true}},

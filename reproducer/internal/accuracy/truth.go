@@ -20,10 +20,10 @@ type Truth struct {
 
 	Missing int64 // bytes written that the peer's application never read; -1: not counted
 
-	Asked   time.Time // when the write without an answer was made; zero: there is none
-	Heard   time.Time // when something last came from the peer
-	Resumed time.Time // when its longest wait for an answer ended
-	Alive   bool      // it stood open when the round was over
+	Asked       time.Time // when the write without an answer was made; zero: there is none
+	LastSegment time.Time // when something last came from the peer
+	Resumed     time.Time // when its longest wait for an answer ended
+	Alive       bool      // it stood open when the round was over
 }
 
 // pair names a connection by its two ends.
@@ -34,14 +34,14 @@ type pair struct{ local, remote netip.AddrPort }
 func truths(records []record.Record, arrived map[netip.AddrPort]int64) map[netip.AddrPort]Truth {
 	all := map[netip.AddrPort]Truth{}
 	for _, r := range records {
-		t := Truth{Missing: -1, Heard: r.Heard, Asked: r.Asked, Resumed: r.Resumed, Steady: r.Steady, Unsent: r.Unsent, Unacknowledged: r.Unacknowledged}
+		t := Truth{Missing: -1, LastSegment: r.LastSegment, Asked: r.Asked, Resumed: r.Resumed, Steady: r.Steady, Unsent: r.Unsent, Unacknowledged: r.Unacknowledged}
 		switch r.Kind {
 		case record.Standing:
 			t.Alive = true
 		case record.Error:
 			t.Died, t.Lag, t.Errno = r.Time, r.Lag, r.Errno
 		case record.Closed:
-			t.Steady = t.Steady || r.Heard.IsZero() && r.Bytes > 0 // a transfer's, right before its end
+			t.Steady = t.Steady || r.LastSegment.IsZero() && r.Bytes > 0 // a transfer's, right before its end
 		default:
 			continue
 		}

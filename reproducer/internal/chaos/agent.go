@@ -147,7 +147,7 @@ func fetch(ctx context.Context, client *http.Client, url string) (body []byte, s
 
 // flows returns every live finding, suppressed ones included.
 func (a *agent) flows(ctx context.Context) ([]flow.Finding, error) {
-	list, err := a.api.Flows(ctx, api.Query{Muted: true, Brief: true})
+	list, err := a.api.Flows(ctx, api.Query{Suppressed: true, Brief: true})
 	return list.Flows, err
 }
 

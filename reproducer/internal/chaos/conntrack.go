@@ -82,25 +82,11 @@ func failConntrack(ctx context.Context, l *Lab, o *Outcome, a *agent, t *trap, e
 
 // conntrackUp waits until an agent trusts, or distrusts, conntrack.
 func conntrackUp(ctx context.Context, a *agent, want bool) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, findTime)
-	defer cancel()
-	began := time.Now()
-	err := await(ctx, func() (bool, error) {
-		status, err := a.api.Status(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, h := range status.Sources {
-			if h.Source == flow.SourceConntrack && h.Up == want {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
+	took, err := a.awaitSource(ctx, flow.SourceConntrack, func(h flow.Health) bool { return h.Up == want })
 	if err != nil {
 		return 0, fmt.Errorf("agent %s never says that conntrack is up=%v: %w", a.spec.name, want, err)
 	}
-	return time.Since(began), nil
+	return took, nil
 }
 
 // causeTime is how long a verdict may wait for evidence that is back: failed questions

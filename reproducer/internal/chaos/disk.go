@@ -104,16 +104,16 @@ func toldStuck(path string, conns []*conn) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read events: %w", err)
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for line := range bytes.Lines(content) {
 		var e toldEvent
 		if json.Unmarshal(line, &e) == nil && e.Flow != nil && e.Type == flow.EventStuck {
-			told[e.Flow.ID] = true
+			reported[e.Flow.ID] = true
 		}
 	}
 	n := 0
 	for _, c := range conns {
-		if told[c.id.String()] {
+		if reported[c.id.String()] {
 			n++
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestToldStuckCountsEachConnectionOnce(t *testing.T) {
+func TestReportedStuckCountsEachConnectionOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events")
 	conns := []*conn{{id: 0x1f}, {id: 0x2f}, {id: 0x3f}}
 	content := ""

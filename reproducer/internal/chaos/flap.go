@@ -99,7 +99,7 @@ func (a *arena) settled(ctx context.Context, o *Outcome, conns []*conn, cause fl
 	began := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, flapSettle)
 	defer cancel()
-	listed, told := 0, 0
+	listed, reported := 0, 0
 	err := awaitEvery(waiting, listInterval, func() (bool, error) {
 		byID, err := findings(ctx, a.agent)
 		if err != nil {
@@ -114,11 +114,11 @@ func (a *arena) settled(ctx context.Context, o *Outcome, conns []*conn, cause fl
 		if err := a.reports.read(time.Now()); err != nil {
 			return false, err
 		}
-		told, err = a.reports.count(conns, func(r report) bool { return r.cause == cause })
-		return listed == len(conns) && told == len(conns), err
+		reported, err = a.reports.count(conns, func(r report) bool { return r.cause == cause })
+		return listed == len(conns) && reported == len(conns), err
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		o.lose("%.0f s after the last change %d of %d are listed as %s, and of %d it is the last event", flapSettle.Seconds(), listed, len(conns), cause, told)
+		o.lose("%.0f s after the last change %d of %d are listed as %s, and of %d it is the last event", flapSettle.Seconds(), listed, len(conns), cause, reported)
 		return nil
 	}
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,7 +51,7 @@ type stage struct {
 // open builds the lab. On an error the caller closes it.
 func open(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{bin: o.Bin, out: o.Out, truth: newTruth(), ports: map[string]int{}, began: time.Now()}
-	if _, err := rundir.Sweep(o.Base); err != nil {
+	if _, err := rundir.Clean(o.Base); err != nil {
 		return l, err
 	}
 	var err error
@@ -131,6 +132,7 @@ func (l *Lab) storm(ctx context.Context, n int) ([]*conn, error) {
 }
 
 // calm opens connections whose server is gone, and writes nothing on them yet.
+// The readers know the server before it goes.
 func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int, readers ...*agent) ([]*conn, error) {
 	conns, server, err := l.connect(ctx, from, n)
 	if err != nil {
@@ -146,31 +148,34 @@ func (l *Lab) calm(ctx context.Context, from *namespace.Namespace, n int, reader
 	return conns, err
 }
 
-// awaitRead waits until an agent has read the records as they are: of a pod that
-// comes and goes between two readings it knows nothing.
+// awaitRead waits until an agent has read the records as they are now. It never
+// knows a pod that comes and goes between two readings.
 func (l *Lab) awaitRead(ctx context.Context, a *agent) error {
 	written, err := os.Stat(l.cluster.StatePath())
 	if err != nil {
 		return fmt.Errorf("look at the records: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, findTime)
-	defer cancel()
-	err = await(ctx, func() (bool, error) {
-		status, err := a.api.Status(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, h := range status.Sources {
-			if h.Source == flow.SourceCluster && !h.LastSync.Before(written.ModTime()) {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
+	_, err = a.awaitSource(ctx, flow.SourceCluster, func(h flow.Health) bool { return !h.LastSync.Before(written.ModTime()) })
 	if err != nil {
 		return fmt.Errorf("agent %s does not read the records: %w", a.spec.name, err)
 	}
 	return nil
+}
+
+// awaitSource waits until the health of a source is as wanted, and returns how
+// long that took.
+func (a *agent) awaitSource(ctx context.Context, source flow.Source, wanted func(flow.Health) bool) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	began := time.Now()
+	err := await(ctx, func() (bool, error) {
+		status, err := a.api.Status(ctx)
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(status.Sources, func(h flow.Health) bool { return h.Source == source && wanted(h) }), nil
+	})
+	return time.Since(began), err
 }
 
 // connect opens connections to a Service with one server.

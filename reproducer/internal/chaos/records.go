@@ -114,25 +114,11 @@ func knownGone(list []flow.Finding) int {
 
 // recordsTrusted waits until the agent trusts its records again.
 func recordsTrusted(ctx context.Context, l *Lab, o *Outcome) error {
-	ctx, cancel := context.WithTimeout(ctx, findTime)
-	defer cancel()
-	began := time.Now()
-	err := await(ctx, func() (bool, error) {
-		status, err := l.agent.api.Status(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, h := range status.Sources {
-			if h.Source == flow.SourceCluster && h.Up {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
+	took, err := l.agent.awaitSource(ctx, flow.SourceCluster, func(h flow.Health) bool { return h.Up })
 	if err != nil {
 		o.lose("the records are not trusted again: %v", err)
 		return nil
 	}
-	o.see("whole again: trusted after %.1f s", time.Since(began).Seconds())
+	o.see("whole again: trusted after %.1f s", took.Seconds())
 	return nil
 }

@@ -142,16 +142,16 @@ func (a *arena) dumpSaysNothing(ctx context.Context, o *Outcome) error {
 func (a *arena) allRecovered(ctx context.Context, o *Outcome, many []*conn) error {
 	waiting, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
-	told := 0
+	reported := 0
 	err := await(waiting, func() (_ bool, err error) {
-		told, err = a.reports.count(many, isRecovered)
-		return told == len(many), err
+		reported, err = a.reports.count(many, isRecovered)
+		return reported == len(many), err
 	})
 	if err != nil && (!errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil) {
 		return err
 	}
-	if told < len(many) {
-		o.lose("of %d recoveries %d have an event", len(many), told)
+	if reported < len(many) {
+		o.lose("of %d recoveries %d have an event", len(many), reported)
 	}
 	again, err := a.reports.count(many, func(r report) bool { return r.relapsed })
 	if again > 0 {

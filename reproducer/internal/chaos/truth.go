@@ -109,7 +109,7 @@ func (d difference) String() string {
 		s += fmt.Sprintf("; missing: %s", some(d.missing))
 	}
 	for _, f := range d.extra[:min(len(d.extra), 3)] {
-		s += fmt.Sprintf("\n%s %s %s · %s (%s): %s", f.ID, f.Local.Addr, f.Symptom, f.Cause, f.Mute, f.Sentence)
+		s += fmt.Sprintf("\n%s %s %s · %s (%s): %s", f.ID, f.Local.Addr, f.Symptom, f.Cause, f.Suppressed, f.Sentence)
 	}
 	return s
 }
@@ -131,7 +131,7 @@ func (t *truth) compare(findings []flow.Finding) difference {
 	listed := map[flow.ID]bool{}
 	for _, f := range findings {
 		listed[f.ID] = true
-		if !t.stuck[f.ID] && !t.risky[f.ID] && !t.deaf[f.Local.Addr] && !t.deaf[f.Peer.Addr] && f.Mute != flow.MuteClosing {
+		if !t.stuck[f.ID] && !t.risky[f.ID] && !t.deaf[f.Local.Addr] && !t.deaf[f.Peer.Addr] && f.Suppressed != flow.SuppressedClosing {
 			d.extra = append(d.extra, f)
 		}
 	}

@@ -23,11 +23,11 @@ func TestCompare(t *testing.T) {
 	}{
 		"the truth":             {listed: []flow.Finding{{ID: 1}, {ID: 2}}},
 		"one at risk":           {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 3}}},
-		"only a FIN":            {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 9, Mute: flow.MuteClosing}}},
+		"only a FIN":            {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 9, Suppressed: flow.SuppressedClosing}}},
 		"who does not read":     {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 9, Peer: flow.Peer{Addr: client}}}},
 		"one is missing":        {listed: []flow.Finding{{ID: 2}, {ID: 3}}, missing: []flow.ID{1}},
 		"a healthy one":         {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 9}}, extra: []flow.ID{9}},
-		"healthy, only counted": {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 9, Mute: flow.MuteAtRisk}}, extra: []flow.ID{9}},
+		"healthy, only counted": {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 9, Suppressed: flow.SuppressedAtRisk}}, extra: []flow.ID{9}},
 		"one that is over":      {listed: []flow.Finding{{ID: 1}, {ID: 2}, {ID: 4}}, extra: []flow.ID{4}},
 		"nothing":               {missing: []flow.ID{1, 2}},
 	} {

@@ -47,7 +47,7 @@ func victim(base string) error {
 	select {}
 }
 
-func TestKilledRunIsSwept(t *testing.T) {
+func TestAKilledRunIsRemoved(t *testing.T) {
 	privtest.Require(t)
 	base := t.TempDir()
 	cmd := exec.Command(os.Args[0])
@@ -66,7 +66,7 @@ func TestKilledRunIsSwept(t *testing.T) {
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
-		if _, err := rundir.Sweep(base); err != nil {
+		if _, err := rundir.Clean(base); err != nil {
 			t.Error(err)
 		}
 	})
@@ -81,8 +81,8 @@ func TestKilledRunIsSwept(t *testing.T) {
 		t.Fatalf("the run started %d programs, want 2", len(pids))
 	}
 
-	if swept, err := rundir.Sweep(base); err != nil || len(swept) > 0 {
-		t.Fatalf("a living run was swept: %s, %v", swept, err)
+	if removed, err := rundir.Clean(base); err != nil || len(removed) > 0 {
+		t.Fatalf("a living run was removed: %s, %v", removed, err)
 	}
 	for _, pid := range pids {
 		if !alive(pid) {
@@ -104,9 +104,9 @@ func TestKilledRunIsSwept(t *testing.T) {
 	if n := mountsIn(t, base); n != 6 { // fabric, internet, 2 nodes, 2 pods
 		t.Errorf("the killed run left %d network namespaces, want 6: the test has nothing to prove", n)
 	}
-	swept, err := rundir.Sweep(base)
-	if err != nil || len(swept) != 1 {
-		t.Errorf("swept %s, %v; want the killed run", swept, err)
+	removed, err := rundir.Clean(base)
+	if err != nil || len(removed) != 1 {
+		t.Errorf("removed %s, %v; want the killed run", removed, err)
 	}
 	if n := mountsIn(t, base); n != 0 {
 		t.Errorf("%d network namespaces are left", n)

@@ -16,7 +16,7 @@ import (
 
 // If only packets to a server are lost, a server with data in flight retransmits
 // it: its segments would arrive, and the faults would break their promise.
-func TestWhoIsRefusedOrSilentIsNotHeard(t *testing.T) {
+func TestARefusedOrSilentServerSendsNoSegment(t *testing.T) {
 	t.Parallel()
 	for _, family := range []cluster.Family{cluster.IPv4, cluster.IPv6} {
 		t.Run("refused "+string(family), func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestWhoIsRefusedOrSilentIsNotHeard(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			neverHeardAfter(t, ctx, c, server.Address(), func() error { return c.Refuse(c.Nodes[1].Machine, server.Addr) })
+			noSegmentAfter(t, ctx, c, server.Address(), func() error { return c.Refuse(c.Nodes[1].Machine, server.Addr) })
 		})
 		t.Run("silent "+string(family), func(t *testing.T) {
 			t.Parallel()
@@ -36,16 +36,16 @@ func TestWhoIsRefusedOrSilentIsNotHeard(t *testing.T) {
 				t.Fatal(err)
 			}
 			server := netip.AddrPortFrom(host.Addr, cluster.Port).String()
-			neverHeardAfter(t, ctx, c, server, func() error { return c.Silence(c.Internet, host.Addr) })
+			noSegmentAfter(t, ctx, c, server, func() error { return c.Silence(c.Internet, host.Addr) })
 		})
 	}
 }
 
 var pushing = []string{"server", "--push", "20ms"}
 
-// neverHeardAfter starts a client of a server that pushes, and fails unless the
+// noSegmentAfter starts a client of a server that pushes, and fails unless the
 // fault leaves it without any segment.
-func neverHeardAfter(t *testing.T, ctx context.Context, c *cluster.Cluster, server string, fault func() error) {
+func noSegmentAfter(t *testing.T, ctx context.Context, c *cluster.Cluster, server string, fault func() error) {
 	t.Helper()
 	client, err := c.StartPod(ctx, cluster.PodSpec{Workload: "client", Node: "node-a", Args: []string{"client", "--interval", "20ms", "--server", server}})
 	if err != nil {
@@ -58,13 +58,13 @@ func neverHeardAfter(t *testing.T, ctx context.Context, c *cluster.Cluster, serv
 	}
 	const silence = 2500 * time.Millisecond // its retransmissions come at 0.2, 0.6, 1.4 seconds
 	<-time.After(silence + 200*time.Millisecond)
-	if heard := sinceHeard(t, client.NS, connected.Local); heard < silence {
-		t.Errorf("the server was heard %s ago, %s after the fault", heard, silence-heard)
+	if silent := sinceLastSegment(t, client.NS, connected.Local); silent < silence {
+		t.Errorf("the last segment of the server came %s ago, %s after the fault", silent, silence-silent)
 	}
 }
 
-// sinceHeard returns how long the kernel has got no segment for a socket.
-func sinceHeard(t *testing.T, ns *namespace.Namespace, local netip.AddrPort) (since time.Duration) {
+// sinceLastSegment returns how long the kernel has got no segment for a socket.
+func sinceLastSegment(t *testing.T, ns *namespace.Namespace, local netip.AddrPort) (since time.Duration) {
 	t.Helper()
 	family := uint8(unix.AF_INET)
 	if local.Addr().Is6() {

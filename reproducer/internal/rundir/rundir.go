@@ -58,14 +58,14 @@ func (d *Dir) Remove() error {
 	return remove(d.Path)
 }
 
-// Sweep removes what crashed runs left in base and returns their
+// Clean removes what crashed runs left in base and returns their
 // directories. Directories of living runs stay.
-func Sweep(base string) ([]string, error) {
+func Clean(base string) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(base, prefix+"*"))
 	if err != nil {
 		return nil, fmt.Errorf("look for crashed runs: %w", err)
 	}
-	var swept []string
+	var removed []string
 	var failed error
 	for _, dir := range found {
 		l, err := lock(dir)
@@ -75,11 +75,11 @@ func Sweep(base string) ([]string, error) {
 		if err == nil {
 			err = remove(dir)
 			unix.Close(l)
-			swept = append(swept, dir)
+			removed = append(removed, dir)
 		}
 		failed = errors.Join(failed, err)
 	}
-	return swept, failed
+	return removed, failed
 }
 
 // lock locks a directory and returns the descriptor that holds the lock. No

@@ -42,12 +42,12 @@ func giveAddressAway(ctx context.Context, l *Lab) (time.Time, error) {
 	if err := l.Client.Echo.Signal(syscall.SIGSTOP); err != nil {
 		return time.Time{}, err
 	}
-	heard := last(l.Client.Echo.Records(), record.Read).Time
+	lastSegment := last(l.Client.Echo.Records(), record.Read).Time
 	removal, err := l.Cluster.ForceDelete(l.Server)
 	if err != nil {
 		return removal.Route, err
 	}
-	if !pause(ctx, time.Until(heard.Add(soonest))) {
+	if !pause(ctx, time.Until(lastSegment.Add(soonest))) {
 		return removal.Route, ctx.Err()
 	}
 	heir := cluster.PodSpec{Workload: "batch", Node: "node-b", Args: []string{"server"}, Addr: l.Server.Addr, Isolated: true}

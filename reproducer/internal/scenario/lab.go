@@ -54,14 +54,14 @@ type Lab struct {
 	mu       sync.Mutex
 	events   []flow.Event
 	failed   error
-	news     chan struct{} // closed at each event
+	changed  chan struct{} // closed at each event
 }
 
 // open removes what crashed runs left, builds the cluster, starts what the
 // scenario runs on it, and the agent. On an error the caller closes the lab.
 func (l *Lab) open(ctx context.Context, opts Options, s Scenario) error {
-	swept, err := rundir.Sweep(opts.Base)
-	for _, dir := range swept {
+	removed, err := rundir.Clean(opts.Base)
+	for _, dir := range removed {
 		l.Timeline.Add("removed %s, which a crashed run had left", dir)
 	}
 	if err != nil {
@@ -115,8 +115,8 @@ func (l *Lab) hear(e flow.Event, failure error) {
 	} else {
 		l.events = append(l.events, e)
 	}
-	close(l.news)
-	l.news = make(chan struct{})
+	close(l.changed)
+	l.changed = make(chan struct{})
 }
 
 // atMost returns how long to wait for the agent if the scenario says d.
@@ -131,7 +131,7 @@ func (l *Lab) atMost(d time.Duration) time.Duration {
 func (l *Lab) AwaitEvent(ctx context.Context, match func(flow.Event) bool) (flow.Event, error) {
 	for {
 		l.mu.Lock()
-		i, news, failed := slices.IndexFunc(l.events, match), l.news, l.failed
+		i, changed, failed := slices.IndexFunc(l.events, match), l.changed, l.failed
 		var e flow.Event
 		if i >= 0 {
 			e = l.events[i]
@@ -141,7 +141,7 @@ func (l *Lab) AwaitEvent(ctx context.Context, match func(flow.Event) bool) (flow
 			return e, failed
 		}
 		select {
-		case <-news:
+		case <-changed:
 		case <-l.Agent.Done():
 			return e, fmt.Errorf("the agent has ended: %w\n%s", l.Agent.Err(), l.Agent.Log())
 		case <-ctx.Done():

@@ -66,7 +66,7 @@ func Run(ctx context.Context, opts Options, s Scenario, keep func(*Lab)) (r Resu
 }
 
 func newLab(opts Options) *Lab {
-	return &Lab{Timeline: NewTimeline(opts.Out), patience: opts.Patience, news: make(chan struct{})}
+	return &Lab{Timeline: NewTimeline(opts.Out), patience: opts.Patience, changed: make(chan struct{})}
 }
 
 // trial is one playing of a scenario, with what came of it.

@@ -9,10 +9,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// news returns what an incremental snapshot shows of a flow; nil: nothing.
-func news(t *testing.T, tr *Tracer, id flow.ID, named ...flow.ID) *flow.Socket {
+// incremental returns what an incremental snapshot shows of a flow; nil: nothing.
+func incremental(t *testing.T, tr *Tracer, id flow.ID, named ...flow.ID) *flow.Socket {
 	t.Helper()
-	sockets, err := tr.News(named)
+	sockets, err := tr.Incremental(named)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func news(t *testing.T, tr *Tracer, id flow.ID, named ...flow.ID) *flow.Socket {
 	return nil
 }
 
-func TestNewsAreShownOnce(t *testing.T) {
+func TestAnIncrementalSnapshotShowsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
@@ -34,23 +34,23 @@ func TestNewsAreShownOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := next(t, tr).Suspect.ID
-	if s := news(t, tr, id); s != nil {
-		t.Errorf("a suspect that a record told is news: %+v", *s)
+	if s := incremental(t, tr, id); s != nil {
+		t.Errorf("a suspect that a record reported is shown: %+v", *s)
 	}
-	if s := news(t, tr, id, id, 12345); s == nil || !s.Live {
+	if s := incremental(t, tr, id, id, 12345); s == nil || !s.Live {
 		t.Errorf("a named suspect is shown as %+v", s)
 	}
-	if s := news(t, tr, id); s != nil {
+	if s := incremental(t, tr, id); s != nil {
 		t.Errorf("it is still shown, and nobody named it: %+v", *s)
 	}
-	if _, err := tr.Sweep(); err != nil {
+	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	if s := news(t, tr, id); s == nil || s.PID == 0 {
+	if s := incremental(t, tr, id); s == nil || s.PID == 0 {
 		t.Errorf("an owner that was just found is shown as %+v", s)
 	}
-	if s := news(t, tr, id); s != nil {
-		t.Errorf("its owner is told twice: %+v", *s)
+	if s := incremental(t, tr, id); s != nil {
+		t.Errorf("its owner is shown twice: %+v", *s)
 	}
 	awaitTimeouts(t, tr, id, 2) // a Snapshot has it, as before
 	wall.Open()
@@ -59,17 +59,17 @@ func TestNewsAreShownOnce(t *testing.T) {
 	}
 	var recovered *flow.Socket
 	for deadline := time.Now().Add(patience); recovered == nil && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		recovered = news(t, tr, id)
+		recovered = incremental(t, tr, id)
 	}
 	if recovered == nil || recovered.Live {
 		t.Errorf("its recovery is shown as %+v", recovered)
 	}
-	if s := news(t, tr, id); s != nil {
-		t.Errorf("its recovery is told twice: %+v", *s)
+	if s := incremental(t, tr, id); s != nil {
+		t.Errorf("its recovery is shown twice: %+v", *s)
 	}
 }
 
-func TestASuspectThatOnlyASweepFoundIsNews(t *testing.T) {
+func TestASuspectThatOnlyAFileScanFoundIsNew(t *testing.T) {
 	t.Parallel()
 	inum := nettest.Loopback(t)
 	first := watch(t, inum)
@@ -77,13 +77,13 @@ func TestASuspectThatOnlyASweepFoundIsNews(t *testing.T) {
 	hang(t, client, server, "request")
 	id := next(t, first).Suspect.ID
 	late := open(t, Options{Scope: []uint32{inum}})
-	if _, err := late.Sweep(); err != nil {
+	if _, err := late.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	if s := news(t, late, id); s == nil || !s.Live || s.PID == 0 {
+	if s := incremental(t, late, id); s == nil || !s.Live || s.PID == 0 {
 		t.Errorf("it is shown as %+v", s)
 	}
-	if s := news(t, late, id); s != nil {
-		t.Errorf("it is told twice: %+v", *s)
+	if s := incremental(t, late, id); s != nil {
+		t.Errorf("it is shown twice: %+v", *s)
 	}
 }
