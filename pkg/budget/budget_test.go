@@ -92,6 +92,21 @@ func TestABudgetPaysForItsHelpers(t *testing.T) {
 	}
 }
 
+// TestABudgetPaysForWorkBesideIt: for what ended while it ran.
+func TestABudgetPaysForWorkBesideIt(t *testing.T) {
+	var books Books
+	b := books.New(0.5, time.Minute, time.Now())
+	const work = 20 * time.Millisecond
+	b.Run(func() {
+		wait := books.Beside(func() { burn(work) })
+		burn(work)
+		wait()
+	})
+	if got := b.Spent(); got < 2*work || got >= 3*work {
+		t.Errorf("the budget paid %v for %v of its own and as much beside", got, work)
+	}
+}
+
 // burn takes some time of a core.
 func burn(d time.Duration) {
 	for began := threadTime(); threadTime()-began < d; {
