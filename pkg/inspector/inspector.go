@@ -24,6 +24,7 @@ const (
 	owed        = 5 * time.Second  // a debt delays work no longer than this
 	scanOwed    = 30 * time.Second // the same, for file scans
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
+	justRead    = tick / 20        // a reading younger than that need not be repeated before a report
 )
 
 // Inspector runs the loop; all its work happens in Run.
@@ -137,19 +138,27 @@ func (i *Inspector) pending(ctx context.Context) {
 
 // due reads the flows whose time has come, and decides on them. If the budget
 // allows it, it first looks for the owners of those that may be reported now.
+// Otherwise it does not read a flow again whose record has just come.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {
 		return
 	}
-	if slices.ContainsFunc(due, isSuspect) && i.collector.mayScan() {
+	scanned := slices.ContainsFunc(due, isSuspect) && i.collector.mayScan()
+	if scanned {
 		i.scan(ctx)
 	}
-	named := make([]flow.ID, len(due))
-	for n, e := range due {
-		named[n] = e.ID()
+	old := make([]flow.ID, 0, len(due))
+	for _, e := range due {
+		if scanned || time.Since(e.ReadAt()) >= justRead {
+			old = append(old, e.ID())
+		}
 	}
-	i.phases.turn(ctx, i.collector.look(ctx, named), asked(due, isDue))
+	got := collected{}
+	if len(old) > 0 {
+		got = i.collector.look(ctx, old)
+	}
+	i.phases.turn(ctx, got, asked(due, isDue))
 }
 
 func isSuspect(e *ledger.Entry) bool { return e.Life() == ledger.Suspect }

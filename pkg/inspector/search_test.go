@@ -34,10 +34,15 @@ func (s *seekable) ByReplySource(context.Context, []netip.Addr, func(flow.Transl
 // counting is a kernel side that counts its file scans.
 type counting struct {
 	holding
-	scans int
+	scans, looks int
 }
 
 func (c *counting) ScanFiles() ([]flow.Listener, error) { c.scans++; return nil, nil }
+
+func (c *counting) Incremental(named []flow.ID) ([]flow.Socket, error) {
+	c.looks++
+	return c.holding.Incremental(named)
+}
 
 var gone4, gone6 = netip.MustParseAddr("192.168.136.2"), netip.MustParseAddr("fd00:136::2")
 

@@ -56,6 +56,40 @@ func TestNoScanForWhatIsReported(t *testing.T) {
 	})
 }
 
+// TestARecordThatJustCameIsNotReadAgain: if the flow is due, it is reported by that
+// record, unless a file scan may have found its owner. Another look would visit
+// every suspect.
+func TestARecordThatJustCameIsNotReadAgain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		later time.Duration
+		scans bool
+		looks int
+	}{
+		{"at once", 0, false, 0},
+		{"a moment later", justRead - 1, false, 0},
+		{"later", justRead, false, 1},
+		{"at once, with a file scan", 0, true, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			now := time.Now()
+			s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now.Add(-time.Minute), Timeouts: 3, Retransmits: 3, PacketsOut: 1}
+			kernel := &counting{holding: holding{emptied: make(emptied, 1), socket: s}}
+			var events published
+			i := watching(Options{Kernel: kernel, Sinks: []Sink{&events}})
+			if !c.scans {
+				i.budgets.scans.Charge(time.Minute, now)
+			}
+			take(t.Context(), i, tracer.Record{Suspect: &s})
+			time.Sleep(c.later)
+			i.due(t.Context())
+			if kernel.looks != c.looks || len(events) != 1 {
+				t.Errorf("%s: %d looks and %d events, want %d and 1", c.name, kernel.looks, len(events), c.looks)
+			}
+		})
+	}
+}
+
 // TestAVerdictThatWaitsIsReportedInTime: it turned soon after it was last
 // reported to have turned, and is reported ten seconds after that, whenever the
 // flow has its turn.
