@@ -14,6 +14,7 @@ import (
 type waiting struct {
 	holding
 	scans, readings int
+	named           int // by the last reading
 }
 
 const coreless = 200 * time.Millisecond
@@ -27,6 +28,7 @@ func (w *waiting) ScanFiles() ([]flow.Listener, error) {
 func (w *waiting) Incremental(ids []flow.ID) ([]flow.Socket, error) {
 	time.Sleep(coreless)
 	w.readings++
+	w.named = len(ids)
 	return w.holding.Incremental(ids)
 }
 

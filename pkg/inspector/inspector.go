@@ -24,6 +24,7 @@ const (
 	owed        = 5 * time.Second  // a debt delays work no longer than this
 	scanOwed    = 30 * time.Second // the same, for file scans
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
+	fewRereads  = 50               // the same, while the budget for it is used up
 	justRead    = tick / 20        // a reading younger than that need not be repeated before a report
 )
 

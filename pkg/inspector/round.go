@@ -96,14 +96,21 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 		}
 		i.phases.turn(ctx, i.collector.snapshot(ctx), nil)
 	case !scanned && l.Len() == 0:
-	case i.budgets.readings.Allows(now) || now.Sub(i.collector.lookedAt) >= looks:
-		named := l.Turn(rereads)
-		tasks := make([]task, len(named))
-		for n, id := range named {
-			tasks[n] = task{why: isAged, id: id}
-		}
-		i.budgets.readings.Run(func() { i.phases.turn(ctx, i.collector.look(ctx, named), tasks) })
+	case i.budgets.readings.Allows(now):
+		i.lookInTurn(ctx, rereads)
+	case now.Sub(i.collector.lookedAt) >= looks:
+		i.lookInTurn(ctx, fewRereads)
 	}
+}
+
+// lookInTurn reads what is new, and up to so many flows whose turn it is.
+func (i *Inspector) lookInTurn(ctx context.Context, flows int) {
+	named := i.o.Ledger.Turn(flows)
+	tasks := make([]task, len(named))
+	for n, id := range named {
+		tasks[n] = task{why: isAged, id: id}
+	}
+	i.budgets.readings.Run(func() { i.phases.turn(ctx, i.collector.look(ctx, named), tasks) })
 }
 
 // madeGood is how many questions without an answer are repeated in one tick, as

@@ -67,6 +67,31 @@ func TestWhatMovedIsLookedForWhateverWasSpent(t *testing.T) {
 	})
 }
 
+// TestFewFlowsHaveTheirTurnInDebt: a look for what moved is due all the same.
+func TestFewFlowsHaveTheirTurnInDebt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		kernel := &waiting{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1}}}
+		i := watching(Options{Kernel: kernel, StuckAfter: time.Hour})
+		for id := range flow.ID(2 * fewRereads) {
+			s := kernel.socket
+			s.ID = id + 1
+			take(t.Context(), i, tracer.Record{Suspect: &s})
+		}
+		time.Sleep(looks)
+		i.look(t.Context(), false, false)
+		if kernel.named != 2*fewRereads {
+			t.Errorf("%d flows had their turn, want all", kernel.named)
+		}
+		time.Sleep(looks)
+		i.budgets.readings.Charge(time.Hour, time.Now())
+		i.look(t.Context(), false, false)
+		if kernel.named != fewRereads {
+			t.Errorf("%d flows had their turn in debt, want %d", kernel.named, fewRereads)
+		}
+	})
+}
+
 // TestNothingIsStuckBeyondItsAbortDeadlineUnread: however much was spent, and
 // whichever flow's turn it is.
 func TestNothingIsStuckBeyondItsAbortDeadlineUnread(t *testing.T) {
