@@ -10,8 +10,8 @@ import (
 )
 
 // appendQuestion appends the message of getRequest, but asks for no
-// acknowledgement: the entry or an error is the only answer. The netlink library would take
-// a quarter of the time of a whole lookup to make it.
+// acknowledgement: the entry or an error is the only answer. Made by the netlink
+// library, the message alone would cost as much as the question and its answer.
 func appendQuestion(b []byte, sequence uint32, t flow.Tuple) []byte {
 	family, src, dst := byte(netfilter.ProtoIPv4), uint16(attrIPv4Src), uint16(attrIPv4Dst)
 	if t.Src.Addr().Is6() {
