@@ -1,9 +1,6 @@
 package budget
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 const (
 	savesUp = 50 * time.Second // a budget saves up at most what its share gives in this time
@@ -14,7 +11,7 @@ const (
 // value is ready.
 type Books struct {
 	paid   time.Duration
-	helped time.Duration // CPU time of helpers, in all
+	beside time.Duration // CPU time of work beside the loop, in all
 }
 
 // Budget is a share of a core that may be saved up, for 50 s, and spent in a
@@ -51,25 +48,11 @@ func (b *Budget) Allows(now time.Time) bool {
 // Run does work and pays the CPU time that it took, without what other budgets
 // paid inside. It returns what it paid.
 func (b *Budget) Run(work func()) time.Duration {
-	before, helped := b.books.paid, b.books.helped
-	took := cpuTime(work) + b.books.helped - helped
+	before, beside := b.books.paid, b.books.beside
+	took := cpuTime(work) + b.books.beside - beside
 	own := max(0, took-(b.books.paid-before))
 	b.Charge(own, time.Now())
 	return own
-}
-
-// Help runs work in so many goroutines and returns when all have ended. The budget
-// that runs the caller, if one does, pays for them.
-func (b *Books) Help(goroutines int, work func(n int)) {
-	took := make([]time.Duration, goroutines)
-	var all sync.WaitGroup
-	for n := range goroutines {
-		all.Go(func() { took[n] = cpuTime(func() { work(n) }) })
-	}
-	all.Wait()
-	for _, t := range took {
-		b.helped += t
-	}
 }
 
 // Beside begins work in a goroutine beside the caller. The function that it returns
@@ -78,7 +61,7 @@ func (b *Books) Help(goroutines int, work func(n int)) {
 func (b *Books) Beside(work func()) (wait func()) {
 	took := make(chan time.Duration, 1)
 	go func() { took <- cpuTime(work) }()
-	return func() { b.helped += <-took }
+	return func() { b.beside += <-took }
 }
 
 // Charge pays for work that was measured in another way. It may go into debt, which

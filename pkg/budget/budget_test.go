@@ -72,38 +72,25 @@ func TestABudgetPaysForItsOwnWorkOnly(t *testing.T) {
 	}
 }
 
-// TestABudgetPaysForItsHelpers: those of the work that it runs, and not those of
-// what another budget pays for inside.
-func TestABudgetPaysForItsHelpers(t *testing.T) {
+// TestABudgetPaysForWorkBesideIt: for what ended while it ran, and not for what
+// another budget pays for inside.
+func TestABudgetPaysForWorkBesideIt(t *testing.T) {
 	var books Books
 	now := time.Now()
 	outer, inner := books.New(0.5, time.Minute, now), books.New(0.5, time.Minute, now)
 	const work = 20 * time.Millisecond
-	books.Help(2, func(int) { burn(work) }) // of no budget
+	books.Beside(func() { burn(work) })() // of no budget
 	outer.Run(func() {
-		books.Help(2, func(int) { burn(work) })
-		inner.Run(func() { books.Help(3, func(int) { burn(work) }) })
-	})
-	if got := outer.Spent(); got < 2*work || got >= 3*work {
-		t.Errorf("the outer budget paid %v for two helpers of %v", got, work)
-	}
-	if got := inner.Spent(); got < 3*work || got >= 4*work {
-		t.Errorf("the inner budget paid %v for three helpers of %v", got, work)
-	}
-}
-
-// TestABudgetPaysForWorkBesideIt: for what ended while it ran.
-func TestABudgetPaysForWorkBesideIt(t *testing.T) {
-	var books Books
-	b := books.New(0.5, time.Minute, time.Now())
-	const work = 20 * time.Millisecond
-	b.Run(func() {
 		wait := books.Beside(func() { burn(work) })
 		burn(work)
 		wait()
+		inner.Run(func() { books.Beside(func() { burn(3 * work) })() })
 	})
-	if got := b.Spent(); got < 2*work || got >= 3*work {
-		t.Errorf("the budget paid %v for %v of its own and as much beside", got, work)
+	if got := outer.Spent(); got < 2*work || got >= 3*work {
+		t.Errorf("the outer budget paid %v for %v of its own and as much beside", got, work)
+	}
+	if got := inner.Spent(); got < 3*work || got >= 4*work {
+		t.Errorf("the inner budget paid %v for %v beside", got, 3*work)
 	}
 }
 

@@ -1,13 +1,17 @@
 package conntrack_test
 
 import (
+	"fmt"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
 	timo "github.com/ti-mo/conntrack"
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/internal/privtest"
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -75,4 +79,64 @@ func BenchmarkTable(b *testing.B) {
 	}
 	b.ReportMetric(float64(dump)/float64(lookup), "dump/lookup")
 	b.ReportMetric(float64(dump)/float64(pass), "dump/pass")
+}
+
+// BenchmarkLookups measures the same questions asked one after the other and many at a
+// time. Its unit is one question.
+func BenchmarkLookups(b *testing.B) {
+	const entries = 15_000
+	privtest.InNewNetNS(b)
+	table := open(b)
+	asked, all := make([]flow.Tuple, entries), make([]timo.Flow, entries)
+	for i := range asked {
+		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		asked[i] = flow.Tuple{Src: netip.AddrPortFrom(client, 40_000), Dst: service4.Dst}
+		all[i] = entry(asked[i], flow.Tuple{Src: backend4.Src, Dst: asked[i].Src})
+	}
+	fill(b, all...)
+	b.Run("single", func(b *testing.B) {
+		began := processTime(b)
+		for n := range b.N {
+			if _, err := table.Lookup(b.Context(), asked[n%entries]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perQuestion(b, began)
+	})
+	for _, goroutines := range []int{1, 2} {
+		b.Run(fmt.Sprintf("together/%d", goroutines), func(b *testing.B) {
+			began := processTime(b)
+			for done := 0; done < b.N; done += entries {
+				lookUpTogether(b, table, asked[:min(entries, b.N-done)], goroutines)
+			}
+			perQuestion(b, began)
+		})
+	}
+}
+
+// perQuestion reports the CPU time since began, beside the time on a busy machine.
+func perQuestion(b *testing.B, began time.Duration) {
+	b.ReportAllocs()
+	b.ReportMetric(float64(processTime(b)-began)/float64(b.N), "cpu-ns/op")
+}
+
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	var t unix.Timespec
+	must(b, unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t))
+	return time.Duration(t.Nano())
+}
+
+func lookUpTogether(b *testing.B, table *conntrack.Table, asked []flow.Tuple, goroutines int) {
+	var wg sync.WaitGroup
+	for n := range goroutines {
+		wg.Go(func() {
+			for _, a := range table.LookupAll(b.Context(), asked[len(asked)*n/goroutines:len(asked)*(n+1)/goroutines]) {
+				if a.Err != nil {
+					b.Error(a.Err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/mdlayher/netlink"
-	"github.com/ti-mo/netfilter"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -29,22 +28,22 @@ import (
 type Table struct {
 	namespace string
 
-	sockets chan *netfilter.Conn // those that no lookup uses; nil: the next lookup dials
+	sockets chan *socket // those that no lookup uses; nil: the next lookup dials
 	closed  atomic.Bool
 }
 
-// LookupsAtOnce is how many lookups run side by side. The kernel answers each on
+// lookupsAtOnce is how many lookups run side by side. The kernel answers each on
 // the caller's core.
-const LookupsAtOnce = 2
+const lookupsAtOnce = 2
 
 // Open opens the table of the caller's network namespace and asks it once, so that
 // a missing kernel feature or privilege shows here as ErrUnavailable. It needs
 // CAP_NET_ADMIN and nf_conntrack_netlink. The kernel filters searches from Linux
 // 5.8 on.
 func Open() (*Table, error) {
-	t := &Table{namespace: namespace(), sockets: make(chan *netfilter.Conn, LookupsAtOnce)}
+	t := &Table{namespace: namespace(), sockets: make(chan *socket, lookupsAtOnce)}
 	var failed error
-	for range LookupsAtOnce {
+	for range lookupsAtOnce {
 		conn, err := t.dial()
 		failed = errors.Join(failed, err)
 		t.sockets <- conn
@@ -81,38 +80,44 @@ func (t *Table) Close() error {
 	return failed
 }
 
-// ask sends one request. If an answer was not read to its end, its socket is
+// borrow returns a socket that no other lookup uses until it is given back.
+func (t *Table) borrow() (*socket, error) {
+	s := <-t.sockets
+	err := os.ErrClosed
+	if !t.closed.Load() {
+		if s != nil {
+			return s, nil
+		}
+		if s, err = t.dial(); err == nil {
+			return s, nil
+		}
+	}
+	t.sockets <- s
+	return nil, err
+}
+
+// giveBack returns a socket. If an answer was not read to its end, the socket is
 // closed, so that no later request can read the rest.
+func (t *Table) giveBack(s *socket, read bool) (err error) {
+	if !read {
+		err = s.Close()
+		s = nil
+	}
+	t.sockets <- s
+	return err
+}
+
+// ask sends one request.
 func (t *Table) ask(ctx context.Context, req netlink.Message) ([]netlink.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	conn := <-t.sockets
-	defer func() { t.sockets <- conn }()
-	if t.closed.Load() {
-		return nil, os.ErrClosed
-	}
-	if conn == nil {
-		var err error
-		if conn, err = t.dial(); err != nil {
-			return nil, err
-		}
-	}
-	msgs, err := t.query(ctx, conn, req)
-	if answered(err) {
-		return msgs, explain(err)
-	}
-	err = errors.Join(explain(err), conn.Close())
-	conn = nil
-	return nil, err
-}
-
-func (t *Table) query(ctx context.Context, conn *netfilter.Conn, req netlink.Message) ([]netlink.Message, error) {
-	deadline, _ := ctx.Deadline() // the zero time is no deadline
-	if err := conn.SetReadDeadline(deadline); err != nil {
+	s, err := t.borrow()
+	if err != nil {
 		return nil, err
 	}
-	return conn.Query(req)
+	msgs, err := s.query(ctx, req)
+	return msgs, errors.Join(explain(err), t.giveBack(s, answered(err)))
 }
 
 // askAll sends one request that the kernel answers with any number of
@@ -131,22 +136,22 @@ func (t *Table) askAll(ctx context.Context, req netlink.Message) ([]netlink.Mess
 		_ = conn.SetReadDeadline(time.Unix(1, 0)) // fails only when closed
 	})
 	defer stop()
-	msgs, err := conn.Query(req)
+	msgs, err := conn.Execute(req)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	return msgs, explain(err)
 }
 
-func (t *Table) dial() (*netfilter.Conn, error) {
+func (t *Table) dial() (*socket, error) {
 	if ns := namespace(); ns != t.namespace {
 		return nil, fmt.Errorf("%w: opened in %s, asked from %s", ErrUnavailable, t.namespace, ns)
 	}
-	conn, err := netfilter.Dial(nil)
+	s, err := dial()
 	if err != nil {
 		return nil, fmt.Errorf("open netfilter socket: %w", explain(err))
 	}
-	return conn, nil
+	return s, nil
 }
 
 // namespace names the calling thread's network namespace.

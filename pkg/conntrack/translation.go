@@ -59,8 +59,12 @@ func state(p conntrack.ProtoInfo) string {
 	if p.TCP == nil {
 		return ""
 	}
-	if n := int(p.TCP.State); n < len(states) {
+	return stateName(p.TCP.State)
+}
+
+func stateName(n uint8) string {
+	if int(n) < len(states) {
 		return states[n]
 	}
-	return "STATE_" + strconv.Itoa(int(p.TCP.State))
+	return "STATE_" + strconv.Itoa(int(n))
 }

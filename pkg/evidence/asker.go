@@ -25,7 +25,7 @@ type Asker struct {
 // New returns an Asker that has asked nothing yet.
 func New(o Options) *Asker {
 	a := &Asker{
-		o: o, names: o.Names, table: table{conntrack: o.Conntrack, down: o.ConntrackDown, meter: o.Meter, books: o.Books},
+		o: o, names: o.Names, table: table{conntrack: o.Conntrack, down: o.ConntrackDown, meter: o.Meter},
 		zones:  zones{conntrack: o.Conntrack, meter: o.Meter, searches: o.Searches, entryless: map[netip.Addr]bool{}},
 		routes: routes{routes: o.Routes, meter: o.Meter, answers: map[netip.Addr]routeAnswer{}}, sought: map[uint32]bool{},
 	}

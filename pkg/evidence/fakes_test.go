@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -78,7 +77,6 @@ func many(n int) []diagnosis.Evidence {
 
 // questions is a conntrack table, which counts what it is asked.
 type questions struct {
-	mu       sync.Mutex
 	entries  map[flow.Tuple]flow.Translation
 	zones    map[flow.Tuple]flow.Translation // entries of other zones
 	err      error
@@ -88,14 +86,19 @@ type questions struct {
 	asked    func(n int)
 }
 
-func (q *questions) Lookup(ctx context.Context, t flow.Tuple) (flow.Translation, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.lookups++
-	if q.asked != nil {
-		q.asked(q.lookups)
+func (q *questions) LookupAll(ctx context.Context, tuples []flow.Tuple) []conntrack.Answer {
+	answers := make([]conntrack.Answer, len(tuples))
+	for n, tuple := range tuples {
+		if answers[n].Err = ctx.Err(); answers[n].Err != nil {
+			continue
+		}
+		q.lookups++
+		if q.asked != nil {
+			q.asked(q.lookups)
+		}
+		answers[n].Entry, answers[n].Err = q.find(context.WithoutCancel(ctx), q.entries, tuple)
 	}
-	return q.find(ctx, q.entries, t)
+	return answers
 }
 
 func (q *questions) find(ctx context.Context, in map[flow.Tuple]flow.Translation, t flow.Tuple) (flow.Translation, error) {
@@ -197,7 +200,7 @@ func asking(t *testing.T, q *questions, change func(*Options)) (*Asker, measured
 	books, m, now := &budget.Books{}, newMeasured(), time.Now()
 	o := Options{
 		Names: Names{Cluster: records(), Places: Nowhere{}, HostNetNS: hostNetNS}, Listening: NewListening(), Meter: m, Node: "node-a",
-		StuckAfter: 10 * time.Second, ConntrackAge: 30 * time.Second, Books: books,
+		StuckAfter: 10 * time.Second, ConntrackAge: 30 * time.Second,
 		Scans: books.New(0.01, time.Minute, now), Searches: books.New(0.01, time.Minute, now),
 	}
 	if q != nil {

@@ -7,14 +7,16 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/budget"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
+	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Conntrack finds the entry that translates a socket's own tuple. Lookup looks in
-// the default zone, is cheap, and is safe for concurrent use. Search looks in
-// every zone. Translates reports whether a Service has any entry.
+// Conntrack finds the entry that translates a socket's own tuple. LookupAll looks in
+// the default zone, is cheap, and returns an answer for each tuple, in their order;
+// once ctx ends, it asks no more. Search looks in every zone. Translates reports
+// whether a Service has any entry.
 type Conntrack interface {
-	Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation, error)
+	LookupAll(ctx context.Context, tuples []flow.Tuple) []conntrack.Answer
 	Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error)
 	Translates(ctx context.Context, addr netip.Addr) (bool, error)
 }
@@ -60,7 +62,7 @@ type Meter interface {
 	Scan(kind string, took time.Duration)
 }
 
-// Options of an Asker. Names, Meter, Books and the budgets are required. A source
+// Options of an Asker. Names, Meter and the budgets are required. A source
 // that is nil is not asked.
 type Options struct {
 	Names     Names
@@ -73,7 +75,6 @@ type Options struct {
 	Node          string
 	StuckAfter    time.Duration
 	ConntrackAge  time.Duration  // how long an answer of conntrack is current
-	Books         *budget.Books  // of the loop that asks
 	Scans         *budget.Budget // pays for looks at all processes
 	Searches      *budget.Budget // pays for searches of the whole conntrack table
 }

@@ -49,6 +49,18 @@ func (t *table) Lookup(ctx context.Context, tuple flow.Tuple) (flow.Translation,
 	return entry, nil
 }
 
+// LookupAll finishes the question that has begun when the context ends, and asks no
+// more.
+func (t *table) LookupAll(ctx context.Context, tuples []flow.Tuple) []conntrack.Answer {
+	answers := make([]conntrack.Answer, len(tuples))
+	for n, tuple := range tuples {
+		if answers[n].Err = ctx.Err(); answers[n].Err == nil {
+			answers[n].Entry, answers[n].Err = t.Lookup(context.WithoutCancel(ctx), tuple)
+		}
+	}
+	return answers
+}
+
 // fail has lookups fail from now on, or work again.
 func (t *table) fail(err error) {
 	t.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"runtime"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -26,9 +25,13 @@ type costly struct {
 	each time.Duration
 }
 
-func (c costly) Lookup(context.Context, flow.Tuple) (flow.Translation, error) {
-	spin(c.each)
-	return flow.Translation{}, conntrack.ErrNotFound
+func (c costly) LookupAll(_ context.Context, tuples []flow.Tuple) []conntrack.Answer {
+	answers := make([]conntrack.Answer, len(tuples))
+	for n := range answers {
+		spin(c.each)
+		answers[n].Err = conntrack.ErrNotFound
+	}
+	return answers
 }
 
 func (costly) Translates(context.Context, netip.Addr) (bool, error) { return false, nil }
@@ -131,13 +134,14 @@ func TestOneQuestionAtATimeWhileConntrackFails(t *testing.T) {
 // unreachable is a conntrack table that answers nothing.
 type unreachable struct {
 	Conntrack
-	mu    sync.Mutex
 	asked int
 }
 
-func (u *unreachable) Lookup(context.Context, flow.Tuple) (flow.Translation, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.asked++
-	return flow.Translation{}, syscall.ENOBUFS
+func (u *unreachable) LookupAll(_ context.Context, tuples []flow.Tuple) []conntrack.Answer {
+	answers := make([]conntrack.Answer, len(tuples))
+	for n := range answers {
+		u.asked++
+		answers[n].Err = syscall.ENOBUFS
+	}
+	return answers
 }
