@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	tick        = time.Second
 	readShare   = 0.0007           // of a core that reading flows again, and judging them by that, may take
 	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
@@ -86,13 +85,14 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		return nil
 	}
 	ready()
-	ticker := time.NewTicker(tick)
+	ticker := newTicker(i.calm())
 	defer ticker.Stop()
 	deadline := time.NewTimer(time.Hour)
 	defer deadline.Stop()
 	var round round
 	for ctx.Err() == nil {
 		deadline.Reset(i.untilDue())
+		ticker.set(i.calm())
 		select {
 		case <-ctx.Done():
 		case r := <-i.o.Kernel.Records():
@@ -102,6 +102,7 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		case <-deadline.C:
 			i.due(ctx)
 		case <-ticker.C:
+			ticker.ticked()
 			round.finish(ctx, i.pending)
 			round = i.round()
 		case <-round.spare(i.o.Kernel.Records()):

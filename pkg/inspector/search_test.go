@@ -80,10 +80,17 @@ func TestSearchesAreMadeAgain(t *testing.T) {
 		if table.searches != 3 {
 			t.Errorf("%d searches, want one more: it fails, and the other waits", table.searches)
 		}
+		if i.calm() {
+			t.Error("the agent rests while searches are open")
+		}
 		table.fails = false
 		do(t.Context(), i.seekAgain())
 		if do(t.Context(), i.seekAgain()); table.searches != 5 {
 			t.Errorf("%d searches, want each once more", table.searches)
+		}
+		do(t.Context(), i.seekIdle())
+		if !i.calm() {
+			t.Error("the agent does not rest once everything is found")
 		}
 	})
 }

@@ -1,0 +1,88 @@
+package inspector
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/tracer"
+)
+
+// ticks counts the ticks in a minute, while something happens once in a time that
+// turns calm into its opposite.
+func ticks(turns time.Duration) (n int) {
+	calm := true
+	t := newTicker(calm)
+	defer t.Stop()
+	end, turn := time.NewTimer(time.Minute), time.NewTicker(turns)
+	defer turn.Stop()
+	for {
+		t.set(calm)
+		select {
+		case <-end.C:
+			return n
+		case <-turn.C:
+			calm = !calm
+		case <-t.C:
+			t.ticked()
+			n++
+		}
+	}
+}
+
+// TestTicks: they are rare while nothing is held, and come all the same if flows come
+// and go faster than they do.
+func TestTicks(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		turns       time.Duration
+		least, most int
+	}{
+		{"always calm", time.Hour, 23, 24},
+		{"flows come and go", 700 * time.Millisecond, 24, 60},
+		{"flows come and go fast", 10 * time.Millisecond, 24, 60},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if got := ticks(c.turns); got < c.least || got > c.most {
+				t.Errorf("%s: %d ticks in a minute, want %d to %d", c.name, got, c.least, c.most)
+			}
+		})
+	}
+}
+
+// rounds is a kernel side that counts the regular rounds.
+type rounds struct {
+	holding
+	n int
+}
+
+func (r *rounds) Lost() (uint64, error) { r.n++; return 0, nil }
+
+// TestAnIdleAgentRests: a flow ends that at once.
+func TestAnIdleAgentRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel := &rounds{holding: holding{emptied: make(emptied, 1)}}
+		i := watching(Options{Kernel: kernel})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- i.Run(ctx, func() {}) }()
+		time.Sleep(time.Minute + tick/2)
+		if kernel.n < 23 || kernel.n > 24 {
+			t.Errorf("%d rounds in an idle minute, want one in 2.5 s", kernel.n)
+		}
+		now := time.Now()
+		kernel.socket = flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1, Retransmits: 1, PacketsOut: 1}
+		kernel.n = 0
+		kernel.emptied <- tracer.Record{Suspect: &kernel.socket}
+		time.Sleep(10*tick + tick/2)
+		if kernel.n < 10 {
+			t.Errorf("%d rounds in 10 s with a flow, want one each second", kernel.n)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
