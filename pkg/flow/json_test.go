@@ -204,3 +204,23 @@ func TestAFindingWithoutAnIDIsNone(t *testing.T) {
 		t.Error("a finding without an id was read")
 	}
 }
+
+// TestAnEventIsWrittenAsMarshalled: who appends an event gets what json.Marshal makes
+// of it, text that it escapes included.
+func TestAnEventIsWrittenAsMarshalled(t *testing.T) {
+	f := full()
+	f.Sentence = "<&> \u2028 \xff \"quoted\" → a · b"
+	for _, ev := range []flow.Event{
+		{Type: flow.EventStuck, Time: f.At, Flow: &f},
+		{Type: flow.EventDegraded, Time: f.At, Source: "cluster", Reason: "<gone>"},
+		{},
+	} {
+		want, err := json.Marshal(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(ev.AppendJSON([]byte("before "))); got != "before "+string(want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
