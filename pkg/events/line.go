@@ -18,9 +18,10 @@ type line struct {
 	top    int
 }
 
-// owner is a namespace of the cluster or, if that is not known, a network namespace.
-// The zero value is the agent.
+// owner is a namespace of the cluster or, if that is not known, a network namespace;
+// or the agent. The zero value is nobody.
 type owner struct {
+	agent     bool
 	namespace string
 	netns     uint32
 }
@@ -93,7 +94,7 @@ func (l *line) keep(o owner, all []*list.Element) {
 func ownerOf(ev flow.Event) owner {
 	switch {
 	case ev.Flow == nil:
-		return owner{}
+		return owner{agent: true}
 	case ev.Flow.Local.Pod != "":
 		return owner{namespace: ev.Flow.Local.Namespace}
 	}

@@ -224,3 +224,22 @@ func TestAnEventIsWrittenAsMarshalled(t *testing.T) {
 		}
 	}
 }
+
+// TestMembersInAnyOrder: an agent of another time writes them in another order.
+func TestMembersInAnyOrder(t *testing.T) {
+	var members map[string]any
+	if err := json.Unmarshal([]byte(marshal(t, full())), &members); err != nil {
+		t.Fatal(err)
+	}
+	sorted, err := json.MarshalIndent(members, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got flow.Finding
+	if err := json.Unmarshal(sorted, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(full(), got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
