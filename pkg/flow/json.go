@@ -47,7 +47,7 @@ func (f *Finding) AppendJSON(b []byte) []byte {
 }
 
 func appendAge(b []byte, f *Finding) []byte {
-	b = appendName(b, "age_seconds")
+	b = append(b, `"age_seconds":`...)
 	if f.Since.IsZero() {
 		return append(b, "null,"...)
 	}

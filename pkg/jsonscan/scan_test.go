@@ -66,6 +66,9 @@ func TestAStreamInPieces(t *testing.T) {
 	if got, err := read(iotest.OneByteReader(strings.NewReader(text))); err != nil || got != text {
 		t.Errorf("%s %v", got, err)
 	}
+	if got, err := read(iotest.OneByteReader(strings.NewReader("12345 "))); err != nil || got != "12345" {
+		t.Errorf("a number alone: %s %v", got, err)
+	}
 	for n := range text {
 		if _, err := read(strings.NewReader(text[:n])); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("after %d bytes: %v", n, err)
