@@ -1,113 +1,110 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
 )
 
 // dumpJSON passes the flows on as the agent wrote them. It writes nothing before the
 // whole answer is there.
 func (p *program) dumpJSON(ctx context.Context, q api.Query) int {
-	list, err := p.client.RawFlows(ctx, q)
+	to := passed{add: appendRaw}
+	if p.output == "json" {
+		to.add = appendIndented
+	}
+	about, raw, err := p.client.EachFlow(ctx, q, to.flow)
 	if err != nil {
 		return p.fail(err)
 	}
-	out := bufio.NewWriterSize(p.stdout, 1<<20)
-	if p.output == "json" {
-		err = indentFlows(out, list)
-	} else {
-		err = writeRaw(out, list.Flows)
+	var sources []flow.Health
+	if err := json.Unmarshal(raw, &sources); err != nil {
+		return p.fail(fmt.Errorf("read the sources: %w", err))
 	}
-	if err == nil {
-		err = out.Flush()
+	if p.output == "json" {
+		err = writeList(p.stdout, about, raw, &to)
+	} else {
+		err = to.pages.write(p.stdout)
 	}
 	if err != nil {
 		return p.fail(fmt.Errorf("write JSON: %w", err))
 	}
-	var sources []flow.Health
-	if err := json.Unmarshal(list.Sources, &sources); err != nil {
-		return p.fail(fmt.Errorf("read the sources: %w", err))
+	code := exitOK
+	if to.stuck {
+		code = exitStuck
 	}
-	return max(exitCode(list.Flows), unwatched(sources))
+	return max(code, unwatched(sources))
 }
 
-// indentFlows writes a FlowList for people.
-func indentFlows(w *bufio.Writer, list api.RawFlowList) error {
-	head, err := json.MarshalIndent(list.About, "", "  ")
+// passed is the flows as they are written.
+type passed struct {
+	add   func(b []byte, t *jsonscan.Text, n int) []byte // appends flow n
+	n     int
+	stuck bool // one has not ended
+	pages pages
+}
+
+// flow takes one flow, unless the text ends before it does.
+func (p *passed) flow(t *jsonscan.Text) {
+	page := p.pages.last()
+	begin := len(page)
+	if page = p.add(page, t, p.n); t.Err() != nil {
+		return
+	}
+	p.n++
+	p.stuck = p.stuck || !hasEnded(page[begin:])
+	p.pages.put(page)
+}
+
+// hasEnded reads a flow after the comma, if there is one.
+func hasEnded(raw []byte) bool {
+	var f struct {
+		EndedAt *time.Time `json:"ended_at"`
+	}
+	err := json.Unmarshal(bytes.TrimPrefix(raw, []byte(",")), &f)
+	return err != nil || f.EndedAt != nil
+}
+
+// appendRaw appends a flow as a line.
+func appendRaw(b []byte, t *jsonscan.Text, _ int) []byte {
+	return append(append(b, t.Raw()...), '\n')
+}
+
+// appendIndented appends a flow as an element of a list.
+func appendIndented(b []byte, t *jsonscan.Text, n int) []byte {
+	if n > 0 {
+		b = append(b, ',')
+	}
+	return t.AppendIndented(append(b, "\n    "...), 2)
+}
+
+// writeList writes a FlowList for people.
+func writeList(w io.Writer, about api.About, sources json.RawMessage, flows *passed) error {
+	head, err := json.MarshalIndent(about, "", "  ")
 	if err != nil {
 		return err
 	}
-	flows, err := indentEach(list.Flows)
-	if err != nil {
+	var tail bytes.Buffer
+	if err := json.Indent(&tail, sources, "  ", "  "); err != nil {
 		return err
 	}
-	var sources bytes.Buffer
-	if err := json.Indent(&sources, list.Sources, "  ", "  "); err != nil {
+	if _, err := fmt.Fprintf(w, "%s,\n  \"flows\": [", bytes.TrimSuffix(head, []byte("\n}"))); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(w, "%s,\n  \"flows\": [", bytes.TrimSuffix(head, []byte("\n}")))
-	for n, f := range flows {
-		if n > 0 {
-			_ = w.WriteByte(',')
-		}
-		_, _ = w.Write(f)
+	if err := flows.pages.write(w); err != nil {
+		return err
 	}
-	if len(flows) > 0 {
-		_, _ = w.WriteString("\n  ")
+	end := "]"
+	if flows.n > 0 {
+		end = "\n  ]"
 	}
-	_, err = fmt.Fprintf(w, "],\n  \"sources\": %s\n}\n", sources.Bytes())
-	return err // the first one: a bufio.Writer keeps it
-}
-
-// indentEach indents flows on every CPU: in a storm a person waits for that.
-func indentEach(flows []json.RawMessage) ([][]byte, error) {
-	indented := make([][]byte, len(flows))
-	workers := runtime.GOMAXPROCS(0)
-	var group errgroup.Group
-	for w := range workers {
-		group.Go(func() error {
-			for n := w; n < len(flows); n += workers {
-				b := bytes.NewBufferString("\n    ")
-				if err := json.Indent(b, flows[n], "    ", "  "); err != nil {
-					return err
-				}
-				indented[n] = b.Bytes()
-			}
-			return nil
-		})
-	}
-	return indented, group.Wait()
-}
-
-func writeRaw(w io.Writer, flows []json.RawMessage) error {
-	for _, f := range flows {
-		if _, err := w.Write(append(f, '\n')); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// exitCode is the exit code for these flows.
-func exitCode(flows []json.RawMessage) int {
-	for _, raw := range flows {
-		var f struct {
-			EndedAt *time.Time `json:"ended_at"`
-		}
-		if err := json.Unmarshal(raw, &f); err == nil && f.EndedAt == nil {
-			return exitStuck
-		}
-	}
-	return exitOK
+	_, err = fmt.Fprintf(w, "%s,\n  \"sources\": %s\n}\n", end, tail.Bytes())
+	return err
 }

@@ -4,6 +4,7 @@ package house
 // above its own, never of its own block or of one below: data flows down.
 // A room is a folder with all that is in it.
 var street = [][]string{
+	{"pkg/jsonscan"},
 	{"pkg/flow", "pkg/phrase"},
 	{"pkg/deadline", "pkg/cluster"},
 	{"pkg/tracer", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege", "pkg/budget"},
@@ -20,7 +21,7 @@ var street = [][]string{
 
 // pure names the rooms that compute and do nothing else: no file, no socket,
 // no process.
-var pure = []string{"pkg/flow", "pkg/phrase", "pkg/ledger", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit"}
+var pure = []string{"pkg/jsonscan", "pkg/flow", "pkg/phrase", "pkg/ledger", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit"}
 
 // impure are the packages of the standard library that a pure room has no use
 // for.

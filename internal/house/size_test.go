@@ -105,7 +105,7 @@ func structsOf(folder string, files []*ast.File) []structType {
 }
 
 // forJSON are the methods that say nothing but how a record stands in JSON.
-var forJSON = []string{"AppendJSON", "UnmarshalJSON"}
+var forJSON = []string{"AppendJSON", "ReadJSON", "UnmarshalJSON"}
 
 // structsIn returns the struct types of a file, and how many fields they have.
 func structsIn(file *ast.File) map[string]int {

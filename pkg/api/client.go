@@ -40,15 +40,6 @@ func NewClient(socket string) *Client {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Flows returns the flows that the query selects.
-func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
-	raw, err := c.RawFlows(ctx, q)
-	if err != nil {
-		return FlowList{}, err
-	}
-	return raw.parse()
-}
-
 func (q Query) values() url.Values {
 	values := url.Values{}
 	if q.State != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/door"
+	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
 )
 
 // Another program on the socket, or a later version, is not taken for an agent
@@ -28,8 +29,11 @@ func TestClientRefusesAnotherVersion(t *testing.T) {
 		go func() { served <- door.Serve(ctx, l, h, slog.New(slog.DiscardHandler)) }()
 		client := api.NewClient(socket)
 		for name, ask := range map[string]func() error{
-			"flows":  func() error { _, err := client.Flows(ctx, api.Query{}); return err },
-			"raw":    func() error { _, err := client.RawFlows(ctx, api.Query{}); return err },
+			"flows": func() error { _, err := client.Flows(ctx, api.Query{}); return err },
+			"each": func() error {
+				_, _, err := client.EachFlow(ctx, api.Query{}, func(t *jsonscan.Text) { t.Skip() })
+				return err
+			},
 			"flow":   func() error { _, err := client.Flow(ctx, "1f3a"); return err },
 			"status": func() error { _, err := client.Status(ctx); return err },
 			"stale":  func() error { _, err := client.Stale(ctx); return err },

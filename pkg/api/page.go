@@ -70,7 +70,7 @@ func (s *server) overview(ctx context.Context) page {
 				p.More++
 				continue
 			}
-			p.Rows = append(p.Rows, report.NewRow(f, p.Now))
+			p.Rows = append(p.Rows, report.NewRow(*f, p.Now))
 		}
 	}
 	p.Watched = report.Watched(status.Suspects, status.Counted, "tcpstuck")

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +23,7 @@ type File struct {
 	path string
 	file *os.File // nil after a failure: the next write opens it again
 	torn bool     // its last line has no end
+	line []byte   // the latest one: its memory serves the next
 }
 
 // NewFile opens the file, or creates it.
@@ -37,19 +37,17 @@ func NewFile(path string) (*File, error) {
 
 // Write appends one line.
 func (f *File) Write(ev flow.Event) error {
-	line, err := Line(ev)
-	if err != nil {
-		return err
-	}
 	if err := f.reopen(); err != nil {
 		return err
 	}
+	f.line = f.line[:0]
 	if f.torn {
-		line = append([]byte{'\n'}, line...)
+		f.line = append(f.line, '\n')
 	}
+	f.line = AppendLine(f.line, ev)
 	// Only a pipe has a deadline, and needs one.
 	_ = f.file.SetWriteDeadline(time.Now().Add(writeTimeout))
-	n, err := f.file.Write(line)
+	n, err := f.file.Write(f.line)
 	if err == nil {
 		f.torn = false
 		return nil
@@ -129,11 +127,7 @@ func endsTorn(path string, size int64) bool {
 	return err == nil && last[0] != '\n'
 }
 
-// Line returns the event as one line of JSON, its newline included.
-func Line(ev flow.Event) ([]byte, error) {
-	line, err := json.Marshal(ev)
-	if err != nil {
-		return nil, fmt.Errorf("encode event: %w", err)
-	}
-	return append(line, '\n'), nil
+// AppendLine appends the event as one line of JSON, its newline included.
+func AppendLine(b []byte, ev flow.Event) []byte {
+	return append(ev.AppendJSON(b), '\n')
 }

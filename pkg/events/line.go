@@ -2,7 +2,6 @@ package events
 
 import (
 	"container/list"
-	"fmt"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -13,33 +12,41 @@ import (
 type line struct {
 	most  int
 	order *list.List // of waiting
-	owned map[string][]*list.Element
+	owned map[owner][]*list.Element
 	// having holds the owners by how many events they have in line; top is the largest number.
-	having map[int]map[string]struct{}
+	having map[int]map[owner]struct{}
 	top    int
 }
 
+// owner is a namespace of the cluster or, if that is not known, a network namespace;
+// or the agent. The zero value is nobody.
+type owner struct {
+	agent     bool
+	namespace string
+	netns     uint32
+}
+
 type waiting struct {
-	owner string
+	owner owner
 	event flow.Event
 }
 
 func newLine(most int) *line {
-	return &line{most: most, order: list.New(), owned: map[string][]*list.Element{}, having: map[int]map[string]struct{}{}}
+	return &line{most: most, order: list.New(), owned: map[owner][]*list.Element{}, having: map[int]map[owner]struct{}{}}
 }
 
 func (l *line) len() int { return l.order.Len() }
 
 // add appends an event. It reports whether that lost an event, this one or another.
 func (l *line) add(ev flow.Event) (lost bool) {
-	owner := ownerOf(ev)
+	o := ownerOf(ev)
 	if lost = l.len() >= l.most; lost {
-		if l.top <= len(l.owned[owner])+1 { // no owner would have more than this one
+		if l.top <= len(l.owned[o])+1 { // no owner would have more than this one
 			return true
 		}
 		l.giveLatest(l.greediest())
 	}
-	l.keep(owner, append(l.owned[owner], l.order.PushBack(waiting{owner, ev})))
+	l.keep(o, append(l.owned[o], l.order.PushBack(waiting{o, ev})))
 	return lost
 }
 
@@ -50,48 +57,46 @@ func (l *line) take() flow.Event {
 	return first.event
 }
 
-func (l *line) greediest() string {
-	for owner := range l.having[l.top] {
-		return owner
+func (l *line) greediest() (greedy owner) {
+	for greedy = range l.having[l.top] {
+		break
 	}
-	return ""
+	return greedy
 }
 
-func (l *line) giveLatest(owner string) {
-	all := l.owned[owner]
+func (l *line) giveLatest(o owner) {
+	all := l.owned[o]
 	l.order.Remove(all[len(all)-1])
-	l.keep(owner, all[:len(all)-1])
+	l.keep(o, all[:len(all)-1])
 }
 
 // keep records how many events an owner has in line.
-func (l *line) keep(owner string, all []*list.Element) {
-	had, has := len(l.owned[owner]), len(all)
-	l.owned[owner] = all
-	delete(l.having[had], owner)
+func (l *line) keep(o owner, all []*list.Element) {
+	had, has := len(l.owned[o]), len(all)
+	l.owned[o] = all
+	delete(l.having[had], o)
 	if len(l.having[had]) == 0 {
 		delete(l.having, had)
 	}
 	if has == 0 {
-		delete(l.owned, owner)
+		delete(l.owned, o)
 	} else {
 		if l.having[has] == nil {
-			l.having[has] = map[string]struct{}{}
+			l.having[has] = map[owner]struct{}{}
 		}
-		l.having[has][owner] = struct{}{}
+		l.having[has][o] = struct{}{}
 	}
 	if has > l.top || l.having[l.top] == nil {
 		l.top = has
 	}
 }
 
-// ownerOf returns the owner of an event: a namespace of the cluster or, if that is
-// not known, a network namespace; or the agent.
-func ownerOf(ev flow.Event) string {
+func ownerOf(ev flow.Event) owner {
 	switch {
 	case ev.Flow == nil:
-		return "agent"
+		return owner{agent: true}
 	case ev.Flow.Local.Pod != "":
-		return "namespace " + ev.Flow.Local.Namespace
+		return owner{namespace: ev.Flow.Local.Namespace}
 	}
-	return fmt.Sprint("network namespace ", ev.Flow.NetNS)
+	return owner{netns: ev.Flow.NetNS}
 }

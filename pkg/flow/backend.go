@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/json"
 	"net/netip"
 	"time"
 )
@@ -27,19 +26,4 @@ type Backend struct {
 	Node      string         `json:"node" zero:"null"`
 	State     BackendState   `json:"state"`
 	Since     time.Time      `json:"since"` // when it came into State, as far as was seen
-}
-
-// UnmarshalJSON reads what a finding's MarshalJSON wrote.
-func (b *Backend) UnmarshalJSON(text []byte) error {
-	type plain Backend
-	in := struct {
-		*plain
-		Address netip.Addr `json:"address"`
-		Port    uint16     `json:"port"`
-	}{plain: (*plain)(b)}
-	if err := json.Unmarshal(text, &in); err != nil {
-		return err
-	}
-	b.Addr = netip.AddrPortFrom(in.Address, in.Port)
-	return nil
 }

@@ -19,7 +19,8 @@ import (
 type member struct {
 	index     int
 	name      string
-	null      bool // the zero value is null
+	key       string // the name in quotes, and the colon
+	null      bool   // the zero value is null
 	omitempty bool
 	write     func([]byte, reflect.Value) []byte
 }
@@ -33,7 +34,7 @@ func membersOf(t reflect.Type) (all []member) {
 			continue
 		}
 		all = append(all, member{
-			index: i, name: name, null: field.Tag.Get("zero") == "null",
+			index: i, name: name, key: `"` + name + `":`, null: field.Tag.Get("zero") == "null",
 			omitempty: tagged && options == "omitempty", write: writerOf(field.Type),
 		})
 	}
@@ -122,7 +123,7 @@ func appendMembers(b []byte, v reflect.Value, all []member) []byte {
 		if zero && m.omitempty {
 			continue
 		}
-		b = appendName(b, m.name)
+		b = append(b, m.key...)
 		if zero {
 			b = append(b, "null"...)
 		} else {
@@ -131,12 +132,6 @@ func appendMembers(b []byte, v reflect.Value, all []member) []byte {
 		b = append(b, ',')
 	}
 	return b
-}
-
-func appendName(b []byte, name string) []byte {
-	b = append(b, '"')
-	b = append(b, name...)
-	return append(b, `":`...)
 }
 
 // closeObject ends an object, at the comma behind its last member.
@@ -180,6 +175,23 @@ func appendString(b []byte, s string) []byte {
 
 // plain reports whether encoding/json escapes nothing in a string.
 func plain(s string) bool {
+	for i := range len(s) {
+		if !simple[s[i]] {
+			return plainRunes(s[i:])
+		}
+	}
+	return true
+}
+
+// simple are the bytes that are characters by themselves and never escaped.
+var simple = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		is[c] = !strings.ContainsRune(`"\<>&`, c)
+	}
+	return is
+}()
+
+func plainRunes(s string) bool {
 	for _, r := range s {
 		switch {
 		case r < ' ':

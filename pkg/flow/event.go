@@ -34,5 +34,11 @@ var eventMembers = membersOf(reflect.TypeFor[Event]()) // never written
 
 // MarshalJSON writes the event in the form of the contract.
 func (e Event) MarshalJSON() ([]byte, error) {
-	return appendObject(nil, reflect.ValueOf(&e).Elem(), eventMembers), nil
+	return e.AppendJSON(make([]byte, 0, usualBytes)), nil
+}
+
+// AppendJSON appends what MarshalJSON returns. json.Marshal checks and compacts
+// that once more, which takes longer than to write it.
+func (e *Event) AppendJSON(b []byte) []byte {
+	return appendObject(b, reflect.ValueOf(e).Elem(), eventMembers)
 }

@@ -1,8 +1,9 @@
 package flow
 
 import (
-	"encoding/json"
 	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
 )
 
 // GivesUp is when the kernel will abort the socket. The zero value means
@@ -28,10 +29,19 @@ func (g GivesUp) AppendJSON(b []byte) []byte {
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (g *GivesUp) UnmarshalJSON(b []byte) error {
+	t := jsonscan.Of(b)
+	g.ReadJSON(t)
+	return t.Err()
+}
+
+// ReadJSON reads what AppendJSON appended.
+func (g *GivesUp) ReadJSON(t *jsonscan.Text) {
 	*g = GivesUp{}
-	if string(b) == `"never"` {
-		g.Never = true
-		return nil
+	if t.Null() {
+		return
 	}
-	return json.Unmarshal(b, &g.At)
+	text := t.Bytes()
+	if g.Never = string(text) == "never"; !g.Never {
+		unmarshal(t, text, &g.At)
+	}
 }

@@ -1,12 +1,12 @@
 package flow
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
+
+	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
 )
 
 // APIVersion is the version of the JSON form of a Finding.
@@ -26,6 +26,7 @@ func CheckAPIVersion(got string) error {
 var (
 	findingMembers = membersOf(reflect.TypeFor[Finding]())
 	agePlace       = slices.IndexFunc(findingMembers, func(m member) bool { return m.name == "timeouts" })
+	findingForm    = formOf(reflect.TypeFor[Finding]())
 )
 
 // MarshalJSON writes the finding in the form of the contract.
@@ -46,7 +47,7 @@ func (f *Finding) AppendJSON(b []byte) []byte {
 }
 
 func appendAge(b []byte, f *Finding) []byte {
-	b = appendName(b, "age_seconds")
+	b = append(b, `"age_seconds":`...)
 	if f.Since.IsZero() {
 		return append(b, "null,"...)
 	}
@@ -55,35 +56,27 @@ func appendAge(b []byte, f *Finding) []byte {
 
 // UnmarshalJSON reads what MarshalJSON wrote; null becomes the zero value.
 func (f *Finding) UnmarshalJSON(b []byte) error {
-	type plain Finding
-	*f = Finding{}
-	in := struct {
-		*plain
-		APIVersion  string   `json:"apiVersion"`
-		RTO         *seconds `json:"rto_seconds"`
-		UserTimeout *seconds `json:"user_timeout_seconds"`
-	}{plain: (*plain)(f), RTO: (*seconds)(&f.RTO), UserTimeout: (*seconds)(&f.UserTimeout)}
-	if err := json.Unmarshal(b, &in); err != nil {
-		return err
-	}
-	if err := CheckAPIVersion(in.APIVersion); err != nil {
-		return err
-	}
-	if f.ID == 0 {
-		return errors.New("the flow has no id")
-	}
-	return nil
+	t := jsonscan.Of(b)
+	f.ReadJSON(t)
+	return t.Err()
 }
 
-// seconds is a duration as JSON has it.
-type seconds time.Duration
-
-// UnmarshalJSON reads a number of seconds; null leaves it as it is.
-func (s *seconds) UnmarshalJSON(b []byte) error {
-	var x float64
-	if err := json.Unmarshal(b, &x); err != nil {
-		return err
+// ReadJSON reads what AppendJSON appended; null becomes the zero value. What it does
+// not know it passes over.
+func (f *Finding) ReadJSON(t *jsonscan.Text) {
+	*f = Finding{}
+	version := ""
+	if !t.Null() {
+		findingForm.read(t, reflect.ValueOf(f).Elem(), func(name []byte) bool {
+			if string(name) != "apiVersion" {
+				return false
+			}
+			version = t.String()
+			return true
+		})
 	}
-	*s = seconds(time.Duration(x * float64(time.Second)).Round(time.Microsecond))
-	return nil
+	t.Fail(CheckAPIVersion(version))
+	if f.ID == 0 {
+		t.Fail(errors.New("the flow has no id"))
+	}
 }

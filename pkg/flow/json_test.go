@@ -204,3 +204,42 @@ func TestAFindingWithoutAnIDIsNone(t *testing.T) {
 		t.Error("a finding without an id was read")
 	}
 }
+
+// TestAnEventIsWrittenAsMarshalled: who appends an event gets what json.Marshal makes
+// of it, text that it escapes included.
+func TestAnEventIsWrittenAsMarshalled(t *testing.T) {
+	f := full()
+	f.Sentence = "<&> \u2028 \xff \"quoted\" → a · b"
+	for _, ev := range []flow.Event{
+		{Type: flow.EventStuck, Time: f.At, Flow: &f},
+		{Type: flow.EventDegraded, Time: f.At, Source: "cluster", Reason: "<gone>"},
+		{},
+	} {
+		want, err := json.Marshal(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(ev.AppendJSON([]byte("before "))); got != "before "+string(want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestMembersInAnyOrder: an agent of another time writes them in another order.
+func TestMembersInAnyOrder(t *testing.T) {
+	var members map[string]any
+	if err := json.Unmarshal([]byte(marshal(t, full())), &members); err != nil {
+		t.Fatal(err)
+	}
+	sorted, err := json.MarshalIndent(members, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got flow.Finding
+	if err := json.Unmarshal(sorted, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(full(), got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

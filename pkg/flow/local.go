@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/json"
 	"net/netip"
 	"time"
 )
@@ -27,19 +26,4 @@ type Local struct {
 	PID          uint32         `json:"pid" zero:"null"`
 	Started      time.Duration  `json:"-"`                // with PID, it names the process: see Process
 	Comm         string         `json:"comm" zero:"null"` // printable
-}
-
-// UnmarshalJSON reads what a finding's MarshalJSON wrote.
-func (l *Local) UnmarshalJSON(b []byte) error {
-	type plain Local
-	in := struct {
-		*plain
-		Address netip.Addr `json:"address"`
-		Port    uint16     `json:"port"`
-	}{plain: (*plain)(l)}
-	if err := json.Unmarshal(b, &in); err != nil {
-		return err
-	}
-	l.Addr = netip.AddrPortFrom(in.Address, in.Port)
-	return nil
 }

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/json"
 	"net/netip"
 )
 
@@ -25,19 +24,4 @@ type Peer struct {
 	Namespace string         `json:"namespace" zero:"null"`
 	Service   string         `json:"service" zero:"null"`
 	Name      string         `json:"name" zero:"null"` // the --name label of an external peer
-}
-
-// UnmarshalJSON reads what a finding's MarshalJSON wrote.
-func (p *Peer) UnmarshalJSON(b []byte) error {
-	type plain Peer
-	in := struct {
-		*plain
-		Address netip.Addr `json:"address"`
-		Port    uint16     `json:"port"`
-	}{plain: (*plain)(p)}
-	if err := json.Unmarshal(b, &in); err != nil {
-		return err
-	}
-	p.Addr = netip.AddrPortFrom(in.Address, in.Port)
-	return nil
 }

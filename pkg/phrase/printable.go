@@ -33,6 +33,9 @@ func Text(lines string) string {
 // shows reports whether a character is visible. unicode.IsPrint leaves out control
 // (Cc) and format characters (Cf); some letters and marks are as invisible.
 func shows(r rune) bool {
+	if r < unicode.MaxASCII {
+		return r >= ' ' // most text, at once
+	}
 	return unicode.IsPrint(r) && r != unicode.ReplacementChar && r != brailleBlank &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -53,19 +53,19 @@ func (p *page) auditClass(class audit.Class, all []audit.Finding) {
 		return
 	}
 	p.title(wrap(fmt.Sprintf("%s (%s): %s", class, phrase.Count(connections, "connection", "connections"), classMeaning(class)), p.width, 4))
-	var advice []string
+	var advice distinct
 	for n, f := range findings {
 		if n < rowsPerGroup {
 			p.auditCard(f)
 		}
 		for _, a := range f.Advice {
-			advice = include(advice, cmp.Or(a.Now, a.ForGood))
+			advice.add(cmp.Or(a.Now, a.ForGood))
 		}
 	}
 	if more := len(findings) - rowsPerGroup; more > 0 {
 		fmt.Fprintf(&p.b, "  … and %s more (-o json lists all)\n", phrase.Number(more))
 	}
-	for _, text := range advice {
+	for _, text := range advice.list {
 		p.item("- ", text)
 	}
 }

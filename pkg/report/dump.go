@@ -35,15 +35,15 @@ type View struct {
 // Dump writes the summary, a row for each flow, and how far the sources can
 // be trusted. Lines are at most width characters where words allow it.
 func Dump(w io.Writer, v View, width int) error {
-	return v.write(w, width, func(b *strings.Builder) { v.cards(b, width) })
+	return v.write(w, width, func(b *strings.Builder, groups []Group) { v.cards(b, groups, width) })
 }
 
 // DumpWide is Dump with one line for each flow, in columns without spaces.
 func DumpWide(w io.Writer, v View, width int) error {
-	return v.write(w, width, func(b *strings.Builder) { v.table(b) })
+	return v.write(w, width, func(b *strings.Builder, _ []Group) { v.table(b) })
 }
 
-func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
+func (v View) write(w io.Writer, width int, rows func(*strings.Builder, []Group)) error {
 	var b strings.Builder
 	groups := Summarize(v.Flows)
 	if len(groups) == 0 && Hidden(v.Sources) {
@@ -53,7 +53,7 @@ func (v View) write(w io.Writer, width int, rows func(*strings.Builder)) error {
 	}
 	if len(v.Flows) > 0 {
 		b.WriteByte('\n')
-		rows(&b)
+		rows(&b, groups)
 	}
 	b.WriteByte('\n')
 	if len(groups) > 0 {
@@ -104,14 +104,14 @@ func remainder(groups []Group) string {
 
 // cards writes the rows of the largest groups, then the suppressed flows, then those
 // that have ended.
-func (v View) cards(b *strings.Builder, width int) {
+func (v View) cards(b *strings.Builder, groups []Group, width int) {
 	indent := 0
 	for _, f := range v.Flows {
 		indent = max(indent, len(f.ID.String())+2)
 	}
-	for _, g := range largest(Summarize(v.Flows)) {
+	for _, g := range largest(groups) {
 		for _, f := range g.Findings[:min(len(g.Findings), rowsPerGroup)] {
-			b.WriteString(card(f, v.Now, width, indent))
+			b.WriteString(card(*f, v.Now, width, indent))
 		}
 		if more := len(g.Findings) - rowsPerGroup; more > 0 {
 			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", phrase.Number(more))

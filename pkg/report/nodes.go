@@ -20,7 +20,7 @@ func DumpNodes(w io.Writer, views []View, asked int, now time.Time, width int) e
 		for _, v := range views {
 			if len(v.Flows) > 0 {
 				fmt.Fprintf(b, "\n%s:\n", v.Node)
-				v.cards(b, width)
+				v.cards(b, Summarize(v.Flows), width)
 			}
 		}
 	})

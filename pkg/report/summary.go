@@ -14,7 +14,7 @@ import (
 // Group is the findings that are stuck at one destination for one cause.
 type Group struct {
 	Cause    flow.Cause
-	Findings []flow.Finding
+	Findings []*flow.Finding
 
 	destination string
 }
@@ -28,11 +28,12 @@ func Summarize(fs []flow.Finding) []Group {
 	}
 	var groups []Group
 	index := make(map[key]int)
-	for _, f := range fs {
+	for n := range fs {
+		f := &fs[n] // a finding is large, and a storm has thousands
 		if f.Ended() || f.Suppressed != "" {
 			continue
 		}
-		k := key{destination(f), f.Cause}
+		k := key{destination(*f), f.Cause}
 		i, ok := index[k]
 		if !ok {
 			i = len(groups)
@@ -42,7 +43,7 @@ func Summarize(fs []flow.Finding) []Group {
 		groups[i].Findings = append(groups[i].Findings, f)
 	}
 	for _, g := range groups {
-		slices.SortStableFunc(g.Findings, func(a, b flow.Finding) int { return sooner(a.GivesUp, b.GivesUp) })
+		slices.SortStableFunc(g.Findings, func(a, b *flow.Finding) int { return sooner(a.GivesUp, b.GivesUp) })
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int {
 		return cmp.Or(
@@ -82,33 +83,33 @@ func (g Group) Line(now time.Time) string {
 		if !first.Backend.Since.IsZero() {
 			since = phrase.Time(first.Backend.Since, now)
 		}
-		line += parens(backend(first, since))
+		line += parens(backend(*first, since))
 	}
 	return line + g.until(now)
 }
 
 // Why says the cause, and the Services and symptoms that it shows.
 func (g Group) Why() string {
-	var services, symptoms []string
+	var services, symptoms distinct
 	for _, f := range g.Findings {
 		if f.Peer.Service != "" {
-			services = include(services, peer(f.Peer))
+			services.add(peer(f.Peer))
 		}
-		symptoms = include(symptoms, string(f.Symptom))
+		symptoms.add(string(f.Symptom))
 	}
-	parts := append(services, strings.Join(symptoms, ", "), string(g.Cause))
+	parts := append(services.list, strings.Join(symptoms.list, ", "), string(g.Cause))
 	return strings.Join(parts, " · ") + ": " + meaning(g.Cause)
 }
 
 func (g Group) owners() string {
-	var owners []string
+	var owners distinct
 	for _, f := range g.Findings {
-		owners = include(owners, workload(f.Local))
+		owners.add(workload(f.Local))
 	}
-	if len(owners) == 1 {
-		return owners[0]
+	if len(owners.list) == 1 {
+		return owners.list[0]
 	}
-	return phrase.Count(len(owners), "workload", "workloads")
+	return phrase.Count(len(owners.list), "workload", "workloads")
 }
 
 func (g Group) until(now time.Time) string {
@@ -139,9 +140,19 @@ func workload(l flow.Local) string {
 	return cmp.Or(l.Comm, "an unknown process")
 }
 
-func include(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
+// distinct is strings, each once, in the order in which they came.
+type distinct struct {
+	list []string
+	seen map[string]struct{}
+}
+
+func (d *distinct) add(s string) {
+	if _, twice := d.seen[s]; twice {
+		return
 	}
-	return append(list, s)
+	if d.seen == nil {
+		d.seen = map[string]struct{}{}
+	}
+	d.seen[s] = struct{}{}
+	d.list = append(d.list, s)
 }
