@@ -15,8 +15,8 @@ type Selection struct {
 type Reader interface {
 	// Each returns the selected findings: the live ones, suppressed ones
 	// included, oldest first, then those that ended recently, latest first. A
-	// finding is composed when it is reached, so that a slow or small reader
-	// costs little. If a live one has ended by then, it is shown as ended if
+	// finding is composed shortly before it is reached, so that a slow or small
+	// reader costs little. If a live one has ended by then, it is shown as ended if
 	// ended ones are selected, and left out otherwise.
 	Each(Selection) iter.Seq[Finding]
 	// Facts returns the live findings without words (sentence, advice,

@@ -10,8 +10,8 @@ import (
 )
 
 // View is what readers see of a ledger. It implements flow.Reader and may be
-// used from any goroutine. A finding is composed when it is reached, outside
-// every lock.
+// used from any goroutine. A finding is composed shortly before it is reached,
+// outside every lock.
 type View struct {
 	node, bootID string
 	table        *table
@@ -30,7 +30,7 @@ func (v *View) Each(q flow.Selection) iter.Seq[flow.Finding] {
 	if q.Ended {
 		over = v.table.over()
 	}
-	return func(yield func(flow.Finding) bool) {
+	present := func(yield func(flow.Finding) bool) {
 		for _, e := range live {
 			e = v.table.entry(e.ID()) // as it is by now
 			if e == nil || e.life == Suspect || e.life == Over && !q.Ended {
@@ -46,6 +46,10 @@ func (v *View) Each(q flow.Selection) iter.Seq[flow.Finding] {
 			}
 		}
 	}
+	if len(live)+len(over) <= ahead {
+		return present
+	}
+	return inAdvance(present)
 }
 
 // reported returns the flows that are reported, in no order.

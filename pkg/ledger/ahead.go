@@ -1,0 +1,58 @@
+package ledger
+
+import (
+	"iter"
+
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
+)
+
+// ahead is how many findings are composed at once, beside the work of the reader on
+// those before.
+const ahead = 64
+
+// inAdvance returns the same findings. They are composed in a goroutine of their own:
+// to compose one takes as long as to send it. At most three times ahead of them wait
+// for the reader.
+func inAdvance(all iter.Seq[flow.Finding]) iter.Seq[flow.Finding] {
+	return func(yield func(flow.Finding) bool) {
+		parts, stop := make(chan []flow.Finding), make(chan struct{})
+		go func() {
+			defer close(parts)
+			composeParts(all, parts, stop)
+		}()
+		defer func() {
+			close(stop)
+			for range parts { // until the goroutine has ended
+			}
+		}()
+		for part := range parts {
+			for _, f := range part {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// composeParts sends the findings in parts, until there are no more or stop is closed.
+func composeParts(all iter.Seq[flow.Finding], parts chan<- []flow.Finding, stop <-chan struct{}) {
+	part := make([]flow.Finding, 0, ahead)
+	send := func() bool {
+		select {
+		case parts <- part:
+			part = make([]flow.Finding, 0, ahead)
+			return true
+		case <-stop:
+			return false
+		}
+	}
+	for f := range all {
+		if part = append(part, f); len(part) == ahead && !send() {
+			return
+		}
+	}
+	if len(part) > 0 {
+		send()
+	}
+}
