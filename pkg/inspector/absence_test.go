@@ -144,7 +144,7 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 // broken is a kernel side whose looks at named suspects fail.
 type broken struct{ emptied }
 
-func (broken) Incremental([]flow.ID) ([]flow.Socket, error) { return nil, syscall.EINTR }
+func (broken) Incremental([]flow.ID, func(flow.Socket)) error { return syscall.EINTR }
 
 // TestALookThatFailedIsNoAbsence: the first look after it that lacks a flow is
 // the first of two.

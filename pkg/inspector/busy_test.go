@@ -25,11 +25,11 @@ func (w *waiting) ScanFiles() ([]flow.Listener, error) {
 	return nil, nil
 }
 
-func (w *waiting) Incremental(ids []flow.ID) ([]flow.Socket, error) {
+func (w *waiting) Incremental(ids []flow.ID, show func(flow.Socket)) error {
 	time.Sleep(coreless)
 	w.readings++
 	w.named = len(ids)
-	return w.holding.Incremental(ids)
+	return w.holding.Incremental(ids, show)
 }
 
 // TestABusyNodeIsNotWork: passes that last because others use the cores are no

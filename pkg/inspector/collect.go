@@ -20,13 +20,13 @@ type collected struct {
 	scanned time.Time // when the file scan of this turn began; zero: there was none
 }
 
-// reading is one look at suspects.
+// reading is one look at suspects. It is made while it is applied, socket by socket:
+// all sockets of a storm at once would take more room than all that is kept of them.
 type reading struct {
-	sockets  []flow.Socket
-	named    []flow.ID // it has those of them that live
-	complete bool      // it has all suspects
-	failed   bool      // an absence from it means nothing
-	at       time.Time
+	each     func(show func(flow.Socket)) error // after an error, an absence means nothing
+	named    []flow.ID                          // it has those of them that live
+	complete bool                               // it has all suspects
+	at       time.Time                          // when it began
 }
 
 // collector reads the kernel side.
@@ -72,29 +72,28 @@ func (c *collector) look(ctx context.Context, named []flow.ID) collected {
 		return c.snapshot(ctx)
 	}
 	got := collected{records: c.records(ctx)}
-	r := reading{named: named, at: time.Now()}
-	var err error
-	r.sockets, err = c.kernel.Incremental(named)
-	c.saw(err)
-	r.failed = err != nil
-	c.unread = c.unread || r.failed
-	c.lookedAt = r.at
-	got.reading = &r
+	c.lookedAt = time.Now()
+	got.reading = &reading{named: named, at: c.lookedAt, each: func(show func(flow.Socket)) error {
+		err := c.kernel.Incremental(named, show)
+		c.saw(err)
+		c.unread = c.unread || err != nil
+		return err
+	}}
 	return got
 }
 
 // snapshot reads all suspects.
 func (c *collector) snapshot(ctx context.Context) collected {
 	got := collected{records: c.records(ctx)}
-	r := reading{complete: true, at: time.Now()}
-	var err error
-	r.sockets, err = c.kernel.Snapshot()
-	c.meter.Scan("snapshot", time.Since(r.at))
-	c.saw(err)
-	r.failed = err != nil
-	c.unread = r.failed
-	c.lookedAt = r.at
-	got.reading = &r
+	c.lookedAt = time.Now()
+	got.reading = &reading{complete: true, at: c.lookedAt, each: func(show func(flow.Socket)) error {
+		began := time.Now()
+		err := c.kernel.Snapshot(show)
+		c.meter.Scan("snapshot", time.Since(began))
+		c.saw(err)
+		c.unread = err != nil
+		return err
+	}}
 	return got
 }
 

@@ -33,23 +33,22 @@ func newKernel() *kernel {
 
 func (k *kernel) Records() <-chan tracer.Record { return k.records }
 
-func (k *kernel) Snapshot() ([]flow.Socket, error) {
+func (k *kernel) Snapshot(show func(flow.Socket)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.readings++
-	var all []flow.Socket
 	for _, s := range k.sockets {
 		s.At = time.Now()
 		if k.unowned && !k.scanned {
 			s.PID, s.Started, s.Comm = 0, 0, ""
 		}
-		all = append(all, s)
+		show(s)
 	}
-	return all, k.err
+	return k.err
 }
 
 // Incremental shows more than is new, which the contract allows.
-func (k *kernel) Incremental([]flow.ID) ([]flow.Socket, error) { return k.Snapshot() }
+func (k *kernel) Incremental(_ []flow.ID, show func(flow.Socket)) error { return k.Snapshot(show) }
 
 // happens has something happen, once.
 func happens(what *func()) {

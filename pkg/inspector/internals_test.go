@@ -16,12 +16,12 @@ import (
 // waits among its records.
 type emptied chan tracer.Record
 
-func (e emptied) Records() <-chan tracer.Record              { return e }
-func (emptied) Snapshot() ([]flow.Socket, error)             { return nil, nil }
-func (emptied) Incremental([]flow.ID) ([]flow.Socket, error) { return nil, nil }
-func (emptied) ScanFiles() ([]flow.Listener, error)          { return nil, nil }
-func (emptied) Lost() (uint64, error)                        { return 0, nil }
-func (emptied) SetGone([]flow.Tuple, []netip.Addr) error     { return nil }
+func (e emptied) Records() <-chan tracer.Record                { return e }
+func (emptied) Snapshot(func(flow.Socket)) error               { return nil }
+func (emptied) Incremental([]flow.ID, func(flow.Socket)) error { return nil }
+func (emptied) ScanFiles() ([]flow.Listener, error)            { return nil, nil }
+func (emptied) Lost() (uint64, error)                          { return 0, nil }
+func (emptied) SetGone([]flow.Tuple, []netip.Addr) error       { return nil }
 
 // holding is a kernel side that shows one socket.
 type holding struct {
@@ -30,12 +30,13 @@ type holding struct {
 	unread error
 }
 
-func (h *holding) Incremental([]flow.ID) ([]flow.Socket, error) {
+func (h *holding) Incremental(_ []flow.ID, show func(flow.Socket)) error {
 	if h.unread != nil {
-		return nil, h.unread
+		return h.unread
 	}
 	h.socket.At = time.Now()
-	return []flow.Socket{h.socket}, nil
+	show(h.socket)
+	return nil
 }
 
 // published are the events that came.

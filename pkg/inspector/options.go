@@ -16,8 +16,8 @@ import (
 // Kernel is the kernel side.
 type Kernel interface {
 	Records() <-chan tracer.Record
-	Snapshot() ([]flow.Socket, error)
-	Incremental(named []flow.ID) ([]flow.Socket, error)
+	Snapshot(show func(flow.Socket)) error
+	Incremental(named []flow.ID, show func(flow.Socket)) error
 	ScanFiles() ([]flow.Listener, error)
 	Lost() (uint64, error)
 	departed.Kernel

@@ -39,9 +39,9 @@ type counting struct {
 
 func (c *counting) ScanFiles() ([]flow.Listener, error) { c.scans++; return nil, nil }
 
-func (c *counting) Incremental(named []flow.ID) ([]flow.Socket, error) {
+func (c *counting) Incremental(named []flow.ID, show func(flow.Socket)) error {
 	c.looks++
-	return c.holding.Incremental(named)
+	return c.holding.Incremental(named, show)
 }
 
 var gone4, gone6 = netip.MustParseAddr("192.168.136.2"), netip.MustParseAddr("fd00:136::2")

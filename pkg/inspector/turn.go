@@ -124,14 +124,19 @@ func (p *phases) applyEnd(end flow.End) []task {
 	return append(tasks, task{why: isLost, id: end.ID, lost: lost})
 }
 
+// applyReading makes a look and takes what it shows.
 func (p *phases) applyReading(r reading) []ledger.Change {
+	var failed error
+	changes := p.ledger.Look(func(yield func(flow.Socket) bool) {
+		failed = r.each(func(s flow.Socket) { yield(s) })
+	})
 	switch {
-	case r.failed:
-		return p.ledger.Reread(nil, r.sockets, r.at) // an absence from a failed reading means nothing
+	case failed != nil:
+		return changes
 	case r.complete:
-		return p.ledger.Snapshot(r.sockets, r.at)
+		return append(changes, p.ledger.Absent(r.at)...)
 	}
-	return p.ledger.Reread(r.named, r.sockets, r.at)
+	return append(changes, p.ledger.AbsentAmong(r.named, r.at)...)
 }
 
 func changed(changes []ledger.Change) []task {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"iter"
 	"math"
 	"time"
 
@@ -33,8 +34,10 @@ type Ledger struct {
 	passed   passedOver
 
 	refusedAt time.Time
-	snapshots uint64
-	owed      int           // complete snapshots
+	looks     uint64
+	owed      int           // complete looks
+	owedIn    uint64        // the look since which they are owed
+	owing     bool          // complete looks were owed when the last one began
 	scanned   time.Duration // the begin of the last file scan
 }
 
@@ -82,7 +85,7 @@ func (l *Ledger) observe(changes []Change, s flow.Socket) []Change {
 	if at == nil {
 		return l.suspect(changes, s)
 	}
-	at.absentSince, at.seen = 0, l.snapshots
+	at.absentSince, at.seen = 0, l.looks
 	over := func(kind Kind) []Change {
 		l.remove(at)
 		return append(changes, Change{Kind: kind, Entry: at.entry, At: s.At})
@@ -118,7 +121,8 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	by := l.quotas.ownerOf(s.NetNS, s.Process())
 	if l.Len() >= l.o.MaxFlows {
 		l.table.refused.Add(1)
-		l.refusedAt, l.owed = s.At, owedLooks
+		l.refusedAt = s.At
+		l.owe()
 		victim := l.quotas.victim(by)
 		if victim == nil {
 			return changes
@@ -126,7 +130,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 		l.remove(victim)
 		changes = append(changes, Change{Kind: Dropped, Entry: victim.entry, At: s.At})
 	}
-	at := &slot{entry: newEntry(s), readAt: s.At, seen: l.snapshots, queued: -1}
+	at := &slot{entry: newEntry(s), readAt: s.At, seen: l.looks, queued: -1}
 	l.table.add(at)
 	l.quotas.of[watched].add(at, by)
 	l.rotation.add(at)
@@ -134,24 +138,35 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	return append(changes, Change{Kind: Suspected, Entry: at.entry, At: s.At})
 }
 
-// Snapshot takes a complete reading of all suspects, made at a time. Flows that
-// two readings in a row lack, 2 s apart, have vanished.
-func (l *Ledger) Snapshot(sockets []flow.Socket, at time.Time) []Change {
-	if l.Owed() {
+// Look takes what one look at the suspects shows.
+func (l *Ledger) Look(sockets iter.Seq[flow.Socket]) []Change {
+	l.looks++
+	l.owing = l.Owed()
+	var changes []Change
+	for s := range sockets {
+		changes = l.observe(changes, s)
+	}
+	return changes
+}
+
+// Absent says that the last look, which began at a time, was complete. Flows that
+// two looks in a row lack, 2 s apart, have vanished.
+func (l *Ledger) Absent(at time.Time) []Change {
+	if l.owing && l.owedIn != l.looks {
 		l.owed--
 	}
-	changes := l.readings(sockets)
+	var changes []Change
 	for _, s := range l.table.slots {
 		changes = l.miss(changes, s, at)
 	}
 	return changes
 }
 
-// Reread takes a reading, made at a time, that has at least those of the named
-// flows that live. Named flows that two readings in a row lack, 2 s apart, have
-// vanished.
-func (l *Ledger) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) []Change {
-	changes := l.readings(sockets)
+// AbsentAmong says that the last look, which began at a time, showed at least those
+// of the named flows that live. Named flows that two looks in a row lack, 2 s apart,
+// have vanished.
+func (l *Ledger) AbsentAmong(named []flow.ID, at time.Time) []Change {
+	var changes []Change
 	for _, id := range named {
 		if s := l.table.slots[id]; s != nil {
 			changes = l.miss(changes, s, at)
@@ -160,18 +175,9 @@ func (l *Ledger) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) []
 	return changes
 }
 
-func (l *Ledger) readings(sockets []flow.Socket) []Change {
-	l.snapshots++
-	var changes []Change
-	for _, s := range sockets {
-		changes = l.observe(changes, s)
-	}
-	return changes
-}
-
 // miss counts the absence of a flow from a reading that should show it.
 func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
-	if s.seen == l.snapshots || s.entry.reading.flags&isUnstored != 0 || s.readAt.After(at) {
+	if s.seen == l.looks || s.entry.reading.flags&isUnstored != 0 || s.readAt.After(at) {
 		return changes
 	}
 	now := max(1, l.began.until(at))
@@ -181,7 +187,7 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 	if now-s.absentSince < absentFor {
 		return changes
 	}
-	l.owed = owedLooks // it may live, and the readings may have missed it
+	l.owe() // it may live, and the looks may have missed it
 	l.remove(s)
 	return append(changes, Change{Kind: Vanished, Entry: s.entry, At: at})
 }
@@ -216,12 +222,14 @@ func (l *Ledger) End(end flow.End) []Change {
 // Complete snapshots show them again, if there is room for them.
 func (l *Ledger) Owed() bool { return l.owed > 0 && l.Len() < l.o.MaxFlows }
 
+func (l *Ledger) owe() { l.owed, l.owedIn = owedLooks, l.looks }
+
 // Forget drops a flow. A later reading may make it a suspect again. A complete
 // snapshot is then Owed, because the flow may stand still.
 func (l *Ledger) Forget(id flow.ID) {
 	if s := l.table.slots[id]; s != nil {
 		l.remove(s)
-		l.owed = owedLooks
+		l.owe()
 	}
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -455,5 +456,28 @@ func TestWhoWasLetGoOfIsOwedTwoLooks(t *testing.T) {
 				t.Error("a third look is owed")
 			}
 		})
+	}
+}
+
+// TestALookOwesAgain: what finds no room during a look is owed as many looks as what
+// found none before, and a look that failed is not one of them.
+func TestALookOwesAgain(t *testing.T) {
+	other := readAt(0, 1)
+	other.ID = 2
+	l := ofMost(1)
+	l.Observe(readAt(0, 1))
+	l.Forget(1) // two looks are owed
+	l.Look(slices.Values([]flow.Socket{readAt(1, 1), other}))
+	l.Absent(at(1)) // the other one found no room meanwhile
+	l.End(flow.End{ID: 1})
+	l.Look(slices.Values([]flow.Socket(nil))) // it fails
+	for n := range owedLooks {
+		if !l.Owed() {
+			t.Fatalf("no look is owed after %d", n)
+		}
+		l.Snapshot(nil, at(10))
+	}
+	if l.Owed() {
+		t.Error("a third look is owed")
 	}
 }

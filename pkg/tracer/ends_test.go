@@ -69,7 +69,7 @@ func TestEndsWithoutARingAreShown(t *testing.T) {
 	if c.Lost[flow.StageRing] == 0 {
 		t.Fatal("a page of a ring buffer held everything: nothing is shown by this")
 	}
-	if _, err := tr.Snapshot(); err != nil {
+	if _, err := snapshot(tr); err != nil {
 		t.Fatal(err)
 	}
 	ended := len(tr.Records())
@@ -86,7 +86,7 @@ func TestEndsWithoutARingAreShown(t *testing.T) {
 	if lost := int(c.Lost[flow.StageRing]); ended == 0 || ended < lost-sockets {
 		t.Errorf("%d ends were shown of %d lost records", ended, lost)
 	}
-	if _, err := tr.Snapshot(); err != nil || len(tr.Records()) != 0 {
+	if _, err := snapshot(tr); err != nil || len(tr.Records()) != 0 {
 		t.Errorf("%d ends are shown twice, %v", len(tr.Records()), err)
 	}
 }

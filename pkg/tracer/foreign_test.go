@@ -97,7 +97,7 @@ func scanned(t *testing.T, tr *Tracer, port uint16) (s flow.Socket) {
 		if _, err := tr.ScanFiles(); err != nil {
 			t.Fatal(err)
 		}
-		sockets, err := tr.Snapshot()
+		sockets, err := snapshot(tr)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func predict(t *testing.T, tr *Tracer) (first, last flow.GivesUp, end flow.End) 
 		if _, err := tr.ScanFiles(); err != nil {
 			t.Fatal(err)
 		}
-		sockets, err := tr.Snapshot()
+		sockets, err := snapshot(tr)
 		if err != nil {
 			t.Fatal(err)
 		}

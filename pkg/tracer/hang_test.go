@@ -159,7 +159,7 @@ func dialMapped(t *testing.T, port int) int {
 func awaitTimeouts(t *testing.T, tr *Tracer, id flow.ID, n int) flow.Socket {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		sockets, err := tr.Snapshot()
+		sockets, err := snapshot(tr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +254,7 @@ func TestRecoveryIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		sockets, err := tr.Snapshot()
+		sockets, err := snapshot(tr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestScopeHidesOtherNamespaces(t *testing.T) {
 	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	sockets, err := tr.Snapshot()
+	sockets, err := snapshot(tr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package tracer
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -254,7 +255,7 @@ func (w *world) apply(m int, looked []flow.Socket, complete bool) error {
 	}
 	var changes []ledger.Change
 	if complete {
-		changes = w.ledgers[m].Snapshot(looked, w.now)
+		changes = append(w.ledgers[m].Look(slices.Values(looked)), w.ledgers[m].Absent(w.now)...)
 		w.lost[m] = false
 	} else {
 		for _, s := range looked {

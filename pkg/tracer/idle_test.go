@@ -16,7 +16,7 @@ func idlers(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
 	if _, err := tr.ScanFiles(); err != nil {
 		t.Fatal(err)
 	}
-	sockets, err := tr.Snapshot()
+	sockets, err := snapshot(tr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestIdleSocketsOfGonePeers(t *testing.T) {
 			if _, err := client.Read(make([]byte, 1)); err != nil {
 				t.Fatal(err)
 			}
-			sockets, err := tr.Snapshot()
+			sockets, err := snapshot(tr)
 			if err != nil {
 				t.Fatal(err)
 			}

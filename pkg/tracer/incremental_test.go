@@ -12,8 +12,8 @@ import (
 // incremental returns what an incremental snapshot shows of a flow; nil: nothing.
 func incremental(t *testing.T, tr *Tracer, id flow.ID, named ...flow.ID) *flow.Socket {
 	t.Helper()
-	sockets, err := tr.Incremental(named)
-	if err != nil {
+	var sockets []flow.Socket
+	if err := tr.Incremental(named, func(s flow.Socket) { sockets = append(sockets, s) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range sockets {

@@ -15,31 +15,28 @@ import (
 // kernel/bpf/bpf_iter.c), so that no read is cut short.
 const iterBuffer = 64 << 10
 
-// Snapshot returns every suspect of every network namespace in scope, and those
-// that made progress since they were last shown. One snapshot can miss a living
-// suspect while others die (see docs/architecture.md): only the absence from two
-// complete ones counts. An error means that it is incomplete. Ends that the ring
-// buffer did not bring are delivered on Records.
-func (t *Tracer) Snapshot() ([]flow.Socket, error) {
-	sockets, err := t.readSockets(t.shown)
-	t.shown = len(sockets)
-	return sockets, err
-}
+// Snapshot shows every suspect of every network namespace in scope, and those that
+// made progress since they were last shown. One snapshot can miss a living suspect
+// while others die (see docs/architecture.md): only the absence from two complete
+// ones counts. An error means that it is incomplete. Ends that the ring buffer did
+// not bring are delivered on Records.
+func (t *Tracer) Snapshot(show func(flow.Socket)) error { return t.readSockets(show) }
 
 // maxAsked is how many suspects can be named to Incremental.
 const maxAsked = 1024
 
-// Incremental is an incremental snapshot. It returns the suspects that were not shown
+// Incremental is an incremental snapshot. It shows the suspects that were not shown
 // before, those whose owner a file scan has found since, those that have made
 // progress since, and the named ones. In a storm it costs a small part of a
 // Snapshot. Absence means nothing. After records were lost, only a Snapshot has
 // everything. It ignores names beyond the first 1,024.
-func (t *Tracer) Incremental(named []flow.ID) (sockets []flow.Socket, err error) {
+func (t *Tracer) Incremental(named []flow.ID, show func(flow.Socket)) error {
 	named = named[:min(len(named), maxAsked)]
-	if err = t.ask(named); err == nil {
-		sockets, err = t.readSockets(len(named))
+	err := t.ask(named)
+	if err == nil {
+		err = t.readSockets(show)
 	}
-	return sockets, errors.Join(err, t.unask(named))
+	return errors.Join(err, t.unask(named))
 }
 
 func (t *Tracer) ask(named []flow.ID) error {
@@ -72,9 +69,7 @@ func (t *Tracer) showOnlyNew(only bool, asked int) error {
 	return nil
 }
 
-// readSockets reads sockets, about as many as expected.
-func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
-	sockets := make([]flow.Socket, 0, expected)
+func (t *Tracer) readSockets(show func(flow.Socket)) error {
 	c := now(t.tick)
 	err := t.iterate(tcpstuckProgSnapshot, readingSize, func(raw []byte) error {
 		r, err := decodeReading(raw)
@@ -86,11 +81,11 @@ func (t *Tracer) readSockets(expected int) ([]flow.Socket, error) {
 			t.ends = append(t.ends, Record{End: &e})
 			return nil
 		}
-		sockets = append(sockets, socket(r, c))
+		show(socket(r, c))
 		return nil
 	})
 	t.handOver()
-	return sockets, err
+	return err
 }
 
 // handOver delivers the ends that reads have shown. The kernel side does not show

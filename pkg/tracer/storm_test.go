@@ -52,11 +52,11 @@ func writeAll(t *testing.T, clients []*net.TCPConn) {
 // shownNow returns what an incremental snapshot shows now, by flow.
 func shownNow(t *testing.T, tr *Tracer) map[flow.ID]flow.Socket {
 	t.Helper()
-	sockets, err := tr.Incremental(nil)
-	if err != nil {
+	shown := map[flow.ID]flow.Socket{}
+	var sockets []flow.Socket
+	if err := tr.Incremental(nil, func(s flow.Socket) { sockets = append(sockets, s) }); err != nil {
 		t.Fatal(err)
 	}
-	shown := map[flow.ID]flow.Socket{}
 	for _, s := range sockets {
 		shown[s.ID] = s
 	}
@@ -142,7 +142,7 @@ func TestEachOfManyEndsIsShown(t *testing.T) {
 	}
 	run(t, tr) // what the ring had room for
 	for deadline := time.Now().Add(patience); len(pending) > 0 && time.Now().Before(deadline); {
-		if _, err := tr.Snapshot(); err != nil {
+		if _, err := snapshot(tr); err != nil {
 			t.Fatal(err)
 		}
 		for range len(tr.Records()) {

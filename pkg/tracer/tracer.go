@@ -81,7 +81,6 @@ type Tracer struct {
 	records chan Record
 	tick    time.Duration
 	scans   uint32
-	shown   int      // by the last Snapshot
 	ends    []Record // that reads have shown while the queue was full
 	gone    map[tcpstuckGoneKey]struct{}
 	log     *slog.Logger

@@ -40,7 +40,7 @@ func TestOpenAttachesEverything(t *testing.T) {
 	if _, err := tr.ScanFiles(); err != nil {
 		t.Error(err)
 	}
-	if _, err := tr.Snapshot(); err != nil {
+	if _, err := snapshot(tr); err != nil {
 		t.Error(err)
 	}
 }

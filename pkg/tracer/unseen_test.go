@@ -107,7 +107,7 @@ func awaitEnd(t *testing.T, tr *Tracer, look bool) *flow.End {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if look {
-			if _, err := tr.Snapshot(); err != nil {
+			if _, err := snapshot(tr); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -186,7 +186,7 @@ func TestAResetThatNobodySawIsNoTimeOut(t *testing.T) {
 	_ = server.Close()
 	fails(t, client, syscall.ECONNRESET)
 	for deadline := time.Now().Add(4 * rto); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if _, err := tr.Snapshot(); err != nil {
+		if _, err := snapshot(tr); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,7 +214,7 @@ func TestAnEndThatWasShownIsNotUnseen(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
 	_ = timedOut(t, tr).Close()
-	if _, err := tr.Snapshot(); err != nil {
+	if _, err := snapshot(tr); err != nil {
 		t.Fatal(err)
 	}
 	if n := unseen(t, tr); n != 0 || len(tr.Records()) != 0 {

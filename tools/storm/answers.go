@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/api"
+	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
@@ -98,9 +99,8 @@ func (b *bench) compareSnapshot(ss float64) error {
 	found := 0
 	for range asks {
 		d, err := timeOf(func() error {
-			sockets, err := kernel.Snapshot()
-			found = len(sockets)
-			return err
+			found = 0
+			return kernel.Snapshot(func(flow.Socket) { found++ })
 		})
 		if err != nil {
 			return err
