@@ -289,6 +289,13 @@ struct net_device {
 	struct inet6_dev *ip6_ptr;
 };
 
+struct sk_buff {
+	unsigned int len;
+};
+
+/* "tcp: trace retransmit failures in tcp_retransmit_skb", 6.17. */
+typedef void (*btf_trace_tcp_retransmit_skb___err)(void *, const struct sock *, const struct sk_buff *, int);
+
 struct seq_file;
 
 struct bpf_iter_meta {
