@@ -134,7 +134,7 @@ int retransmit(__u64 *ctx)
 		return 0;
 	icsk = (void *)tp;
 	pending = icsk->icsk_pending;
-	if (err || pending == ICSK_TIME_NONE || icsk->icsk_retransmits)
+	if (unlikely(err || pending == ICSK_TIME_NONE || icsk->icsk_retransmits))
 		return look(sk, tp, err);
 	count(pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST);
 	return 0;

@@ -14,6 +14,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#define unlikely(x) __builtin_expect(x, 0)
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6

@@ -15,7 +15,7 @@ struct {
 
 static __noinline int scope_goes_on_with(__u32 inum)
 {
-	return bpf_map_lookup_elem(&scope, &inum) != NULL;
+	return this_cpu()->scope_goes_on && bpf_map_lookup_elem(&scope, &inum);
 }
 
 static __always_inline bool scope_has(const struct net *net)
@@ -30,7 +30,7 @@ static __always_inline bool scope_has(const struct net *net)
 	for (int i = 0; i < FEW_NAMESPACES; i++)
 		if (inum == here->scope[i])
 			return true;
-	return here->scope_goes_on && scope_goes_on_with(inum);
+	return scope_goes_on_with(inum);
 }
 
 static __always_inline bool in_scope(const struct sock *sk)

@@ -17,7 +17,7 @@ import (
 const patience = time.Minute
 
 // watch opens a tracer on the test's own namespace and runs it.
-func watch(t *testing.T, scope ...uint32) *Tracer {
+func watch(t testing.TB, scope ...uint32) *Tracer {
 	t.Helper()
 	tr := open(t, Options{Scope: scope})
 	run(t, tr)
@@ -25,7 +25,7 @@ func watch(t *testing.T, scope ...uint32) *Tracer {
 }
 
 // run reads the tracer's ring buffer until the test ends.
-func run(t *testing.T, tr *Tracer) {
+func run(t testing.TB, tr *Tracer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

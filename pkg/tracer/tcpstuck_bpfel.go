@@ -78,11 +78,11 @@ type tcpstuckEpisode struct {
 	Owned       uint8
 	AtHome      uint8
 	Pad         uint8
-	Err         int32
+	Cookie      uint32
 	FileScan    uint32
 	Pid         uint32
 	Fd          int32
-	Pad2        uint32
+	Err         int32
 	StartedNs   uint64
 	Comm        [16]int8
 }
@@ -239,7 +239,6 @@ type tcpstuckWindow struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	tcpstuckMapAsked                = "asked"
 	tcpstuckMapDying                = "dying"
 	tcpstuckMapEpisodes             = "episodes"
 	tcpstuckMapGone                 = "gone"
@@ -258,7 +257,7 @@ const (
 	tcpstuckProgSetState            = "set_state"
 	tcpstuckProgSnapshot            = "snapshot"
 	tcpstuckVarAnyUnstored          = "any_unstored"
-	tcpstuckVarAskedFor             = "asked_for"
+	tcpstuckVarAsked                = "asked"
 	tcpstuckVarBtfAudited           = "btf_audited"
 	tcpstuckVarBtfCounter           = "btf_counter"
 	tcpstuckVarBtfCpu               = "btf_cpu"
@@ -339,7 +338,6 @@ type tcpstuckProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckMapSpecs struct {
-	Asked       *ebpf.MapSpec `ebpf:"asked"`
 	Dying       *ebpf.MapSpec `ebpf:"dying"`
 	Episodes    *ebpf.MapSpec `ebpf:"episodes"`
 	Gone        *ebpf.MapSpec `ebpf:"gone"`
@@ -355,7 +353,7 @@ type tcpstuckMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckVariableSpecs struct {
 	AnyUnstored          *ebpf.VariableSpec `ebpf:"any_unstored"`
-	AskedFor             *ebpf.VariableSpec `ebpf:"asked_for"`
+	Asked                *ebpf.VariableSpec `ebpf:"asked"`
 	BtfAudited           *ebpf.VariableSpec `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.VariableSpec `ebpf:"btf_counter"`
 	BtfCpu               *ebpf.VariableSpec `ebpf:"btf_cpu"`
@@ -399,7 +397,6 @@ func (o *tcpstuckObjects) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckMaps struct {
-	Asked       *ebpf.Map `ebpf:"asked"`
 	Dying       *ebpf.Map `ebpf:"dying"`
 	Episodes    *ebpf.Map `ebpf:"episodes"`
 	Gone        *ebpf.Map `ebpf:"gone"`
@@ -412,7 +409,6 @@ type tcpstuckMaps struct {
 
 func (m *tcpstuckMaps) Close() error {
 	return _TcpstuckClose(
-		m.Asked,
 		m.Dying,
 		m.Episodes,
 		m.Gone,
@@ -429,7 +425,7 @@ func (m *tcpstuckMaps) Close() error {
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckVariables struct {
 	AnyUnstored          *ebpf.Variable `ebpf:"any_unstored"`
-	AskedFor             *ebpf.Variable `ebpf:"asked_for"`
+	Asked                *ebpf.Variable `ebpf:"asked"`
 	BtfAudited           *ebpf.Variable `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.Variable `ebpf:"btf_counter"`
 	BtfCpu               *ebpf.Variable `ebpf:"btf_cpu"`

@@ -107,7 +107,7 @@ func awaitEnd(t *testing.T, tr *Tracer, look bool) *flow.End {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if look {
-			if _, err := tr.Snapshot(); err != nil {
+			if _, err := tr.News(nil); err != nil {
 				t.Fatal(err)
 			}
 		}
