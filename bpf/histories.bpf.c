@@ -60,6 +60,8 @@ static __always_inline void snapshot_of(struct life *l)
 {
 	enum view v = view_of(&l->episode, &l->standing);
 
+	if (!l->all && is_old(&l->episode, l->standing.snd_una, file_scan))
+		return;
 	if (!l->stored || v == VIEW_NONE || l->no_room || (!l->all && !is_new(&l->episode, v, file_scan)))
 		return;
 	shown(&l->episode, v, file_scan, l->now_ns);

@@ -4,29 +4,30 @@
  * first of an episode sends one record. The ring buffer is a hint: the next snapshot
  * finds what does not fit.
  *
- * This runs often, and finds everything cold: each cache line that it touches costs as
- * much as a hundred instructions. So it leaves the socket's storage alone if nothing is
- * new, and a rarer step is a function of its own. With such a step the program would
- * have a stack of 64 bytes or more: since 6.13 that is memory of its own, cold as well.
+ * This runs often, and finds everything cold: each cache line of code or data that it
+ * touches costs as much as a hundred instructions. So a healthy retransmission needs a
+ * single line of data (lib/cpu.h) and no constant of .rodata, a timeout leaves the
+ * socket's storage alone if nothing is new, and a rarer step is a function of its own.
+ * With such a step the program would have a stack of 64 bytes or more: since 6.13 that
+ * is memory of its own, cold as well.
  */
 #include "lib/reading.h"
 #include "lib/scope.h"
 
 /* Set before the programs are loaded. */
-volatile const __u8 retransmit_has_err;  /* the tracepoint has a third argument (6.17) */
 volatile const __u64 record_interval_ns; /* at most one record a socket in this time */
 
 /* The timer's handler clears icsk_pending before it retransmits. A window
  * closed with data in flight leaves icsk_retransmits at 0.
  */
-static __always_inline bool is_timeout(const struct inet_connection_sock *icsk, __u8 pending)
+static __always_inline bool is_timeout(const struct inet_connection_sock *icsk)
 {
 	if (icsk->icsk_retransmits)
 		return true;
-	return pending == ICSK_TIME_NONE && BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss;
+	return icsk->icsk_pending == ICSK_TIME_NONE && BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss;
 }
 
-static __always_inline enum counter kind_of(const struct sock *sk, bool timeout, __u8 pending, int err)
+static __always_inline enum counter kind_of(const struct sock *sk, bool timeout, int err)
 {
 	__u8 state = sk->__sk_common.skc_state;
 
@@ -36,7 +37,7 @@ static __always_inline enum counter kind_of(const struct sock *sk, bool timeout,
 		return COUNT_SYN;
 	if (timeout)
 		return COUNT_TIMEOUT;
-	return pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST;
+	return COUNT_FAST;
 }
 
 /* The latest timeouts of sockets, by their hash. */
@@ -96,14 +97,34 @@ static __noinline int timed_out(struct sock *sk, struct tcp_sock *tp, int err)
 	return 0;
 }
 
+/* What is not healthy at first sight. */
+static __noinline int look(struct sock *sk, struct tcp_sock *tp, int err)
+{
+	const struct inet_connection_sock *icsk = (void *)tp;
+	bool timeout = is_timeout(icsk);
+
+	count(kind_of(sk, timeout, err));
+	if (!timeout || is_routine(sk, icsk, err))
+		return 0;
+	return timed_out(sk, tp, err);
+}
+
+/* The failure of a send, which the tracepoint has since 6.17. */
+static __always_inline int error_of(const __u64 *ctx)
+{
+	if (!bpf_core_type_exists(btf_trace_tcp_retransmit_skb___err))
+		return 0;
+	return ctx[2];
+}
+
+/* Healthy at first sight: no timer has run out. Only the timer sends a SYN again. */
 SEC("tp_btf/tcp_retransmit_skb")
 int retransmit(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
-	int err = retransmit_has_err ? (int)ctx[2] : 0;
 	const struct inet_connection_sock *icsk;
+	int err = error_of(ctx);
 	struct tcp_sock *tp;
-	bool timeout;
 	__u8 pending;
 
 	if (!in_scope(sk))
@@ -113,9 +134,8 @@ int retransmit(__u64 *ctx)
 		return 0;
 	icsk = (void *)tp;
 	pending = icsk->icsk_pending;
-	timeout = is_timeout(icsk, pending);
-	count(kind_of(sk, timeout, pending, err));
-	if (!timeout || is_routine(sk, icsk, err))
-		return 0;
-	return timed_out(sk, tp, err);
+	if (unlikely(err || pending == ICSK_TIME_NONE || icsk->icsk_retransmits))
+		return look(sk, tp, err);
+	count(pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST);
+	return 0;
 }

@@ -26,3 +26,4 @@ const struct loss_total *btf_loss_total __attribute__((unused));
 const struct listener *btf_listener __attribute__((unused));
 const struct resident *btf_resident __attribute__((unused));
 const struct gone_key *btf_gone_key __attribute__((unused));
+const struct cpu *btf_cpu __attribute__((unused));

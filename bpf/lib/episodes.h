@@ -54,11 +54,12 @@ static __always_inline struct episode *new_episode(struct sock *sk)
 {
 	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	struct episode none = { .unstored = 1 };
-	__u64 cookie;
+	__u64 cookie = bpf_get_socket_cookie(sk);
 
-	if (e)
+	if (e) {
+		e->cookie = cookie;
 		return e;
-	cookie = bpf_get_socket_cookie(sk);
+	}
 	any_unstored = 1;
 	bpf_map_update_elem(&unstored, &cookie, &none, BPF_NOEXIST);
 	e = bpf_map_lookup_elem(&unstored, &cookie);

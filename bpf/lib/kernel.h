@@ -14,6 +14,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#define unlikely(x) __builtin_expect(x, 0)
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -288,6 +290,13 @@ struct net_device {
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
 };
+
+struct sk_buff {
+	unsigned int len;
+};
+
+/* "tcp: trace retransmit failures in tcp_retransmit_skb", 6.17. */
+typedef void (*btf_trace_tcp_retransmit_skb___err)(void *, const struct sock *, const struct sk_buff *, int);
 
 struct seq_file;
 

@@ -3,11 +3,9 @@
 #ifndef TCPSTUCK_SCOPE_H
 #define TCPSTUCK_SCOPE_H
 
-#include "kernel.h"
+#include "cpu.h"
 
-/* Set before the programs are loaded: only the namespaces in `scope`, not all. */
-volatile const __u8 scoped;
-
+/* Those that do not fit into struct cpu. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -15,17 +13,28 @@ struct {
 	__type(value, __u8);
 } scope SEC(".maps");
 
+static __noinline int scope_goes_on_with(__u32 inum)
+{
+	return this_cpu()->scope_goes_on && bpf_map_lookup_elem(&scope, &inum);
+}
+
 static __always_inline bool scope_has(const struct net *net)
 {
-	__u32 inum = net->ns.inum;
+	const struct cpu *here = this_cpu();
+	__u32 inum;
 
-	return bpf_map_lookup_elem(&scope, &inum);
+	if (!here->scope[0])
+		return true;
+	inum = net->ns.inum;
+#pragma unroll
+	for (int i = 0; i < FEW_NAMESPACES; i++)
+		if (inum == here->scope[i])
+			return true;
+	return scope_goes_on_with(inum);
 }
 
 static __always_inline bool in_scope(const struct sock *sk)
 {
-	if (!scoped)
-		return true;
 	return scope_has(sk->__sk_common.skc_net.net);
 }
 

@@ -9,9 +9,9 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* A time without progress of one socket. What a timeout reads and writes comes
- * first: these 56 bytes are in the cache line that a look-up of the storage reads
- * anyway.
+/* A time without progress of one socket. What a timeout reads and writes, and what an
+ * incremental snapshot reads, comes first: these 56 bytes are in the cache line that
+ * a look-up of the storage reads anyway.
  */
 struct episode {
 	__u64 began_ns;     /* 0: it began before the agent */
@@ -33,11 +33,11 @@ struct episode {
 	__u8 owned;    /* its owner was shown */
 	__u8 at_home;  /* its namespace has the address that its owner bound it to */
 	__u8 pad;
-	__s32 err;       /* sk_err when it went to CLOSE: its owner's next call takes it away */
+	__u32 cookie;    /* the lower half of its socket's */
 	__u32 file_scan; /* the one that found its owner */
 	__u32 pid;
 	__s32 fd;
-	__u32 pad2;
+	__s32 err;        /* sk_err when it went to CLOSE: its owner's next call takes it away */
 	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
 	char comm[16];
 };
@@ -184,7 +184,17 @@ static __always_inline enum view view_of(const struct episode *e, const struct s
 /* The latest file scan found its owner, and user space has not seen that. */
 static __always_inline bool has_new_owner(const struct episode *e, __u32 file_scan)
 {
-	return e->pid && e->file_scan == file_scan && !e->owned;
+	return !e->owned && e->pid && e->file_scan == file_scan;
+}
+
+/* There is certainly nothing new to show, as far as the episode and one member of the
+ * socket say. What was outstanding is so until snd_una moves.
+ */
+static __always_inline bool is_old(const struct episode *e, __u32 snd_una, __u32 file_scan)
+{
+	if (e->recovered_ns)
+		return true;
+	return e->timeouts && e->reported && e->snd_una == snd_una && !has_new_owner(e, file_scan);
 }
 
 /* An incremental snapshot shows it. */

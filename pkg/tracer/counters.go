@@ -16,7 +16,7 @@ func (t *Tracer) Lost() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.Of[tcpstuckCounterCOUNT_LOST_RING] + t.queueLost.Load() + t.decodeLost.Load(), nil
+	return c[tcpstuckCounterCOUNT_LOST_RING] + t.queueLost.Load() + t.decodeLost.Load(), nil
 }
 
 // Counters returns what the kernel side has counted since it was loaded.
@@ -31,29 +31,35 @@ func (t *Tracer) Counters() (flow.KernelCounters, error) {
 	}
 	return flow.KernelCounters{
 		Retransmissions: map[flow.RetransmissionKind]uint64{
-			flow.KindTimeout: c.Of[tcpstuckCounterCOUNT_TIMEOUT], flow.KindFast: c.Of[tcpstuckCounterCOUNT_FAST],
-			flow.KindTailLossProbe: c.Of[tcpstuckCounterCOUNT_TAIL_LOSS_PROBE], flow.KindSYN: c.Of[tcpstuckCounterCOUNT_SYN],
-			flow.KindFailed: c.Of[tcpstuckCounterCOUNT_FAILED],
+			flow.KindTimeout: c[tcpstuckCounterCOUNT_TIMEOUT], flow.KindFast: c[tcpstuckCounterCOUNT_FAST],
+			flow.KindTailLossProbe: c[tcpstuckCounterCOUNT_TAIL_LOSS_PROBE], flow.KindSYN: c[tcpstuckCounterCOUNT_SYN],
+			flow.KindFailed: c[tcpstuckCounterCOUNT_FAILED],
 		},
 		Losses: losses,
 		Lost: map[flow.LossStage]uint64{
-			flow.StageRing: c.Of[tcpstuckCounterCOUNT_LOST_RING], flow.StageStorage: c.Of[tcpstuckCounterCOUNT_LOST_STORAGE],
+			flow.StageRing: c[tcpstuckCounterCOUNT_LOST_RING], flow.StageStorage: c[tcpstuckCounterCOUNT_LOST_STORAGE],
 			flow.StageQueue: t.queueLost.Load(), flow.StageDecode: t.decodeLost.Load(),
-			flow.StageLimited: c.Of[tcpstuckCounterCOUNT_LIMITED], flow.StageUnseen: c.Of[tcpstuckCounterCOUNT_UNSEEN],
+			flow.StageLimited: c[tcpstuckCounterCOUNT_LIMITED], flow.StageUnseen: c[tcpstuckCounterCOUNT_UNSEEN],
 		},
 		Programs: t.states(),
 	}, nil
 }
 
+// tcpstuckCPUs is how many CPUs have a place of their own (bpf/lib/cpu.h).
+const tcpstuckCPUs = 128
+
+// counted is what the kernel side has counted, by enum counter.
+type counted [len(tcpstuckCpu{}.Counted)]uint64
+
 // counts adds up what each CPU has counted.
-func (p *programs) counts() (sum tcpstuckCounts, err error) {
-	var perCPU []tcpstuckCounts
-	if err := p.objects.Maps[tcpstuckMapCounters].Lookup(uint32(0), &perCPU); err != nil {
+func (p *programs) counts() (sum counted, err error) {
+	var cpus [tcpstuckCPUs]tcpstuckCpu
+	if err := p.objects.Variables[tcpstuckVarCpus].Get(&cpus); err != nil {
 		return sum, fmt.Errorf("read the kernel counters: %w", err)
 	}
-	for _, cpu := range perCPU {
-		for key, n := range cpu.Of {
-			sum.Of[key] += n
+	for _, cpu := range cpus {
+		for key, n := range cpu.Counted {
+			sum[key] += n
 		}
 	}
 	return sum, nil

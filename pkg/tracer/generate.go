@@ -1,6 +1,6 @@
 package tracer
 
-//go:generate go tool bpf2go -go-package tracer -tags linux -cc clang-19 -strip llvm-strip-19 -target bpfel -type reading -type listener -type resident -type audited -type gone_key -type reading_kind -type reading_flag -type counter -type loss -type loss_total -type counts tcpstuck ../../bpf/tcpstuck.bpf.c -- -I../../bpf/lib -O2 -g -Wall -Wextra -Werror
+//go:generate go tool bpf2go -go-package tracer -tags linux -cc clang-19 -strip llvm-strip-19 -target bpfel -type reading -type listener -type resident -type audited -type gone_key -type reading_kind -type reading_flag -type counter -type loss -type loss_total tcpstuck ../../bpf/tcpstuck.bpf.c -- -I../../bpf/lib -O2 -g -Wall -Wextra -Werror
 
 // The random lives of the tests:
 //

@@ -17,15 +17,15 @@ import (
 const patience = time.Minute
 
 // watch opens a tracer on the test's own namespace and runs it.
-func watch(t *testing.T, inum uint32) *Tracer {
+func watch(t testing.TB, scope ...uint32) *Tracer {
 	t.Helper()
-	tr := open(t, Options{Scope: []uint32{inum}})
+	tr := open(t, Options{Scope: scope})
 	run(t, tr)
 	return tr
 }
 
 // run reads the tracer's ring buffer until the test ends.
-func run(t *testing.T, tr *Tracer) {
+func run(t testing.TB, tr *Tracer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -282,19 +282,23 @@ func TestScopeHidesOtherNamespaces(t *testing.T) {
 	t.Parallel()
 	privtest.Require(t)
 	inum := nettest.Loopback(t)
-	tr := watch(t, 1) // no namespace has that number
-	seen := watch(t, inum)
+	outside := []*Tracer{watch(t, 1), watch(t, 1, 2, 3, 4, 5)} // no namespace has these numbers
+	inside := []*Tracer{watch(t, inum), watch(t, 1, 2, 3, inum), watch(t, 1, 2, 3, 4, 5, inum)}
 	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
 	hang(t, client, server, "x")
-	next(t, seen)
-	if _, err := tr.ScanFiles(); err != nil {
-		t.Fatal(err)
+	for _, tr := range inside {
+		next(t, tr)
 	}
-	sockets, err := snapshot(tr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(sockets) != 0 {
-		t.Errorf("outside its scope it saw %+v", sockets)
+	for _, tr := range outside {
+		if _, err := tr.ScanFiles(); err != nil {
+			t.Fatal(err)
+		}
+		sockets, err := snapshot(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sockets) != 0 {
+			t.Errorf("outside its scope it saw %+v", sockets)
+		}
 	}
 }

@@ -45,11 +45,11 @@ type historiesLife struct {
 		Owned       uint8
 		AtHome      uint8
 		Pad         uint8
-		Err         int32
+		Cookie      uint32
 		FileScan    uint32
 		Pid         uint32
 		Fd          int32
-		Pad2        uint32
+		Err         int32
 		StartedNs   uint64
 		Comm        [16]int8
 	}

@@ -97,6 +97,9 @@ func TestAWriteOnAnIdleSuspectIsItsNextEpisode(t *testing.T) {
 	if got := idlers(t, tr); len(got) != 1 {
 		t.Fatalf("suspects %v", got)
 	}
+	if s := incremental(t, tr, id); s != nil {
+		t.Errorf("an idle suspect that was shown is news: %+v", *s)
+	}
 	nettest.NewWall(t).Drop(server.LocalAddr().(*net.TCPAddr).Port)
 	if _, err := client.Write([]byte("x")); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tcpstuck/tcpstuck/internal/nettest"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
@@ -85,5 +87,13 @@ func TestASuspectThatOnlyAFileScanFoundIsNew(t *testing.T) {
 	}
 	if s := incremental(t, late, id); s != nil {
 		t.Errorf("it is shown twice: %+v", *s)
+	}
+}
+
+func TestEachNamedFlowHasItsBit(t *testing.T) {
+	t.Parallel()
+	got := bits([]flow.ID{0, 63, 64, 2, 3<<7 + 65}, 2)
+	if diff := cmp.Diff([]uint64{1 | 1<<63 | 1<<2, 1 | 1<<1}, got); diff != "" {
+		t.Errorf("bits (-want +got):\n%s", diff)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -22,51 +21,41 @@ const iterBuffer = 64 << 10
 // not bring are delivered on Records.
 func (t *Tracer) Snapshot(show func(flow.Socket)) error { return t.readSockets(show) }
 
-// maxAsked is how many suspects can be named to Incremental.
-const maxAsked = 1024
-
 // Incremental is an incremental snapshot. It shows the suspects that were not shown
 // before, those whose owner a file scan has found since, those that have made
-// progress since, and the named ones. In a storm it costs a small part of a
-// Snapshot. Absence means nothing. After records were lost, only a Snapshot has
-// everything. It ignores names beyond the first 1,024.
+// progress since, and the named ones, rarely with others. In a storm it costs a
+// small part of a Snapshot. Absence means nothing. After records were lost, only a
+// Snapshot has everything.
 func (t *Tracer) Incremental(named []flow.ID, show func(flow.Socket)) error {
-	named = named[:min(len(named), maxAsked)]
-	err := t.ask(named)
+	err := t.showOnlyNew(true, named)
 	if err == nil {
 		err = t.readSockets(show)
 	}
-	return errors.Join(err, t.unask(named))
+	return errors.Join(err, t.showOnlyNew(false, nil))
 }
 
-func (t *Tracer) ask(named []flow.ID) error {
-	for _, id := range named {
-		if err := t.objects.Maps[tcpstuckMapAsked].Put(uint64(id), uint8(1)); err != nil {
-			return fmt.Errorf("ask for flow %s: %w", id, err)
-		}
-	}
-	return t.showOnlyNew(true, len(named))
-}
-
-func (t *Tracer) unask(named []flow.ID) error {
-	errs := []error{t.showOnlyNew(false, 0)}
-	for _, id := range named {
-		if err := t.objects.Maps[tcpstuckMapAsked].Delete(uint64(id)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			errs = append(errs, fmt.Errorf("forget flow %s: %w", id, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (t *Tracer) showOnlyNew(only bool, asked int) error {
+// showOnlyNew says whether only what is new is shown, and which flows are shown in any
+// case.
+func (t *Tracer) showOnlyNew(only bool, named []flow.ID) error {
+	words := int(t.objects.Variables[tcpstuckVarAsked].Size() / 8)
 	err := errors.Join(
 		t.objects.Variables[tcpstuckVarIncremental].Set(uint32(truth(only))),
-		t.objects.Variables[tcpstuckVarAskedFor].Set(uint32(asked)),
+		t.objects.Variables[tcpstuckVarAsked].Set(bits(named, words)),
 	)
 	if err != nil {
 		return fmt.Errorf("say what is to be shown: %w", err)
 	}
 	return nil
+}
+
+// bits has a bit for each flow, by the lower bits of its ID.
+func bits(of []flow.ID, words int) []uint64 {
+	set := make([]uint64, words)
+	for _, id := range of {
+		bit := uint64(id) % uint64(64*words)
+		set[bit/64] |= 1 << (bit % 64)
+	}
+	return set
 }
 
 func (t *Tracer) readSockets(show func(flow.Socket)) error {

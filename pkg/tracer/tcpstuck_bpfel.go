@@ -35,9 +35,13 @@ const (
 	tcpstuckCounterCOUNTERS              tcpstuckCounter = 9
 )
 
-type tcpstuckCounts struct {
-	_  structs.HostLayout
-	Of [9]uint64
+type tcpstuckCpu struct {
+	_           structs.HostLayout
+	Scope       [4]uint32
+	ScopeGoesOn uint32
+	Pad         uint32
+	Counted     [9]uint64
+	Rest        [4]uint64
 }
 
 type tcpstuckDying struct {
@@ -74,11 +78,11 @@ type tcpstuckEpisode struct {
 	Owned       uint8
 	AtHome      uint8
 	Pad         uint8
-	Err         int32
+	Cookie      uint32
 	FileScan    uint32
 	Pid         uint32
 	Fd          int32
-	Pad2        uint32
+	Err         int32
 	StartedNs   uint64
 	Comm        [16]int8
 }
@@ -235,8 +239,6 @@ type tcpstuckWindow struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	tcpstuckMapAsked                = "asked"
-	tcpstuckMapCounters             = "counters"
 	tcpstuckMapDying                = "dying"
 	tcpstuckMapEpisodes             = "episodes"
 	tcpstuckMapGone                 = "gone"
@@ -255,9 +257,10 @@ const (
 	tcpstuckProgSetState            = "set_state"
 	tcpstuckProgSnapshot            = "snapshot"
 	tcpstuckVarAnyUnstored          = "any_unstored"
-	tcpstuckVarAskedFor             = "asked_for"
+	tcpstuckVarAsked                = "asked"
 	tcpstuckVarBtfAudited           = "btf_audited"
 	tcpstuckVarBtfCounter           = "btf_counter"
+	tcpstuckVarBtfCpu               = "btf_cpu"
 	tcpstuckVarBtfGoneKey           = "btf_gone_key"
 	tcpstuckVarBtfListener          = "btf_listener"
 	tcpstuckVarBtfLoss              = "btf_loss"
@@ -266,6 +269,7 @@ const (
 	tcpstuckVarBtfReadingFlag       = "btf_reading_flag"
 	tcpstuckVarBtfReadingKind       = "btf_reading_kind"
 	tcpstuckVarBtfResident          = "btf_resident"
+	tcpstuckVarCpus                 = "cpus"
 	tcpstuckVarFileScan             = "file_scan"
 	tcpstuckVarForgetRecoveredNs    = "forget_recovered_ns"
 	tcpstuckVarGonePeers            = "gone_peers"
@@ -275,8 +279,6 @@ const (
 	tcpstuckVarOutcomes             = "outcomes"
 	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
-	tcpstuckVarRetransmitHasErr     = "retransmit_has_err"
-	tcpstuckVarScoped               = "scoped"
 )
 
 // loadTcpstuck returns the embedded CollectionSpec for tcpstuck.
@@ -336,8 +338,6 @@ type tcpstuckProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckMapSpecs struct {
-	Asked       *ebpf.MapSpec `ebpf:"asked"`
-	Counters    *ebpf.MapSpec `ebpf:"counters"`
 	Dying       *ebpf.MapSpec `ebpf:"dying"`
 	Episodes    *ebpf.MapSpec `ebpf:"episodes"`
 	Gone        *ebpf.MapSpec `ebpf:"gone"`
@@ -353,9 +353,10 @@ type tcpstuckMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type tcpstuckVariableSpecs struct {
 	AnyUnstored          *ebpf.VariableSpec `ebpf:"any_unstored"`
-	AskedFor             *ebpf.VariableSpec `ebpf:"asked_for"`
+	Asked                *ebpf.VariableSpec `ebpf:"asked"`
 	BtfAudited           *ebpf.VariableSpec `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.VariableSpec `ebpf:"btf_counter"`
+	BtfCpu               *ebpf.VariableSpec `ebpf:"btf_cpu"`
 	BtfGoneKey           *ebpf.VariableSpec `ebpf:"btf_gone_key"`
 	BtfListener          *ebpf.VariableSpec `ebpf:"btf_listener"`
 	BtfLoss              *ebpf.VariableSpec `ebpf:"btf_loss"`
@@ -364,6 +365,7 @@ type tcpstuckVariableSpecs struct {
 	BtfReadingFlag       *ebpf.VariableSpec `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.VariableSpec `ebpf:"btf_reading_kind"`
 	BtfResident          *ebpf.VariableSpec `ebpf:"btf_resident"`
+	Cpus                 *ebpf.VariableSpec `ebpf:"cpus"`
 	FileScan             *ebpf.VariableSpec `ebpf:"file_scan"`
 	ForgetRecoveredNs    *ebpf.VariableSpec `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.VariableSpec `ebpf:"gone_peers"`
@@ -373,8 +375,6 @@ type tcpstuckVariableSpecs struct {
 	Outcomes             *ebpf.VariableSpec `ebpf:"outcomes"`
 	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
-	RetransmitHasErr     *ebpf.VariableSpec `ebpf:"retransmit_has_err"`
-	Scoped               *ebpf.VariableSpec `ebpf:"scoped"`
 }
 
 // tcpstuckObjects contains all objects after they have been loaded into the kernel.
@@ -397,8 +397,6 @@ func (o *tcpstuckObjects) Close() error {
 //
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckMaps struct {
-	Asked       *ebpf.Map `ebpf:"asked"`
-	Counters    *ebpf.Map `ebpf:"counters"`
 	Dying       *ebpf.Map `ebpf:"dying"`
 	Episodes    *ebpf.Map `ebpf:"episodes"`
 	Gone        *ebpf.Map `ebpf:"gone"`
@@ -411,8 +409,6 @@ type tcpstuckMaps struct {
 
 func (m *tcpstuckMaps) Close() error {
 	return _TcpstuckClose(
-		m.Asked,
-		m.Counters,
 		m.Dying,
 		m.Episodes,
 		m.Gone,
@@ -429,9 +425,10 @@ func (m *tcpstuckMaps) Close() error {
 // It can be passed to loadTcpstuckObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tcpstuckVariables struct {
 	AnyUnstored          *ebpf.Variable `ebpf:"any_unstored"`
-	AskedFor             *ebpf.Variable `ebpf:"asked_for"`
+	Asked                *ebpf.Variable `ebpf:"asked"`
 	BtfAudited           *ebpf.Variable `ebpf:"btf_audited"`
 	BtfCounter           *ebpf.Variable `ebpf:"btf_counter"`
+	BtfCpu               *ebpf.Variable `ebpf:"btf_cpu"`
 	BtfGoneKey           *ebpf.Variable `ebpf:"btf_gone_key"`
 	BtfListener          *ebpf.Variable `ebpf:"btf_listener"`
 	BtfLoss              *ebpf.Variable `ebpf:"btf_loss"`
@@ -440,6 +437,7 @@ type tcpstuckVariables struct {
 	BtfReadingFlag       *ebpf.Variable `ebpf:"btf_reading_flag"`
 	BtfReadingKind       *ebpf.Variable `ebpf:"btf_reading_kind"`
 	BtfResident          *ebpf.Variable `ebpf:"btf_resident"`
+	Cpus                 *ebpf.Variable `ebpf:"cpus"`
 	FileScan             *ebpf.Variable `ebpf:"file_scan"`
 	ForgetRecoveredNs    *ebpf.Variable `ebpf:"forget_recovered_ns"`
 	GonePeers            *ebpf.Variable `ebpf:"gone_peers"`
@@ -449,8 +447,6 @@ type tcpstuckVariables struct {
 	Outcomes             *ebpf.Variable `ebpf:"outcomes"`
 	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
-	RetransmitHasErr     *ebpf.Variable `ebpf:"retransmit_has_err"`
-	Scoped               *ebpf.Variable `ebpf:"scoped"`
 }
 
 // tcpstuckPrograms contains all programs after they have been loaded into the kernel.

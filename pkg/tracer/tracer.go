@@ -122,7 +122,7 @@ func openWith(types *btf.Cache, o Options) (*Tracer, error) {
 	for _, a := range dropped {
 		o.Log.Warn("this kernel lacks an optional tracepoint", "tracepoint", a.tracepoint, "consequence", a.needs)
 	}
-	if err := configure(spec, kernel, o); err != nil {
+	if err := configure(spec, o); err != nil {
 		return nil, err
 	}
 	objects, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: kernel}, Cache: types})
@@ -140,10 +140,8 @@ func openWith(types *btf.Cache, o Options) (*Tracer, error) {
 }
 
 func (t *Tracer) start(scope []uint32) error {
-	for _, inum := range scope {
-		if err := t.objects.Maps[tcpstuckMapScope].Put(inum, uint8(1)); err != nil {
-			return fmt.Errorf("put network namespace %d in scope: %w", inum, err)
-		}
+	if err := fillScope(t.objects.Maps[tcpstuckMapScope], scope); err != nil {
+		return err
 	}
 	ring, err := ringbuf.NewReader(t.objects.Maps[tcpstuckMapRecords])
 	if err != nil {
@@ -154,16 +152,11 @@ func (t *Tracer) start(scope []uint32) error {
 }
 
 // configure sets what the programs must know before they are loaded.
-func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o Options) error {
-	n, err := arguments(kernel, "tcp_retransmit_skb")
-	if err != nil {
-		return err
-	}
+func configure(spec *ebpf.CollectionSpec, o Options) error {
 	spec.Maps[tcpstuckMapRecords].MaxEntries = o.RingBytes
 	for name, value := range map[string]any{
-		tcpstuckVarRetransmitHasErr:     truth(n >= 3),
 		tcpstuckVarPidNamespace:         pidNamespace(),
-		tcpstuckVarScoped:               truth(len(o.Scope) > 0),
+		tcpstuckVarCpus:                 cpusWith(o.Scope),
 		tcpstuckVarRecordIntervalNs:     uint64(o.RecordInterval),
 		tcpstuckVarForgetRecoveredNs:    uint64(o.ForgetRecovered),
 		tcpstuckVarLossRecordsPerWindow: o.LossRecords,

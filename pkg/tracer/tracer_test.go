@@ -11,7 +11,7 @@ import (
 // types are the kernel's; a tracer changes nothing in them.
 var types = btf.NewCache()
 
-func open(t *testing.T, o Options) *Tracer {
+func open(t testing.TB, o Options) *Tracer {
 	t.Helper()
 	privtest.Require(t)
 	tr, err := openWith(types, o)

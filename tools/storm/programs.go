@@ -27,9 +27,17 @@ func (r runs) since(before runs) runs {
 	return runs{r.count - before.count, r.time - before.time}
 }
 
-// programs returns the kernel programs that processes hold, by name.
-func programs(pids ...int) (map[string]*ebpf.Program, error) {
-	found := map[string]*ebpf.Program{}
+// program is a kernel program that counts its runs.
+type program interface {
+	Stats() (*ebpf.ProgramStats, error)
+	Close() error
+}
+
+// programs returns the kernel programs that processes hold, each once, by name.
+// Several may have one name: a process loads some that it does not attach.
+func programs(pids ...int) (map[string][]program, error) {
+	found := map[string][]program{}
+	seen := map[int]bool{}
 	for _, pid := range pids {
 		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
 		if err != nil {
@@ -37,9 +45,10 @@ func programs(pids ...int) (map[string]*ebpf.Program, error) {
 		}
 		for _, name := range files {
 			id, err := status(name, "prog_id")
-			if _, linkErr := status(name, "link_type"); err != nil || linkErr == nil {
-				continue // no program
+			if _, linkErr := status(name, "link_type"); err != nil || linkErr == nil || seen[id] {
+				continue // no program, or no other one
 			}
+			seen[id] = true
 			p, err := ebpf.NewProgramFromID(ebpf.ProgramID(id))
 			if err != nil {
 				return nil, fmt.Errorf("open kernel program %d: %w", id, err)
@@ -48,7 +57,7 @@ func programs(pids ...int) (map[string]*ebpf.Program, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read kernel program %d: %w", id, err)
 			}
-			found[info.Name] = p
+			found[info.Name] = append(found[info.Name], p)
 		}
 	}
 	return found, nil
@@ -63,6 +72,7 @@ func measure(do func() error, pids ...int) (map[string]runs, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer closeAll(all)
 	measuring, err := ebpf.EnableStats(statsRunTime)
 	if err != nil {
 		return nil, fmt.Errorf("measure kernel programs: %w", err)
@@ -82,20 +92,30 @@ func measure(do func() error, pids ...int) (map[string]runs, error) {
 	for name := range after {
 		after[name] = after[name].since(before[name])
 	}
-	for _, p := range all {
-		_ = p.Close()
-	}
 	return after, nil
 }
 
-func readRuns(all map[string]*ebpf.Program) (map[string]runs, error) {
+// readRuns adds up the runs of all programs of one name.
+func readRuns(all map[string][]program) (map[string]runs, error) {
 	now := map[string]runs{}
-	for name, p := range all {
-		s, err := p.Stats()
-		if err != nil {
-			return nil, fmt.Errorf("read the runs of %s: %w", name, err)
+	for name, copies := range all {
+		var sum runs
+		for _, p := range copies {
+			s, err := p.Stats()
+			if err != nil {
+				return nil, fmt.Errorf("read the runs of %s: %w", name, err)
+			}
+			sum = runs{sum.count + s.RunCount, sum.time + s.Runtime}
 		}
-		now[name] = runs{s.RunCount, s.Runtime}
+		now[name] = sum
 	}
 	return now, nil
+}
+
+func closeAll(all map[string][]program) {
+	for _, copies := range all {
+		for _, p := range copies {
+			_ = p.Close()
+		}
+	}
 }
