@@ -69,13 +69,17 @@ func (c *connector) obey(args []string) (string, error) {
 var silent = net.Dialer{KeepAlive: -1, Control: outlast}
 
 // outlast makes the kernel keep a connection, or those that a listener accepts,
-// for an hour: a storm may outlast the largest number of retransmissions.
+// for an hour: a storm may outlast the largest number of retransmissions. Once its
+// process ends, also if it is killed, the kernel drops the connection at once.
+// Otherwise it would retransmit for the rest of the hour, without a process and in a
+// namespace that nobody can enter, and slow down whatever is measured next.
 func outlast(_, _ string, c syscall.RawConn) error {
-	var set error
+	var timeout, linger error
 	err := c.Control(func(fd uintptr) {
-		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(time.Hour.Milliseconds()))
+		timeout = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(time.Hour.Milliseconds()))
+		linger = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	})
-	return errors.Join(err, set)
+	return errors.Join(err, timeout, linger)
 }
 
 const dialers = 32 // connections that are opened at the same time
