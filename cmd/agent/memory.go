@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // The heap is mostly records of the cluster. They live long and change little, so
@@ -18,6 +19,8 @@ const (
 	gcPercent   = 50
 	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
+
+	startLasts = 10 * time.Second // it needs more memory than what follows, which is given back then
 )
 
 // limitMemory applies these unless the environment says otherwise.

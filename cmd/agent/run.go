@@ -129,13 +129,9 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		return err
 	}
 	followHeap(ctx)
+	time.AfterFunc(startLasts, debug.FreeOSMemory)
 	group.Go(func() error { return kernel.Run(ctx) })
-	group.Go(func() error {
-		return inspector.New(o).Run(ctx, func() {
-			looked.Store(true)
-			debug.FreeOSMemory() // the start needs more than what follows
-		})
-	})
+	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
 		return exporter.Serve(ctx, exporter.ServeOptions{Config: c.webConfig, Listeners: open.metrics, Metrics: metrics.Handler(), Ready: ready, Log: c.log})
 	})

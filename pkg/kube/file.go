@@ -27,7 +27,7 @@ const (
 	readPause = 5
 	// lookInterval is how often the file is checked without an event: its
 	// folder may have been replaced, and some file systems send no events.
-	lookInterval = 2 * time.Second
+	lookInterval = 5 * time.Second
 )
 
 // folders says which folders are watched, as a fsnotify.Watcher does.
