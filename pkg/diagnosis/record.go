@@ -46,27 +46,27 @@ func record(e *Evidence) []flow.Evidence {
 
 func kernelAnswer(e *Evidence) string {
 	s := &e.Socket
-	answer := s.State.String() + ", " + phrase.Count(int(s.Unacknowledged), "byte", "bytes") + " unacknowledged, " + phrase.Number(s.Unsent) + " unsent"
+	answer := append(make([]byte, 0, 256), s.State.String()+", "+phrase.Count(int(s.Unacknowledged), "byte", "bytes")+" unacknowledged, "+phrase.Number(s.Unsent)+" unsent"...)
 	if s.Orphan {
-		answer += ", closed by its owner"
+		answer = append(answer, ", closed by its owner"...)
 	}
 	if s.FinOutstanding {
-		answer += ", a FIN outstanding"
+		answer = append(answer, ", a FIN outstanding"...)
 	}
-	answer += ", " + phrase.Count(s.Timeouts, "timeout", "timeouts")
+	answer = append(answer, ", "+phrase.Count(s.Timeouts, "timeout", "timeouts")...)
 	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake there is none
-		answer += ", peer's window 0, " + phrase.Count(s.ProbesOut, "probe", "probes") + " unanswered"
+		answer = append(answer, ", peer's window 0, "+phrase.Count(s.ProbesOut, "probe", "probes")+" unanswered"...)
 	}
 	if s.SendErr != 0 {
-		answer += ", last transmission refused with " + Errno(s.SendErr)
+		answer = append(answer, ", last transmission refused with "+Errno(s.SendErr)...)
 	}
 	if s.SoftErr != 0 {
-		answer += ", soft error " + Errno(s.SoftErr)
+		answer = append(answer, ", soft error "+Errno(s.SoftErr)...)
 	}
 	if !s.LastAck.IsZero() {
-		answer += ", last ACK from the peer at " + phrase.Time(s.LastAck, e.Now)
+		answer = append(answer, ", last ACK from the peer at "+phrase.Time(s.LastAck, e.Now)...)
 	}
-	return answer
+	return string(answer)
 }
 
 func conntrackAnswer(e *Evidence) string {
@@ -82,14 +82,14 @@ func conntrackAnswer(e *Evidence) string {
 	if t.Accepted() {
 		way = ", connected from "
 	}
-	answer := t.State + ", expires in " + phrase.Duration(t.Timeout) + way + t.Backend().String()
+	marks := ""
 	if t.Assured {
-		answer += " [ASSURED]"
+		marks = " [ASSURED]"
 	}
 	if t.Unreplied {
-		answer += " [UNREPLIED]"
+		marks += " [UNREPLIED]"
 	}
-	return answer
+	return t.State + ", expires in " + phrase.Duration(t.Timeout) + way + t.Backend().String() + marks
 }
 
 func serviceAnswer(e *Evidence) string {
@@ -103,18 +103,17 @@ func serviceAnswer(e *Evidence) string {
 
 func backendAnswer(e *Evidence) string {
 	b := &e.Backend
-	state := b.State
+	state, how := string(b.State), ""
 	if state == "" {
-		state = flow.BackendUnknown
+		state = string(flow.BackendUnknown)
 	}
-	answer := string(state)
 	if b.How != "" {
-		answer += ": " + b.How
+		how = ": "
 	}
-	if b.Node != "" && b.NodeState != "" {
-		answer += "; node " + b.Node + " is " + string(b.NodeState)
+	if b.Node == "" || b.NodeState == "" {
+		return state + how + b.How
 	}
-	return answer
+	return state + how + b.How + "; node " + b.Node + " is " + string(b.NodeState)
 }
 
 func routeAnswer(e *Evidence) string {
