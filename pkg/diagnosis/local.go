@@ -1,18 +1,17 @@
 package diagnosis
 
 import (
-	"fmt"
 	"syscall"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-func slowReader(e Evidence, s flow.Symptom) bool { return s == flow.ZeroWindow && windowConfirmed(e) }
+func slowReader(e Evidence, s flow.Symptom) bool { return s == flow.ZeroWindow && windowConfirmed(&e) }
 
 func whySlowReader(e Evidence) string {
-	why := fmt.Sprintf("the peer answers, but with a receive window of zero: the application at %s has stopped reading", place(e))
+	why := "the peer answers, but with a receive window of zero: the application at " + place(&e) + " has stopped reading"
 	if u := e.Upstream; u != nil {
-		why += fmt.Sprintf("; in the same pod %s is itself stuck on the way to %s (%s)", u.Owner, u.Peer, u.Cause)
+		why += "; in the same pod " + u.Owner + " is itself stuck on the way to " + u.Peer + " (" + string(u.Cause) + ")"
 	}
 	return why
 }
@@ -20,13 +19,13 @@ func whySlowReader(e Evidence) string {
 // beforeTheFirst is true of a socket whose data never left this host. Its
 // errno is not kept anywhere. The routes show the reason, but only in the node's
 // own namespace.
-func beforeTheFirst(e Evidence) bool { return e.Socket.PacketsOut == 0 && e.Host && e.Route != nil }
+func beforeTheFirst(e *Evidence) bool { return e.Socket.PacketsOut == 0 && e.Host && e.Route != nil }
 
 func localFilter(e Evidence, s flow.Symptom) bool {
 	if s != flow.LocalDrop {
 		return false
 	}
-	return syscall.Errno(e.Socket.SendErr) == syscall.EPERM || beforeTheFirst(e) && e.Route.Err == ""
+	return syscall.Errno(e.Socket.SendErr) == syscall.EPERM || beforeTheFirst(&e) && e.Route.Err == ""
 }
 
 func whyLocalFilter(e Evidence) string {
@@ -40,7 +39,7 @@ func noRoute(e Evidence, s flow.Symptom) bool {
 	if s != flow.LocalDrop {
 		return false
 	}
-	return unrouted(e.Socket) || beforeTheFirst(e) && e.Route.Err != ""
+	return unrouted(&e.Socket) || beforeTheFirst(&e) && e.Route.Err != ""
 }
 
 func whyNoRoute(e Evidence) string {
@@ -48,7 +47,7 @@ func whyNoRoute(e Evidence) string {
 	if e.Host && e.Route != nil && e.Route.Err != "" {
 		how = refusal(*e.Route)
 	}
-	return fmt.Sprintf("routing on this host refuses the way to %s (%s)", e.Target().Addr(), how)
+	return "routing on this host refuses the way to " + e.Target().Addr().String() + " (" + how + ")"
 }
 
 func localDrop(_ Evidence, s flow.Symptom) bool { return s == flow.LocalDrop }
@@ -57,5 +56,5 @@ func whyLocalDrop(e Evidence) string {
 	if e.Socket.SendErr == 0 {
 		return "nothing that it sends leaves its network namespace: dropped inside the pod's namespace, by a route or a filter there"
 	}
-	return fmt.Sprintf("this host refuses what it sends (%s)", Errno(e.Socket.SendErr))
+	return "this host refuses what it sends (" + Errno(e.Socket.SendErr) + ")"
 }

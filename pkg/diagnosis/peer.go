@@ -1,8 +1,6 @@
 package diagnosis
 
 import (
-	"fmt"
-
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -10,15 +8,15 @@ func addressReused(e Evidence, _ flow.Symptom) bool { return e.reused() }
 
 func whyAddressReused(e Evidence) string {
 	f := e.Backend.Former
-	return fmt.Sprintf("its peer, the pod %s/%s, is gone%s, and its address %s now belongs to %s, which knows nothing of this connection and drops it",
-		f.Namespace, f.Pod, e.at(f.GoneAt, " since "), e.Target().Addr(), podName(e.Backend))
+	return "its peer, the pod " + f.Namespace + "/" + f.Pod + ", is gone" + e.at(f.GoneAt, " since ") + ", and its address " + e.Target().Addr().String() +
+		" now belongs to " + podName(&e.Backend) + ", which knows nothing of this connection and drops it"
 }
 
 // addressTaken: the clocks do not show which of two pods it is, or the pod that
 // has the address is younger than the connection, and an agent that started later
 // cannot know which pod had it before.
 func addressTaken(e Evidence, _ flow.Symptom) bool {
-	b, last := e.Backend, e.lastSegment()
+	b, last := &e.Backend, e.lastSegment()
 	if last.IsZero() {
 		return false
 	}
@@ -31,24 +29,23 @@ func addressTaken(e Evidence, _ flow.Symptom) bool {
 func whyAddressTaken(e Evidence) string {
 	f := e.Backend.Former
 	if f == nil {
-		return fmt.Sprintf("the address %s now belongs to %s, which was created after the last segment from the peer; which pod had it before is not known",
-			e.Target().Addr(), podName(e.Backend))
+		return "the address " + e.Target().Addr().String() + " now belongs to " + podName(&e.Backend) +
+			", which was created after the last segment from the peer; which pod had it before is not known"
 	}
-	return fmt.Sprintf("the address %s belonged to the pod %s/%s, which is gone, and now belongs to %s/%s; which of them the connection was opened to is not certain",
-		e.Target().Addr(), f.Namespace, f.Pod, e.Backend.Namespace, e.Backend.Pod)
+	return "the address " + e.Target().Addr().String() + " belonged to the pod " + f.Namespace + "/" + f.Pod + ", which is gone, and now belongs to " +
+		e.Backend.Namespace + "/" + e.Backend.Pod + "; which of them the connection was opened to is not certain"
 }
 
 func staleConntrack(e Evidence, _ flow.Symptom) bool { return e.redirected() && e.gone() }
 
 func whyStaleConntrack(e Evidence) string {
-	return fmt.Sprintf("conntrack still sends this connection to %s, the %s, which was deleted%s",
-		e.Target(), podName(e.Backend), e.at(e.Backend.Since, " at "))
+	return "conntrack still sends this connection to " + e.Target().String() + ", the " + podName(&e.Backend) + ", which was deleted" + e.at(e.Backend.Since, " at ")
 }
 
 func peerDeleted(e Evidence, _ flow.Symptom) bool { return !e.redirected() && e.gone() }
 
 func whyPeerDeleted(e Evidence) string {
-	return fmt.Sprintf("its peer %s, the %s, was deleted%s", e.Target(), podName(e.Backend), e.at(e.Backend.Since, " at "))
+	return "its peer " + e.Target().String() + ", the " + podName(&e.Backend) + ", was deleted" + e.at(e.Backend.Since, " at ")
 }
 
 func peersNodeDown(e Evidence, _ flow.Symptom) bool {
@@ -56,7 +53,7 @@ func peersNodeDown(e Evidence, _ flow.Symptom) bool {
 }
 
 func whyPeersNodeDown(e Evidence) string {
-	return fmt.Sprintf("the node %s of %s is %s; the connection goes on if it comes back", e.Backend.Node, backendName(e), e.Backend.NodeState)
+	return "the node " + e.Backend.Node + " of " + backendName(&e) + " is " + string(e.Backend.NodeState) + "; the connection goes on if it comes back"
 }
 
 func peerTerminating(e Evidence, _ flow.Symptom) bool {
@@ -64,7 +61,7 @@ func peerTerminating(e Evidence, _ flow.Symptom) bool {
 }
 
 func whyPeerTerminating(e Evidence) string {
-	return fmt.Sprintf("%s is terminating%s and no longer answers; it is not known to be dead", backendName(e), e.at(e.Backend.Since, " since "))
+	return backendName(&e) + " is terminating" + e.at(e.Backend.Since, " since ") + " and no longer answers; it is not known to be dead"
 }
 
 // conntrackMissing needs a connection that once had an entry (a SYN that this node
@@ -92,7 +89,7 @@ func pathDrop(e Evidence, s flow.Symptom) bool {
 const smallSegment = 536
 
 func whyPathDrop(e Evidence) string {
-	answers := fmt.Sprintf("%s answers (last segment at %s), but the oldest data does not get through", place(e), e.clock(e.lastSegment()))
+	answers := place(&e) + " answers (last segment at " + e.clock(e.lastSegment()) + "), but the oldest data does not get through"
 	if n := e.Socket.Unacknowledged; n > 0 && n <= smallSegment {
 		return answers + ": a filter drops what is sent, or the path works one way only"
 	}
@@ -107,9 +104,9 @@ func notSettled(e Evidence, _ flow.Symptom) bool {
 
 func whyNotSettled(e Evidence) string {
 	if e.Backend.State == flow.BackendUnlisted {
-		return fmt.Sprintf("%s is %s; not known to be dead", backendName(e), noLonger(e.Backend.Services))
+		return backendName(&e) + " is " + noLonger(e.Backend.Services) + "; not known to be dead"
 	}
-	return fmt.Sprintf("%s was deleted%s, but its last segment came at %s, after that", backendName(e), e.at(e.Backend.Since, " at "), e.clock(e.lastSegment()))
+	return backendName(&e) + " was deleted" + e.at(e.Backend.Since, " at ") + ", but its last segment came at " + e.clock(e.lastSegment()) + ", after that"
 }
 
 // untranslated: a Service address without an entry shows only that something else
@@ -123,7 +120,7 @@ func whyUntranslated(e Evidence) string {
 	case e.Socket.State == flow.SynSent && e.Conntrack.Missing && e.Translates:
 		return "conntrack has no entry for this attempt: its SYN is dropped on this node, by a network policy or a filter, or no process accepts it"
 	case e.Conntrack.Err != nil:
-		return fmt.Sprintf("which backend serves it is not known, because conntrack could not be asked (%v)", e.Conntrack.Err)
+		return "which backend serves it is not known, because conntrack could not be asked (" + e.Conntrack.Err.Error() + ")"
 	case e.Service != nil && e.Service.Backends == 0:
 		return "no conntrack entry translates this Service address, and the Service has no ready endpoint"
 	}
@@ -133,11 +130,11 @@ func whyUntranslated(e Evidence) string {
 func listedAndSilent(e Evidence, _ flow.Symptom) bool { return e.Backend.State == flow.BackendListed }
 
 func whyListedAndSilent(e Evidence) string {
-	return fmt.Sprintf("%s is silent, although it is listed as alive%s", backendName(e), nextHop(e))
+	return backendName(&e) + " is silent, although it is listed as alive" + nextHop(&e)
 }
 
 // nextHop names a neighbour that does not answer: the path ends there.
-func nextHop(e Evidence) string {
+func nextHop(e *Evidence) string {
 	if e.Route == nil || e.Route.Neighbour != "FAILED" && e.Route.Neighbour != "INCOMPLETE" {
 		return ""
 	}
@@ -150,9 +147,9 @@ func peerSilent(e Evidence, _ flow.Symptom) bool {
 
 func whyPeerSilent(e Evidence) string {
 	if e.snat() {
-		return fmt.Sprintf("no segment comes from %s, a node's address: it may stand for a client behind the node's SNAT", e.Target())
+		return "no segment comes from " + e.Target().String() + ", a node's address: it may stand for a client behind the node's SNAT"
 	}
-	return fmt.Sprintf("no segment comes from %s, and no cluster record names it: whether it lives is not known here%s", place(e), nextHop(e))
+	return "no segment comes from " + place(&e) + ", and no cluster record names it: whether it lives is not known here" + nextHop(&e)
 }
 
 func always(Evidence, flow.Symptom) bool { return true }
@@ -160,9 +157,9 @@ func always(Evidence, flow.Symptom) bool { return true }
 func whyUnknown(e Evidence) string {
 	switch {
 	case e.Backend.How != "":
-		return fmt.Sprintf("why is not known: %s", e.Backend.How)
+		return "why is not known: " + e.Backend.How
 	case !e.Cluster.Up:
-		return fmt.Sprintf("why is not known: there are no cluster records (%s)", e.Cluster.Detail)
+		return "why is not known: there are no cluster records (" + e.Cluster.Detail + ")"
 	}
-	return fmt.Sprintf("why is not known: no record names %s", e.Target())
+	return "why is not known: no record names " + e.Target().String()
 }

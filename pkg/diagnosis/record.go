@@ -1,8 +1,7 @@
 package diagnosis
 
 import (
-	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
@@ -10,18 +9,20 @@ import (
 
 // record lists the questions and their answers, in the order in which they were
 // asked.
-func record(e Evidence) []flow.Evidence {
-	all := []flow.Evidence{{
+func record(e *Evidence) []flow.Evidence {
+	target := e.Target()
+	all := make([]flow.Evidence, 0, 5)
+	all = append(all, flow.Evidence{
 		Source: string(flow.SourceKernel), At: e.Socket.At,
-		Asked: fmt.Sprintf("socket %s in network namespace %d", e.Socket.ID, e.Socket.NetNS), Answer: kernelAnswer(e),
-	}}
+		Asked: "socket " + e.Socket.ID.String() + " in network namespace " + strconv.FormatUint(uint64(e.Socket.NetNS), 10), Answer: kernelAnswer(e),
+	})
 	if e.End != nil {
 		all = append(all, endAnswer(e))
 	}
 	if !e.Conntrack.At.IsZero() {
 		all = append(all, flow.Evidence{
 			Source: string(flow.SourceConntrack), At: e.Conntrack.At,
-			Asked: "entry for " + e.Socket.Tuple().String(), Answer: conntrackAnswer(e),
+			Asked: "entry for " + e.Socket.Local.String() + " → " + e.Socket.Remote.String(), Answer: conntrackAnswer(e),
 		})
 	}
 	if e.Service != nil {
@@ -32,44 +33,44 @@ func record(e Evidence) []flow.Evidence {
 	}
 	all = append(all, flow.Evidence{
 		Source: string(flow.SourceCluster), At: e.Now,
-		Asked: "backend " + e.Target().String(), Answer: backendAnswer(e),
+		Asked: "backend " + target.String(), Answer: backendAnswer(e),
 	})
 	if e.Route != nil || e.RouteErr != nil {
 		all = append(all, flow.Evidence{
 			Source: string(flow.SourceRoute), At: e.RouteAt,
-			Asked: "route from this node to " + e.Target().Addr().String(), Answer: routeAnswer(e),
+			Asked: "route from this node to " + target.Addr().String(), Answer: routeAnswer(e),
 		})
 	}
 	return all
 }
 
-func kernelAnswer(e Evidence) string {
-	s := e.Socket
-	parts := []string{s.State.String(), phrase.Count(int(s.Unacknowledged), "byte", "bytes") + " unacknowledged, " + phrase.Number(s.Unsent) + " unsent"}
+func kernelAnswer(e *Evidence) string {
+	s := &e.Socket
+	answer := append(make([]byte, 0, 256), s.State.String()+", "+phrase.Count(int(s.Unacknowledged), "byte", "bytes")+" unacknowledged, "+phrase.Number(s.Unsent)+" unsent"...)
 	if s.Orphan {
-		parts = append(parts, "closed by its owner")
+		answer = append(answer, ", closed by its owner"...)
 	}
 	if s.FinOutstanding {
-		parts = append(parts, "a FIN outstanding")
+		answer = append(answer, ", a FIN outstanding"...)
 	}
-	parts = append(parts, phrase.Count(s.Timeouts, "timeout", "timeouts"))
+	answer = append(answer, ", "+phrase.Count(s.Timeouts, "timeout", "timeouts")...)
 	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake there is none
-		parts = append(parts, "peer's window 0, "+phrase.Count(s.ProbesOut, "probe", "probes")+" unanswered")
+		answer = append(answer, ", peer's window 0, "+phrase.Count(s.ProbesOut, "probe", "probes")+" unanswered"...)
 	}
 	if s.SendErr != 0 {
-		parts = append(parts, "last transmission refused with "+Errno(s.SendErr))
+		answer = append(answer, ", last transmission refused with "+Errno(s.SendErr)...)
 	}
 	if s.SoftErr != 0 {
-		parts = append(parts, "soft error "+Errno(s.SoftErr))
+		answer = append(answer, ", soft error "+Errno(s.SoftErr)...)
 	}
 	if !s.LastAck.IsZero() {
-		parts = append(parts, "last ACK from the peer at "+phrase.Time(s.LastAck, e.Now))
+		answer = append(answer, ", last ACK from the peer at "+phrase.Time(s.LastAck, e.Now)...)
 	}
-	return strings.Join(parts, ", ")
+	return string(answer)
 }
 
-func conntrackAnswer(e Evidence) string {
-	c := e.Conntrack
+func conntrackAnswer(e *Evidence) string {
+	c := &e.Conntrack
 	switch {
 	case c.Err != nil:
 		return "no answer: " + c.Err.Error()
@@ -77,45 +78,45 @@ func conntrackAnswer(e Evidence) string {
 		return "no entry"
 	}
 	t := c.Entry
-	answer := fmt.Sprintf("%s, expires in %s, packets go to %s", t.State, phrase.Duration(t.Timeout), t.Backend())
+	way := ", packets go to "
 	if t.Accepted() {
-		answer = fmt.Sprintf("%s, expires in %s, connected from %s", t.State, phrase.Duration(t.Timeout), t.Backend())
+		way = ", connected from "
 	}
+	marks := ""
 	if t.Assured {
-		answer += " [ASSURED]"
+		marks = " [ASSURED]"
 	}
 	if t.Unreplied {
-		answer += " [UNREPLIED]"
+		marks += " [UNREPLIED]"
 	}
-	return answer
+	return t.State + ", expires in " + phrase.Duration(t.Timeout) + way + t.Backend().String() + marks
 }
 
-func serviceAnswer(e Evidence) string {
+func serviceAnswer(e *Evidence) string {
 	s := e.Service
-	answer := fmt.Sprintf("%s of %s/%s, %s", s.Kind, s.Namespace, s.Name, phrase.Count(s.Backends, "ready endpoint", "ready endpoints"))
+	answer := string(s.Kind) + " of " + s.Namespace + "/" + s.Name + ", " + phrase.Count(s.Backends, "ready endpoint", "ready endpoints")
 	if s.Deleted {
 		answer += ", deleted" + e.at(s.DeletedAt, " at ")
 	}
 	return answer
 }
 
-func backendAnswer(e Evidence) string {
-	b := e.Backend
-	state := b.State
+func backendAnswer(e *Evidence) string {
+	b := &e.Backend
+	state, how := string(b.State), ""
 	if state == "" {
-		state = flow.BackendUnknown
+		state = string(flow.BackendUnknown)
 	}
-	answer := string(state)
 	if b.How != "" {
-		answer += ": " + b.How
+		how = ": "
 	}
-	if b.Node != "" && b.NodeState != "" {
-		answer += fmt.Sprintf("; node %s is %s", b.Node, b.NodeState)
+	if b.Node == "" || b.NodeState == "" {
+		return state + how + b.How
 	}
-	return answer
+	return state + how + b.How + "; node " + b.Node + " is " + string(b.NodeState)
 }
 
-func routeAnswer(e Evidence) string {
+func routeAnswer(e *Evidence) string {
 	if e.RouteErr != nil {
 		return "no answer: " + e.RouteErr.Error()
 	}

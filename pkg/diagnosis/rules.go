@@ -58,18 +58,18 @@ type Decision struct {
 
 // Decide returns what Judge decides, without its words.
 func Decide(e Evidence) Decision {
-	d, _ := decide(e)
+	d, _ := decide(&e)
 	return d
 }
 
-func decide(e Evidence) (Decision, rule) {
+func decide(e *Evidence) (Decision, rule) {
 	if e.End != nil {
 		r := truncation(e)
 		return Decision{Symptom: flow.Truncated, Cause: r.cause, Suppressed: suppressTruncated(e)}, r
 	}
-	d := Decision{Symptom: Symptom(e.Socket), Suppressed: Suppress(e.Socket, e.Role, e.Peer.Class)}
+	d := Decision{Symptom: symptom(&e.Socket), Suppressed: suppress(&e.Socket, e.Role, e.Peer.Class)}
 	for _, r := range table {
-		if r.holds(e, d.Symptom) {
+		if r.holds(*e, d.Symptom) {
 			d.Cause = r.cause
 			d.AtOnce = backendGone(r.cause) && d.Symptom != flow.Connecting
 			if d.Symptom == flow.HalfOpen {
@@ -92,7 +92,7 @@ const lastFIN = 5 * time.Second
 
 // halfOpen: an idle flow has no symptom of its own, so it is a finding only
 // while its backend is gone, and at first only at risk.
-func (d *Decision) halfOpen(e Evidence) {
+func (d *Decision) halfOpen(e *Evidence) {
 	d.Healthy = !d.AtOnce
 	removed := e.Removed()
 	if removed.IsZero() {
@@ -105,6 +105,6 @@ func (d *Decision) halfOpen(e Evidence) {
 
 // Judge returns the verdict on a flow.
 func Judge(e Evidence) Verdict {
-	d, r := decide(e)
-	return Verdict{Decision: d, Sentence: sentence(e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(e)}
+	d, r := decide(&e)
+	return Verdict{Decision: d, Sentence: sentence(&e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(&e)}
 }

@@ -1,7 +1,7 @@
 package diagnosis
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,20 +14,20 @@ import (
 
 // sentence says whose connection it is, to which peer, since when, why, and when it
 // ends. For a flow that is over it says the same in the past tense.
-func sentence(e Evidence, symptom flow.Symptom, why string) string {
-	if symptom == flow.Truncated {
+func sentence(e *Evidence, s flow.Symptom, why string) string {
+	if s == flow.Truncated {
 		return truncatedSentence(e, why)
 	}
 	lasted := e.Now.Sub(e.Socket.Since)
 	if e.Ended {
-		return fmt.Sprintf("%s %s %s from %s on, for %s. The last verdict was: %s.", subject(e), complained(symptom), place(e),
-			phrase.Zoned(e.Socket.Since, e.Now), phrase.Duration(lasted), why)
+		return subject(e) + " " + complained(s) + " " + place(e) + " from " + phrase.Zoned(e.Socket.Since, e.Now) + " on, for " + phrase.Duration(lasted) +
+			". The last verdict was: " + why + "."
 	}
 	since := phrase.Zoned(e.Socket.Since, e.Now)
 	if lasted >= time.Second {
 		since += " (" + phrase.Duration(lasted) + ")"
 	}
-	return fmt.Sprintf("%s %s %s since %s: %s. %s", subject(e), complains(symptom), place(e), since, why, stakes(e))
+	return subject(e) + " " + complains(s) + " " + place(e) + " since " + since + ": " + why + ". " + stakes(e)
 }
 
 func complains(s flow.Symptom) string {
@@ -59,7 +59,7 @@ func complained(s flow.Symptom) string {
 }
 
 // stakes says what is at risk, and until when.
-func stakes(e Evidence) string {
+func stakes(e *Evidence) string {
 	risk := "No byte is at risk"
 	if n := e.Socket.AtRisk(); n > 0 {
 		risk = phrase.Count(int(n), "byte is", "bytes are") + " at risk"
@@ -68,15 +68,15 @@ func stakes(e Evidence) string {
 	case e.GivesUp.Never:
 		return risk + "; the kernel will never give up by itself."
 	case e.GivesUp.Known():
-		return fmt.Sprintf("%s; the kernel gives up at %s, in %s.", risk, e.clock(e.GivesUp.At), phrase.Duration(e.GivesUp.At.Sub(e.Now)))
+		return risk + "; the kernel gives up at " + e.clock(e.GivesUp.At) + ", in " + phrase.Duration(e.GivesUp.At.Sub(e.Now)) + "."
 	}
 	return risk + "; when the kernel gives up is not known."
 }
 
 // subject is the owner. Of a socket without a process it also says why: its owner
 // closed it, or it never had one (NFS and iSCSI own theirs in the kernel).
-func subject(e Evidence) string {
-	name := owner(e.Local)
+func subject(e *Evidence) string {
+	name := owner(&e.Local)
 	switch {
 	case e.Socket.Orphan:
 		return name + ", closed by its owner,"
@@ -87,7 +87,7 @@ func subject(e Evidence) string {
 }
 
 // owner names the owner of a socket: its pod and workload, or its process.
-func owner(l flow.Local) string {
+func owner(l *flow.Local) string {
 	process := ""
 	if l.PID != 0 {
 		process = phrase.Process(l.Comm, l.PID)
@@ -98,50 +98,49 @@ func owner(l flow.Local) string {
 		}
 		return process
 	}
-	var in []string
-	if l.Workload != "" {
-		in = append(in, l.WorkloadKind+" "+l.Workload)
+	switch pod := l.Namespace + "/" + l.Pod; {
+	case l.Workload == "" && process == "":
+		return pod
+	case l.Workload == "":
+		return pod + " (" + process + ")"
+	case process == "":
+		return pod + " (" + l.WorkloadKind + " " + l.Workload + ")"
+	default:
+		return pod + " (" + l.WorkloadKind + " " + l.Workload + ", " + process + ")"
 	}
-	if process != "" {
-		in = append(in, process)
-	}
-	if len(in) == 0 {
-		return l.Namespace + "/" + l.Pod
-	}
-	return fmt.Sprintf("%s/%s (%s)", l.Namespace, l.Pod, strings.Join(in, ", "))
 }
 
 // UpstreamOf names a stuck flow for the sentence of one that waits for it.
 func UpstreamOf(e Evidence) Upstream {
-	return Upstream{Owner: owner(e.Local), Peer: place(e), Cause: Decide(e).Cause}
+	return Upstream{Owner: owner(&e.Local), Peer: place(&e), Cause: Decide(e).Cause}
 }
 
 // place names the peer as the socket knows it.
-func place(e Evidence) string {
-	p := e.Peer
+func place(e *Evidence) string {
+	p := &e.Peer
 	switch {
 	case p.Service != "":
-		return fmt.Sprintf("%s/%s:%d", p.Namespace, p.Service, p.Addr.Port())
+		return p.Namespace + "/" + p.Service + ":" + strconv.Itoa(int(p.Addr.Port()))
 	case p.Name != "":
-		return fmt.Sprintf("%s (%s)", p.Name, p.Addr)
+		return p.Name + " (" + p.Addr.String() + ")"
 	case e.Backend.Pod != "" && !e.redirected():
-		return fmt.Sprintf("%s/%s (%s)", e.Backend.Namespace, e.Backend.Pod, p.Addr)
+		return e.Backend.Namespace + "/" + e.Backend.Pod + " (" + p.Addr.String() + ")"
 	}
 	return p.Addr.String()
 }
 
-func backendName(e Evidence) string {
+func backendName(e *Evidence) string {
 	if e.Backend.Pod == "" {
 		return "the backend " + e.Target().String()
 	}
-	return fmt.Sprintf("the %s at %s", podName(e.Backend), e.Target())
+	return "the " + podName(&e.Backend) + " at " + e.Target().String()
 }
 
-func podName(b cluster.Backend) string {
+func podName(b *cluster.Backend) string {
 	if b.Pod == "" {
 		return "backend"
 	}
-	return fmt.Sprintf("pod %s/%s", b.Namespace, b.Pod)
+	return "pod " + b.Namespace + "/" + b.Pod
 }
 
 func noLonger(services []string) string {
@@ -152,10 +151,10 @@ func noLonger(services []string) string {
 }
 
 // clock says a time of day. The sentence has named the zone with its first one.
-func (e Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
+func (e *Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
 
 // at returns a preposition and a time of day, or nothing if the time is not known.
-func (e Evidence) at(t time.Time, preposition string) string {
+func (e *Evidence) at(t time.Time, preposition string) string {
 	if t.IsZero() {
 		return ""
 	}
@@ -170,5 +169,5 @@ func Errno(n int) string {
 	if name := unix.ErrnoName(unix.Errno(n)); name != "" {
 		return name
 	}
-	return fmt.Sprintf("errno %d", n)
+	return "errno " + strconv.Itoa(n)
 }

@@ -1,8 +1,6 @@
 package diagnosis
 
 import (
-	"fmt"
-
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
@@ -21,7 +19,7 @@ func Notable(e flow.End) bool {
 // truncation returns the rule for a socket that was not stuck and died with bytes
 // in it: the kernel's own reason is the cause. A socket that timed out unseen has
 // the cause of any silence.
-func truncation(e Evidence) rule {
+func truncation(e *Evidence) rule {
 	switch e.End.Loss {
 	case flow.LostClosedUnread:
 		return rule{flow.ClosedUnread, nil, whyClosedUnread, adviseDrain}
@@ -31,7 +29,7 @@ func truncation(e Evidence) rule {
 		return rule{flow.ResetByPeer, nil, whyResetByPeer, adviseResetByPeer}
 	}
 	for _, r := range table {
-		if r.holds(e, Symptom(e.Socket)) {
+		if r.holds(*e, symptom(&e.Socket)) {
 			return r
 		}
 	}
@@ -42,7 +40,7 @@ func truncation(e Evidence) rule {
 // that serves them, they leave or reset all day while an answer is in flight. If
 // a server here discarded unsent bytes itself, that is its own defect and is
 // reported, whatever the client.
-func suppressTruncated(e Evidence) flow.Suppression {
+func suppressTruncated(e *Evidence) flow.Suppression {
 	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
 		return ""
 	}
@@ -57,9 +55,9 @@ func ours(r flow.LossReason) bool {
 	return r == flow.LostClosedUnread || r == flow.LostDataAfterClose
 }
 
-func truncatedSentence(e Evidence, why string) string {
-	return fmt.Sprintf("%s lost %s of what it had written to %s when that connection ended at %s: %s.",
-		owner(e.Local), lost(e.End.Unsent, e.End.Unacknowledged), place(e), phrase.Zoned(e.End.At, e.Now), why)
+func truncatedSentence(e *Evidence, why string) string {
+	return owner(&e.Local) + " lost " + lost(e.End.Unsent, e.End.Unacknowledged) + " of what it had written to " + place(e) +
+		" when that connection ended at " + phrase.Zoned(e.End.At, e.Now) + ": " + why + "."
 }
 
 // lost says how much was lost: unsent bytes certainly, sent ones perhaps.
@@ -70,12 +68,12 @@ func lost(unsent, unacknowledged uint32) string {
 	case unacknowledged == 0:
 		return phrase.Count(int(unsent), "byte", "bytes")
 	}
-	return fmt.Sprintf("%s for certain and perhaps %s more", phrase.Count(int(unsent), "byte", "bytes"), phrase.Number(unacknowledged))
+	return phrase.Count(int(unsent), "byte", "bytes") + " for certain and perhaps " + phrase.Number(unacknowledged) + " more"
 }
 
 func whyClosedUnread(e Evidence) string {
-	return fmt.Sprintf("it was closed with %s unread in its receive buffer, so the kernel sent a reset instead of a FIN and threw away what was still to be sent",
-		phrase.Count(int(e.End.Unread), "byte", "bytes"))
+	return "it was closed with " + phrase.Count(int(e.End.Unread), "byte", "bytes") +
+		" unread in its receive buffer, so the kernel sent a reset instead of a FIN and threw away what was still to be sent"
 }
 
 func whyDataAfterClose(Evidence) string {
@@ -85,34 +83,34 @@ func whyDataAfterClose(Evidence) string {
 func whyResetByPeer(e Evidence) string {
 	why := "the peer sent a reset"
 	if e.End.Unread > 0 {
-		why += fmt.Sprintf(", with %s from it still to be read: what was to follow them may never have come", phrase.Count(int(e.End.Unread), "byte", "bytes"))
+		why += ", with " + phrase.Count(int(e.End.Unread), "byte", "bytes") + " from it still to be read: what was to follow them may never have come"
 	}
 	switch e.Backend.State {
 	case flow.BackendDeleted, flow.BackendTerminating:
-		return fmt.Sprintf("%s; %s is %s%s", why, backendName(e), e.Backend.State, e.at(e.Backend.Since, " since "))
+		return why + "; " + backendName(&e) + " is " + string(e.Backend.State) + e.at(e.Backend.Since, " since ")
 	}
 	return why
 }
 
 func adviseDrain(e Evidence) []flow.Advice {
-	advice := []flow.Advice{now("Take what %s received last for incomplete, and have it sent again: the bytes are gone.", place(e))}
+	advice := []flow.Advice{now("Take what " + place(&e) + " received last for incomplete, and have it sent again: the bytes are gone.")}
 	drain := "Drain before closing: shutdown(SHUT_WR), read until the peer's end with a time limit, then close. The peer then gets everything, and its own last words harm nothing."
 	if e.End.Loss == flow.LostDataAfterClose {
 		drain += " Where that is done already, the time limit is too short for this reader."
 	}
-	return append(advice, forGood("%s", drain))
+	return append(advice, forGood(drain))
 }
 
 func adviseResetByPeer(e Evidence) []flow.Advice {
 	return []flow.Advice{
-		now("Look at the other end, %s: it closed with data unread, was closed when data came in, or ended. The agent on its node counts which.", e.Target()),
+		now("Look at the other end, " + e.Target().String() + ": it closed with data unread, was closed when data came in, or ended. The agent on its node counts which."),
 		forGood("Have the peer drain before it closes: shutdown(SHUT_WR), read until the end with a time limit, then close. Have this side repeat what was not confirmed: a write that succeeded is not a delivery."),
 	}
 }
 
 // endAnswer is how the socket's transition to CLOSE read.
-func endAnswer(e Evidence) flow.Evidence {
-	answer := fmt.Sprintf("left %s: %s", e.End.From, e.End.Loss)
+func endAnswer(e *Evidence) flow.Evidence {
+	answer := "left " + e.End.From.String() + ": " + string(e.End.Loss)
 	if e.End.Err != 0 {
 		answer += ", " + Errno(e.End.Err)
 	}

@@ -1,8 +1,8 @@
 package flow
 
 import (
-	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -42,6 +42,8 @@ func (t Translation) DeleteCommand() string {
 	if src.Is6() {
 		family = "ipv6"
 	}
-	return fmt.Sprintf("conntrack -D -f %s -p tcp --orig-src %s --orig-dst %s --sport %d --dport %d -w %d",
-		family, src, dst, t.Orig.Src.Port(), t.Orig.Dst.Port(), t.Zone)
+	return "conntrack -D -f " + family + " -p tcp --orig-src " + src.String() + " --orig-dst " + dst.String() +
+		" --sport " + decimal(t.Orig.Src.Port()) + " --dport " + decimal(t.Orig.Dst.Port()) + " -w " + decimal(t.Zone)
 }
+
+func decimal(n uint16) string { return strconv.FormatUint(uint64(n), 10) }

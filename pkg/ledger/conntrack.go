@@ -41,19 +41,24 @@ func packConntrack(c diagnosis.Conntrack, s flow.Socket) conntrack {
 	return p
 }
 
-func (p conntrack) evidence(s flow.Socket) diagnosis.Conntrack {
+func (p conntrack) evidence(s *flow.Socket) diagnosis.Conntrack {
 	c := diagnosis.Conntrack{At: p.at.time(s.At), Missing: p.missing, Zones: p.zones, Unanswered: p.unanswered}
 	if t := p.entry; t != nil {
-		asked := s.Tuple()
-		if t.asked != nil {
-			asked = tuple(*t.asked)
-		}
-		c.Entry = &flow.Translation{
-			Asked: asked, Orig: tuple(t.orig), Reply: tuple(t.reply), State: t.state.Value(),
-			Timeout: t.timeout, Zone: t.zone, Assured: t.assured, Unreplied: t.unreplied,
-		}
+		entry := t.flow(flow.Tuple{Src: s.Local, Dst: s.Remote})
+		c.Entry = &entry
 	}
 	return c
+}
+
+// flow returns the entry for a socket that sends a tuple.
+func (t *translation) flow(asked flow.Tuple) flow.Translation {
+	if t.asked != nil {
+		asked = tuple(*t.asked)
+	}
+	return flow.Translation{
+		Asked: asked, Orig: tuple(t.orig), Reply: tuple(t.reply), State: t.state.Value(),
+		Timeout: t.timeout, Zone: t.zone, Assured: t.assured, Unreplied: t.unreplied,
+	}
 }
 
 func tupleOf(t flow.Tuple) [2]address { return [2]address{addressOf(t.Src), addressOf(t.Dst)} }

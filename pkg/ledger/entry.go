@@ -101,7 +101,7 @@ func (e *Entry) Target() netip.AddrPort {
 	if e.facts.conntrack.entry == nil {
 		return e.reading.remote.addrPort()
 	}
-	return e.facts.conntrack.evidence(flow.Socket{Local: e.reading.local.addrPort(), Remote: e.reading.remote.addrPort()}).Entry.Backend()
+	return e.facts.conntrack.entry.flow(e.Tuple()).Backend()
 }
 
 // Evidence returns the evidence on the flow.

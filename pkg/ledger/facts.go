@@ -82,7 +82,7 @@ func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
 	is := func(flag uint8) bool { return f.flags&flag != 0 }
 	e := diagnosis.Evidence{
 		Now: f.now.time(s.At), StuckAfter: f.stuckAfter, Ended: is(hasEnded), Socket: s, Role: f.role.Value(),
-		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(s),
+		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(&s),
 		Service: f.service.Value().evidence(), Cluster: f.cluster.Value(),
 		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating),
 	}

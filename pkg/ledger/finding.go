@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,7 +15,7 @@ func (e *Entry) Finding(node, bootID string, now time.Time) flow.Finding {
 	evidence.Ended = e.life == Over
 	evidence.Socket.Since = f.Since
 	v := diagnosis.Judge(evidence)
-	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, story(e, evidence)
+	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, story(e, &evidence)
 	return f
 }
 
@@ -67,17 +66,17 @@ func anchor(t, now time.Time) time.Time {
 }
 
 // story returns the flow's history together with what the sources date, in time order.
-func story(e *Entry, evidence diagnosis.Evidence) []flow.Step {
+func story(e *Entry, evidence *diagnosis.Evidence) []flow.Step {
 	story := e.history.all()
 	if at := evidence.Socket.LastAck; !at.IsZero() {
 		story = append(story, flow.Step{At: at, What: "last segment from the peer"})
 	}
-	if b := evidence.Backend; !b.Since.IsZero() {
-		name := evidence.Target().String()
-		if b.Pod != "" {
-			name = b.Namespace + "/" + b.Pod
+	if b := &evidence.Backend; !b.Since.IsZero() {
+		name := b.Namespace + "/" + b.Pod
+		if b.Pod == "" {
+			name = evidence.Target().String()
 		}
-		story = append(story, flow.Step{At: b.Since, What: fmt.Sprintf("backend %s was seen %s", name, b.State)})
+		story = append(story, flow.Step{At: b.Since, What: "backend " + name + " was seen " + string(b.State)})
 	}
 	if at := e.Since(); !at.IsZero() {
 		story = append(story, flow.Step{At: at, What: "progress stopped"})

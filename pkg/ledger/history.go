@@ -12,6 +12,7 @@ import (
 const (
 	firstSteps  = 3  // kept of a flow's history
 	latestSteps = 20 // the same
+	datedSteps  = 3  // most that story adds
 )
 
 // history is a flow's story: its first and its latest steps, and how many were
@@ -31,9 +32,13 @@ func (h history) with(at time.Time, line string) history {
 	return history{append(steps, step), h.left + 1}
 }
 
-// all returns the steps, with a line for those that were left out.
+// all returns the steps, with a line for those that were left out. There is room for
+// those that story adds.
 func (h history) all() []flow.Step {
-	steps := slices.Clone(h.steps)
+	if len(h.steps) == 0 {
+		return nil
+	}
+	steps := append(make([]flow.Step, 0, 1+len(h.steps)+datedSteps), h.steps...)
 	if h.left == 0 {
 		return steps
 	}

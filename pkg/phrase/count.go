@@ -1,13 +1,19 @@
 package phrase
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
 // Number returns a count with its digits in groups of three: 25,000.
 func Number[T ~int | ~uint32 | ~uint64](n T) string {
-	digits := fmt.Sprint(n)
+	digits := strconv.FormatUint(uint64(n), 10)
+	if n < 0 {
+		digits = strconv.FormatInt(int64(n), 10)
+	}
+	if len(digits) <= 3 {
+		return digits
+	}
 	var b strings.Builder
 	for i, d := range digits {
 		if i > 0 && (len(digits)-i)%3 == 0 {
@@ -52,7 +58,7 @@ func Some(names, most int, name func(int) string) string {
 	}
 	list := strings.Join(first, ", ")
 	if names > most {
-		return fmt.Sprintf("%s and %s more", list, Number(names-most))
+		return list + " and " + Number(names-most) + " more"
 	}
 	return list
 }

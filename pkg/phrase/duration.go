@@ -1,7 +1,6 @@
 package phrase
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -16,11 +15,11 @@ func Duration(d time.Duration) string {
 	case d < time.Millisecond:
 		return "0s"
 	case d < time.Second:
-		return fmt.Sprintf("%dms", d/time.Millisecond)
+		return count(d/time.Millisecond) + "ms"
 	case d < 10*time.Second:
 		return strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', -1, 64) + "s"
 	case d < time.Minute:
-		return fmt.Sprintf("%ds", d/time.Second)
+		return count(d/time.Second) + "s"
 	case d < time.Hour:
 		return twoUnits(d, time.Minute, "m", time.Second, "s")
 	case d < day:
@@ -32,7 +31,9 @@ func Duration(d time.Duration) string {
 func twoUnits(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
 	n, rest := d/large, d%large/small
 	if rest == 0 {
-		return fmt.Sprintf("%d%s", n, largeName)
+		return count(n) + largeName
 	}
-	return fmt.Sprintf("%d%s%d%s", n, largeName, rest, smallName)
+	return count(n) + largeName + count(rest) + smallName
 }
+
+func count(units time.Duration) string { return strconv.FormatInt(int64(units), 10) }

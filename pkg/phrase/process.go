@@ -2,7 +2,7 @@ package phrase
 
 import (
 	"cmp"
-	"fmt"
+	"strconv"
 )
 
 // Process names a process by its own name and its PID, such as echo[4711]. A PID of 0
@@ -11,5 +11,5 @@ func Process(comm string, pid uint32) string {
 	if pid == 0 {
 		return comm
 	}
-	return fmt.Sprintf("%s[%d]", cmp.Or(comm, "?"), pid)
+	return cmp.Or(comm, "?") + "[" + strconv.FormatUint(uint64(pid), 10) + "]"
 }
