@@ -66,7 +66,7 @@ type Conntrack struct {
 
 // Target returns the address that the socket's packets really go to: conntrack's
 // translation of the remote address, or the remote address itself.
-func (e *Evidence) Target() netip.AddrPort {
+func (e Evidence) Target() netip.AddrPort {
 	if e.Conntrack.Entry != nil {
 		return e.Conntrack.Entry.Backend()
 	}
@@ -75,13 +75,13 @@ func (e *Evidence) Target() netip.AddrPort {
 
 // redirected reports whether conntrack sends the flow to another address than its
 // socket's peer. Masquerading alone does not.
-func (e *Evidence) redirected() bool {
+func (e Evidence) redirected() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && e.Target() != e.Socket.Remote
 }
 
 // Via returns the Service address that the flow was opened to and that
 // conntrack translates; invalid: none is translated.
-func (e *Evidence) Via() netip.AddrPort {
+func (e Evidence) Via() netip.AddrPort {
 	if !e.redirected() {
 		return netip.AddrPort{}
 	}
@@ -90,13 +90,13 @@ func (e *Evidence) Via() netip.AddrPort {
 
 // Untranslated reports whether conntrack has an entry for the flow that leaves
 // its destination as it is.
-func (e *Evidence) Untranslated() bool {
+func (e Evidence) Untranslated() bool {
 	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && !e.redirected()
 }
 
 // Removed returns when the flow's backend pod went, if it is known to be gone;
 // zero: it is not.
-func (e *Evidence) Removed() time.Time {
+func (e Evidence) Removed() time.Time {
 	switch {
 	case e.reused():
 		return e.Backend.Former.GoneAt
@@ -107,12 +107,12 @@ func (e *Evidence) Removed() time.Time {
 }
 
 // SegmentSince reports whether a segment came from the peer after a time.
-func (e *Evidence) SegmentSince(t time.Time) bool { return e.lastSegment().After(t) }
+func (e Evidence) SegmentSince(t time.Time) bool { return e.lastSegment().After(t) }
 
 // lastSegment returns when the last segment came from the peer, zero if none
 // did. An acknowledgement shows in rcv_tstamp. Data that acknowledges nothing
 // new takes the fast path and shows as received alone (tcp_rcv_established).
-func (e *Evidence) lastSegment() time.Time {
+func (e Evidence) lastSegment() time.Time {
 	if s := &e.Socket; s.LastReceive.After(s.LastAck) {
 		return s.LastReceive
 	}
@@ -122,7 +122,7 @@ func (e *Evidence) lastSegment() time.Time {
 // silence returns how long the peer had sent nothing at the last reading. What it
 // sent since then is not known: an old reading, as thousands of flows have, makes
 // no peer silent.
-func (e *Evidence) silence() time.Duration { return e.Socket.At.Sub(e.lastSegment()) }
+func (e Evidence) silence() time.Duration { return e.Socket.At.Sub(e.lastSegment()) }
 
 // settled is how long after a removal an acknowledgement may still have been in
 // flight.
@@ -133,7 +133,7 @@ const settled = time.Second
 // was alive then: a force-deleted container lives on for seconds, behind a
 // partition for hours. So only silence since then counts. The silence of an idle
 // flow proves nothing, and any segment after the removal proves that it lives.
-func (e *Evidence) gone() bool {
+func (e Evidence) gone() bool {
 	if e.Backend.State != flow.BackendDeleted {
 		return false
 	}
@@ -153,7 +153,7 @@ const clockSkew = 2 * time.Second
 // reused reports whether the flow was opened to a pod that is gone, and another
 // pod has its address. By the cluster's clock and by ours, that one was created
 // after the last segment on this path.
-func (e *Evidence) reused() bool {
+func (e Evidence) reused() bool {
 	b, last := &e.Backend, e.lastSegment()
 	if b.Former == nil || b.HostNetwork || b.Pod == "" || last.IsZero() {
 		return false
@@ -167,19 +167,19 @@ func (e *Evidence) reused() bool {
 
 // answersLately reports whether the peer sent something after progress stopped, so
 // late that it says more than the records.
-func (e *Evidence) answersLately() bool {
+func (e Evidence) answersLately() bool {
 	return e.answers() && e.silence() <= max(e.StuckAfter, 2*e.Socket.RTO)
 }
 
 // answers reports whether segments come from the peer although nothing moves.
 // Earlier selective acknowledgements prove nothing: they stay when the peer dies.
-func (e *Evidence) answers() bool {
+func (e Evidence) answers() bool {
 	return e.lastSegment().After(e.Socket.Since.Add(settled))
 }
 
 // nodeDown reports whether the records say that the backend's node is not
 // there to answer.
-func (e *Evidence) nodeDown() bool {
+func (e Evidence) nodeDown() bool {
 	switch e.Backend.NodeState {
 	case cluster.NodeNotReady, cluster.NodeUnreachable, cluster.NodeDeleted:
 		return true
@@ -189,4 +189,4 @@ func (e *Evidence) nodeDown() bool {
 
 // snat reports whether the peer of an accepted socket is a node, which
 // usually hides a client behind it.
-func (e *Evidence) snat() bool { return e.Role == flow.Server && e.Peer.Class == flow.PeerNode }
+func (e Evidence) snat() bool { return e.Role == flow.Server && e.Peer.Class == flow.PeerNode }

@@ -151,10 +151,10 @@ func noLonger(services []string) string {
 }
 
 // clock says a time of day. The sentence has named the zone with its first one.
-func (e *Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
+func (e Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
 
 // at returns a preposition and a time of day, or nothing if the time is not known.
-func (e *Evidence) at(t time.Time, preposition string) string {
+func (e Evidence) at(t time.Time, preposition string) string {
 	if t.IsZero() {
 		return ""
 	}

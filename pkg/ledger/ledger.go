@@ -17,10 +17,6 @@ type Options struct {
 	HostNetNS    uint32        // in this namespace processes own flows, not the namespace
 }
 
-// owedLooks is how many complete snapshots find a dropped flow again: a single
-// one may miss it.
-const owedLooks = 2
-
 // Ledger holds the flows. It is for one goroutine; View is safe for concurrent use.
 type Ledger struct {
 	o     Options
@@ -35,9 +31,7 @@ type Ledger struct {
 
 	refusedAt time.Time
 	looks     uint64
-	owed      int           // complete looks
-	owedIn    uint64        // the look since which they are owed
-	owing     bool          // complete looks were owed when the last one began
+	owed      owed
 	scanned   time.Duration // the begin of the last file scan
 }
 
@@ -122,7 +116,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	if l.Len() >= l.o.MaxFlows {
 		l.table.refused.Add(1)
 		l.refusedAt = s.At
-		l.owe()
+		l.owed.again()
 		victim := l.quotas.victim(by)
 		if victim == nil {
 			return changes
@@ -141,7 +135,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 // Look takes what one look at the suspects shows.
 func (l *Ledger) Look(sockets iter.Seq[flow.Socket]) []Change {
 	l.looks++
-	l.owing = l.Owed()
+	l.owed.begin(l.looks, l.Len() < l.o.MaxFlows)
 	var changes []Change
 	for s := range sockets {
 		changes = l.observe(changes, s)
@@ -152,9 +146,7 @@ func (l *Ledger) Look(sockets iter.Seq[flow.Socket]) []Change {
 // Absent says that the last look, which began at a time, was complete. Flows that
 // two looks in a row lack, 2 s apart, have vanished.
 func (l *Ledger) Absent(at time.Time) []Change {
-	if l.owing && l.owedIn != l.looks {
-		l.owed--
-	}
+	l.owed.pay()
 	var changes []Change
 	for _, s := range l.table.slots {
 		changes = l.miss(changes, s, at)
@@ -187,7 +179,7 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 	if now-s.absentSince < absentFor {
 		return changes
 	}
-	l.owe() // it may live, and the looks may have missed it
+	l.owed.again() // it may live, and the looks may have missed it
 	l.remove(s)
 	return append(changes, Change{Kind: Vanished, Entry: s.entry, At: at})
 }
@@ -220,16 +212,14 @@ func (l *Ledger) End(end flow.End) []Change {
 // Owed reports whether flows may stand still that are not held and that the
 // kernel side takes for known: they were refused, dropped, forgotten, or missed.
 // Complete snapshots show them again, if there is room for them.
-func (l *Ledger) Owed() bool { return l.owed > 0 && l.Len() < l.o.MaxFlows }
-
-func (l *Ledger) owe() { l.owed, l.owedIn = owedLooks, l.looks }
+func (l *Ledger) Owed() bool { return l.owed.looks > 0 && l.Len() < l.o.MaxFlows }
 
 // Forget drops a flow. A later reading may make it a suspect again. A complete
 // snapshot is then Owed, because the flow may stand still.
 func (l *Ledger) Forget(id flow.ID) {
 	if s := l.table.slots[id]; s != nil {
 		l.remove(s)
-		l.owe()
+		l.owed.again()
 	}
 }
 
@@ -291,7 +281,7 @@ const shortFor = time.Minute
 // Short returns how many times a flow found no room, or had to make room for the
 // flows of another owner, and whether some may stand still because of that.
 func (l *Ledger) Short(now time.Time) (refused uint64, short bool) {
-	full := l.Len() >= l.o.MaxFlows || l.owed > 0
+	full := l.Len() >= l.o.MaxFlows || l.owed.looks > 0
 	refused = l.table.refused.Load()
 	return refused, refused > 0 && (full || now.Sub(l.refusedAt) < shortFor)
 }

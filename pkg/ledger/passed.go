@@ -37,6 +37,6 @@ func (p passedOver) forget(id flow.ID) { delete(p, id) }
 func (l *Ledger) Reconsider() {
 	if len(l.passed) > 0 {
 		clear(l.passed)
-		l.owe()
+		l.owed.again()
 	}
 }
