@@ -60,6 +60,12 @@ static __always_inline void report_unstored(struct sock *sk, struct tcp_sock *tp
 		shown(e, v, file_scan, bpf_ktime_get_ns());
 }
 
+/* Its owner is all that a file scan may change: in a storm, that holds for most. */
+static __always_inline bool is_known(const struct episode *e, const struct sock *sk, const struct tcp_sock *tp)
+{
+	return still_stands(e, tp->snd_una) && sk->__sk_common.skc_state != TCP_SYN_SENT && !e->unstored;
+}
+
 SEC("iter/task_file")
 int scan_files(struct bpf_iter__task_file *ctx)
 {
@@ -71,7 +77,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	struct tcp_sock *tp;
 	struct episode *e;
 	struct sock *sk;
-	bool gone;
+	bool gone = false, known;
 
 	if (!task || !file)
 		return 0;
@@ -91,14 +97,19 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (is_mptcp(tp) || BPF_CORE_READ_BITFIELD(tp, repair))
 		return 0;
 	icsk = (void *)tp;
-	read_standing(&s, sk, tp);
-	gone = !s.stalled && peer_gone(sk, tp);
 	e = episode_of(sk);
-	if (!e && begins(&s, gone))
-		e = new_episode(sk);
+	known = e && is_known(e, sk, tp);
+	if (!known) {
+		read_standing(&s, sk, tp);
+		gone = !s.stalled && peer_gone(sk, tp);
+		if (!e && begins(&s, gone))
+			e = new_episode(sk);
+	}
 	if (!e)
 		return 0;
 	own(e, task, ctx->fd);
+	if (known)
+		return 0;
 	if (scan(e, &s, gone, icsk->icsk_retransmits, bpf_ktime_get_ns(), forget_recovered_ns)) {
 		forget(sk, e);
 		return 0;

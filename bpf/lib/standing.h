@@ -187,14 +187,20 @@ static __always_inline bool has_new_owner(const struct episode *e, __u32 file_sc
 	return !e->owned && e->pid && e->file_scan == file_scan;
 }
 
+/* It certainly stands: what was outstanding is so until snd_una moves. */
+static __always_inline bool still_stands(const struct episode *e, __u32 snd_una)
+{
+	return e->timeouts && e->reported && !e->recovered_ns && e->snd_una == snd_una;
+}
+
 /* There is certainly nothing new to show, as far as the episode and one member of the
- * socket say. What was outstanding is so until snd_una moves.
+ * socket say.
  */
 static __always_inline bool is_old(const struct episode *e, __u32 snd_una, __u32 file_scan)
 {
 	if (e->recovered_ns)
 		return true;
-	return e->timeouts && e->reported && e->snd_una == snd_una && !has_new_owner(e, file_scan);
+	return still_stands(e, snd_una) && !has_new_owner(e, file_scan);
 }
 
 /* An incremental snapshot shows it. */

@@ -90,6 +90,39 @@ func TestASuspectThatOnlyAFileScanFoundIsNew(t *testing.T) {
 	}
 }
 
+// TestAScanFindsTheNextEpisodeOfAKnownSuspect: it timed out and recovered, and then its
+// peer stops reading. Nothing is retransmitted before a closed window.
+func TestAScanFindsTheNextEpisodeOfAKnownSuspect(t *testing.T) {
+	t.Parallel()
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	wall := nettest.NewWall(t)
+	wall.Drop(server.LocalAddr().(*net.TCPAddr).Port)
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	first := next(t, tr).Suspect
+	wall.Open()
+	if _, err := server.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SetWriteDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err := error(nil); err == nil; _, err = client.Write(make([]byte, 1<<20)) {
+	}
+	var s *flow.Socket
+	for deadline := time.Now().Add(patience); (s == nil || s.Una == first.Una) && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := tr.ScanFiles(); err != nil {
+			t.Fatal(err)
+		}
+		s = incremental(t, tr, first.ID, first.ID)
+	}
+	if s == nil || !s.Live || s.SendWindow != 0 && s.Unsent == 0 || !s.Since.After(first.Since) {
+		t.Errorf("behind a closed window it is shown as %+v", s)
+	}
+}
+
 func TestEachNamedFlowHasItsBit(t *testing.T) {
 	t.Parallel()
 	got := bits([]flow.ID{0, 63, 64, 2, 3<<7 + 65}, 2)

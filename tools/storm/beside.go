@@ -22,10 +22,11 @@ func (l *lineCount) Write(b []byte) (int, error) {
 }
 
 // startBpftrace starts bpftrace in a mount namespace of its own with tracefs,
-// because the host may have none.
+// because the host may have none. If the host has it, mounting it fails, and that is
+// good enough.
 func startBpftrace(ns *namespace, out *lineCount) (*process, error) {
 	cmd := exec.Command("sh", "-c",
-		`mount -t tracefs tracefs /sys/kernel/tracing && mount -t debugfs debugfs /sys/kernel/debug && exec bpftrace -e "$0" 2>/dev/null`, oneLiner)
+		`{ mount -t tracefs tracefs /sys/kernel/tracing; mount -t debugfs debugfs /sys/kernel/debug; exec bpftrace -e "$0"; } 2>/dev/null`, oneLiner)
 	cmd.Stdout = out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	return start(ns, cmd)
