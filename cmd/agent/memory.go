@@ -52,8 +52,8 @@ func followHeap(ctx context.Context) {
 	})
 }
 
-// garbage is found by the next collection. It has a pointer, because the runtime keeps
-// small objects without one together.
+// garbage is what the next collection finds. It has a pointer: the runtime puts
+// small objects without one into a shared block, which may live on.
 type garbage struct{ _ *garbage }
 
 // afterCollections calls do after each collection, in one goroutine, until it returns

@@ -23,7 +23,7 @@ func answerOf(tb testing.TB, r flow.Reader, query string) string {
 	return w.Body.String()
 }
 
-// says serves an agent that answers always the same, and returns its socket.
+// says serves an agent that always gives the same answer, and returns its socket.
 func says(tb testing.TB, answer func(http.ResponseWriter, *http.Request)) (socket string) {
 	tb.Helper()
 	socket = filepath.Join(tb.TempDir(), "agent.sock")
@@ -56,8 +56,9 @@ func TestAnAnswerThatBreaksOff(t *testing.T) {
 	}
 }
 
-// An agent of another time may write members that are not known here, in another
-// order, and with white space: they are passed on, and the table does not change.
+// An agent of another version may write members that this one does not know, in
+// another order, and with white space. They are passed on, and the table does not
+// change.
 func TestAnAnswerOfAnotherAgent(t *testing.T) {
 	r := &flowtest.Reader{Live: flowtest.Findings(), Sources: flowtest.Health()}
 	usual := answerOf(t, r, "")
@@ -84,7 +85,7 @@ func TestAnAnswerOfAnotherAgent(t *testing.T) {
 	}
 }
 
-// A storm is more than one page of output, and each flow is there once.
+// A storm takes more than one page of output, and has each flow once.
 func TestAStormIsPassedOnWhole(t *testing.T) {
 	r := storm(2_000)
 	answer := answerOf(t, r, "")

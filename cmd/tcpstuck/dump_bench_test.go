@@ -39,9 +39,9 @@ func recorded(b *testing.B) (socket string) {
 	})
 }
 
-// BenchmarkDump asks an agent that answers at once what it answers in a storm: what is
-// measured is the program. Its CPU says more than the clock: it reads while an agent
-// still composes.
+// BenchmarkDump measures the program alone: its agent gives the answer of a storm
+// at once. CPU time says more than the clock, because the program reads while a
+// real agent still composes.
 func BenchmarkDump(b *testing.B) {
 	socket := recorded(b)
 	for _, output := range []string{"table", "wide", "json", "jsonl"} {

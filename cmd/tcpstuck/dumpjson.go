@@ -43,7 +43,7 @@ func (p *program) dumpJSON(ctx context.Context, q api.Query) int {
 	return max(code, unwatched(sources))
 }
 
-// passed is the flows as they are written.
+// passed holds the flows that came, as they will be written.
 type passed struct {
 	add   func(b []byte, t *jsonscan.Text, n int) []byte // appends flow n
 	n     int
@@ -51,7 +51,7 @@ type passed struct {
 	pages pages
 }
 
-// flow takes one flow, unless the text ends before it does.
+// flow takes one flow. If the text ends within it, flow takes nothing.
 func (p *passed) flow(t *jsonscan.Text) {
 	page := p.pages.last()
 	begin := len(page)
@@ -63,7 +63,7 @@ func (p *passed) flow(t *jsonscan.Text) {
 	p.pages.put(page)
 }
 
-// hasEnded reads a flow after the comma, if there is one.
+// hasEnded reports whether a flow has ended. A comma may stand before the flow.
 func hasEnded(raw []byte) bool {
 	var f struct {
 		EndedAt *time.Time `json:"ended_at"`

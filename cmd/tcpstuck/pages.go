@@ -5,8 +5,8 @@ import "io"
 // pageBytes is how much is written at once. A flow that begins on a page may exceed it.
 const pageBytes = 1 << 20
 
-// pages is output that waits until all of it is known. It is a hundred megabytes in a
-// storm: one piece of memory would be copied each time that it grows.
+// pages is output that waits until all of it is known. In a storm it has a hundred
+// megabytes: a single piece of memory would be copied each time it grows.
 type pages struct {
 	full [][]byte
 	page []byte // the last one

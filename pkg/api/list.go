@@ -30,11 +30,11 @@ func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
 	return FlowList{About: about, Flows: flows, Sources: sources}, nil
 }
 
-// EachFlow reads the flows that the query selects one by one, while the agent still
-// composes the next: in a storm a person waits for that. What read has of a flow counts
-// only if the text has no error afterwards; a flow that has not come as a whole is read
-// once more. If EachFlow returns an error, the flows are not all there. The sources are
-// as the agent wrote them.
+// EachFlow calls read for each flow that the query selects, while the agent still
+// composes the next. If a flow has not come as a whole, the text has an error after
+// read, and EachFlow calls read again for that flow. So what read took counts only
+// if the text has no error. If EachFlow returns an error, flows are missing. The
+// sources are as the agent wrote them.
 func (c *Client) EachFlow(ctx context.Context, q Query, read func(*jsonscan.Text)) (about About, sources json.RawMessage, err error) {
 	err = c.read(ctx, "/v1/flows?"+q.values().Encode(), func(r io.Reader) error {
 		l := listing{stream: jsonscan.NewStream(r, 2*bufferBytes), about: map[string]json.RawMessage{}, read: read}
@@ -45,7 +45,7 @@ func (c *Client) EachFlow(ctx context.Context, q Query, read func(*jsonscan.Text
 	return about, sources, err
 }
 
-// listing is a FlowList that comes.
+// listing is a FlowList on its way.
 type listing struct {
 	stream  *jsonscan.Stream
 	read    func(*jsonscan.Text)

@@ -56,8 +56,8 @@ func (t *Table) lookUpPart(ctx context.Context, tuples []flow.Tuple, answers []A
 	}
 }
 
-// prepare notes every tuple as the table holds it, without an answer yet. One that no
-// entry can have is refused.
+// prepare notes every tuple in the form of the table, without an answer yet. It
+// refuses a tuple that no entry can have.
 func prepare(tuples []flow.Tuple, answers []Answer) {
 	for n, tuple := range tuples {
 		asked, err := normal(tuple)
@@ -79,7 +79,8 @@ func (t *Table) askTogether(answers []Answer) error {
 	return errors.Join(explain(err), t.giveBack(s, err == nil))
 }
 
-// askUntilAnswered asks once more, alone, what found no room in the receive buffer.
+// askUntilAnswered asks all questions together. It asks again, alone, those whose
+// answers found no room in the receive buffer.
 func askUntilAnswered(w wire, b *batch, answers []Answer) error {
 	if err := b.exchange(w, answers); err != nil {
 		return err

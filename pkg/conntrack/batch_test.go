@@ -107,8 +107,8 @@ func TestLookupAllConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-// TestLookupAllEnds: what is left is not asked when the context ends, and every answer
-// says why it is none.
+// TestLookupAllEnds: once the context ends, nothing more is asked, and each answer
+// that is missing says why.
 func TestLookupAllEnds(t *testing.T) {
 	privtest.InNewNetNS(t)
 	table, err := conntrack.Open()
@@ -131,7 +131,7 @@ func TestLookupAllEnds(t *testing.T) {
 	}
 }
 
-// ending is a context that ends after some looks at it.
+// ending is a context that ends after it was looked at some times.
 type ending struct {
 	context.Context
 	looks int

@@ -49,8 +49,8 @@ func (b *batch) exchange(w wire, answers []Answer) error {
 	return b.collect(w, first, answers)
 }
 
-// collect reads until the wire is empty. An overflow is said once, before what was
-// not dropped can be read.
+// collect reads until the wire is empty. The kernel reports an overflow once,
+// before the answers that it did not drop.
 func (b *batch) collect(w wire, first uint32, answers []Answer) error {
 	if b.in == nil {
 		b.in = make([]byte, 2*unix.Getpagesize())
@@ -87,8 +87,8 @@ func take(datagram []byte, first uint32, answers []Answer) {
 	}
 }
 
-// take reads the message that answers the question. An error that says that there
-// was no room for the answer is none.
+// take reads the message that answers the question. ENOBUFS is no answer: the
+// kernel had no room for the real one.
 func (a *Answer) take(kind uint16, body []byte) {
 	switch {
 	case kind == newestEntry:

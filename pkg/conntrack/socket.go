@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is one on which a lookup at a time asks: a single question by the netlink
-// library, which waits, or many at once, without waiting.
+// socket serves one lookup at a time: a single question by the netlink library,
+// which waits, or many at once, without waiting.
 type socket struct {
 	*netlink.Conn
 	raw   syscall.RawConn

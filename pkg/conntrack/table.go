@@ -1,6 +1,6 @@
 // Package conntrack asks the kernel's connection tracking table how it
-// translates a TCP connection: a point lookup by the socket's own tuple, and
-// searches that the kernel filters. It never changes the table.
+// translates a TCP connection: lookups by the socket's own tuple, one or many at a
+// time, and searches that the kernel filters. It never changes the table.
 package conntrack
 
 import (

@@ -23,8 +23,8 @@ type part struct {
 	read  reader
 }
 
-// reader reads a value into an addressable place that holds the zero value, as null
-// leaves it.
+// reader reads a value into an addressable place. That holds the zero value, and
+// null leaves it so.
 type reader func(*jsonscan.Text, reflect.Value)
 
 func formOf(t reflect.Type) form {
@@ -46,8 +46,8 @@ func (f *form) add(p part) {
 	f.parts = append(f.parts, p)
 }
 
-// read reads an object. Of a member that has no part it asks other, which may be nil,
-// to read it; if other does not, it is passed over.
+// read reads an object. A member without a part is for other, which may be nil. If
+// other does not take it, read passes over it.
 func (f *form) read(t *jsonscan.Text, v reflect.Value, other func(name []byte) bool) {
 	next := 0 // the part that is written after the latest one
 	t.Open('{')
@@ -136,7 +136,7 @@ func sliceReader(t reflect.Type) reader {
 	}
 }
 
-// unmarshal gives a value its text, unless the text could not be read.
+// unmarshal gives a value its text, unless that could not be read.
 func unmarshal(t *jsonscan.Text, text []byte, into encoding.TextUnmarshaler) {
 	if t.Err() != nil {
 		return

@@ -61,8 +61,8 @@ func (f *Finding) UnmarshalJSON(b []byte) error {
 	return t.Err()
 }
 
-// ReadJSON reads what AppendJSON appended; null becomes the zero value. What it does
-// not know it passes over.
+// ReadJSON reads what AppendJSON appended; null becomes the zero value. It passes
+// over members that it does not know.
 func (f *Finding) ReadJSON(t *jsonscan.Text) {
 	*f = Finding{}
 	version := ""

@@ -225,7 +225,7 @@ func TestAnEventIsWrittenAsMarshalled(t *testing.T) {
 	}
 }
 
-// TestMembersInAnyOrder: an agent of another time writes them in another order.
+// TestMembersInAnyOrder: an agent of another version writes them in another order.
 func TestMembersInAnyOrder(t *testing.T) {
 	var members map[string]any
 	if err := json.Unmarshal([]byte(marshal(t, full())), &members); err != nil {

@@ -138,9 +138,10 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. If the budget
-// allows it, it first looks for the owners of those that may be reported now.
-// Otherwise it does not read a flow again whose record has just come.
+// due reads the flows whose time has come, and decides on them. If one may be
+// reported now and the budget allows it, due first makes a file scan, which finds
+// the owners. Without a file scan it does not read a flow again whose record has
+// just come.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {

@@ -31,8 +31,8 @@ func (p *phases) keep(v verdict) []said {
 	return v.said
 }
 
-// reporter makes events. It does so in order, beside the next work of its caller:
-// the sentences of an event take as long as everything else about a flow.
+// reporter makes events, in order and beside the next work of its caller. The
+// sentences of an event take as long as everything else about a flow.
 type reporter struct {
 	node, bootID string
 	sinks        []Sink
@@ -40,7 +40,8 @@ type reporter struct {
 	busy         func() // waits for the work that was begun; nil: none was
 }
 
-// begin reports what was said, after what was said before.
+// begin begins to report what was said. It first waits for the report that was
+// begun before.
 func (r *reporter) begin(all []said) {
 	r.wait()
 	work := func() {

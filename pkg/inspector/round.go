@@ -103,7 +103,7 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 	}
 }
 
-// lookInTurn reads what is new, and up to so many flows whose turn it is.
+// lookInTurn reads what is new, and at most this many flows whose turn it is.
 func (i *Inspector) lookInTurn(ctx context.Context, flows int) {
 	named := i.o.Ledger.Turn(flows)
 	tasks := make([]task, len(named))

@@ -67,7 +67,8 @@ func TestWhatMovedIsLookedForWhateverWasSpent(t *testing.T) {
 	})
 }
 
-// TestFewFlowsHaveTheirTurnInDebt: a look for what moved is due all the same.
+// TestFewFlowsHaveTheirTurnInDebt: while the budget is in debt, looks for flows
+// that moved continue, with few others.
 func TestFewFlowsHaveTheirTurnInDebt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()

@@ -28,8 +28,8 @@ func every(calm bool) time.Duration {
 	return tick
 }
 
-// set changes the time between two ticks. The next one comes so long after the last,
-// however often that changes.
+// set changes the time between two ticks. The next tick comes that long after the
+// last one, however often set is called.
 func (t *ticker) set(calm bool) {
 	if next := every(calm); next != t.every {
 		t.every = next

@@ -10,8 +10,8 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/tracer"
 )
 
-// ticks counts the ticks in a minute, while something happens once in a time that
-// turns calm into its opposite.
+// ticks counts the ticks in a minute. Again and again, after the time that turns
+// says, calm becomes busy or busy calm.
 func ticks(turns time.Duration) (n int) {
 	calm := true
 	t := newTicker(calm)
@@ -32,8 +32,8 @@ func ticks(turns time.Duration) (n int) {
 	}
 }
 
-// TestTicks: they are rare while nothing is held, and come all the same if flows come
-// and go faster than they do.
+// TestTicks: ticks are rare while nothing is held. They do not stop if flows come
+// and go faster than ticks.
 func TestTicks(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -60,7 +60,7 @@ type rounds struct {
 
 func (r *rounds) Lost() (uint64, error) { r.n++; return 0, nil }
 
-// TestAnIdleAgentRests: a flow ends that at once.
+// TestAnIdleAgentRests: its rounds are rare, until a flow comes.
 func TestAnIdleAgentRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel := &rounds{holding: holding{emptied: make(emptied, 1)}}

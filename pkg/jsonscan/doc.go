@@ -1,4 +1,4 @@
-// Package jsonscan reads JSON in one pass, and as it comes: what encoding/json
-// reads three times, and only whole. It takes the grammar exactly as encoding/json
-// does. It is pure.
+// Package jsonscan reads JSON in one pass, and while it still comes. Package
+// encoding/json reads a text three times, and only as a whole. Both accept exactly
+// the same grammar.
 package jsonscan

@@ -46,7 +46,8 @@ func (t *Text) String() string {
 	return s
 }
 
-// mostShared is the length of a name: longer strings are sentences.
+// mostShared is the length of the longest strings that share memory. Longer ones
+// are sentences, which hardly repeat.
 const mostShared = 64
 
 // Bytes reads a string. It is valid until the text changes.
@@ -95,7 +96,8 @@ func (t *Text) quoted() (b []byte, escaped bool) {
 	return nil, false
 }
 
-// escape checks the escape that begins at a place, and returns its last.
+// escape checks the escape that begins at a place, and returns the place of its
+// last byte.
 func (t *Text) escape(at int) int {
 	if at++; at >= len(t.bytes) {
 		t.Fail(ErrShort)
@@ -144,8 +146,8 @@ func (t *Text) word(want string) {
 	}
 }
 
-// Number reads a number. One at the end of the text may lack digits, and is short. It is
-// valid until the text changes.
+// Number reads a number. It is valid until the text changes. A number at the end of
+// the text may lack digits: the error is then ErrShort.
 func (t *Text) Number() []byte {
 	if t.peek(); t.err != nil {
 		return nil

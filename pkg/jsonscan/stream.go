@@ -11,16 +11,16 @@ type Stream struct {
 	text Text
 }
 
-// NewStream returns the stream of what a reader gives. Equal short strings share their
-// memory. It reads about so many bytes at once.
+// NewStream returns a stream of the text that a reader returns. It reads about size
+// bytes at once. Equal short strings share their memory.
 func NewStream(from io.Reader, size int) *Stream {
 	s := &Stream{from: from, text: Text{bytes: make([]byte, 0, size)}}
 	s.text.Share()
 	return s
 }
 
-// Next calls read, which reads something from the text. If what is there is too short
-// for that, it waits for more and calls read anew.
+// Next calls read, which takes something from the text. If the text ends within
+// that, Next waits for more text and calls read again, from the same place.
 func (s *Stream) Next(read func(*Text)) error {
 	for {
 		before := s.text
@@ -35,8 +35,8 @@ func (s *Stream) Next(read func(*Text)) error {
 	}
 }
 
-// receive waits for as much again as was not read yet, so that reading a long value
-// anew costs a constant number of times its length.
+// receive waits for at least as many bytes as are not read yet. So reading a long
+// value again and again costs a constant multiple of its length.
 func (s *Stream) receive() error {
 	t := &s.text
 	rest := copy(t.bytes[:cap(t.bytes)], t.bytes[t.at:])

@@ -30,7 +30,8 @@ func (t *Text) Share() { t.names = map[string]string{} }
 // Err returns the first error.
 func (t *Text) Err() error { return t.err }
 
-// Fail makes err, if it is one, the text's error, unless there is one already.
+// Fail makes err the text's error, unless err is nil or the text has an error
+// already.
 func (t *Text) Fail(err error) {
 	if t.err == nil {
 		t.err = err

@@ -6,13 +6,12 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// ahead is how many findings are composed at once, beside the work of the reader on
-// those before.
+// ahead is how many findings are handed to the reader at once.
 const ahead = 64
 
-// inAdvance returns the same findings. They are composed in a goroutine of their own:
-// to compose one takes as long as to send it. At most three times ahead of them wait
-// for the reader.
+// inAdvance returns the same findings. A goroutine composes them while the reader
+// works on earlier ones, because composing one takes as long as sending it. At most
+// three times ahead findings wait for the reader.
 func inAdvance(all iter.Seq[flow.Finding]) iter.Seq[flow.Finding] {
 	return func(yield func(flow.Finding) bool) {
 		parts, stop := make(chan []flow.Finding), make(chan struct{})

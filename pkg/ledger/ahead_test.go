@@ -24,7 +24,7 @@ func numbered(n int, composed *int) func(func(flow.Finding) bool) {
 }
 
 // TestInAdvance: the reader gets every finding in order, wherever it stops. The
-// goroutine ends with it, and is never far ahead.
+// goroutine is never far ahead, and ends with the reader.
 func TestInAdvance(t *testing.T) {
 	for _, n := range []int{0, 1, ahead - 1, ahead, ahead + 1, 2 * ahead, 10 * ahead} {
 		for _, read := range []int{0, 1, ahead - 1, ahead, ahead + 1, 5*ahead + 3, n} {

@@ -32,8 +32,8 @@ func (h history) with(at time.Time, line string) history {
 	return history{append(steps, step), h.left + 1}
 }
 
-// all returns the steps, with a line for those that were left out. There is room for
-// those that story adds.
+// all returns the steps, with a line for those that were left out. The slice has
+// room for the steps that story adds.
 func (h history) all() []flow.Step {
 	if len(h.steps) == 0 {
 		return nil

@@ -140,7 +140,7 @@ func workload(l flow.Local) string {
 	return cmp.Or(l.Comm, "an unknown process")
 }
 
-// distinct is strings, each once, in the order in which they came.
+// distinct holds strings, each once, in the order in which they came.
 type distinct struct {
 	list []string
 	seen map[string]struct{}

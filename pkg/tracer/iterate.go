@@ -23,9 +23,9 @@ func (t *Tracer) Snapshot(show func(flow.Socket)) error { return t.readSockets(s
 
 // Incremental is an incremental snapshot. It shows the suspects that were not shown
 // before, those whose owner a file scan has found since, those that have made
-// progress since, and the named ones, rarely with others. In a storm it costs a
-// small part of a Snapshot. Absence means nothing. After records were lost, only a
-// Snapshot has everything.
+// progress since, and the named ones. Now and then it shows another one, too. In a
+// storm it costs a small part of a Snapshot. The absence of a flow that is not
+// named means nothing. After records were lost, only a Snapshot has everything.
 func (t *Tracer) Incremental(named []flow.ID, show func(flow.Socket)) error {
 	err := t.showOnlyNew(true, named)
 	if err == nil {
@@ -48,7 +48,7 @@ func (t *Tracer) showOnlyNew(only bool, named []flow.ID) error {
 	return nil
 }
 
-// bits has a bit for each flow, by the lower bits of its ID.
+// bits returns a bitmap with a bit for each flow, by the lower bits of its ID.
 func bits(of []flow.ID, words int) []uint64 {
 	set := make([]uint64, words)
 	for _, id := range of {

@@ -16,7 +16,7 @@ func cpusWith(scope []uint32) (all [tcpstuckCPUs]tcpstuckCpu) {
 	return all
 }
 
-// fillScope puts into the map what a CPU has no room for.
+// fillScope puts those namespaces into the map for which a CPU has no room.
 func fillScope(m *ebpf.Map, scope []uint32) error {
 	few := len(tcpstuckCpu{}.Scope)
 	for _, inum := range scope[min(few, len(scope)):] {
