@@ -69,6 +69,7 @@ func TestAnIdleAgentRests(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- i.Run(ctx, func() {}) }()
 		time.Sleep(time.Minute + tick/2)
+		synctest.Wait()
 		if kernel.n < 23 || kernel.n > 24 {
 			t.Errorf("%d rounds in an idle minute, want one in 2.5 s", kernel.n)
 		}
@@ -77,6 +78,7 @@ func TestAnIdleAgentRests(t *testing.T) {
 		kernel.n = 0
 		kernel.emptied <- tracer.Record{Suspect: &kernel.socket}
 		time.Sleep(10*tick + tick/2)
+		synctest.Wait()
 		if kernel.n < 10 {
 			t.Errorf("%d rounds in 10 s with a flow, want one each second", kernel.n)
 		}

@@ -110,6 +110,6 @@ func (t *Text) peek() byte {
 
 func (t *Text) unexpected(want string) {
 	if t.err == nil {
-		t.err = fmt.Errorf("%q where %s should be", t.bytes[t.at], want)
+		t.err = fmt.Errorf("bad JSON: %q in place of %s", t.bytes[t.at], want)
 	}
 }
