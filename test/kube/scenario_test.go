@@ -33,7 +33,7 @@ func TestCalico(t *testing.T) {
 	}
 	t.Logf("%s", out)
 	for _, want := range []string{
-		`default/client-\S+ \(Deployment client, .*\) → default/server:8000\s+→ 192\.168\.136\.2:8000 \(pod server-\S+, deleted [\d.]+s ago\)`,
+		`default/client-\S+ \(Deployment client, .*\) → default/server:8000\s+→ 192\.168\.136\.2:8000 \(pod server-\S+, deleted [\d.]+m?s ago\)`,
 		`StaleConntrack`,
 	} {
 		if !regexp.MustCompile(want).Match(out) {
