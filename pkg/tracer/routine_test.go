@@ -66,3 +66,70 @@ func awaitSendErr(t *testing.T, tr *Tracer, id flow.ID, want syscall.Errno, most
 		}
 	}
 }
+
+// TestAFailureOfOneHidesNoOthers: sockets that share a place in the kernel side's
+// memory fail together. Of so many, some do share one.
+func TestAFailureOfOneHidesNoOthers(t *testing.T) {
+	inum := nettest.Loopback(t)
+	if _, err := os.Stat("/proc/sys/net/ipv4/tcp_rto_max_ms"); err != nil {
+		t.Skip("this kernel has no net.ipv4.tcp_rto_max_ms")
+	}
+	nettest.Sysctl(t, "ipv4/tcp_rto_max_ms", "1000") // many, and soon
+	tr := watch(t, inum)
+	if !tr.Features()["retransmit_error"] {
+		t.Skip("this kernel does not show why a retransmission failed")
+	}
+	port := hangMany(t, 200) // 1,024 places
+	all := func(fits func(flow.Socket) bool) map[flow.ID]flow.Socket {
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			sockets, err := snapshot(tr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := map[flow.ID]flow.Socket{}
+			for _, s := range sockets {
+				if fits(s) {
+					found[s.ID] = s
+				}
+			}
+			if len(found) == 200 {
+				return found
+			}
+		}
+		t.Fatal("not all sockets get so far")
+		return nil
+	}
+	// Each eighth timeout is looked at in any case: the next one is far away.
+	before := all(func(s flow.Socket) bool { return s.Retransmits >= 8 })
+	nettest.Refuse(t, port)
+	for id, s := range all(func(s flow.Socket) bool { return s.SendErr == int(syscall.EPERM) }) {
+		if later := s.Retransmits - before[id].Retransmits; later > 5 {
+			t.Errorf("socket %s shows its failure after %d timeouts", id, later)
+		}
+	}
+}
+
+// hangMany makes connections hang and returns the port that they lead to.
+func hangMany(t *testing.T, connections int) int {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	clients := make([]net.Conn, connections)
+	for n := range clients {
+		if clients[n], err = net.Dial("tcp4", listener.Addr().String()); err != nil { // nobody accepts them
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = clients[n].Close() })
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	nettest.NewWall(t).Drop(port)
+	for _, c := range clients {
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return port
+}
