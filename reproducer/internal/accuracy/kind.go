@@ -11,7 +11,8 @@ type Kind struct {
 	// In an outage that must not happen while the agent still trusts its records:
 	// it cannot know of the change, and reports what was true before.
 	Later bool
-	// Risky says that the pod is deleted, and no fault happens to its flows.
+	// Risky says that the pod is deleted, and that its flows are not stuck because of
+	// it: they end, or lose their entry, a moment later.
 	Risky bool
 	play  func(*scene) error
 }

@@ -18,7 +18,7 @@ func deletedKinds() []Kind {
 		{Name: "user-timeout", play: playUserTimeout},
 		{Name: "silent-sender", play: playSilentSender},
 		{Name: "address-reuse", Later: true, play: playAddressReuse},
-		{Name: "same-node-no-endpoints", play: playNoEndpoints},
+		{Name: "same-node-no-endpoints", Risky: true, play: playNoEndpoints},
 		{Name: "idle-half-open", play: playIdleHalfOpen},
 		{Name: "keepalive", play: playKeepalive},
 		{Name: "half-open-downstream", play: playDownstream},

@@ -30,8 +30,8 @@ type Label struct {
 	Lifted time.Time `json:"lifted,omitzero"`
 	// Never says that the kernel never aborts it.
 	Never bool `json:"never,omitempty"`
-	// Risky says that the pod of a control is deleted: until its FIN comes, the
-	// flow may be reported as at risk.
+	// Risky says that the pod is deleted: until its FIN comes, or the flow loses its
+	// conntrack entry, the flow may be reported as at risk.
 	Risky bool `json:"risky,omitempty"`
 	// Shaken says that the injected fault itself moves the kernel's clock while
 	// it runs: less is demanded of the predictions (shakenTolerance).

@@ -172,6 +172,9 @@ func (s *Score) judgeTurns(l Label, reports []flow.Event) {
 
 // judgeRisk: a flow is at risk only if its pod was deleted.
 func (s *Score) judgeRisk(c Case) {
+	if c.Label.Risky {
+		return
+	}
 	for _, e := range c.Events {
 		deleted := func(v Verdict) bool { return gone(v.Cause) && !e.Time.Before(v.risksFrom()) }
 		if e.Type == flow.EventAtRisk && !slices.ContainsFunc(c.Label.Verdicts, deleted) {

@@ -80,6 +80,7 @@ func TestJudge(t *testing.T) {
 		"a control that is at risk":                   {Case{Label: Label{}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, map[Fault]bool{FalseAlarm: true}},
 		"a control whose pod goes":                    {Case{Label: Label{Risky: true}, Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale)}}, nil},
 		"at risk, and its pod lives":                  {Case{Label: label(retransmitting, unreachable), Events: []flow.Event{said(flow.EventAtRisk, 1, flow.HalfOpen, stale), said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{WrongTurn: true}},
+		"at risk until its entry goes":                {Case{Label: risky(retransmitting, flow.ConntrackMissing), Events: []flow.Event{said(flow.EventAtRisk, -0.01, flow.HalfOpen, stale), said(stuck, 3, retransmitting, flow.ConntrackMissing)}}, nil},
 		"at risk before its pod is gone":              {Case{Label: label(flow.HalfOpen, stale), Events: []flow.Event{said(flow.EventAtRisk, -1, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
 		"at risk while its route is there still":      {Case{Label: label(flow.HalfOpen, stale, recorded(-0.02)), Events: []flow.Event{said(flow.EventAtRisk, -0.01, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, nil},
 		"at risk before the records say so":           {Case{Label: label(flow.HalfOpen, stale, recorded(-0.02)), Events: []flow.Event{said(flow.EventAtRisk, -0.03, flow.HalfOpen, stale), said(stuck, 5, flow.HalfOpen, stale)}}, map[Fault]bool{WrongTurn: true}},
@@ -113,6 +114,13 @@ func TestJudge(t *testing.T) {
 		"turned not":          {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 3, retransmitting, unreachable)}}, map[Fault]bool{Wrong: true}},
 		"first, but too late": {Case{Label: label(retransmitting, unreachable, then(5, retransmitting, stale)), Events: []flow.Event{said(stuck, 6, retransmitting, unreachable), said(revised, 7, retransmitting, stale)}}, map[Fault]bool{WrongFirst: true}},
 	}.judge(t)
+}
+
+// risky is the label of a flow whose pod was deleted, which is not its cause.
+func risky(symptom flow.Symptom, cause flow.Cause) Label {
+	l := label(symptom, cause)
+	l.Risky = true
+	return l
 }
 
 // planted are cases by name, each with the faults that are to be found; true:
