@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
-	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
@@ -85,26 +84,8 @@ func (p *phases) deepen(ctx context.Context, k *known) {
 	switch {
 	case k.why == isDue && k.entry.Life() == ledger.Suspect:
 		p.asker.Deepen(ctx, &k.evidence)
-		k.evidence.Upstream = p.upstream(k.evidence)
+		k.evidence.Upstream = p.upstreams.of(k.evidence)
 	case k.why == isAged && k.entry.Life() == ledger.Stuck, k.why == isUnanswered:
 		p.asker.AskZones(ctx, &k.evidence)
 	}
-}
-
-// upstream looks for what a reader that stopped reading may itself wait for: a
-// stuck connection of another process in the same network namespace.
-func (p *phases) upstream(e diagnosis.Evidence) *diagnosis.Upstream {
-	if diagnosis.Symptom(e.Socket) != flow.ZeroWindow {
-		return nil
-	}
-	worst := ledger.Oldest(p.ledger.Entries(), e.Socket.NetNS, func(other *ledger.Entry) bool {
-		o := other.Evidence()
-		victim := diagnosis.Symptom(o.Socket) == flow.ZeroWindow
-		return other.ID() != e.Socket.ID && o.Role == flow.Client && o.Local.PID != e.Local.PID && !victim
-	})
-	if worst == nil {
-		return nil
-	}
-	u := diagnosis.UpstreamOf(worst.Evidence())
-	return &u
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tcpstuck/tcpstuck/pkg/budget"
 	"github.com/tcpstuck/tcpstuck/pkg/departed"
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
@@ -64,7 +65,8 @@ func New(o Options) *Inspector {
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
 		phases: &phases{
 			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{node: o.Node, bootID: o.BootID, sinks: o.Sinks, books: books},
-			asking: books.New(askShare, owed, now), stuckAfter: o.StuckAfter, conntrackAge: o.ConntrackAge,
+			upstreams: upstreams{entries: o.Ledger.Entries, known: map[reader]*diagnosis.Upstream{}},
+			asking:    books.New(askShare, owed, now), stuckAfter: o.StuckAfter, conntrackAge: o.ConntrackAge,
 		},
 		departed: departed.New(departed.Options{
 			Kernel: o.Kernel, Conntrack: o.Conntrack, Cluster: o.Cluster, Meter: o.Meter, Log: o.Log, Removals: books.New(searchShare, scanOwed, now),

@@ -51,6 +51,7 @@ type phases struct {
 	asking       *budget.Budget // pays for entries that have aged
 	stuckAfter   time.Duration
 	conntrackAge time.Duration
+	upstreams    upstreams
 	room         [share]known // of the flows that are in the phases: each takes 3 kB
 }
 
@@ -62,6 +63,7 @@ const share = 256
 // flows to judge.
 func (p *phases) turn(ctx context.Context, got collected, beside []task) {
 	tasks := append(p.apply(ctx, got), beside...)
+	p.upstreams.forget()
 	for len(tasks) > 0 && ctx.Err() == nil {
 		some := tasks[:min(share, len(tasks))]
 		tasks = tasks[len(some):]
