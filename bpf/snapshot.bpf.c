@@ -35,7 +35,7 @@ static __always_inline bool leave_out(const struct sock *sk, const struct episod
 	return is_old(e, BPF_CORE_READ(tp, snd_una), file_scan);
 }
 
-/* An end that no record brought, or whose record user space did not take. */
+/* User space does not know of this end: no record was sent, or none was taken. */
 static __always_inline bool unshown_end(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e)
 {
 	if (!e->known || e->ended)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Ends that set_state did not see. Seen on 6.18, for one death in some hundreds
- * on a busy machine: now and then no program of any agent runs in an interrupt, on
- * any tracepoint. The kernel counts no recursion miss, and all sockets whose
- * timers run out in it die unseen. What such a socket leaves still says how it
- * ended. The snapshot reads it while its owner holds it, destroy_sock when it goes.
+ * on a busy machine: now and then the kernel runs no program in an interrupt, on any
+ * tracepoint, and counts no recursion miss. No program sees the sockets that time out
+ * in that interrupt. Their members still say how they ended. The snapshot reads them
+ * while the owner holds the socket, and destroy_sock when the socket goes.
  */
 #ifndef TCPSTUCK_END_H
 #define TCPSTUCK_END_H
@@ -52,7 +52,7 @@ static __always_inline bool infer_end(struct reading *r, struct sock *sk, struct
 	return true;
 }
 
-/* A reading of a socket in CLOSE whose end is known. */
+/* Reads a socket in CLOSE. How it ended is known. */
 static __always_inline void read_end(struct reading *r, struct sock *sk, struct tcp_sock *tp, struct episode *e)
 {
 	read_socket(r, sk, tp, e, READING_ENDED);

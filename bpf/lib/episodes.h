@@ -20,7 +20,7 @@ struct {
 	__type(value, struct episode);
 } episodes SEC(".maps");
 
-/* Sockets whose options left no room for storage (optmem_max). They are few, because
+/* Sockets that have no room for storage (optmem_max): their options took it. They are few:
  * each of them did that to itself. No snapshot shows them; the file scan does.
  */
 struct {

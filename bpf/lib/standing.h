@@ -101,8 +101,8 @@ static __always_inline bool is_one_of_many(__u8 retransmits)
 	return retransmits > 4 && retransmits % 8;
 }
 
-/* How many timeouts came since the episode was looked at. A socket that made progress,
- * or whose window is closed, has fewer than it had.
+/* How many timeouts came since the episode was looked at. The socket counts from 0 again
+ * after progress, and while the window is closed.
  */
 static __always_inline __u32 more_timeouts(const struct episode *e, __u8 retransmits)
 {
