@@ -40,9 +40,7 @@ func TestTheEndOfASocketThatOnlyAFileScanFound(t *testing.T) {
 func TestEndsWithoutARingAreShown(t *testing.T) {
 	t.Parallel()
 	const sockets = 30
-	// One record of each socket's timeouts: on a slow machine there is time for
-	// a second.
-	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize()), RecordInterval: time.Hour})
+	tr := open(t, Options{Scope: []uint32{nettest.Loopback(t)}, RingBytes: uint32(os.Getpagesize())})
 	wall := nettest.NewWall(t)
 	pending := map[flow.ID]*net.TCPConn{}
 	for range sockets {
@@ -72,22 +70,32 @@ func TestEndsWithoutARingAreShown(t *testing.T) {
 	if _, err := snapshot(tr); err != nil {
 		t.Fatal(err)
 	}
-	ended := len(tr.Records())
-	for range ended {
+	if len(tr.Records()) == 0 {
+		t.Error("the snapshot shows no end")
+	}
+	// The rest is in the ring: on a slow machine the first sockets die before the
+	// last ones are stuck.
+	run(t, tr)
+	for len(pending) > 0 {
 		end := next(t, tr).End
-		if end == nil || pending[end.ID] == nil {
-			t.Fatalf("%+v is no end, or one twice", end)
+		if end == nil {
+			continue
+		}
+		if pending[end.ID] == nil {
+			t.Fatalf("%+v is the end of no socket, or an end twice", end)
 		}
 		if end.From != flow.Established || end.Unacknowledged != 7 || end.Err != int(syscall.ETIMEDOUT) {
 			t.Errorf("ended from %s with errno %d, %d bytes unacknowledged", end.From, end.Err, end.Unacknowledged)
 		}
 		delete(pending, end.ID)
 	}
-	if lost := int(c.Lost[flow.StageRing]); ended == 0 || ended < lost-sockets {
-		t.Errorf("%d ends were shown of %d lost records", ended, lost)
+	if _, err := snapshot(tr); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := snapshot(tr); err != nil || len(tr.Records()) != 0 {
-		t.Errorf("%d ends are shown twice, %v", len(tr.Records()), err)
+	for range len(tr.Records()) {
+		if end := next(t, tr).End; end != nil {
+			t.Errorf("%+v is an end twice", end)
+		}
 	}
 }
 
@@ -123,16 +131,14 @@ func TestEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			tr := watch(t, nettest.Loopback(t))
-			client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
-			hang(t, client, server, "request")
-			if next(t, tr).Suspect == nil {
-				t.Fatal("no suspect")
-			}
-			c.end(t, client, server)
-			end := next(t, tr).End
-			if end == nil {
-				t.Fatal("no end")
-			}
+			_, _, end := predict(t, tr, func() {
+				client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+				hang(t, client, server, "request")
+				if next(t, tr).Suspect == nil {
+					t.Fatal("no suspect")
+				}
+				c.end(t, client, server)
+			})
 			got := flow.End{From: end.From, Err: end.Err, Unacknowledged: end.Unacknowledged, Unsent: end.Unsent, Orphan: end.Orphan, ResetReceived: end.ResetReceived}
 			if got != c.want && !(c.name == "linger 0" && got.Orphan) {
 				t.Errorf("ended as %+v, want %+v", got, c.want)
