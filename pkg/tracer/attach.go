@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -81,6 +82,9 @@ type programs struct {
 	objects *ebpf.Collection
 	// links keeps every attachment alive: the garbage collector would detach it.
 	links map[string]link.Link
+	// buffers are those of past reads. A new one for each read would be most of the
+	// garbage of an idle agent.
+	buffers sync.Pool
 }
 
 // attach attaches every program of the table that was loaded.

@@ -164,7 +164,7 @@ func TestShortRecords(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
-	if err := eachRecord(bytes.NewReader(whole[:readingSize-1]), readingSize, func([]byte) error { return nil }); !errors.Is(err, errShort) {
+	if err := eachRecord(bytes.NewReader(whole[:readingSize-1]), make([]byte, iterBuffer), readingSize, func([]byte) error { return nil }); !errors.Is(err, errShort) {
 		t.Errorf("an iterator that ends inside a record: %v", err)
 	}
 }
@@ -177,7 +177,7 @@ func TestEachRecordAcrossReads(t *testing.T) {
 		stream = append(stream, raw(r)...)
 	}
 	want := uint64(0)
-	err := eachRecord(&stutter{stream}, readingSize, func(b []byte) error {
+	err := eachRecord(&stutter{stream}, make([]byte, iterBuffer), readingSize, func(b []byte) error {
 		r, err := decodeReading(b)
 		if r.Cookie != want {
 			t.Errorf("record %d came as number %d", r.Cookie, want)

@@ -28,7 +28,7 @@ func FuzzIterate(f *testing.F) {
 			{auditedSize, func(b []byte) error { _, err := decodeAudited(b, hz250); return err }},
 		} {
 			seen := 0
-			err := eachRecord(bytes.NewReader(b), kind.size, func(b []byte) error { seen++; return kind.decode(b) })
+			err := eachRecord(bytes.NewReader(b), make([]byte, iterBuffer), kind.size, func(b []byte) error { seen++; return kind.decode(b) })
 			if seen != len(b)/kind.size || (err == nil) != (len(b)%kind.size == 0) {
 				t.Errorf("%d bytes of records of %d: %d seen, %v", len(b), kind.size, seen, err)
 			}

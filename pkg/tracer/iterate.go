@@ -122,11 +122,15 @@ func (p *programs) iterate(program string, size int, visit func([]byte) error) e
 		return fmt.Errorf("open iterator %s: %w", program, err)
 	}
 	defer file.Close()
-	return eachRecord(file, size, visit)
+	buffer, ok := p.buffers.Get().(*[iterBuffer]byte)
+	if !ok {
+		buffer = new([iterBuffer]byte)
+	}
+	defer p.buffers.Put(buffer)
+	return eachRecord(file, buffer[:], size, visit)
 }
 
-func eachRecord(file io.Reader, size int, visit func([]byte) error) error {
-	buffer := make([]byte, iterBuffer)
+func eachRecord(file io.Reader, buffer []byte, size int, visit func([]byte) error) error {
 	filled := 0
 	for {
 		n, err := file.Read(buffer[filled:])
