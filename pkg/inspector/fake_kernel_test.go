@@ -21,7 +21,8 @@ type kernel struct {
 	listeners []flow.Listener
 	lost      uint64
 	err       error
-	readings  int // how often its suspects were read
+	readings  int     // how often its suspects were read
+	lostFrom  flow.ID // of which a record was lost: only a whole snapshot shows it; 0: none
 	scanned   bool
 	unowned   bool   // a socket's owner shows only once a file scan has seen it
 	asked     func() // what happens when it is next asked for its losses; nil: nothing
@@ -35,9 +36,20 @@ func (k *kernel) Records() <-chan tracer.Record { return k.records }
 
 func (k *kernel) Snapshot(show func(flow.Socket)) error {
 	k.mu.Lock()
+	k.lostFrom = 0
+	k.mu.Unlock()
+	return k.Incremental(nil, show)
+}
+
+// Incremental shows more than is new, which the contract allows.
+func (k *kernel) Incremental(_ []flow.ID, show func(flow.Socket)) error {
+	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.readings++
 	for _, s := range k.sockets {
+		if s.ID == k.lostFrom {
+			continue
+		}
 		s.At = time.Now()
 		if k.unowned && !k.scanned {
 			s.PID, s.Started, s.Comm = 0, 0, ""
@@ -46,9 +58,6 @@ func (k *kernel) Snapshot(show func(flow.Socket)) error {
 	}
 	return k.err
 }
-
-// Incremental shows more than is new, which the contract allows.
-func (k *kernel) Incremental(_ []flow.ID, show func(flow.Socket)) error { return k.Snapshot(show) }
 
 // happens has something happen, once.
 func happens(what *func()) {

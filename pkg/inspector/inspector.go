@@ -87,14 +87,14 @@ func (i *Inspector) Run(ctx context.Context, ready func()) error {
 		return nil
 	}
 	ready()
-	ticker := newTicker(i.calm())
+	ticker := newTicker(i.every())
 	defer ticker.Stop()
 	deadline := time.NewTimer(time.Hour)
 	defer deadline.Stop()
 	var round round
 	for ctx.Err() == nil {
 		deadline.Reset(i.untilDue())
-		ticker.set(i.calm())
+		ticker.set(i.every())
 		select {
 		case <-ctx.Done():
 		case r := <-i.o.Kernel.Records():

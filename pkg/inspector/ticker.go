@@ -4,7 +4,7 @@ import "time"
 
 const (
 	tick     = time.Second
-	calmTick = 2500 * time.Millisecond // half the shortest time between two file scans
+	calmTick = 5 * time.Second // the longest time between two ticks
 )
 
 // ticker ticks for regular rounds. While nothing is held or sought, it ticks less
@@ -15,23 +15,24 @@ type ticker struct {
 	every time.Duration
 }
 
-func newTicker(calm bool) *ticker {
-	t := &ticker{last: time.Now(), every: every(calm)}
-	t.Timer = time.NewTimer(t.every)
-	return t
+func newTicker(every time.Duration) *ticker {
+	return &ticker{Timer: time.NewTimer(every), last: time.Now(), every: every}
 }
 
-func every(calm bool) time.Duration {
-	if calm {
-		return calmTick
+// every returns the time between two ticks, by the time between two file scans: each
+// of them comes with a tick.
+func every(calm bool, scans time.Duration) time.Duration {
+	if !calm {
+		return tick
 	}
-	return tick
+	scans = max(scans, calmTick)
+	return scans / ((scans + calmTick - 1) / calmTick)
 }
 
 // set changes the time between two ticks. The next tick comes that long after the
 // last one, however often set is called.
-func (t *ticker) set(calm bool) {
-	if next := every(calm); next != t.every {
+func (t *ticker) set(next time.Duration) {
+	if next != t.every {
 		t.every = next
 		t.Reset(time.Until(t.last.Add(next)))
 	}
@@ -42,6 +43,9 @@ func (t *ticker) ticked() {
 	t.last = time.Now()
 	t.Reset(t.every)
 }
+
+// every returns the time until the next regular round.
+func (i *Inspector) every() time.Duration { return every(i.calm(), i.collector.pace.Every()) }
 
 // calm reports whether nothing is held or sought, and the kernel side can be read.
 func (i *Inspector) calm() bool {

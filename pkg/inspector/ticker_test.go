@@ -14,12 +14,12 @@ import (
 // says, calm becomes busy or busy calm.
 func ticks(turns time.Duration) (n int) {
 	calm := true
-	t := newTicker(calm)
+	t := newTicker(every(calm, 0))
 	defer t.Stop()
 	end, turn := time.NewTimer(time.Minute), time.NewTicker(turns)
 	defer turn.Stop()
 	for {
-		t.set(calm)
+		t.set(every(calm, 0))
 		select {
 		case <-end.C:
 			return n
@@ -40,7 +40,7 @@ func TestTicks(t *testing.T) {
 		turns       time.Duration
 		least, most int
 	}{
-		{"always calm", time.Hour, 23, 24},
+		{"always calm", time.Hour, 11, 12},
 		{"flows come and go", 700 * time.Millisecond, 24, 60},
 		{"flows come and go fast", 10 * time.Millisecond, 24, 60},
 	} {
@@ -49,6 +49,21 @@ func TestTicks(t *testing.T) {
 				t.Errorf("%s: %d ticks in a minute, want %d to %d", c.name, got, c.least, c.most)
 			}
 		})
+	}
+}
+
+// TestAFileScanComesWithATick: also where they are rarer than the ticks of an idle agent.
+func TestAFileScanComesWithATick(t *testing.T) {
+	for scans, want := range map[time.Duration]time.Duration{
+		0: 5 * time.Second, 5 * time.Second: 5 * time.Second, 8 * time.Second: 4 * time.Second,
+		12 * time.Second: 4 * time.Second, 30 * time.Second: 5 * time.Second,
+	} {
+		if got := every(true, scans); got != want {
+			t.Errorf("file scans every %v: ticks every %v, want %v", scans, got, want)
+		}
+	}
+	if got := every(false, 12*time.Second); got != tick {
+		t.Errorf("ticks every %v with a flow", got)
 	}
 }
 
@@ -70,8 +85,8 @@ func TestAnIdleAgentRests(t *testing.T) {
 		go func() { done <- i.Run(ctx, func() {}) }()
 		time.Sleep(time.Minute + tick/2)
 		synctest.Wait()
-		if kernel.n < 23 || kernel.n > 24 {
-			t.Errorf("%d rounds in an idle minute, want one in 2.5 s", kernel.n)
+		if kernel.n < 11 || kernel.n > 12 {
+			t.Errorf("%d rounds in an idle minute, want one in 5 s", kernel.n)
 		}
 		now := time.Now()
 		kernel.socket = flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1, Retransmits: 1, PacketsOut: 1}
