@@ -20,7 +20,7 @@ const (
 	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
 
-	startLasts = 10 * time.Second // it needs more memory than what follows, which is given back then
+	startLasts = 3 * time.Second // it needs more memory than what follows, which is given back then
 )
 
 // limitMemory applies these unless the environment says otherwise.
