@@ -35,12 +35,14 @@ func inAdvance(all iter.Seq[flow.Finding]) iter.Seq[flow.Finding] {
 }
 
 // composeParts sends the findings in parts, until there are no more or stop is closed.
+// It uses the memory of two parts in turn, for a storm would make megabytes of garbage:
+// a reader that takes a part has done with the one before.
 func composeParts(all iter.Seq[flow.Finding], parts chan<- []flow.Finding, stop <-chan struct{}) {
-	part := make([]flow.Finding, 0, ahead)
+	part, other := make([]flow.Finding, 0, ahead), make([]flow.Finding, 0, ahead)
 	send := func() bool {
 		select {
 		case parts <- part:
-			part = make([]flow.Finding, 0, ahead)
+			part, other = other[:0], part
 			return true
 		case <-stop:
 			return false

@@ -55,6 +55,20 @@ func TestInAdvance(t *testing.T) {
 	}
 }
 
+// TestPartsAreUsedAgain: a long list makes no more garbage than a short one.
+func TestPartsAreUsedAgain(t *testing.T) {
+	composed := 0
+	all := inAdvance(numbered(100*ahead, &composed))
+	n := testing.AllocsPerRun(5, func() {
+		for range all {
+			composed++
+		}
+	})
+	if n > 20 {
+		t.Errorf("%v allocations for 100 parts", n)
+	}
+}
+
 // TestEachOfMany: a storm's findings come in the same order as few.
 func TestEachOfMany(t *testing.T) {
 	now := time.Now()
