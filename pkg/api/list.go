@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
@@ -12,14 +13,8 @@ import (
 
 // Flows returns the flows that the query selects.
 func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
-	var flows []flow.Finding
-	about, raw, err := c.EachFlow(ctx, q, func(t *jsonscan.Text) {
-		n := len(flows)
-		flows = append(flows, flow.Finding{})
-		if flows[n].ReadJSON(t); t.Err() != nil {
-			flows = flows[:n]
-		}
-	})
+	var flows pile
+	about, raw, err := c.EachFlow(ctx, q, flows.read)
 	if err != nil {
 		return FlowList{}, err
 	}
@@ -27,8 +22,31 @@ func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
 	if err := json.Unmarshal(raw, &sources); err != nil {
 		return FlowList{}, fmt.Errorf("read the agent's answer: %w", err)
 	}
-	return FlowList{About: about, Flows: flows, Sources: sources}, nil
+	return FlowList{About: about, Flows: flows.all(), Sources: sources}, nil
 }
+
+// pile is findings whose number is not known yet. A slice that grows with them would
+// be copied again and again: a finding is large, and a storm has thousands.
+type pile struct {
+	full [][]flow.Finding
+	part []flow.Finding // the last one
+}
+
+const partOfPile = 512 // findings
+
+// read takes one finding. If the text ends within it, read takes nothing.
+func (p *pile) read(t *jsonscan.Text) {
+	if len(p.part) == cap(p.part) {
+		p.full, p.part = append(p.full, p.part), make([]flow.Finding, 0, partOfPile)
+	}
+	n := len(p.part)
+	p.part = p.part[:n+1]
+	if p.part[n].ReadJSON(t); t.Err() != nil {
+		p.part = p.part[:n]
+	}
+}
+
+func (p *pile) all() []flow.Finding { return slices.Concat(append(p.full, p.part)...) }
 
 // EachFlow calls read for each flow that the query selects, while the agent still
 // composes the next. If a flow has not come as a whole, the text has an error after

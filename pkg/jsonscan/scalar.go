@@ -1,7 +1,9 @@
 package jsonscan
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -12,6 +14,27 @@ var plain = func() (is [256]bool) {
 	}
 	return is
 }()
+
+// unplain returns the place of the first byte that is not plain, or the length. It
+// looks at eight bytes at once, since most of a long answer is sentences. A byte that is
+// not plain sets the highest bit of its place in one of three terms; a borrow may set
+// that of a place behind it, too, so only the first one counts.
+func unplain(b []byte) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; n+8 <= len(b); n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		quote, backslash := w^('"'*ones), w^('\\'*ones)
+		found := ((w-' '*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & high
+		if found != 0 {
+			return n + bits.TrailingZeros64(found)/8
+		}
+	}
+	for n < len(b) && plain[b[n]] {
+		n++
+	}
+	return n
+}
 
 // Null reads null, if that is what follows.
 func (t *Text) Null() bool {
@@ -73,16 +96,15 @@ func (t *Text) quoted() (b []byte, escaped bool) {
 		return nil, false
 	}
 	for at := t.at + 1; at < len(t.bytes); at++ {
-		c := t.bytes[at]
-		if plain[c] {
-			continue
+		if at += unplain(t.bytes[at:]); at == len(t.bytes) {
+			break
 		}
-		switch {
-		case c == '"':
+		switch t.bytes[at] {
+		case '"':
 			b = t.bytes[t.at : at+1]
 			t.at = at + 1
 			return b, escaped
-		case c == '\\':
+		case '\\':
 			at, escaped = t.escape(at), true
 		default:
 			t.at = at

@@ -48,6 +48,26 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+// TestEachByteInEachPlace: a string is read in words of eight bytes, and the place of
+// a byte in its word makes no difference.
+func TestEachByteInEachPlace(t *testing.T) {
+	for c := range 256 {
+		for place := range 17 {
+			s := `"` + strings.Repeat("é", 4) + strings.Repeat("a", place) + string([]byte{byte(c)}) + strings.Repeat("z", 9) + `"`
+			var want string
+			valid := json.Unmarshal([]byte(s), &want) == nil
+			text := jsonscan.Of([]byte(s + "########"))
+			got := text.String()
+			if c == '"' {
+				want, _, valid = strings.Cut(s[1:], `"`) // the rest is no part of it
+			}
+			if (text.Err() == nil) != valid || valid && got != want {
+				t.Errorf("%q: %q, want %q, %v", s, got, want, text.Err())
+			}
+		}
+	}
+}
+
 // isWhole reports whether a value can be read.
 func isWhole(s string) bool {
 	text := jsonscan.Of([]byte(s + " "))
