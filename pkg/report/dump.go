@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -105,10 +104,11 @@ func remainder(groups []Group) string {
 // cards writes the rows of the largest groups, then the suppressed flows, then those
 // that have ended.
 func (v View) cards(b *strings.Builder, groups []Group, width int) {
-	indent := 0
-	for _, f := range v.Flows {
-		indent = max(indent, len(f.ID.String())+2)
+	var largestID flow.ID // the longest one, too
+	for n := range v.Flows {
+		largestID = max(largestID, v.Flows[n].ID)
 	}
+	indent := len(largestID.String()) + 2
 	for _, g := range largest(groups) {
 		for _, f := range g.Findings[:min(len(g.Findings), rowsPerGroup)] {
 			b.WriteString(card(*f, v.Now, width, indent))
@@ -117,18 +117,17 @@ func (v View) cards(b *strings.Builder, groups []Group, width int) {
 			fmt.Fprintf(b, "%*s… and %s more like these (-o wide lists all)\n", indent, "", phrase.Number(more))
 		}
 	}
-	v.section(b, "Suppressed:", width, indent, func(f flow.Finding) bool { return !f.Ended() && f.Suppressed != "" })
-	v.section(b, "Ended recently:", width, indent, flow.Finding.Ended)
+	v.section(b, "Suppressed:", width, indent, func(f *flow.Finding) bool { return !f.Ended() && f.Suppressed != "" })
+	v.section(b, "Ended recently:", width, indent, (*flow.Finding).Ended)
 }
 
-func (v View) section(b *strings.Builder, title string, width, indent int, in func(flow.Finding) bool) {
-	fs := slices.Collect(func(yield func(flow.Finding) bool) {
-		for _, f := range v.Flows {
-			if in(f) && !yield(f) {
-				return
-			}
+func (v View) section(b *strings.Builder, title string, width, indent int, in func(*flow.Finding) bool) {
+	var fs []*flow.Finding
+	for n := range v.Flows {
+		if f := &v.Flows[n]; in(f) {
+			fs = append(fs, f)
 		}
-	})
+	}
 	if len(fs) == 0 {
 		return
 	}
@@ -137,7 +136,7 @@ func (v View) section(b *strings.Builder, title string, width, indent int, in fu
 	}
 	b.WriteString(title + "\n")
 	for _, f := range fs[:min(len(fs), rowsPerGroup)] {
-		b.WriteString(card(f, v.Now, width, indent))
+		b.WriteString(card(*f, v.Now, width, indent))
 	}
 	if more := len(fs) - rowsPerGroup; more > 0 {
 		fmt.Fprintf(b, "%*s… and %s more (-o wide lists all)\n", indent, "", phrase.Number(more))
