@@ -3,29 +3,9 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/cilium/ebpf"
 )
-
-// runs is how often a kernel program ran while the kernel measured it, and how
-// long in all.
-type runs struct {
-	count uint64
-	time  time.Duration
-}
-
-// each returns the nanoseconds of one run.
-func (r runs) each() float64 {
-	if r.count == 0 {
-		return 0
-	}
-	return float64(r.time.Nanoseconds()) / float64(r.count)
-}
-
-func (r runs) since(before runs) runs {
-	return runs{r.count - before.count, r.time - before.time}
-}
 
 // program is a kernel program that counts its runs.
 type program interface {
@@ -67,7 +47,7 @@ func programs(pids ...int) (map[string][]program, error) {
 const statsRunTime = 0
 
 // measure has the kernel measure the programs of processes while do runs.
-func measure(do func() error, pids ...int) (map[string]runs, error) {
+func measure(do func() error, pids ...int) (course, error) {
 	all, err := programs(pids...)
 	if err != nil {
 		return nil, err
@@ -78,21 +58,7 @@ func measure(do func() error, pids ...int) (map[string]runs, error) {
 		return nil, fmt.Errorf("measure kernel programs: %w", err)
 	}
 	defer measuring.Close()
-	before, err := readRuns(all)
-	if err != nil {
-		return nil, err
-	}
-	if err := do(); err != nil {
-		return nil, err
-	}
-	after, err := readRuns(all)
-	if err != nil {
-		return nil, err
-	}
-	for name := range after {
-		after[name] = after[name].since(before[name])
-	}
-	return after, nil
+	return follow(do, func() (map[string]runs, error) { return readRuns(all) })
 }
 
 // readRuns adds up the runs of all programs of one name.
@@ -105,7 +71,7 @@ func readRuns(all map[string][]program) (map[string]runs, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read the runs of %s: %w", name, err)
 			}
-			sum = runs{sum.count + s.RunCount, sum.time + s.Runtime}
+			sum = sum.plus(runs{s.RunCount, s.Runtime})
 		}
 		now[name] = sum
 	}

@@ -62,6 +62,21 @@ func (r *report) share(what string, ours, theirs, limit float64, unit, whose str
 	r.add(w)
 }
 
+// sliceRatio adds a figure beside another, both measured in the same slices of time,
+// without a budget.
+func (r *report) sliceRatio(what string, ours, theirs []float64, unit, whose string) {
+	w, _ := besideInSlices(what, ours, theirs, unit, whose)
+	r.add(w)
+}
+
+// sliceShare adds a figure that may be at most a share of what stands beside it, both
+// measured in the same slices of time.
+func (r *report) sliceShare(what string, ours, theirs []float64, limit float64, unit, whose string) {
+	w, ratio := besideInSlices(what, ours, theirs, unit, whose)
+	w.budget, w.missed = "≤ "+fraction(limit), !(ratio <= limit)
+	r.add(w)
+}
+
 // unharmed is the share that must remain with the agent of what a run without it
 // measures.
 const unharmed = 0.99
@@ -87,6 +102,19 @@ func beside(what string, ours, theirs float64, unit, whose string) row {
 		what: what, measured: number(ours) + " " + unit, beside: whose + ": " + number(theirs) + " " + unit,
 		ratio: fmt.Sprintf("%.2g", ours/theirs),
 	}
+}
+
+// besideInSlices takes medians. That of the ratios is not the ratio of the medians: a
+// slow slice is slow for both.
+func besideInSlices(what string, ours, theirs []float64, unit, whose string) (row, float64) {
+	var ratios []float64
+	for n := range ours {
+		ratios = append(ratios, ours[n]/theirs[n])
+	}
+	w := beside(what, quantile(ours, 0.5), quantile(theirs, 0.5), unit, whose)
+	ratio := quantile(ratios, 0.5)
+	w.ratio = fmt.Sprintf("%.2g", ratio)
+	return w, ratio
 }
 
 // delays adds how late something came, which must have come at least once.
