@@ -122,6 +122,9 @@ func inside(args []string, out io.Writer) (missed bool, err error) {
 			return false, err
 		}
 	}
+	for _, u := range r.undecided() {
+		_, _ = fmt.Fprintln(out, "not decided:", u)
+	}
 	for _, m := range r.missed() {
 		_, _ = fmt.Fprintln(out, "missed:", m)
 		missed = true

@@ -65,7 +65,7 @@ func measureStateChanges(_ context.Context, b *bench) error {
 		return err
 	}
 	what := fmt.Sprintf("state change of a connection, in kernel (%d runs)", all.total("set_state").count)
-	b.report.atMost(what, quantile(all.each("set_state")[0], 0.5), 100, "ns")
+	b.report.atMost(what, median(all.each("set_state")[0]), 100, "ns")
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (b *bench) compareHealthy(ctx context.Context, c *child) error {
 	costs := all.each("retransmit", "record_each", "empty")
 	nothing := costs[2]
 	ours, theirs := minus(costs[0], nothing), minus(costs[1], nothing)
-	b.report.tell("a program that does nothing", number(quantile(nothing, 0.5))+" ns", "")
+	b.report.tell("a program that does nothing", number(median(nothing))+" ns", "")
 	b.report.sliceShare("healthy retransmission, in kernel, more than nothing", ours, nothing, emptyRuns, "ns", "a program that does nothing")
 	b.report.sliceRatio("healthy retransmission, in kernel, beside a record for each", ours, theirs, "ns", "comparator")
 	perThousand := func(n int) float64 { return 1000 * float64(n) / max(healthy, 1) }

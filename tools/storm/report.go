@@ -13,6 +13,17 @@ import (
 type row struct {
 	what, measured, beside, ratio, budget string
 	missed                                bool
+	open                                  bool // the machine was too noisy to decide
+}
+
+func (w row) verdict() string {
+	switch {
+	case w.missed:
+		return "MISSED"
+	case w.open:
+		return "NOT DECIDED"
+	}
+	return ""
 }
 
 // report collects rows and says which budgets were missed.
@@ -23,11 +34,7 @@ type report struct {
 
 func (r *report) add(w row) {
 	r.rows = append(r.rows, w)
-	verdict := ""
-	if w.missed {
-		verdict = "  MISSED"
-	}
-	_, _ = fmt.Fprintf(r.live, "  %s: %s%s%s%s%s\n", w.what, w.measured, after("  beside ", w.beside), after("  ratio ", w.ratio), after("  budget ", w.budget), verdict)
+	_, _ = fmt.Fprintf(r.live, "  %s: %s%s%s%s%s\n", w.what, w.measured, after("  beside ", w.beside), after("  ratio ", w.ratio), after("  budget ", w.budget), after("  ", w.verdict()))
 }
 
 func after(word, s string) string {
@@ -77,26 +84,6 @@ func (r *report) sliceShare(what string, ours, theirs []float64, limit float64, 
 	r.add(w)
 }
 
-// unharmed is the share that must remain with the agent of what a run without it
-// measures.
-const unharmed = 0.99
-
-// paired adds a figure that was measured in pairs, with the agent and without.
-// The median of the pairs' ratios must be at least unharmed. The row also has the
-// range of the middle half of the ratios.
-func (r *report) paired(what string, with, without []float64, unit string) {
-	var ratios []float64
-	for n := range with {
-		ratios = append(ratios, with[n]/without[n])
-	}
-	middle := quantile(ratios, 0.5)
-	r.add(row{
-		what: what, measured: number(quantile(with, 0.5)) + " " + unit, beside: "without: " + number(quantile(without, 0.5)) + " " + unit,
-		ratio:  fmt.Sprintf("%.3f (%.3f to %.3f)", middle, quantile(ratios, 0.25), quantile(ratios, 0.75)),
-		budget: "≥ " + number(unharmed), missed: !(middle >= unharmed),
-	})
-}
-
 func beside(what string, ours, theirs float64, unit, whose string) row {
 	return row{
 		what: what, measured: number(ours) + " " + unit, beside: whose + ": " + number(theirs) + " " + unit,
@@ -111,8 +98,8 @@ func besideInSlices(what string, ours, theirs []float64, unit, whose string) (ro
 	for n := range ours {
 		ratios = append(ratios, ours[n]/theirs[n])
 	}
-	w := beside(what, quantile(ours, 0.5), quantile(theirs, 0.5), unit, whose)
-	ratio := quantile(ratios, 0.5)
+	w := beside(what, median(ours), median(theirs), unit, whose)
+	ratio := median(ratios)
 	w.ratio = fmt.Sprintf("%.2g", ratio)
 	return w, ratio
 }
@@ -142,10 +129,15 @@ func (r *report) atLeast(what string, got, want int) {
 }
 
 // missed names the budgets that were missed.
-func (r *report) missed() []string {
+func (r *report) missed() []string { return r.named(func(w row) bool { return w.missed }) }
+
+// undecided names the budgets that this machine was too noisy for.
+func (r *report) undecided() []string { return r.named(func(w row) bool { return w.open }) }
+
+func (r *report) named(which func(row) bool) []string {
 	var names []string
 	for _, w := range r.rows {
-		if w.missed {
+		if which(w) {
 			names = append(names, fmt.Sprintf("%s: %s, want %s%s", w.what, w.measured, w.budget, after(" of ", w.beside)))
 		}
 	}
@@ -157,11 +149,7 @@ func (r *report) table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "WHAT\tMEASURED\tBESIDE\tRATIO\tBUDGET\t")
 	for _, w := range r.rows {
-		verdict := ""
-		if w.missed {
-			verdict = "MISSED"
-		}
-		_, _ = fmt.Fprintln(t, strings.Join([]string{w.what, w.measured, w.beside, w.ratio, w.budget, verdict}, "\t"))
+		_, _ = fmt.Fprintln(t, strings.Join([]string{w.what, w.measured, w.beside, w.ratio, w.budget, w.verdict()}, "\t"))
 	}
 	return t.Flush()
 }
@@ -172,8 +160,8 @@ func (r *report) markdown(w io.Writer) error {
 	b.WriteString("| what | measured | beside | ratio | budget |\n|---|---|---|---|---|\n")
 	for _, w := range r.rows {
 		budget := w.budget
-		if w.missed {
-			budget += " **missed**"
+		if v := w.verdict(); v != "" {
+			budget += " **" + strings.ToLower(v) + "**"
 		}
 		fmt.Fprintf(&b, "| %s |\n", strings.Join([]string{w.what, w.measured, w.beside, w.ratio, budget}, " | "))
 	}

@@ -22,9 +22,10 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	r.exactly("some", 6, 7)
 	r.atLeast("enough", 1, 1)
 	r.atLeast("none", 0, 1)
-	r.paired("as much", []float64{99, 200, 297}, []float64{100, 200, 300}, "a second")
-	r.paired("less", []float64{98, 200, 294}, []float64{100, 200, 300}, "a second")
-	r.paired("nothing", nil, nil, "a second")
+	r.paired("as much", pairs(200, 1, 1, 0.99, 0.99, 0.99, 1), "a second")
+	r.paired("less", pairs(200, 0.98, 0.98, 0.98, 0.98, 0.989, 0.98), "a second")
+	r.paired("nothing", comparison{}, "a second")
+	r.paired("noisy", pairs(200, 0.5, 0.6, 0.7, 1.1, 1.1, 1.1), "a second")
 	r.delays("late", []time.Duration{time.Millisecond, 51 * time.Millisecond})
 	r.delays("never", nil)
 	want := []string{
@@ -33,7 +34,7 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 		"beside nothing: 0 ms, want ≤ 1/3 of comparator: 0 ms",
 		"some: 6, want = 7",
 		"none: 0, want ≥ 1",
-		"less: 200 a second, want ≥ 0.99 of without: 200 a second",
+		"less: 196 a second, want ≥ 0.99 of without: 200 a second",
 		"nothing: 0 a second, want ≥ 0.99 of without: 0 a second",
 		"late, p50: 51 ms, want ≤ 50 ms",
 		"late, p99: 51 ms, want ≤ 50 ms",
@@ -42,6 +43,9 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, r.missed()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"noisy: 180 a second, want ≥ 0.99 of without: 200 a second"}, r.undecided()); diff != "" {
+		t.Errorf("not decided (-want +got):\n%s", diff)
 	}
 	var table, page strings.Builder
 	if err := r.table(&table); err != nil {
@@ -53,13 +57,16 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	if n := strings.Count(table.String(), "MISSED"); n != 11 {
 		t.Errorf("%d rows are marked, want 11:\n%s", n, &table)
 	}
+	if want := "| ≥ 0.99 **not decided** |\n"; strings.Count(page.String(), want) != 1 || strings.Count(table.String(), "NOT DECIDED") != 1 {
+		t.Errorf("one row should be marked as not decided:\n%s\n%s", &table, &page)
+	}
 	if want := "| dear, and only reported | 2 ms | comparator: 3 ms | 0.67 |  |\n"; !strings.Contains(page.String(), want) {
 		t.Errorf("there is no line %q:\n%s", want, &page)
 	}
-	if want := "| as much | 200 a second | without: 200 a second | 0.990 (0.990 to 1.000) | ≥ 0.99 |\n"; !strings.Contains(page.String(), want) {
+	if want := "| as much | 199 a second | without: 200 a second | 0.995 (0.990 to 1.000) of 6 pairs, 0 left out | ≥ 0.99 |\n"; !strings.Contains(page.String(), want) {
 		t.Errorf("there is no line %q:\n%s", want, &page)
 	}
-	if n := strings.Count(page.String(), "**missed**"); n != 11 || strings.Count(page.String(), "\n") != 20 {
+	if n := strings.Count(page.String(), "**missed**"); n != 11 || strings.Count(page.String(), "\n") != 21 {
 		t.Errorf("%d rows of the page are marked, want 11:\n%s", n, &page)
 	}
 }

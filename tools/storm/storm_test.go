@@ -39,7 +39,7 @@ func TestSmallStorm(t *testing.T) {
 	}
 	small := size{
 		sockets: 200, processes: 1, backends: 4, patience: 40 * time.Second,
-		entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second, traffic: traffic{pairs: 2, window: 20 * time.Millisecond},
+		entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second, traffic: traffic{window: 20 * time.Millisecond, least: 2},
 	}
 	spread := size{sockets: 240, processes: 3, backends: 6, patience: 40 * time.Second}
 	all := &report{live: t.Output()}
@@ -80,7 +80,7 @@ func TestSmallStorm(t *testing.T) {
 	if beside := rows["timeouts on the node meanwhile"].beside; !regexp.MustCompile(`^[1-9]\d* of them shown`).MatchString(beside) {
 		t.Errorf("the witness was shown %q timeouts", beside)
 	}
-	for what, unit := range map[string]string{"throughput of a stream": "MB a second", "requests and answers": "a second", "connections with a request": "a second"} {
+	for what, unit := range map[string]string{"throughput of a stream": "MB a second of CPU", "requests and answers": "a second of CPU", "connections with a request": "a second of CPU"} {
 		for _, road := range []string{"loopback", "veth"} {
 			if got := rows[what+" over "+road+", with the agent"].measured; !strings.HasSuffix(got, " "+unit) || strings.HasPrefix(got, "0 ") {
 				t.Errorf("%s over %s: %q", what, road, got)

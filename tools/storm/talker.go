@@ -32,7 +32,7 @@ func newTalker() (func([]string) (string, error), error) { return obeyTalker, ni
 //
 //	cpu N                      run on this processor alone
 //	serve ADDRESS:PORT         answer callers, one after the other
-//	KIND ADDRESS:PORT MILLIS   talk so long; it answers how much it did in a second
+//	KIND ADDRESS:PORT MILLIS   talk so long; it answers how much it did
 func obeyTalker(args []string) (string, error) {
 	switch {
 	case len(args) == 2 && args[0] == "cpu":
@@ -53,8 +53,8 @@ func obeyTalker(args []string) (string, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return "", err
 		}
-		rate, err := talk(args[0][0], to, time.Duration(millis)*time.Millisecond)
-		return strconv.FormatFloat(rate, 'f', 1, 64), err
+		done, err := talk(args[0][0], to, time.Duration(millis)*time.Millisecond)
+		return strconv.Itoa(done), err
 	}
 	return "", fmt.Errorf("what is %q?", args)
 }
@@ -93,8 +93,8 @@ func pin(n int) error {
 	return nil
 }
 
-// talk talks for a time and returns bytes, requests or connections a second.
-func talk(kind byte, to netip.AddrPort, d time.Duration) (float64, error) {
+// talk talks for a time and returns bytes, requests or connections.
+func talk(kind byte, to netip.AddrPort, d time.Duration) (int, error) {
 	step, end, err := talking(kind, to)
 	if err != nil {
 		return 0, err
@@ -108,7 +108,7 @@ func talk(kind byte, to netip.AddrPort, d time.Duration) (float64, error) {
 		}
 		done += n
 	}
-	return float64(done) / time.Since(began).Seconds(), nil
+	return done, nil
 }
 
 // talking returns a function that does a step of the talk and returns its amount.

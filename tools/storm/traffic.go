@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 )
 
 // traffic is how much gets through with the agent and without it, which people
 // compare.
 type traffic struct {
-	pairs  int           // of windows, one with the agent, one without, in turn
-	window time.Duration // of each way to talk
+	window  time.Duration // of each way to talk
+	least   int           // rounds: some windows with the agent, as many without
+	longest time.Duration // more rounds may take, until the intervals are narrow
 }
+
+// windowsInRound is how many windows with the agent, and without it, each way to talk
+// has in a round.
+const windowsInRound = 3
 
 const talkPort = 8002
 
@@ -23,8 +27,8 @@ const pauseAfterStart = 700 * time.Millisecond
 
 // road is one of the ways over which programs talk.
 type road struct {
-	name   string
-	server netip.AddrPort
+	name string
+	to   netip.AddrPort
 }
 
 func roads() []road {
@@ -34,22 +38,25 @@ func roads() []road {
 	}
 }
 
-// dialogue is a way to talk over a road, and how much got through in each
-// window.
+// dialogue is a way to talk over a road, and how much got through for a second of
+// CPU of both programs: the clock on the wall goes on while the host or other programs
+// have the processor.
 type dialogue struct {
 	road
-	kind          byte
-	what, unit    string
-	per           float64 // what a talker counts, for one unit
-	with, without []float64
+	comparison
+	server     *child
+	kind       byte
+	what, unit string
+	per        float64 // what a talker counts, for one unit
 }
 
-func dialogues() (all []*dialogue) {
-	for _, r := range roads() {
+func dialogues(servers []*child) (all []*dialogue) {
+	for n, r := range roads() {
+		s := servers[n]
 		all = append(all,
-			&dialogue{road: r, kind: talkStream, what: "throughput of a stream", unit: "MB a second", per: 1e6},
-			&dialogue{road: r, kind: talkAsk, what: "requests and answers", unit: "a second", per: 1},
-			&dialogue{road: r, kind: talkConnect, what: "connections with a request", unit: "a second", per: 1},
+			&dialogue{road: r, server: s, kind: talkStream, what: "throughput of a stream", unit: "MB a second of CPU", per: 1e6},
+			&dialogue{road: r, server: s, kind: talkAsk, what: "requests and answers", unit: "a second of CPU", per: 1},
+			&dialogue{road: r, server: s, kind: talkConnect, what: "connections with a request", unit: "a second of CPU", per: 1},
 		)
 	}
 	return all
@@ -78,8 +85,8 @@ func compareTraffic(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	all := dialogues()
-	for n := range b.size.traffic.pairs {
+	all, began := dialogues(servers), time.Now()
+	for n := 0; n < b.size.traffic.least || time.Since(began) < b.size.traffic.longest && !settled(all); n++ {
 		for _, with := range []bool{n%2 == 0, n%2 != 0} { // a drift affects both
 			if err := b.talkAll(ctx, client, all, with); err != nil {
 				return err
@@ -87,9 +94,18 @@ func compareTraffic(ctx context.Context, b *bench) (err error) {
 		}
 	}
 	for _, d := range all {
-		b.report.paired(fmt.Sprintf("%s over %s, with the agent", d.what, d.name), d.with, d.without, d.unit)
+		b.report.paired(fmt.Sprintf("%s over %s, with the agent", d.what, d.name), d.comparison, d.unit)
 	}
 	return nil
+}
+
+func settled(all []*dialogue) bool {
+	for _, d := range all {
+		if !d.settled() {
+			return false
+		}
+	}
+	return true
 }
 
 // startTalkers starts the client and a server at the end of each road.
@@ -103,7 +119,7 @@ func (b *bench) startTalkers() (client *child, servers []*child, err error) {
 		if _, err := s.tell("cpu 1"); err != nil {
 			return nil, servers, err
 		}
-		if _, err := s.tell("serve %s", roads()[n].server); err != nil {
+		if _, err := s.tell("serve %s", roads()[n].to); err != nil {
 			return nil, servers, err
 		}
 	}
@@ -114,35 +130,77 @@ func (b *bench) startTalkers() (client *child, servers []*child, err error) {
 	return client, servers, err
 }
 
-// talkAll has the client talk in every way, for a window each.
+// talkAll has the client talk in every way, for some windows each.
 func (b *bench) talkAll(ctx context.Context, client *child, all []*dialogue, with bool) error {
-	if with {
+	if err := b.switchAgent(ctx, with); err != nil {
+		return err
+	}
+	for range windowsInRound {
+		for _, d := range all {
+			w, err := d.talk(client, b.size.traffic.window)
+			if err != nil {
+				return err
+			}
+			if with {
+				d.with = append(d.with, w)
+			} else {
+				d.without = append(d.without, w)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// switchAgent starts or ends the agent, unless it is so already.
+func (b *bench) switchAgent(ctx context.Context, with bool) error {
+	switch {
+	case with && b.agent == nil:
 		if err := withAgent(ctx, b); err != nil {
 			return err
 		}
-		if err := pause(ctx, min(pauseAfterStart, b.size.idle)); err != nil {
-			return err
-		}
+		return pause(ctx, min(pauseAfterStart, b.size.idle))
+	case !with && b.agent != nil:
+		err := b.agent.end()
+		b.agent = nil
+		return err
 	}
-	for _, d := range all {
-		answer, err := client.tell("%c %s %d", d.kind, d.server, b.size.traffic.window.Milliseconds())
+	return nil
+}
+
+// talk has the client talk for a window.
+func (d *dialogue) talk(client *child, length time.Duration) (window, error) {
+	before, err := d.spent(client)
+	if err != nil {
+		return window{}, err
+	}
+	done, err := client.ask("%c %s %d", d.kind, d.to, length.Milliseconds())
+	if err != nil {
+		return window{}, err
+	}
+	after, err := d.spent(client)
+	if err != nil {
+		return window{}, err
+	}
+	used := (after.cpu - before.cpu).Seconds()
+	return window{rate: float64(done) / d.per / used, robbed: done == 0 || after.stolen > before.stolen}, nil
+}
+
+// spent is the CPU time that two programs have used, and the ticks that the host took.
+type spent struct {
+	cpu    time.Duration
+	stolen int
+}
+
+func (d *dialogue) spent(client *child) (s spent, err error) {
+	if s.stolen, err = stolen(); err != nil {
+		return s, err
+	}
+	for _, c := range []*child{client, d.server} {
+		used, err := cpu(c.pid())
 		if err != nil {
-			return err
+			return s, err
 		}
-		rate, err := strconv.ParseFloat(answer, 64)
-		if err != nil {
-			return err
-		}
-		if rate /= d.per; with {
-			d.with = append(d.with, rate)
-		} else {
-			d.without = append(d.without, rate)
-		}
+		s.cpu += used
 	}
-	if !with {
-		return nil
-	}
-	err := b.agent.end()
-	b.agent = nil
-	return err
+	return s, nil
 }
