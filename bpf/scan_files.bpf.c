@@ -26,14 +26,17 @@ static __always_inline void write_listener(struct seq_file *seq, const struct so
 	bpf_seq_write(seq, &l, sizeof(l));
 }
 
+static __always_inline bool is_inet(const struct sock *sk)
+{
+	return sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6;
+}
+
 /* An MPTCP listener, which some runtimes open by default, accepts plain TCP
  * clients as ordinary sockets.
  */
 static __always_inline bool listens(const struct sock *sk)
 {
 	if (sk->__sk_common.skc_state != TCP_LISTEN)
-		return false;
-	if (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6)
 		return false;
 	return sk->sk_protocol == IPPROTO_TCP || sk->sk_protocol == IPPROTO_MPTCP;
 }
@@ -60,10 +63,16 @@ static __always_inline void report_unstored(struct sock *sk, struct tcp_sock *tp
 		shown(e, v, file_scan, bpf_ktime_get_ns());
 }
 
-/* Its owner is all that a file scan may change: in a storm, that holds for most. */
-static __always_inline bool is_known(const struct episode *e, const struct sock *sk, const struct tcp_sock *tp)
+/* Its owner is all that a file scan may change: in a storm, that holds for most. So
+ * this reads as few cache lines as it can. Only sockets of TCP have an episode.
+ */
+static __always_inline bool is_known(const struct episode *e, const struct sock *sk)
 {
-	return still_stands(e, tp->snd_una) && sk->__sk_common.skc_state != TCP_SYN_SENT && !e->unstored;
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (e->unstored || sk->__sk_common.skc_state == TCP_SYN_SENT)
+		return false;
+	return still_stands(e, BPF_CORE_READ(tp, snd_una));
 }
 
 SEC("iter/task_file")
@@ -77,7 +86,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	struct tcp_sock *tp;
 	struct episode *e;
 	struct sock *sk;
-	bool gone = false, known;
+	bool gone;
 
 	if (!task || !file)
 		return 0;
@@ -85,10 +94,15 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !in_scope(sk))
+	if (!sk || !is_inet(sk) || !in_scope(sk))
 		return 0;
 	if (listens(sk)) {
 		write_listener(ctx->meta->seq, sk);
+		return 0;
+	}
+	e = episode_of(sk);
+	if (e && is_known(e, sk)) {
+		own(e, task, ctx->fd);
 		return 0;
 	}
 	tp = bpf_skc_to_tcp_sock(sk);
@@ -97,19 +111,13 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (is_mptcp(tp) || BPF_CORE_READ_BITFIELD(tp, repair))
 		return 0;
 	icsk = (void *)tp;
-	e = episode_of(sk);
-	known = e && is_known(e, sk, tp);
-	if (!known) {
-		read_standing(&s, sk, tp);
-		gone = !s.stalled && peer_gone(sk, tp);
-		if (!e && begins(&s, gone))
-			e = new_episode(sk);
-	}
+	read_standing(&s, sk, tp);
+	gone = !s.stalled && peer_gone(sk, tp);
+	if (!e && begins(&s, gone))
+		e = new_episode(sk);
 	if (!e)
 		return 0;
 	own(e, task, ctx->fd);
-	if (known)
-		return 0;
 	if (scan(e, &s, gone, icsk->icsk_retransmits, bpf_ktime_get_ns(), forget_recovered_ns)) {
 		forget(sk, e);
 		return 0;
