@@ -29,10 +29,11 @@ type Ledger struct {
 	quotas   quotas
 	passed   passedOver
 
-	refusedAt time.Time
-	looks     uint64
-	owed      owed
-	scanned   time.Duration // the begin of the last file scan
+	refusedAt   time.Time
+	looks       uint64
+	owed        owed
+	scanned     time.Duration // the begin of the last file scan
+	anyUnstored bool          // a flow was read that no snapshot shows
 }
 
 // New returns an empty ledger.
@@ -75,6 +76,7 @@ func (l *Ledger) Observe(s flow.Socket) []Change { return l.observe(nil, s) }
 
 // observe appends the changes that a reading brings.
 func (l *Ledger) observe(changes []Change, s flow.Socket) []Change {
+	l.anyUnstored = l.anyUnstored || s.Unstored
 	at := l.table.slots[s.ID]
 	if at == nil {
 		return l.suspect(changes, s)
@@ -189,6 +191,9 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 func (l *Ledger) Scanned(began time.Time) []Change {
 	var changes []Change
 	for _, s := range l.table.slots {
+		if !l.anyUnstored {
+			break
+		}
 		if s.entry.reading.flags&isUnstored != 0 && l.began.until(s.readAt) < l.scanned {
 			l.remove(s)
 			changes = append(changes, Change{Kind: Vanished, Entry: s.entry, At: began})
