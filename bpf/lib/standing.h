@@ -87,10 +87,18 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->at_home = 0;
 }
 
-/* A file scan begins an episode. */
+/* Nothing has timed out yet, and its peer is gone: an episode will begin with the first
+ * timeout, and is reported at once. Its owner is found beforehand.
+ */
+static __always_inline bool impends(const struct standing *s, bool peer_gone)
+{
+	return peer_gone && s->outstanding && s->open;
+}
+
+/* A file scan makes an episode. */
 static __always_inline bool begins(const struct standing *s, bool peer_gone)
 {
-	return s->stalled || (peer_gone && s->idle);
+	return s->stalled || (peer_gone && s->idle) || impends(s, peer_gone);
 }
 
 /* The first four timeouts in a row are looked at, and then every eighth. The others
@@ -153,7 +161,7 @@ static __always_inline void sent(struct episode *e, __u64 now_ns)
 static __always_inline bool scan(struct episode *e, const struct standing *s, bool peer_gone, __u32 retransmits,
 				 __u64 now_ns, __u64 forget_ns)
 {
-	bool idle = !s->stalled && begins(s, peer_gone);
+	bool idle = !s->stalled && peer_gone && s->idle;
 
 	if (s->stalled && !stands(e, s))
 		begin(e, s, 0, retransmits ? retransmits : 1, retransmits);
@@ -165,7 +173,9 @@ static __always_inline bool scan(struct episode *e, const struct standing *s, bo
 		return false;
 	if (stands_idle(e, s))
 		return !peer_gone; /* user space has withdrawn it */
-	return !e->known || (e->recovered_ns && now_ns - e->recovered_ns > forget_ns);
+	if (!e->known)
+		return !impends(s, peer_gone);
+	return e->recovered_ns && now_ns - e->recovered_ns > forget_ns;
 }
 
 enum view {

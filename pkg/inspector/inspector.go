@@ -140,16 +140,15 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. If one may be
-// reported now and the budget allows it, due first makes a file scan, which finds
-// the owners. Without a file scan it does not read a flow again whose record has
-// just come.
+// due reads the flows whose time has come, and decides on them. If one is about to be
+// reported and nobody has looked for its owner, due first makes a file scan, within the
+// budget. Without a file scan it does not read a flow again whose record has just come.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {
 		return
 	}
-	scanned := slices.ContainsFunc(due, isSuspect) && i.collector.mayScan()
+	scanned := slices.ContainsFunc(due, lacksOwner) && i.collector.mayScan()
 	if scanned {
 		i.scan(ctx)
 	}
@@ -166,7 +165,14 @@ func (i *Inspector) due(ctx context.Context) {
 	i.phases.turn(ctx, got, asked(due, isDue))
 }
 
-func isSuspect(e *ledger.Entry) bool { return e.Life() == ledger.Suspect }
+// lacksOwner reports whether a suspect has an owner that no file scan has found yet.
+func lacksOwner(e *ledger.Entry) bool {
+	if e.Life() != ledger.Suspect {
+		return false
+	}
+	s := e.Socket()
+	return !s.Orphan && s.PID == 0
+}
 
 // scan makes a file scan: it names the owners of held flows, and finds idle flows
 // that point at a backend that is gone.

@@ -60,7 +60,7 @@ func (i *Inspector) round() round {
 	scanned := false
 	steps := []step{
 		func(ctx context.Context) {
-			if scanned = i.collector.scanIsDue(); scanned {
+			if scanned = i.collector.scanIsDue() || i.ownersAreDue(); scanned {
 				i.scan(ctx)
 			}
 		},
@@ -76,6 +76,13 @@ func (i *Inspector) round() round {
 	}
 	steps = slices.Concat(steps, i.seekAgain(), i.seekIdle())
 	return round{append(steps, i.checkTrust, i.judgeMoved, i.due)}
+}
+
+// ownersAreDue reports whether a flow is due before the next round, and suspects have
+// come whose owner was not looked for. A file scan now keeps it from waiting for one then.
+func (i *Inspector) ownersAreDue() bool {
+	next := i.o.Ledger.Next()
+	return i.phases.ownerless && !next.IsZero() && time.Until(next) <= tick && i.collector.mayScan()
 }
 
 const (

@@ -52,6 +52,7 @@ type phases struct {
 	stuckAfter   time.Duration
 	conntrackAge time.Duration
 	upstreams    upstreams
+	ownerless    bool         // since the last file scan a suspect came whose owner is not known
 	room         [share]known // of the flows that are in the phases: each takes 3 kB
 }
 
@@ -94,6 +95,7 @@ func (p *phases) apply(ctx context.Context, got collected) []task {
 		tasks = append(tasks, changed(p.applyReading(*r))...)
 	}
 	if !got.scanned.IsZero() {
+		p.ownerless = false
 		tasks = append(tasks, changed(p.ledger.Scanned(got.scanned))...)
 	}
 	return tasks
@@ -104,6 +106,7 @@ func (p *phases) applyRecord(r tracer.Record) (tasks []task) {
 		tasks = p.applyEnd(*r.End)
 	}
 	if r.Suspect != nil {
+		p.ownerless = p.ownerless || r.Suspect.PID == 0 && !r.Suspect.Orphan
 		tasks = append(tasks, changed(p.ledger.Observe(*r.Suspect))...)
 	}
 	return tasks

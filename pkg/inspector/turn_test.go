@@ -41,9 +41,7 @@ func TestAFlowIsJudgedOnceInATurn(t *testing.T) {
 // be reported. A flow that only waits for a time has its owner.
 func TestNoScanForWhatIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		now := time.Now()
-		kernel := &counting{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1}}}
-		i := watching(Options{Kernel: kernel})
+		kernel, i := unowned()
 		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		time.Sleep(i.o.StuckAfter)
 		if i.due(t.Context()); kernel.scans != 1 {
@@ -52,6 +50,64 @@ func TestNoScanForWhatIsReported(t *testing.T) {
 		i.o.Ledger.Await(1, time.Now())
 		if i.due(t.Context()); kernel.scans != 1 {
 			t.Errorf("%d file scans, and what was due is reported already", kernel.scans)
+		}
+	})
+}
+
+// unowned returns an inspector, and a kernel side with a socket that has just stuck
+// and whose owner no file scan has found.
+func unowned() (*counting, *Inspector) {
+	now := time.Now()
+	kernel := &counting{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{
+		ID: 1, State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1, Retransmits: 1, PacketsOut: 1,
+	}}}
+	return kernel, watching(Options{Kernel: kernel})
+}
+
+// TestNoScanForASuspectWhoseOwnerIsKnown: its report would wait for it.
+func TestNoScanForASuspectWhoseOwnerIsKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		pid    uint32
+		orphan bool
+		want   int
+	}{
+		"its owner is known":     {pid: 42, want: 0},
+		"it has no owner":        {orphan: true, want: 0},
+		"its owner is not known": {want: 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			kernel, i := unowned()
+			kernel.socket.PID, kernel.socket.Orphan = c.pid, c.orphan
+			take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+			time.Sleep(i.o.StuckAfter)
+			if i.due(t.Context()); kernel.scans != c.want {
+				t.Errorf("%s: %d file scans before the report, want %d", name, kernel.scans, c.want)
+			}
+		})
+	}
+}
+
+// TestOwnersAreSoughtAhead: in the last round before a suspect is due.
+func TestOwnersAreSoughtAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, i := unowned()
+		i.collector.pace.Took(0, 1)
+		round := func() int {
+			i.collector.scannedAt = time.Now() // no regular file scan is due
+			do(t.Context(), i.round().steps)
+			return kernel.scans
+		}
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		time.Sleep(i.o.StuckAfter - tick - 1)
+		if n := round(); n != 0 {
+			t.Errorf("%d file scans, and another round comes before the suspect is due", n)
+		}
+		time.Sleep(1)
+		if n := round(); n != 1 {
+			t.Fatalf("%d file scans in the last round before a suspect is due, want 1", n)
+		}
+		if n := round(); n != 1 {
+			t.Errorf("%d file scans, and its owner was looked for", n)
 		}
 	})
 }

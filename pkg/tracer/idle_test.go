@@ -112,6 +112,32 @@ func TestAWriteOnAnIdleSuspectIsItsNextEpisode(t *testing.T) {
 	}
 }
 
+// TestTheOwnerOfAWriteToAGonePeer: its first timeout is reported at once, and the
+// record has the owner. On a slow machine that timeout comes before the file scan;
+// then another write is tried.
+func TestTheOwnerOfAWriteToAGonePeer(t *testing.T) {
+	t.Parallel()
+	tr := watch(t, nettest.Loopback(t))
+	wall := nettest.NewWall(t)
+	for range 5 {
+		client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+		wall.Drop(server.LocalAddr().(*net.TCPAddr).Port)
+		if err := tr.SetGone([]flow.Tuple{tupleOf(client)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if got := idlers(t, tr); got[cookie(t, client)].Live {
+			continue // it has timed out
+		}
+		if s := next(t, tr).Suspect; s != nil && s.ID == cookie(t, client) && s.Timeouts == 1 && s.PID != 0 {
+			return
+		}
+	}
+	t.Error("no first timeout was reported with its owner")
+}
+
 func TestHalfClosedIsNotIdle(t *testing.T) {
 	t.Parallel()
 	tr := watch(t, nettest.Loopback(t))
