@@ -129,7 +129,12 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		return err
 	}
 	followHeap(ctx)
-	time.AfterFunc(startLasts, debug.FreeOSMemory)
+	time.AfterFunc(startLasts, func() {
+		debug.FreeOSMemory()
+		if err := giveBackConstants(); err != nil {
+			c.log.Debug("the memory of the start is kept", "error", err)
+		}
+	})
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {

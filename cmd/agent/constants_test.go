@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestConstantsOfAMemoryMap(t *testing.T) {
+	const maps = `00400000-01200000 r-xp 00000000 fe:00 31 /usr/bin/tcpstuck-agent
+01200000-02100000 r--p 00e00000 fe:00 31 /usr/bin/tcpstuck-agent
+02100000-02200000 rw-p 01d00000 fe:00 31 /usr/bin/tcpstuck-agent
+7f0000000000-7f0000010000 r--p 00000000 fe:00 77 /usr/lib/libc.so.6
+7f0000020000-7f0000030000 r--p 00000000 00:00 0
+7ffd0000a000-7ffd0000e000 r--p 00000000 00:00 0 [vvar]
+`
+	want := []region{{0x1200000, 0x2100000}}
+	if diff := cmp.Diff(want, constants(strings.NewReader(maps), "/usr/bin/tcpstuck-agent"), cmp.AllowUnexported(region{})); diff != "" {
+		t.Errorf("regions (-want +got):\n%s", diff)
+	}
+}
+
+func TestConstantsAreGivenBack(t *testing.T) {
+	before := fileKilobytes(t)
+	if err := giveBackConstants(); err != nil {
+		t.Fatal(err)
+	}
+	if after := fileKilobytes(t); before-after < 512 {
+		t.Errorf("%d kB of the program in memory, %d kB before", after, before)
+	}
+}
+
+// fileKilobytes returns how much of this process's memory files back.
+func fileKilobytes(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "RssFile:")
+	n, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
