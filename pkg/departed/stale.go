@@ -18,12 +18,12 @@ const (
 // that still lead there and whose flow is not held have outlived it. It does not
 // look again for an entry that is gone or leads elsewhere. The backends take
 // turns, so that one with many connections hides none. False: the context ended
-// first.
-func (p *Peers) Stale(ctx context.Context, held func() map[flow.Tuple]struct{}) ([]flow.StaleEntry, bool) {
+// first. Held returns which of some connections are held.
+func (p *Peers) Stale(ctx context.Context, held func(of map[flow.Tuple]struct{}) map[flow.Tuple]struct{}) ([]flow.StaleEntry, bool) {
 	if p.o.Conntrack == nil || len(p.peers) == 0 {
 		return nil, true
 	}
-	flows := held()
+	flows := held(p.led())
 	over := map[netip.Addr]map[flow.Tuple]bool{}
 	var stale []flow.StaleEntry
 	lookups := 0
@@ -53,6 +53,17 @@ func (p *Peers) Stale(ctx context.Context, held func() map[flow.Tuple]struct{}) 
 		p.peers[addr] = at
 	}
 	return stale, true
+}
+
+// led returns the connections that led to any peer.
+func (p *Peers) led() map[flow.Tuple]struct{} {
+	all := map[flow.Tuple]struct{}{}
+	for _, at := range p.peers {
+		for _, t := range at.tuples {
+			all[t] = struct{}{}
+		}
+	}
+	return all
 }
 
 func (p *Peers) leadsTo(ctx context.Context, t flow.Tuple, addr netip.Addr) (flow.Translation, bool) {

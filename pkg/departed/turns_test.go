@@ -58,7 +58,7 @@ func TestNoBackendsStaleEntriesHideAnothers(t *testing.T) {
 	p.peers[crowded] = peer{tuples: crowd}
 	p.peers[quiet] = peer{tuples: []flow.Tuple{to(0, 2), to(1, 2)}}
 	p.peers[over] = peer{tuples: []flow.Tuple{to(0, 3)}}
-	stale, _ := p.Stale(t.Context(), func() map[flow.Tuple]struct{} { return nil })
+	stale, _ := p.Stale(t.Context(), func(map[flow.Tuple]struct{}) map[flow.Tuple]struct{} { return nil })
 	shown := map[netip.Addr]int{}
 	for _, s := range stale {
 		shown[s.Backend.Addr()]++

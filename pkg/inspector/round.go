@@ -173,10 +173,12 @@ func (i *Inspector) meetPeers(context.Context) {
 
 // checkStale looks for conntrack entries that outlived their flows.
 func (i *Inspector) checkStale(ctx context.Context) {
-	stale, done := i.departed.Stale(ctx, func() map[flow.Tuple]struct{} {
+	stale, done := i.departed.Stale(ctx, func(of map[flow.Tuple]struct{}) map[flow.Tuple]struct{} {
 		held := map[flow.Tuple]struct{}{}
 		for _, e := range i.o.Ledger.Entries() {
-			held[e.Tuple()] = struct{}{}
+			if _, ok := of[e.Tuple()]; ok {
+				held[e.Tuple()] = struct{}{}
+			}
 		}
 		return held
 	})

@@ -47,7 +47,7 @@ func measureAnswers(ctx context.Context, b *bench) error {
 		}
 		listing = append(listing, d)
 	}
-	ss := ms(quantile(listing, 0.5))
+	b.listing = ms(quantile(listing, 0.5))
 	for _, q := range b.questions(ctx) {
 		var took []time.Duration
 		for range asks {
@@ -62,23 +62,23 @@ func measureAnswers(ctx context.Context, b *bench) error {
 		}
 		what := b.size.name(q.what + " in the storm")
 		if b.size.onlyFits() {
-			b.report.ratio(what, ms(quantile(took, 0.5)), ss, "ms", ssListing)
+			b.report.ratio(what, ms(quantile(took, 0.5)), b.listing, "ms", ssListing)
 			continue
 		}
-		b.report.share(what, ms(quantile(took, 0.5)), ss, q.limit, "ms", ssListing)
+		b.report.share(what, ms(quantile(took, 0.5)), b.listing, q.limit, "ms", ssListing)
 		b.report.tell(what+", slowest", number(ms(slices.Max(took)))+" ms", "")
 	}
 	if b.size.onlyFits() {
 		return nil
 	}
-	return b.compareSnapshot(ss)
+	return b.compareSnapshot()
 }
 
 const ssListing = "ss -tino of the same sockets"
 
 // compareSnapshot reads all suspects of both namespaces, as the agent does at
 // its start and after a loss.
-func (b *bench) compareSnapshot(ss float64) error {
+func (b *bench) compareSnapshot() error {
 	var scope []uint32
 	for _, ns := range []*namespace{b.world.net.node, b.world.net.backends} {
 		inum, err := ns.inode()
@@ -107,6 +107,6 @@ func (b *bench) compareSnapshot(ss float64) error {
 		}
 		took = append(took, d)
 	}
-	b.report.share(fmt.Sprintf("list %d suspects", found), ms(quantile(took, 0.5)), ss, third, "ms", ssListing)
+	b.report.share(fmt.Sprintf("list %d suspects", found), ms(quantile(took, 0.5)), b.listing, third, "ms", ssListing)
 	return nil
 }

@@ -20,6 +20,7 @@ type bench struct {
 	agent   *agent
 	lookups time.Duration // the time of one conntrack lookup for each socket, without other work
 	resting float64       // MB of the idle agent
+	listing float64       // ms in which ss lists the storm
 }
 
 // part is a step of a run.

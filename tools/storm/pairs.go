@@ -4,8 +4,8 @@ import "fmt"
 
 // window is how much got through in a window of time.
 type window struct {
-	rate   float64
-	robbed bool // the host ran somebody else meanwhile
+	rate  float64
+	empty bool // nothing got through
 }
 
 // comparison is windows with the agent, each beside one without it that came shortly
@@ -19,25 +19,25 @@ const unharmed = 0.99
 // narrow is how wide an interval may be to decide that.
 const narrow = 0.02
 
-// ratios returns the ratio of each pair, and how many pairs are left out because the
-// host robbed one of their windows.
-func (c comparison) ratios() (ratios []float64, robbed int) {
+// ratios returns the ratio of each pair, and how many pairs are left out because one
+// of their windows is empty.
+func (c comparison) ratios() (ratios []float64, empty int) {
 	for n := range min(len(c.with), len(c.without)) {
-		if c.with[n].robbed || c.without[n].robbed {
-			robbed++
+		if c.with[n].empty || c.without[n].empty {
+			empty++
 			continue
 		}
 		ratios = append(ratios, c.with[n].rate/c.without[n].rate)
 	}
-	return ratios, robbed
+	return ratios, empty
 }
 
 // judge compares the interval of the median ratio with unharmed. A budget is missed
 // if all of the interval lies below it, or if nothing was measured. It is open if the
 // interval reaches it and is too wide to exclude a cost of a few per cent.
 func (c comparison) judge() (missed, open bool) {
-	ratios, robbed := c.ratios()
-	if len(ratios)+robbed == 0 {
+	ratios, empty := c.ratios()
+	if len(ratios)+empty == 0 {
 		return true, false
 	}
 	low, high, ok := medianInterval(ratios)
@@ -55,10 +55,10 @@ func (c comparison) settled() bool {
 // paired adds a figure that was measured in pairs of windows, with the agent and
 // without. The ratio is the median of the pairs' ratios, with its interval.
 func (r *report) paired(what string, c comparison, unit string) {
-	ratios, robbed := c.ratios()
+	ratios, empty := c.ratios()
 	w := row{
 		what: what, measured: number(medianRate(c.with)) + " " + unit, beside: "without: " + number(medianRate(c.without)) + " " + unit,
-		ratio: fmt.Sprintf("of %d pairs, %d left out", len(ratios), robbed), budget: "≥ " + number(unharmed),
+		ratio: fmt.Sprintf("of %d pairs, %d left out", len(ratios), empty), budget: "≥ " + number(unharmed),
 	}
 	if low, high, ok := medianInterval(ratios); ok {
 		w.ratio = fmt.Sprintf("%.3f (%.3f to %.3f) %s", median(ratios), low, high, w.ratio)

@@ -15,10 +15,10 @@ func pairs(rate float64, shares ...float64) (c comparison) {
 }
 
 func TestJudgementOfPairs(t *testing.T) {
-	robbed := pairs(100, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9)
-	for n := range robbed.with {
-		robbed.with[n].robbed = n%2 == 0
-		robbed.without[n].robbed = n%2 != 0
+	empty := pairs(100, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9)
+	for n := range empty.with {
+		empty.with[n].empty = n%2 == 0
+		empty.without[n].empty = n%2 != 0
 	}
 	for name, c := range map[string]struct {
 		pairs        comparison
@@ -26,7 +26,7 @@ func TestJudgementOfPairs(t *testing.T) {
 		settled      bool
 	}{
 		"nothing was measured":             {pairs: comparison{}, missed: true},
-		"all pairs were robbed":            {pairs: robbed, open: true},
+		"all pairs are half empty":         {pairs: empty, open: true},
 		"too few to say anything":          {pairs: pairs(100, 0.9, 0.9, 0.9, 0.9, 0.9), open: true},
 		"as much":                          {pairs: pairs(100, 1, 1, 1, 1, 1, 1), settled: true},
 		"one in a hundred, exactly":        {pairs: pairs(100, 0.99, 0.99, 0.99, 0.99, 0.99, 0.99), settled: true},
@@ -43,12 +43,12 @@ func TestJudgementOfPairs(t *testing.T) {
 	}
 }
 
-func TestARobbedWindowCostsItsPair(t *testing.T) {
+func TestAnEmptyWindowCostsItsPair(t *testing.T) {
 	c := pairs(100, 0.2, 1, 5, 1.1)
-	c.with[0].robbed, c.without[2].robbed = true, true
-	ratios, robbed := c.ratios()
-	if len(ratios) != 2 || ratios[0] != 1 || robbed != 2 {
-		t.Errorf("ratios %v, %d left out; want those of the second and the fourth pair", ratios, robbed)
+	c.with[0].empty, c.without[2].empty = true, true
+	ratios, empty := c.ratios()
+	if len(ratios) != 2 || ratios[0] != 1 || empty != 2 {
+		t.Errorf("ratios %v, %d left out; want those of the second and the fourth pair", ratios, empty)
 	}
 }
 

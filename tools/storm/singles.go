@@ -70,7 +70,7 @@ func measureSingles(ctx context.Context, b *bench) error {
 			}
 			late = append(late, by)
 		}
-		b.report.delays(s.what, late)
+		b.report.delays(s.what, late, b.listing)
 	}
 	b.tellUnseen(unseen, all)
 	return b.tellTimeouts("timeouts on the node meanwhile", before)

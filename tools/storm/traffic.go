@@ -181,26 +181,17 @@ func (d *dialogue) talk(client *child, length time.Duration) (window, error) {
 	if err != nil {
 		return window{}, err
 	}
-	used := (after.cpu - before.cpu).Seconds()
-	return window{rate: float64(done) / d.per / used, robbed: done == 0 || after.stolen > before.stolen}, nil
+	return window{rate: float64(done) / d.per / (after - before).Seconds(), empty: done == 0}, nil
 }
 
-// spent is the CPU time that two programs have used, and the ticks that the host took.
-type spent struct {
-	cpu    time.Duration
-	stolen int
-}
-
-func (d *dialogue) spent(client *child) (s spent, err error) {
-	if s.stolen, err = stolen(); err != nil {
-		return s, err
-	}
+// spent returns the CPU time that both programs have used.
+func (d *dialogue) spent(client *child) (sum time.Duration, err error) {
 	for _, c := range []*child{client, d.server} {
 		used, err := cpu(c.pid())
 		if err != nil {
-			return s, err
+			return 0, err
 		}
-		s.cpu += used
+		sum += used
 	}
-	return s, nil
+	return sum, nil
 }

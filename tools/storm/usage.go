@@ -32,26 +32,6 @@ func cpu(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// stolen returns for how many ticks the host of this virtual machine ran others
-// while a processor had work.
-func stolen() (int, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, fmt.Errorf("read what the host took: %w", err)
-	}
-	return parseStolen(string(text))
-}
-
-func parseStolen(text string) (int, error) {
-	const column = 8
-	all, _, _ := strings.Cut(text, "\n")
-	words := strings.Fields(all)
-	if len(words) <= column || words[0] != "cpu" {
-		return 0, fmt.Errorf("%q has no steal", all)
-	}
-	return strconv.Atoi(words[column])
-}
-
 // rss returns the memory of a process, in MB of a million bytes; field is VmRSS
 // for the present, VmHWM for the peak.
 func rss(pid int, field string) (float64, error) {
