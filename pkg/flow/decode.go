@@ -5,12 +5,13 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
 )
 
-// form is how a struct is read from JSON, by the same tags as it is written.
+// form is how a struct is read from JSON, by the tags of its fields.
 type form struct {
 	parts []part // in the order in which they are written
 	named map[string]int
@@ -29,14 +30,18 @@ type reader func(*jsonscan.Text, reflect.Value)
 
 func formOf(t reflect.Type) form {
 	f := form{named: map[string]int{}}
-	for _, m := range membersOf(t) {
-		typ := t.Field(m.index).Type
-		if typ == reflect.TypeFor[netip.AddrPort]() { // see appendEndpoint
-			f.add(part{m.name, m.index, readAddress})
-			f.add(part{"port", m.index, readPort})
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name == "" || name == "-" {
 			continue
 		}
-		f.add(part{m.name, m.index, readerOf(typ)})
+		typ := t.Field(i).Type
+		if typ == reflect.TypeFor[netip.AddrPort]() { // see appendEndpoint
+			f.add(part{name, i, readAddress})
+			f.add(part{"port", i, readPort})
+			continue
+		}
+		f.add(part{name, i, readerOf(typ)})
 	}
 	return f
 }
@@ -71,10 +76,10 @@ func (f *form) read(t *jsonscan.Text, v reflect.Value, other func(name []byte) b
 	}
 }
 
-// jsonReader is a type that reads its own JSON form. See appender.
+// jsonReader is a type that reads its own JSON form.
 type jsonReader interface{ ReadJSON(*jsonscan.Text) }
 
-// readerOf is the reverse of writerOf.
+// readerOf returns what reads a value of a type.
 func readerOf(t reflect.Type) reader {
 	switch t {
 	case reflect.TypeFor[time.Time]():

@@ -1,9 +1,6 @@
 package flow
 
-import (
-	"reflect"
-	"time"
-)
+import "time"
 
 // EventType is what an event reports.
 type EventType string
@@ -30,8 +27,6 @@ type Event struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-var eventMembers = membersOf(reflect.TypeFor[Event]()) // never written
-
 // MarshalJSON writes the event in the form of the contract.
 func (e Event) MarshalJSON() ([]byte, error) {
 	return e.AppendJSON(make([]byte, 0, usualBytes)), nil
@@ -40,5 +35,19 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // AppendJSON appends what MarshalJSON returns. json.Marshal checks and compacts
 // that once more, which takes longer than to write it.
 func (e *Event) AppendJSON(b []byte) []byte {
-	return appendObject(b, reflect.ValueOf(e).Elem(), eventMembers)
+	b = appendString(append(b, `{"type":`...), e.Type)
+	b = appendTime(append(b, `,"time":`...), e.Time)
+	b = append(b, `,"flow":`...)
+	if e.Flow == nil {
+		b = appendNull(b)
+	} else {
+		b = e.Flow.AppendJSON(b)
+	}
+	if e.Source != "" {
+		b = appendString(append(b, `,"source":`...), e.Source)
+	}
+	if e.Reason != "" {
+		b = appendString(append(b, `,"reason":`...), e.Reason)
+	}
+	return append(b, '}')
 }

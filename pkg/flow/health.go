@@ -1,7 +1,7 @@
 package flow
 
 import (
-	"reflect"
+	"strconv"
 	"time"
 )
 
@@ -13,9 +13,11 @@ type Health struct {
 	Detail   string    `json:"detail" zero:"null"` // what it is, or why it is down
 }
 
-var healthMembers = membersOf(reflect.TypeFor[Health]()) // never written
-
 // MarshalJSON writes the health with null for what is not known.
 func (h Health) MarshalJSON() ([]byte, error) {
-	return appendObject(nil, reflect.ValueOf(&h).Elem(), healthMembers), nil
+	b := appendString([]byte(`{"source":`), h.Source)
+	b = strconv.AppendBool(append(b, `,"up":`...), h.Up)
+	b = appendTime(append(b, `,"last_sync":`...), h.LastSync)
+	b = appendKnown(append(b, `,"detail":`...), h.Detail)
+	return append(b, '}'), nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/tcpstuck/tcpstuck/pkg/jsonscan"
 )
@@ -21,38 +20,8 @@ func CheckAPIVersion(got string) error {
 	return nil
 }
 
-// The members of a finding, parted where its age stands. They are never
-// written.
-var (
-	findingMembers = membersOf(reflect.TypeFor[Finding]())
-	agePlace       = slices.IndexFunc(findingMembers, func(m member) bool { return m.name == "timeouts" })
-	findingForm    = formOf(reflect.TypeFor[Finding]())
-)
-
-// MarshalJSON writes the finding in the form of the contract.
-func (f Finding) MarshalJSON() ([]byte, error) {
-	return f.AppendJSON(make([]byte, 0, usualBytes)), nil
-}
-
-// usualBytes is how long the JSON of most findings is at most.
-const usualBytes = 4 << 10
-
-// AppendJSON appends what MarshalJSON returns.
-func (f *Finding) AppendJSON(b []byte) []byte {
-	v := reflect.ValueOf(f).Elem()
-	b = append(b, `{"apiVersion":"`+APIVersion+`",`...)
-	b = appendMembers(b, v, findingMembers[:agePlace])
-	b = appendAge(b, f)
-	return closeObject(appendMembers(b, v, findingMembers[agePlace:]))
-}
-
-func appendAge(b []byte, f *Finding) []byte {
-	b = append(b, `"age_seconds":`...)
-	if f.Since.IsZero() {
-		return append(b, "null,"...)
-	}
-	return append(appendSeconds(b, f.Age()), ',')
-}
+// findingForm is never written.
+var findingForm = formOf(reflect.TypeFor[Finding]())
 
 // UnmarshalJSON reads what MarshalJSON wrote; null becomes the zero value.
 func (f *Finding) UnmarshalJSON(b []byte) error {
