@@ -35,6 +35,20 @@ func TestWrittenAsTheTagsSay(t *testing.T) {
 	}
 }
 
+// TestEachByteOfAString: it is escaped as encoding/json does it, whatever stands beside
+// it.
+func TestEachByteOfAString(t *testing.T) {
+	for c := range 256 {
+		for place := range 17 {
+			f := flow.Finding{Sentence: "→" + strings.Repeat("a", place) + string([]byte{byte(c)}) + strings.Repeat("z", 9)}
+			text := marshalled(t, f.Sentence)
+			if got := string(f.AppendJSON(nil)); !strings.Contains(got, `"sentence":`+text+`,"advice"`) {
+				t.Errorf("want %s in %s", text, got)
+			}
+		}
+	}
+}
+
 // random fills a value: each part is zero now and then.
 func random(r *rand.Rand, v reflect.Value) {
 	if r.IntN(4) == 0 && v.Kind() != reflect.Struct {
