@@ -19,8 +19,8 @@ type form struct {
 
 // part is a member, or one of several that make a field.
 type part struct {
-	name  string
-	index int // of the field
+	key   string // the name in quotes, and the colon
+	index int    // of the field
 	read  reader
 }
 
@@ -37,18 +37,18 @@ func formOf(t reflect.Type) form {
 		}
 		typ := t.Field(i).Type
 		if typ == reflect.TypeFor[netip.AddrPort]() { // see appendEndpoint
-			f.add(part{name, i, readAddress})
-			f.add(part{"port", i, readPort})
+			f.add(name, i, readAddress)
+			f.add("port", i, readPort)
 			continue
 		}
-		f.add(part{name, i, readerOf(typ)})
+		f.add(name, i, readerOf(typ))
 	}
 	return f
 }
 
-func (f *form) add(p part) {
-	f.named[p.name] = len(f.parts)
-	f.parts = append(f.parts, p)
+func (f *form) add(name string, index int, read reader) {
+	f.named[name] = len(f.parts)
+	f.parts = append(f.parts, part{`"` + name + `":`, index, read})
 }
 
 // read reads an object. A member without a part is for other, which may be nil. If
@@ -56,9 +56,13 @@ func (f *form) add(p part) {
 func (f *form) read(t *jsonscan.Text, v reflect.Value, other func(name []byte) bool) {
 	next := 0 // the part that is written after the latest one
 	t.Open('{')
-	for t.More('}') {
-		name := t.Name()
-		if next == len(f.parts) || string(name) != f.parts[next].name {
+	for {
+		switch {
+		case next < len(f.parts) && t.Member(f.parts[next].key):
+		case !t.More('}'):
+			return
+		default:
+			name := t.Name()
 			n, known := f.named[string(name)]
 			if !known {
 				if other == nil || !other(name) {

@@ -68,6 +68,26 @@ func TestEachByteInEachPlace(t *testing.T) {
 	}
 }
 
+// TestMember: the member that is expected is read, and any other is left as it is.
+func TestMember(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want bool
+	}{
+		{`{"a":1,"b":2}`, true}, {`{"b":2}`, true}, {`{"a":1, "b":2}`, false}, {`{"a":1,"b" :2}`, false}, {`{"a":1,"bb":2}`, false},
+		{`{"a":1"b":2}`, false}, {`{"a":1;"b":2}`, false}, {`{"a":1,"b`, false}, {`{"a":1`, false}, {`{`, false}, {`{,"b":2}`, false},
+	} {
+		text := jsonscan.Of([]byte(c.text))
+		text.Open('{')
+		if text.Member(`"a":`) {
+			_ = text.Number()
+		}
+		if got := text.Member(`"b":`); got != c.want || got && string(text.Number()) != "2" {
+			t.Errorf("%s: %v, %v", c.text, got, text.Err())
+		}
+	}
+}
+
 // isWhole reports whether a value can be read.
 func isWhole(s string) bool {
 	text := jsonscan.Of([]byte(s + " "))

@@ -54,6 +54,24 @@ func (t *Text) Open(bracket byte) {
 // mostDeep is how deeply encoding/json lets values be nested.
 const mostDeep = 10_000
 
+// Member reads the name of the next member and the colon, if they are the given ones and
+// no white space stands among them; key is the name in quotes and the colon. It is for
+// a member that usually follows, and reads nothing if another does.
+func (t *Text) Member(key string) bool {
+	at := t.at
+	if !t.fresh {
+		if at == len(t.bytes) || t.bytes[at] != ',' {
+			return false
+		}
+		at++
+	}
+	if t.err != nil || len(t.bytes)-at < len(key) || string(t.bytes[at:at+len(key)]) != key {
+		return false
+	}
+	t.at, t.fresh = at+len(key), false
+	return true
+}
+
 // More reports whether another member or element follows, and reads the comma before
 // it. At the end it reads the bracket.
 func (t *Text) More(end byte) bool {
