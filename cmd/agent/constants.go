@@ -11,8 +11,9 @@ import (
 )
 
 // giveBackConstants takes the program's constants out of this process's memory. The
-// start reads constants all over the program, and the kernel maps 16 pages around
-// each of them. What is needed again comes back from the page cache, or from the file.
+// start, or a storm, reads constants all over the program, and the kernel maps 16 pages
+// around each of them. What is needed again comes back from the page cache, or from the
+// file.
 func giveBackConstants() error {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {

@@ -129,11 +129,13 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		return err
 	}
 	followHeap(ctx)
-	time.AfterFunc(startLasts, func() {
-		debug.FreeOSMemory()
-		if err := giveBackConstants(); err != nil {
-			c.log.Debug("the memory of the start is kept", "error", err)
+	time.AfterFunc(startLasts, debug.FreeOSMemory)
+	afterCollections(func() bool {
+		err := giveBackConstants()
+		if err != nil {
+			c.log.Debug("constants stay in memory", "error", err)
 		}
+		return err == nil && ctx.Err() == nil
 	})
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
