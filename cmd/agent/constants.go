@@ -19,7 +19,7 @@ func giveBackConstants() error {
 	if err != nil {
 		return fmt.Errorf("find the own program: %w", err)
 	}
-	maps, err := os.Open("/proc/self/maps")
+	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return fmt.Errorf("read the own memory map: %w", err)
 	}
@@ -35,18 +35,27 @@ func giveBackConstants() error {
 // region is a range of addresses; the end is outside.
 type region struct{ begin, end uintptr }
 
-// constants returns the regions of a memory map (proc_pid_maps(5)) that a program's
-// file backs and that nobody may write or execute: a debugger leaves no mark there.
+// constants returns the regions of a memory map (smaps, proc_pid_smaps(5)) that nobody
+// may write or execute and that hold what is in the program's file, and nothing else. A
+// page that a linker or a debugger has written to is anonymous, and would be lost.
 func constants(maps io.Reader, program string) []region {
 	var found []region
+	var at *region
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) != 6 || fields[1] != "r--p" || fields[5] != program {
-			continue
-		}
-		var r region
-		if _, err := fmt.Sscanf(fields[0], "%x-%x", &r.begin, &r.end); err == nil {
-			found = append(found, r)
+		switch {
+		case len(fields) >= 5 && strings.Contains(fields[0], "-"):
+			at = nil
+			var r region
+			if _, err := fmt.Sscanf(fields[0], "%x-%x", &r.begin, &r.end); err == nil && fields[1] == "r--p" && fields[len(fields)-1] == program {
+				at = &r
+			}
+		case at == nil || len(fields) < 2:
+		case (fields[0] == "Anonymous:" || fields[0] == "Swap:") && fields[1] != "0":
+			at = nil
+		case fields[0] == "VmFlags:":
+			found = append(found, *at)
+			at = nil
 		}
 	}
 	return found
