@@ -2,34 +2,53 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// giveBackConstants takes the program's constants out of this process's memory. The
-// start, or a storm, reads constants all over the program, and the kernel maps 16 pages
-// around each of them. What is needed again comes back from the page cache, or from the
-// file.
-func giveBackConstants() error {
+// giveBack takes the regions out of this process's memory some seconds after each
+// collection, until ctx ends: what needed much memory needed many constants. The start,
+// or a storm, reads constants all over the program, and the kernel maps 16 pages around
+// each of them. What is needed again comes back from the page cache, or from the file.
+func giveBack(ctx context.Context, regions []region) {
+	var waits atomic.Bool
+	afterCollections(func() bool {
+		if waits.CompareAndSwap(false, true) {
+			time.AfterFunc(startLasts, func() {
+				waits.Store(false)
+				dismiss(regions)
+			})
+		}
+		return ctx.Err() == nil
+	})
+}
+
+// dismiss unmaps the regions' pages.
+func dismiss(regions []region) {
+	for _, r := range regions {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, r.begin, r.end-r.begin, unix.MADV_DONTNEED) // without it, they stay
+	}
+}
+
+// ownConstants returns the regions of this program's constants.
+func ownConstants() ([]region, error) {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		return fmt.Errorf("find the own program: %w", err)
+		return nil, fmt.Errorf("find the own program: %w", err)
 	}
 	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
-		return fmt.Errorf("read the own memory map: %w", err)
+		return nil, fmt.Errorf("read the own memory map: %w", err)
 	}
 	defer maps.Close()
-	for _, r := range constants(maps, program) {
-		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, r.begin, r.end-r.begin, unix.MADV_DONTNEED); errno != 0 {
-			return fmt.Errorf("give constants back: %w", errno)
-		}
-	}
-	return nil
+	return constants(maps, program), nil
 }
 
 // region is a range of addresses; the end is outside.

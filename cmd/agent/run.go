@@ -130,13 +130,11 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	}
 	followHeap(ctx)
 	time.AfterFunc(startLasts, debug.FreeOSMemory)
-	afterCollections(func() bool {
-		err := giveBackConstants()
-		if err != nil {
-			c.log.Debug("constants stay in memory", "error", err)
-		}
-		return err == nil && ctx.Err() == nil
-	})
+	if own, err := ownConstants(); err == nil {
+		giveBack(ctx, own)
+	} else {
+		c.log.Debug("constants stay in memory", "error", err)
+	}
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
