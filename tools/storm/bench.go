@@ -50,7 +50,7 @@ func measureAll(ctx context.Context, b *bench) (err error) {
 
 // measureFit measures whether a storm of this size fits.
 func measureFit(ctx context.Context, b *bench) error {
-	return b.play(ctx, withWorld, withAgent, measureResting, withSockets, measureOnset, measureMemory, measureAnswers, measureRecovery, withoutAgent)
+	return b.play(ctx, withWorld, withAgent, settles, measureResting, withSockets, measureOnset, measureMemory, measureAnswers, measureRecovery, withoutAgent)
 }
 
 // play plays one part after the other. The first builds a world.

@@ -7,7 +7,10 @@ import (
 )
 
 // settle is how long an agent that has just started is left alone.
-const settle = 6 * time.Second
+const settle = 8 * time.Second
+
+// settles leaves an agent that has just started alone.
+func settles(ctx context.Context, _ *bench) error { return pause(ctx, settle) }
 
 // measureIdle watches the agent while nothing happens.
 func measureIdle(ctx context.Context, b *bench) error {
