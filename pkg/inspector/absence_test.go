@@ -166,3 +166,40 @@ func TestALookThatFailedIsNoAbsence(t *testing.T) {
 		}
 	})
 }
+
+// torn is a kernel side whose snapshots fail until it is whole.
+type torn struct {
+	emptied
+	whole bool
+}
+
+func (k *torn) Snapshot(show func(flow.Socket)) error {
+	if !k.whole {
+		return syscall.EINTR
+	}
+	return k.emptied.Snapshot(show)
+}
+
+// TestASnapshotThatFailedIsNoAbsence: however many of them lack a flow.
+func TestASnapshotThatFailedIsNoAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel := &torn{emptied: make(emptied, 1)}
+		i := watching(Options{Kernel: kernel})
+		s := flow.Socket{ID: 1, State: flow.Established, Live: true, At: time.Now(), Since: time.Now(), Timeouts: 1}
+		take(t.Context(), i, tracer.Record{Suspect: &s})
+		look := func(whole bool) int {
+			time.Sleep(3 * time.Second)
+			kernel.whole = whole
+			i.phases.turn(t.Context(), i.collector.snapshot(t.Context()), nil)
+			return i.o.Ledger.Len()
+		}
+		for n, c := range []struct {
+			whole bool
+			held  int
+		}{{false, 1}, {false, 1}, {false, 1}, {true, 1}, {true, 0}} {
+			if held := look(c.whole); held != c.held {
+				t.Errorf("snapshot %d, whole %t: %d flows are held, want %d", n+1, c.whole, held, c.held)
+			}
+		}
+	})
+}
