@@ -2,50 +2,37 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// giveBack takes the regions out of this process's memory some seconds after each
-// collection, until ctx ends: what needed much memory needed many constants. The start,
-// or a storm, reads constants all over the program, and the kernel maps 16 pages around
-// each of them. What is needed again comes back from the page cache, or from the file.
-func giveBack(ctx context.Context, regions []region) {
-	var waits atomic.Bool
-	afterCollections(func() bool {
-		if waits.CompareAndSwap(false, true) {
-			time.AfterFunc(startLasts, func() {
-				waits.Store(false)
-				dismiss(regions)
-			})
-		}
-		return ctx.Err() == nil
-	})
-}
+// quiet is how long after a collection constants are given back. What needed much memory
+// needed many constants, and is over by then.
+const quiet = 3 * time.Second
 
-// dismiss unmaps the regions' pages.
+// dismiss takes the regions of constants out of this process's memory. The start, or a
+// storm, reads constants all over the program, and the kernel maps 16 pages around each
+// of them. What is needed again comes back from the page cache, or from the file.
 func dismiss(regions []region) {
 	for _, r := range regions {
 		_, _, _ = unix.Syscall(unix.SYS_MADVISE, r.begin, r.end-r.begin, unix.MADV_DONTNEED) // without it, they stay
 	}
 }
 
-// ownConstants returns the regions of this program's constants.
+// ownConstants returns the regions of this program's constants. They stay the same.
 func ownConstants() ([]region, error) {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		return nil, fmt.Errorf("find the own program: %w", err)
+		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
-		return nil, fmt.Errorf("read the own memory map: %w", err)
+		return nil, fmt.Errorf("read this process's memory map: %w", err)
 	}
 	defer maps.Close()
 	return constants(maps, program), nil
@@ -54,9 +41,9 @@ func ownConstants() ([]region, error) {
 // region is a range of addresses; the end is outside.
 type region struct{ begin, end uintptr }
 
-// constants returns the regions of a memory map (smaps, proc_pid_smaps(5)) that nobody
-// may write or execute and that hold what is in the program's file, and nothing else. A
-// page that a linker or a debugger has written to is anonymous, and would be lost.
+// constants returns the read-only regions of the program's file in a memory map (smaps,
+// proc_pid_smaps(5)). It leaves out a region with an anonymous page: a linker or a debugger
+// has written to it, and that would be lost.
 func constants(maps io.Reader, program string) []region {
 	var found []region
 	var at *region

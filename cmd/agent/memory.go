@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,6 +66,21 @@ func afterCollections(do func() bool) {
 		}
 	}
 	runtime.AddCleanup(&garbage{}, again, do)
+}
+
+// calmAfterCollections calls do some time after a collection, and once for all
+// collections within that time, until ctx ends.
+func calmAfterCollections(ctx context.Context, wait time.Duration, do func()) {
+	var waits atomic.Bool
+	afterCollections(func() bool {
+		if waits.CompareAndSwap(false, true) {
+			time.AfterFunc(wait, func() {
+				waits.Store(false)
+				do()
+			})
+		}
+		return ctx.Err() == nil
+	})
 }
 
 // limitFor leaves room for as much garbage as gcPercent allows.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestLimitLeavesRoomAboveWhatLives(t *testing.T) {
@@ -34,5 +36,26 @@ func TestWorkFollowsEachCollection(t *testing.T) {
 	}
 	if got := calls.Load(); got != 3 {
 		t.Errorf("%d calls, want 3", got)
+	}
+}
+
+// TestWorkComesOnceForManyCollections: and again after later ones.
+func TestWorkComesOnceForManyCollections(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const wait = 200 * time.Millisecond
+	called := make(chan time.Time, 16)
+	calmAfterCollections(ctx, wait, func() { called <- time.Now() })
+	for range 2 {
+		began := time.Now()
+		for range 5 {
+			runtime.GC()
+		}
+		if took := (<-called).Sub(began); took < wait {
+			t.Errorf("it was called %v after the first collection, want %v at least", took, wait)
+		}
+	}
+	if n := len(called); n > 1 { // on a slow machine the last collection of a round may be late
+		t.Errorf("%d more calls for ten collections in two rounds", n)
 	}
 }

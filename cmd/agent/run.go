@@ -131,7 +131,7 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	followHeap(ctx)
 	time.AfterFunc(startLasts, debug.FreeOSMemory)
 	if own, err := ownConstants(); err == nil {
-		giveBack(ctx, own)
+		calmAfterCollections(ctx, quiet, func() { dismiss(own) })
 	} else {
 		c.log.Debug("constants stay in memory", "error", err)
 	}
