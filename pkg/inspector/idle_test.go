@@ -128,6 +128,10 @@ func TestAnEntryThatOutlivedItsFlowIsStale(t *testing.T) {
 		s := hung()
 		n.kernel.retransmits(s)
 		n.await(flow.EventStuck)
+		time.Sleep(20 * time.Second)
+		if stale := n.store.Stale(); len(stale) > 0 {
+			t.Errorf("stale entries %+v, and the flow of each is held", stale)
+		}
 		n.kernel.change(func() { clear(n.kernel.sockets) })
 		n.kernel.records <- tracer.Record{End: &flow.End{ID: s.ID, At: time.Now(), Err: int(syscall.ETIMEDOUT), Unacknowledged: 6}}
 		n.await(flow.EventEnded)

@@ -78,8 +78,9 @@ func (i *Inspector) round() round {
 	return round{append(steps, i.checkTrust, i.judgeMoved, i.due)}
 }
 
-// ownersAreDue reports whether a flow is due before the next round, and suspects have
-// come whose owner was not looked for. A file scan now keeps it from waiting for one then.
+// ownersAreDue reports whether a file scan is worth its cost now: a flow is due before
+// the next round, and owners are not known. Otherwise the flow's report would wait for
+// the scan.
 func (i *Inspector) ownersAreDue() bool {
 	next := i.o.Ledger.Next()
 	return i.phases.ownerless && !next.IsZero() && time.Until(next) <= tick && i.collector.mayScan()
@@ -176,8 +177,9 @@ func (i *Inspector) checkStale(ctx context.Context) {
 	stale, done := i.departed.Stale(ctx, func(of map[flow.Tuple]struct{}) map[flow.Tuple]struct{} {
 		held := map[flow.Tuple]struct{}{}
 		for _, e := range i.o.Ledger.Entries() {
-			if _, ok := of[e.Tuple()]; ok {
-				held[e.Tuple()] = struct{}{}
+			t := e.Tuple()
+			if _, ok := of[t]; ok {
+				held[t] = struct{}{}
 			}
 		}
 		return held

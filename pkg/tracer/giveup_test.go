@@ -80,9 +80,9 @@ func TestGivesUpAsPredicted(t *testing.T) {
 	}
 }
 
-// predict returns how the connection ended that `stick` left in a namespace of its
-// own, and the first and the last prediction. An orphan that dies while the kernel runs
-// no program is shown by nothing (bpf/lib/end.h): then another one is tried.
+// predict returns the first and the last prediction of the one connection that stick
+// makes, and its end. Nothing shows the end of an orphan that dies while the kernel runs
+// no program (bpf/lib/end.h): then predict tries another one.
 func predict(t *testing.T, tr *Tracer, stick func()) (first, last flow.GivesUp, end flow.End) {
 	t.Helper()
 	for range 3 {
@@ -97,10 +97,11 @@ func predict(t *testing.T, tr *Tracer, stick func()) (first, last flow.GivesUp, 
 }
 
 // untilItEnds watches the one suspect of its namespace. It returns the first and the
-// last prediction, and no end if nothing has shown the suspect for two seconds.
+// last prediction, and no end if the suspect was an orphan and nothing has shown it for
+// two seconds. The end of a socket that a process holds is always shown.
 func untilItEnds(t *testing.T, tr *Tracer) (first, last flow.GivesUp, end *flow.End) {
 	t.Helper()
-	start := time.Now()
+	start, orphan := time.Now(), false
 	for shown := start; time.Since(start) < patience; {
 		select {
 		case r := <-tr.Records():
@@ -117,7 +118,7 @@ func untilItEnds(t *testing.T, tr *Tracer) (first, last flow.GivesUp, end *flow.
 			t.Fatal(err)
 		}
 		for _, s := range sockets {
-			shown = time.Now()
+			shown, orphan = time.Now(), s.Orphan
 			g := deadline.GivesUp(s)
 			if g.At.IsZero() {
 				continue
@@ -127,7 +128,7 @@ func untilItEnds(t *testing.T, tr *Tracer) (first, last flow.GivesUp, end *flow.
 			}
 			last = g
 		}
-		if !last.At.IsZero() && time.Since(shown) > 2*time.Second {
+		if orphan && time.Since(shown) > 2*time.Second {
 			return first, last, nil
 		}
 	}
