@@ -2,7 +2,8 @@
 /* iter/task_file, the file scan: one pass over the sockets of all processes. It
  * finds owners and listeners. It finds stuck sockets that sent no record: stuck
  * before the agent started, held back without a retransmission, or idle with a
- * peer that is gone. It forgets episodes that are over.
+ * peer that is gone. It keeps the owner of a socket that waits for such a peer. It
+ * forgets episodes that are over.
  */
 #include "lib/gone.h"
 #include "lib/scope.h"

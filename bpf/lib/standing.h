@@ -87,8 +87,8 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->at_home = 0;
 }
 
-/* Nothing has timed out yet, and its peer is gone: an episode will begin with the first
- * timeout, and is reported at once. Its owner is found beforehand.
+/* The socket waits for a peer that is gone, and nothing has timed out yet. Its first
+ * timeout is reported at once, so a file scan finds its owner beforehand.
  */
 static __always_inline bool impends(const struct standing *s, bool peer_gone)
 {

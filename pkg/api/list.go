@@ -25,8 +25,8 @@ func (c *Client) Flows(ctx context.Context, q Query) (FlowList, error) {
 	return FlowList{About: about, Flows: flows.all(), Sources: sources}, nil
 }
 
-// pile is findings whose number is not known yet. A slice that grows with them would
-// be copied again and again: a finding is large, and a storm has thousands.
+// pile collects findings in parts. Nobody knows beforehand how many come, and a single
+// slice would be copied each time it grows: a finding is large, and a storm has thousands.
 type pile struct {
 	full [][]flow.Finding
 	part []flow.Finding // the last one

@@ -110,17 +110,15 @@ func appendBackend(b []byte, x *Backend) []byte {
 }
 
 func appendAdvice(b []byte, a *Advice) []byte {
-	between := "{"
+	b = append(b, '{')
 	if a.Now != "" {
-		b = appendString(append(b, `{"now":`...), a.Now)
-		between = ","
+		b = appendString(append(b, `"now":`...), a.Now)
+	}
+	if a.Now != "" && a.ForGood != "" {
+		b = append(b, ',')
 	}
 	if a.ForGood != "" {
-		b = appendString(append(append(b, between...), `"for_good":`...), a.ForGood)
-		between = ","
-	}
-	if between == "{" {
-		b = append(b, '{')
+		b = appendString(append(b, `"for_good":`...), a.ForGood)
 	}
 	return append(b, '}')
 }

@@ -167,7 +167,7 @@ func TestALookThatFailedIsNoAbsence(t *testing.T) {
 	})
 }
 
-// torn is a kernel side whose snapshots fail until it is whole.
+// torn is a kernel side. Its snapshots fail while it is not whole.
 type torn struct {
 	emptied
 	whole bool

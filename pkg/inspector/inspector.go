@@ -140,9 +140,9 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. If one is about to be
-// reported and nobody has looked for its owner, due first makes a file scan, within the
-// budget. Without a file scan it does not read a flow again whose record has just come.
+// due reads the flows whose time has come, and decides on them. A suspect may have no
+// known owner. Then due makes a file scan first, if the budget allows it. A flow whose
+// record has just come is read again only after such a scan.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {
@@ -165,7 +165,7 @@ func (i *Inspector) due(ctx context.Context) {
 	i.phases.turn(ctx, got, asked(due, isDue))
 }
 
-// lacksOwner reports whether a suspect has an owner that no file scan has found yet.
+// lacksOwner reports whether the flow is a suspect, and no file scan has found its owner.
 func lacksOwner(e *ledger.Entry) bool {
 	if e.Life() != ledger.Suspect {
 		return false

@@ -19,8 +19,8 @@ func newTicker(every time.Duration) *ticker {
 	return &ticker{Timer: time.NewTimer(every), last: time.Now(), every: every}
 }
 
-// every returns the time between two ticks, by the time between two file scans: each
-// of them comes with a tick.
+// every returns the time between two ticks. While all is calm, it divides the time
+// between two file scans: each scan comes with a tick, and calmTick is not exceeded.
 func every(calm bool, scans time.Duration) time.Duration {
 	if !calm {
 		return tick

@@ -52,7 +52,7 @@ type phases struct {
 	stuckAfter   time.Duration
 	conntrackAge time.Duration
 	upstreams    upstreams
-	ownerless    bool         // since the last file scan a suspect came whose owner is not known
+	ownerless    bool         // a suspect without a known owner has come since the last file scan
 	room         [share]known // of the flows that are in the phases: each takes 3 kB
 }
 

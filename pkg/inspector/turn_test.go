@@ -54,8 +54,8 @@ func TestNoScanForWhatIsReported(t *testing.T) {
 	})
 }
 
-// unowned returns an inspector, and a kernel side with a socket that has just stuck
-// and whose owner no file scan has found.
+// unowned returns a kernel side and its inspector. The kernel side has one socket, which
+// has just stuck. No file scan has found the socket's owner.
 func unowned() (*counting, *Inspector) {
 	now := time.Now()
 	kernel := &counting{holding: holding{emptied: make(emptied, 1), socket: flow.Socket{

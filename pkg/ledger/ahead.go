@@ -35,8 +35,8 @@ func inAdvance(all iter.Seq[flow.Finding]) iter.Seq[flow.Finding] {
 }
 
 // composeParts sends the findings in parts, until there are no more or stop is closed.
-// It uses the memory of two parts in turn, for a storm would make megabytes of garbage:
-// a reader that takes a part has done with the one before.
+// It uses the memory of two parts in turn: new parts would make megabytes of garbage in a
+// storm. A reader that takes a part has finished the one before.
 func composeParts(all iter.Seq[flow.Finding], parts chan<- []flow.Finding, stop <-chan struct{}) {
 	part, other := make([]flow.Finding, 0, ahead), make([]flow.Finding, 0, ahead)
 	send := func() bool {

@@ -33,7 +33,7 @@ type Ledger struct {
 	looks       uint64
 	owed        owed
 	scanned     time.Duration // the begin of the last file scan
-	anyUnstored bool          // a flow was read that no snapshot shows
+	anyUnstored bool          // a flow that no snapshot shows was read once
 }
 
 // New returns an empty ledger.
@@ -190,16 +190,17 @@ func (l *Ledger) miss(changes []Change, s *slot, at time.Time) []Change {
 // have vanished if neither this scan nor the one before showed them.
 func (l *Ledger) Scanned(began time.Time) []Change {
 	var changes []Change
+	last := l.scanned
+	l.scanned = l.began.until(began)
+	if !l.anyUnstored {
+		return nil
+	}
 	for _, s := range l.table.slots {
-		if !l.anyUnstored {
-			break
-		}
-		if s.entry.reading.flags&isUnstored != 0 && l.began.until(s.readAt) < l.scanned {
+		if s.entry.reading.flags&isUnstored != 0 && l.began.until(s.readAt) < last {
 			l.remove(s)
 			changes = append(changes, Change{Kind: Vanished, Entry: s.entry, At: began})
 		}
 	}
-	l.scanned = l.began.until(began)
 	return changes
 }
 
