@@ -32,6 +32,9 @@ func Missing(t testing.TB, what string) {
 // InNewNetNS runs the rest of the calling test in a network namespace of its
 // own, with loopback down. The thread stays locked and dies with the
 // goroutine, so the namespace goes with the test.
+//
+// The namespace stays until the test ends, also if the test leaves it for another:
+// the kernel gives its inode number to the next one, which may be another test's.
 func InNewNetNS(t testing.TB) {
 	t.Helper()
 	Require(t)
@@ -39,4 +42,9 @@ func InNewNetNS(t testing.TB) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		Missing(t, "needs a network namespace: "+err.Error())
 	}
+	namespace, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = namespace.Close() })
 }
