@@ -21,7 +21,8 @@ type collected struct {
 }
 
 // reading is one look at suspects. It is made while it is applied, socket by socket:
-// all sockets of a storm at once would take more room than all that is kept of them.
+// all sockets of a storm at once would take more room than all that is kept of them,
+// and no flow would be judged before the last one is read.
 type reading struct {
 	each     func(show func(flow.Socket)) error // after an error, an absence means nothing
 	named    []flow.ID                          // it has those of them that live
@@ -87,9 +88,13 @@ func (c *collector) snapshot(ctx context.Context) collected {
 	got := collected{records: c.records(ctx)}
 	c.lookedAt = time.Now()
 	got.reading = &reading{complete: true, at: c.lookedAt, each: func(show func(flow.Socket)) error {
-		began := time.Now()
-		err := c.kernel.Snapshot(show)
-		c.meter.Scan("snapshot", time.Since(began))
+		began, elsewhere := time.Now(), time.Duration(0)
+		err := c.kernel.Snapshot(func(s flow.Socket) {
+			shown := time.Now()
+			show(s)
+			elsewhere += time.Since(shown)
+		})
+		c.meter.Scan("snapshot", time.Since(began)-elsewhere)
 		c.saw(err)
 		c.unread = err != nil
 		return err

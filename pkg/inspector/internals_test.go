@@ -44,11 +44,13 @@ type published []flow.Event
 
 func (p *published) Publish(e flow.Event) { *p = append(*p, e) }
 
-// watching returns an inspector with an empty ledger.
+// watching returns an inspector, with an empty ledger if it gets none.
 func watching(o Options) *Inspector {
 	o.Node, o.BootID = "node-a", "boot"
 	o = o.withDefaults()
-	o.Ledger = ledger.New(ledger.Options{Node: o.Node, BootID: o.BootID, StuckAfter: o.StuckAfter, MaxFlows: 100, KeepEnded: 10}, time.Now())
+	if o.Ledger == nil {
+		o.Ledger = ledger.New(ledger.Options{Node: o.Node, BootID: o.BootID, StuckAfter: o.StuckAfter, MaxFlows: 100, KeepEnded: 10}, time.Now())
+	}
 	if o.Cluster == nil {
 		o.Cluster = cluster.New(cluster.Options{})
 	}

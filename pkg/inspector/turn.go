@@ -2,6 +2,7 @@ package inspector
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/budget"
@@ -53,6 +54,7 @@ type phases struct {
 	conntrackAge time.Duration
 	upstreams    upstreams
 	ownerless    bool         // a suspect without a known owner has come since the last file scan
+	waiting      []task       // at most a share of them
 	room         [share]known // of the flows that are in the phases: each takes 3 kB
 }
 
@@ -61,42 +63,60 @@ type phases struct {
 const share = 256
 
 // turn goes once through the phases, with what was collected and with further
-// flows to judge.
+// flows to judge. A flow that a look shows is judged while the look goes on: in a
+// storm, to read all flows first would delay every verdict.
 func (p *phases) turn(ctx context.Context, got collected, beside []task) {
-	tasks := append(p.apply(ctx, got), beside...)
 	p.upstreams.forget()
-	for len(tasks) > 0 && ctx.Err() == nil {
-		some := tasks[:min(share, len(tasks))]
-		tasks = tasks[len(some):]
-		known := p.known(some)
-		p.gather(ctx, known)
-		if ctx.Err() != nil {
-			break // not everything was asked
-		}
-		var said []said
-		for _, k := range known {
-			said = append(said, p.keep(k.judge(time.Now(), p.judging()))...)
-		}
-		p.reporter.begin(said)
+	p.add(ctx, p.applyRecords(ctx, got.records)...)
+	if got.reading != nil {
+		beside = p.applyReading(ctx, *got.reading, beside)
 	}
+	if !got.scanned.IsZero() {
+		p.ownerless = false
+		p.add(ctx, changed(p.ledger.Scanned(got.scanned))...)
+	}
+	p.add(ctx, beside...)
+	p.work(ctx)
 	p.reporter.wait()
 }
 
-// apply gives the ledger what was collected, in order of arrival.
-func (p *phases) apply(ctx context.Context, got collected) []task {
+// add has flows wait to be judged. They go on as soon as a share is full.
+func (p *phases) add(ctx context.Context, tasks ...task) {
+	for _, t := range tasks {
+		p.waiting = append(p.waiting, t)
+		if len(p.waiting) == share {
+			p.work(ctx)
+		}
+	}
+}
+
+// work has the flows that wait go through the phases.
+func (p *phases) work(ctx context.Context) {
+	tasks := p.waiting
+	p.waiting = p.waiting[:0]
+	if len(tasks) == 0 || ctx.Err() != nil {
+		return
+	}
+	known := p.known(tasks)
+	p.gather(ctx, known)
+	if ctx.Err() != nil {
+		return // not everything was asked
+	}
+	var said []said
+	for _, k := range known {
+		said = append(said, p.keep(k.judge(time.Now(), p.judging()))...)
+	}
+	p.reporter.begin(said)
+}
+
+// applyRecords gives the ledger records, in order of arrival.
+func (p *phases) applyRecords(ctx context.Context, records []tracer.Record) []task {
 	var tasks []task
-	for _, r := range got.records {
+	for _, r := range records {
 		if ctx.Err() != nil {
 			return nil
 		}
 		tasks = append(tasks, p.applyRecord(r)...)
-	}
-	if r := got.reading; r != nil {
-		tasks = append(tasks, changed(p.applyReading(*r))...)
-	}
-	if !got.scanned.IsZero() {
-		p.ownerless = false
-		tasks = append(tasks, changed(p.ledger.Scanned(got.scanned))...)
 	}
 	return tasks
 }
@@ -129,20 +149,34 @@ func (p *phases) applyEnd(end flow.End) []task {
 	return append(tasks, task{why: isLost, id: end.ID, lost: lost})
 }
 
-// applyReading makes a look and takes what it shows.
-func (p *phases) applyReading(r reading) []ledger.Change {
-	var failed error
-	changes := p.ledger.Look(func(yield func(flow.Socket) bool) {
-		failed = r.each(func(s flow.Socket) { yield(s) })
+// applyReading makes a look and takes what it shows. It returns the tasks beside it
+// that are left.
+func (p *phases) applyReading(ctx context.Context, r reading, beside []task) (left []task) {
+	wait := make(map[flow.ID]task, len(beside))
+	for _, t := range beside {
+		wait[t.id] = t
+	}
+	p.ledger.BeginLook()
+	failed := r.each(func(s flow.Socket) {
+		p.add(ctx, changed(p.ledger.Observe(s))...)
+		if t, ok := wait[s.ID]; ok && !needsOthers(s) {
+			delete(wait, s.ID)
+			p.add(ctx, t)
+		}
 	})
 	switch {
 	case failed != nil:
-		return changes
 	case r.complete:
-		return append(changes, p.ledger.Absent(r.at)...)
+		p.add(ctx, changed(p.ledger.Absent(r.at))...)
+	default:
+		p.add(ctx, changed(p.ledger.AbsentAmong(r.named, r.at))...)
 	}
-	return append(changes, p.ledger.AbsentAmong(r.named, r.at)...)
+	return slices.DeleteFunc(beside, func(t task) bool { _, waits := wait[t.id]; return !waits })
 }
+
+// needsOthers reports whether the verdict on a flow depends on the readings of
+// others: a reader that stopped may itself wait for one of them.
+func needsOthers(s flow.Socket) bool { return diagnosis.Symptom(s) == flow.ZeroWindow }
 
 func changed(changes []ledger.Change) []task {
 	tasks := make([]task, len(changes))

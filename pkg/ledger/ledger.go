@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"iter"
 	"math"
 	"time"
 
@@ -134,15 +133,10 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	return append(changes, Change{Kind: Suspected, Entry: at.entry, At: s.At})
 }
 
-// Look takes what one look at the suspects shows.
-func (l *Ledger) Look(sockets iter.Seq[flow.Socket]) []Change {
+// BeginLook says that a look at the suspects begins. Observe takes what it shows.
+func (l *Ledger) BeginLook() {
 	l.looks++
 	l.owed.begin(l.looks, l.Len() < l.o.MaxFlows)
-	var changes []Change
-	for s := range sockets {
-		changes = l.observe(changes, s)
-	}
-	return changes
 }
 
 // Absent says that the last look, which began at a time, was complete. Flows that

@@ -1,21 +1,30 @@
 package ledger
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
+// Look takes what one look at the suspects shows.
+func (l *Ledger) Look(sockets ...flow.Socket) []Change {
+	l.BeginLook()
+	var changes []Change
+	for _, s := range sockets {
+		changes = append(changes, l.Observe(s)...)
+	}
+	return changes
+}
+
 // Snapshot takes a complete look.
 func (l *Ledger) Snapshot(sockets []flow.Socket, at time.Time) []Change {
-	return append(l.Look(slices.Values(sockets)), l.Absent(at)...)
+	return append(l.Look(sockets...), l.Absent(at)...)
 }
 
 // Reread takes a look that has the named flows that live.
 func (l *Ledger) Reread(named []flow.ID, sockets []flow.Socket, at time.Time) []Change {
-	return append(l.Look(slices.Values(sockets)), l.AbsentAmong(named, at)...)
+	return append(l.Look(sockets...), l.AbsentAmong(named, at)...)
 }
 
 func TestNamedFlowsVanishWhenTwoReadingsLackThem(t *testing.T) {
@@ -125,10 +134,10 @@ func TestALookOwesAgain(t *testing.T) {
 	l := ofMost(1)
 	l.Observe(readAt(0, 1))
 	l.Forget(1) // two looks are owed
-	l.Look(slices.Values([]flow.Socket{readAt(1, 1), other}))
+	l.Look(readAt(1, 1), other)
 	l.Absent(at(1)) // the other one found no room meanwhile
 	l.End(flow.End{ID: 1})
-	l.Look(slices.Values([]flow.Socket(nil))) // it fails
+	l.Look() // it fails
 	for n := range owedLooks {
 		if !l.Owed() {
 			t.Fatalf("no look is owed after %d", n)

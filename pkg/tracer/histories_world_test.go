@@ -3,7 +3,6 @@ package tracer
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -253,14 +252,16 @@ func (w *world) apply(m int, looked []flow.Socket, complete bool) error {
 			before[s.ID], read[s.ID] = held.Socket(), s
 		}
 	}
-	var changes []ledger.Change
 	if complete {
-		changes = append(w.ledgers[m].Look(slices.Values(looked)), w.ledgers[m].Absent(w.now)...)
+		w.ledgers[m].BeginLook()
+	}
+	var changes []ledger.Change
+	for _, s := range looked {
+		changes = append(changes, w.ledgers[m].Observe(s)...)
+	}
+	if complete {
+		changes = append(changes, w.ledgers[m].Absent(w.now)...)
 		w.lost[m] = false
-	} else {
-		for _, s := range looked {
-			changes = append(changes, w.ledgers[m].Observe(s)...)
-		}
 	}
 	for _, c := range changes {
 		id := c.Entry.ID()

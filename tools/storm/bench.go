@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"time"
 )
 
 // bench is a run of one size.
@@ -18,9 +17,9 @@ type bench struct {
 	witness *child // first on the tracepoint
 	events  *eventPipe
 	agent   *agent
-	lookups time.Duration // the time of one conntrack lookup for each socket, without other work
-	resting float64       // MB of the idle agent
-	listing float64       // ms in which ss lists the storm
+	entries *entries // of a table to ask without other work; nil: not measured
+	resting float64  // MB of the idle agent
+	listing float64  // ms in which ss lists the storm
 }
 
 // part is a step of a run.
@@ -35,15 +34,9 @@ func (b *bench) measure(ctx context.Context) error {
 }
 
 // measureAll measures everything.
-func measureAll(ctx context.Context, b *bench) (err error) {
-	if b.lookups, err = measureConntrack(ctx, b.size, b.report); err != nil {
-		return err
-	}
-	if err := measureTraffic(ctx, b); err != nil {
-		return err
-	}
+func measureAll(ctx context.Context, b *bench) error {
 	return b.play(
-		ctx, withWorld, withWitness, withAgent, measureIdle, measureStateChanges, withSockets, measureHealthy,
+		ctx, measureTraffic, measureConntrack, withWorld, withWitness, withAgent, measureIdle, measureStateChanges, withSockets, measureHealthy,
 		measureOnset, measureStorm, measureAnswers, measureSingles, measureRecoveryInStorm, measureRecovery, withoutAgent, measureAlone, measureSmallRing,
 	)
 }
@@ -81,7 +74,10 @@ func (b *bench) tearDown() error {
 	if b.world != nil {
 		errs = append(errs, b.world.close())
 	}
-	b.agent, b.witness, b.events, b.world = nil, nil, nil, nil
+	if b.entries != nil {
+		errs = append(errs, b.entries.close())
+	}
+	b.agent, b.witness, b.events, b.world, b.entries = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -35,14 +35,24 @@ type reported struct {
 }
 
 // eventPipe is a pipe in the place of the agent's file of events: a line is here
-// the moment it is written.
+// the moment it is written. Lines are read at once and decoded when they are asked
+// for: a storm brings a hundred thousand, and to decode them takes a core from the
+// agent that is measured.
 type eventPipe struct {
 	path string
 	file *os.File
 
-	mu  sync.Mutex
-	all []reported
-	err error
+	mu    sync.Mutex
+	lines []line // that have come since the last look
+
+	decoding sync.Mutex
+	all      []reported
+	err      error
+}
+
+type line struct {
+	at   time.Time
+	text []byte
 }
 
 const pipeBytes = 1 << 20
@@ -61,34 +71,42 @@ func newEventPipe(path string) (*eventPipe, error) {
 		return nil, errors.Join(fmt.Errorf("enlarge event pipe: %w", err), file.Close())
 	}
 	e := &eventPipe{path: path, file: file}
-	type line struct {
-		at   time.Time
-		text []byte
-	}
-	// Lines are read at once and decoded later: a storm brings a hundred
-	// thousand.
-	lines := make(chan line, 1<<18)
-	go func() {
-		defer close(lines)
-		in := bufio.NewReaderSize(file, pipeBytes)
-		for {
-			text, err := in.ReadBytes('\n')
-			if err != nil {
-				return
-			}
-			lines <- line{time.Now(), text}
-		}
-	}()
-	go func() {
-		for l := range lines {
-			t := reported{arrived: l.at}
-			err := json.Unmarshal(l.text, &t)
-			e.mu.Lock()
-			e.all, e.err = append(e.all, t), errors.Join(e.err, err)
-			e.mu.Unlock()
-		}
-	}()
+	go e.read()
 	return e, nil
+}
+
+func (e *eventPipe) read() {
+	in := bufio.NewReaderSize(e.file, pipeBytes)
+	for {
+		text, err := in.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		e.mu.Lock()
+		e.lines = append(e.lines, line{time.Now(), text})
+		e.mu.Unlock()
+	}
+}
+
+// decode decodes the lines that have come, while others come. The caller holds
+// decoding.
+func (e *eventPipe) decode() {
+	e.mu.Lock()
+	lines := e.lines
+	e.lines = nil
+	e.mu.Unlock()
+	for _, l := range lines {
+		t := reported{arrived: l.at}
+		e.err = errors.Join(e.err, json.Unmarshal(l.text, &t))
+		e.all = append(e.all, t)
+	}
+}
+
+// rests reports whether no line has come for so long.
+func (e *eventPipe) rests(long time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.lines) == 0 || time.Since(e.lines[len(e.lines)-1].at) >= long
 }
 
 func (e *eventPipe) close() { _ = e.file.Close() }
@@ -102,8 +120,9 @@ func (e *eventPipe) remove() error {
 // where returns the events so far that are of a type and about flows that
 // match, in the order in which they came.
 func (e *eventPipe) where(typ string, match func(reported) bool) ([]reported, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.decoding.Lock()
+	defer e.decoding.Unlock()
+	e.decode()
 	var found []reported
 	for _, t := range e.all {
 		if t.Type == typ && t.Flow != nil && match(t) {
@@ -114,24 +133,38 @@ func (e *eventPipe) where(typ string, match func(reported) bool) ([]reported, er
 }
 
 // await waits until so many flows that match had an event of a type, and
-// returns the first one of each. When ctx ends it returns those that came.
+// returns the first one of each. When ctx ends it returns those that came. It looks
+// only while no line comes.
 func (e *eventPipe) await(ctx context.Context, n int, typ string, match func(reported) bool) ([]reported, error) {
 	for {
-		found, err := e.where(typ, match)
-		if err != nil {
-			return nil, err
+		select {
+		case <-ctx.Done():
+		case <-time.After(poll):
 		}
-		seen := map[string]bool{}
-		found = slices.DeleteFunc(found, func(t reported) bool {
-			before := seen[t.Flow.ID]
-			seen[t.Flow.ID] = true
-			return before
-		})
-		if len(found) >= n || pause(ctx, 50*time.Millisecond) != nil {
-			return found, nil //nolint:nilerr // the caller sees that they are too few
+		ended := ctx.Err() != nil
+		if !ended && !e.rests(poll) {
+			continue
+		}
+		found, err := e.where(typ, match)
+		found = firstOfEach(found)
+		if err != nil || len(found) >= n || ended {
+			return found, err // at the end of ctx, the caller sees that they are too few
 		}
 	}
 }
+
+// firstOfEach returns the first event of each flow.
+func firstOfEach(events []reported) []reported {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(events, func(t reported) bool {
+		before := seen[t.Flow.ID]
+		seen[t.Flow.ID] = true
+		return before
+	})
+}
+
+// poll is how often await looks.
+const poll = 50 * time.Millisecond
 
 // pause waits, or returns the context's error.
 func pause(ctx context.Context, d time.Duration) error {
