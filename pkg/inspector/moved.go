@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
-	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
 // moved are addresses that have changed and whose flows were not judged since.
@@ -34,25 +33,10 @@ func (i *Inspector) judgeMoved(ctx context.Context) {
 		return
 	}
 	i.budgets.judging.Run(func() {
-		var some []*ledger.Entry
-		for _, e := range i.o.Ledger.Entries() {
-			if i.moved.concerns(e) {
-				some = append(some, e)
-			}
-		}
+		some := i.o.Ledger.At(i.moved)
 		clear(i.moved)
 		i.phases.turn(ctx, collected{}, asked(some, isMoved))
 	})
-}
-
-func (m moved) concerns(e *ledger.Entry) bool {
-	t := e.Tuple()
-	for _, addr := range [...]netip.Addr{e.Target().Addr(), t.Src.Addr(), t.Dst.Addr()} {
-		if _, ok := m[addr]; ok {
-			return true
-		}
-	}
-	return false
 }
 
 // judgeAll judges every flow again, because trust in the records has turned. It
@@ -65,7 +49,7 @@ func (i *Inspector) judgeAll(ctx context.Context) {
 // idleAt returns the idle connections to addr that were found.
 func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
 	var tuples []flow.Tuple
-	for _, e := range i.o.Ledger.Entries() {
+	for _, e := range i.o.Ledger.At(map[netip.Addr]struct{}{addr: {}}) {
 		if e.Target().Addr() == addr && e.Idle() {
 			tuples = append(tuples, e.Tuple())
 		}

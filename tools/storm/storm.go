@@ -20,6 +20,9 @@ func (b *bench) found(ctx context.Context, n int) ([]reported, error) {
 // measureOnset makes all sockets stick at once.
 func measureOnset(ctx context.Context, b *bench) error {
 	lookups, err := b.lookups(ctx)
+	if err == nil {
+		err = b.withoutEntries()
+	}
 	if err != nil {
 		return err
 	}
