@@ -6,14 +6,9 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// quiet is how long after a collection constants are given back. What needed much memory
-// needed many constants, and is over by then.
-const quiet = 3 * time.Second
 
 // dismiss takes the regions of constants out of this process's memory. The start, or a
 // storm, reads constants all over the program, and the kernel maps 16 pages around each

@@ -68,6 +68,10 @@ func afterCollections(do func() bool) {
 	runtime.AddCleanup(&garbage{}, again, do)
 }
 
+// quiet is how long after a collection memory is given back. What needed much of it is
+// over by then.
+const quiet = 3 * time.Second
+
 // calmAfterCollections calls do some time after a collection, and once for all
 // collections within that time, until ctx ends.
 func calmAfterCollections(ctx context.Context, wait time.Duration, do func()) {
@@ -81,6 +85,23 @@ func calmAfterCollections(ctx context.Context, wait time.Duration, do func()) {
 		}
 		return ctx.Err() == nil
 	})
+}
+
+// giveBackHeap gives memory back to the system that a burst has left. The collector
+// leaves up to gcPercent of what lives, and a calm agent does not reach its next
+// collection for minutes.
+func giveBackHeap() {
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(heap)
+	if worthGivingBack(heap[0].Value.Uint64(), heap[1].Value.Uint64(), heap[2].Value.Uint64()) {
+		debug.FreeOSMemory()
+	}
+}
+
+// worthGivingBack reports whether garbage and free memory are worth a collection.
+func worthGivingBack(live, objects, free uint64) bool {
+	garbage := objects - min(live, objects)
+	return garbage+free >= max(live/8, 1<<20)
 }
 
 // limitFor leaves room for as much garbage as gcPercent allows.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -57,5 +59,47 @@ func TestWorkComesOnceForManyCollections(t *testing.T) {
 	}
 	if n := len(called); n > 1 { // on a slow machine the last collection of a round may be late
 		t.Errorf("%d more calls for ten collections in two rounds", n)
+	}
+}
+
+func TestWhatIsWorthACollection(t *testing.T) {
+	for name, c := range map[string]struct {
+		live, objects, free uint64 // KiB
+		want                bool
+	}{
+		"an idle agent":                   {3000, 3500, 400, false},
+		"an idle agent after its start":   {3000, 3500, 600, true},
+		"just after a collection":         {24_000, 24_500, 1000, false},
+		"garbage of a burst":              {24_000, 27_000, 0, true},
+		"room of a burst":                 {24_000, 24_000, 3000, true},
+		"less than the last time, by far": {24_000, 20_000, 100, false},
+	} {
+		if got := worthGivingBack(c.live<<10, c.objects<<10, c.free<<10); got != c.want {
+			t.Errorf("%s: worth it %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestMemoryOfABurstIsGivenBack: and nothing is collected for what is no burst.
+func TestMemoryOfABurstIsGivenBack(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	collections := func() uint64 {
+		n := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+		metrics.Read(n)
+		return n[0].Value.Uint64()
+	}
+	runtime.GC()
+	var burst [][]byte
+	for range 64 {
+		burst = append(burst, make([]byte, 1<<20))
+	}
+	runtime.KeepAlive(burst)
+	before := collections()
+	if giveBackHeap(); collections() == before {
+		t.Error("64 MB of garbage stay")
+	}
+	before = collections()
+	if giveBackHeap(); collections() != before {
+		t.Error("it collects again, and there was no garbage")
 	}
 }

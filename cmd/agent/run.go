@@ -130,11 +130,14 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	}
 	followHeap(ctx)
 	time.AfterFunc(startLasts, debug.FreeOSMemory)
-	if own, err := ownConstants(); err == nil {
-		calmAfterCollections(ctx, quiet, func() { dismiss(own) })
-	} else {
+	own, err := ownConstants()
+	if err != nil {
 		c.log.Debug("constants stay in memory", "error", err)
 	}
+	calmAfterCollections(ctx, quiet, func() {
+		giveBackHeap()
+		dismiss(own)
+	})
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {
