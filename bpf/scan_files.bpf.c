@@ -102,6 +102,8 @@ int scan_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	}
 	e = episode_of(sk);
+	if (e && sk->__sk_common.skc_state == TCP_CLOSE)
+		e->in_close = 1;
 	if (e && is_known(e, sk)) {
 		own(e, task, ctx->fd);
 		return 0;

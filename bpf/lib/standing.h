@@ -32,7 +32,7 @@ struct episode {
 	__u8 unstored; /* the socket had no room for storage: it is in `unstored` */
 	__u8 owned;    /* its owner was shown */
 	__u8 at_home;  /* its namespace has the address that its owner bound it to */
-	__u8 pad;
+	__u8 in_close; /* a file scan found it in CLOSE: no program may have seen its end */
 	__u32 cookie;    /* the lower half of its socket's */
 	__u32 file_scan; /* the one that found its owner */
 	__u32 pid;
@@ -85,6 +85,7 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->closed = 0; /* a socket may connect again */
 	e->ended = 0;
 	e->at_home = 0;
+	e->in_close = 0;
 }
 
 /* The socket waits for a peer that is gone, and nothing has timed out yet. Its first
@@ -208,6 +209,8 @@ static __always_inline bool still_stands(const struct episode *e, __u32 snd_una)
  */
 static __always_inline bool is_old(const struct episode *e, __u32 snd_una, __u32 file_scan)
 {
+	if (e->in_close && !e->ended)
+		return false;
 	if (e->recovered_ns)
 		return true;
 	return still_stands(e, snd_una) && !has_new_owner(e, file_scan);

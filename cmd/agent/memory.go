@@ -87,9 +87,8 @@ func calmAfterCollections(ctx context.Context, wait time.Duration, do func()) {
 	})
 }
 
-// giveBackHeap gives memory back to the system that a burst has left. The collector
-// leaves up to gcPercent of what lives, and a calm agent does not reach its next
-// collection for minutes.
+// giveBackHeap gives memory back to the system that a burst has left. The runtime does
+// that so slowly that half of it is there minutes later.
 func giveBackHeap() {
 	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(heap)
@@ -98,10 +97,11 @@ func giveBackHeap() {
 	}
 }
 
-// worthGivingBack reports whether garbage and free memory are worth a collection.
+// worthGivingBack reports whether garbage and free memory are worth a collection. What
+// the collector leaves regularly is not: the heap needs it again.
 func worthGivingBack(live, objects, free uint64) bool {
 	garbage := objects - min(live, objects)
-	return garbage+free >= max(live/8, 1<<20)
+	return garbage+free >= live*gcPercent/100+max(live/8, 1<<20)
 }
 
 // limitFor leaves room for as much garbage as gcPercent allows.

@@ -67,12 +67,13 @@ func TestWhatIsWorthACollection(t *testing.T) {
 		live, objects, free uint64 // KiB
 		want                bool
 	}{
-		"an idle agent":                   {3000, 3500, 400, false},
-		"an idle agent after its start":   {3000, 3500, 600, true},
-		"just after a collection":         {24_000, 24_500, 1000, false},
-		"garbage of a burst":              {24_000, 27_000, 0, true},
-		"room of a burst":                 {24_000, 24_000, 3000, true},
-		"less than the last time, by far": {24_000, 20_000, 100, false},
+		"an idle agent":                 {3000, 3500, 1500, false},
+		"an idle agent after its start": {3000, 3500, 2500, true},
+		"the next collection is near":   {24_000, 35_000, 1000, false},
+		"the garbage of one was freed":  {24_000, 24_500, 12_000, false},
+		"garbage of a burst":            {24_000, 36_000, 4000, true},
+		"room of a burst":               {24_000, 24_000, 15_500, true},
+		"less than what lived, by far":  {24_000, 20_000, 9000, false},
 	} {
 		if got := worthGivingBack(c.live<<10, c.objects<<10, c.free<<10); got != c.want {
 			t.Errorf("%s: worth it %v, want %v", name, got, c.want)

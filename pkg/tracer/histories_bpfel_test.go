@@ -44,7 +44,7 @@ type historiesLife struct {
 		Unstored    uint8
 		Owned       uint8
 		AtHome      uint8
-		Pad         uint8
+		InClose     uint8
 		Cookie      uint32
 		FileScan    uint32
 		Pid         uint32

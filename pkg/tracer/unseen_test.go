@@ -102,12 +102,14 @@ func TestAnEndThatTheKernelDidNotShow(t *testing.T) {
 	}
 }
 
-// awaitEnd waits for an end, looking meanwhile where it is wanted.
+// awaitEnd waits for an end. Meanwhile it looks where that is wanted, as the agent
+// does: at the files, and at what is new.
 func awaitEnd(t *testing.T, tr *Tracer, look bool) *flow.End {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if look {
-			if err := tr.Incremental(nil, func(flow.Socket) {}); err != nil {
+			_, err := tr.ScanFiles()
+			if err := errors.Join(err, tr.Incremental(nil, func(flow.Socket) {})); err != nil {
 				t.Fatal(err)
 			}
 		}
