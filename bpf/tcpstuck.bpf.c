@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The kernel side of tcpstuck: two tracepoints, three optional ones, and four
+/* The kernel side of tcpstuck: two tracepoints, four optional ones, and four
  * iterators. Each program has a file of its own and reads on one screen; lib/ holds
  * what they share. They are one object, because they share maps.
  */
@@ -8,6 +8,7 @@
 #include "receive_reset.bpf.c"
 #include "send_reset.bpf.c"
 #include "destroy_sock.bpf.c"
+#include "leave_loss.bpf.c"
 #include "snapshot.bpf.c"
 #include "scan_files.bpf.c"
 #include "audit_files.bpf.c"

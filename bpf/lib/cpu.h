@@ -16,7 +16,7 @@ struct cpu {
 	__u32 scope_goes_on;         /* there are more, in the map `scope` */
 	__u32 pad;
 	__u64 counted[COUNTERS]; /* those of healthy retransmissions first */
-	__u64 rest[4];
+	__u64 rest[3];
 } __attribute__((aligned(64)));
 
 struct cpu cpus[CPUS]; /* the scope is set before the programs are loaded */

@@ -183,7 +183,12 @@ struct inet_connection_sock___rto_max {
 	__u32 icsk_rto_max;
 };
 
+struct tcp_options_received {
+	__u16 sack_ok : 3;
+};
+
 struct tcp_sock {
+	struct tcp_options_received rx_opt;
 	__u32 segs_in;
 	__u32 snd_wnd;
 	__u32 sacked_out;

@@ -53,6 +53,17 @@ static __always_inline void read_addresses(struct reading *r, const struct sock 
 	r->remote_port = __builtin_bswap16(c->skc_dport);
 }
 
+/* Once everything that was in flight when it timed out is acknowledged, it leaves the
+ * Loss state. Without SACK, the state stays until still more is acknowledged
+ * (tcp_try_undo_recovery).
+ */
+static __always_inline bool signals(const struct tcp_sock *tp)
+{
+	const struct inet_connection_sock *icsk = (const void *)tp;
+
+	return BPF_CORE_READ_BITFIELD(icsk, icsk_ca_state) == TCP_CA_Loss && BPF_CORE_READ_BITFIELD(tp, rx_opt.sack_ok);
+}
+
 static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_sock *tp, const struct episode *e)
 {
 	const struct tcp_sock___usec *u = (const void *)tp;
@@ -79,6 +90,8 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 		f |= FLAG_OWNED;
 	if (e->unstored)
 		f |= FLAG_UNSTORED;
+	if (signals(tp))
+		f |= FLAG_SIGNALS;
 	if (state == TCP_CLOSE)
 		state = e->state;
 	if (state == TCP_SYN_SENT && is_bound(sk) && !e->at_home)

@@ -46,6 +46,7 @@ enum reading_flag {
 	 */
 	FLAG_FOREIGN = 1 << 7,
 	FLAG_UNSTORED = 1 << 8, /* it had no room for storage: the file scan reports it, no snapshot does */
+	FLAG_SIGNALS = 1 << 9,  /* leave_loss sees its recovery, where the kernel has that tracepoint */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */
@@ -144,6 +145,7 @@ enum counter {
 	COUNT_LOST_STORAGE, /* episodes that found no room at all: no record has their end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state did not see */
+	COUNT_LEFT_LOSS,    /* suspects of which everything was acknowledged that had timed out */
 	COUNTERS,
 };
 

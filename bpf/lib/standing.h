@@ -28,11 +28,11 @@ struct episode {
 	__u8 reset;
 	__u8 idle; /* nothing timed out: it points at a peer that is gone */
 	__u8 closed;
-	__u8 ended;    /* and that was shown */
-	__u8 unstored; /* the socket had no room for storage: it is in `unstored` */
-	__u8 owned;    /* its owner was shown */
-	__u8 at_home;  /* its namespace has the address that its owner bound it to */
-	__u8 in_close; /* a file scan found it in CLOSE: no program may have seen its end */
+	__u8 ended;      /* and that was shown */
+	__u8 unstored;   /* the socket had no room for storage: it is in `unstored` */
+	__u8 owned;      /* its owner was shown */
+	__u8 at_home;    /* its namespace has the address that its owner bound it to */
+	__u8 in_close;   /* a file scan found it in CLOSE: no program may have seen its end */
 	__u32 cookie;    /* the lower half of its socket's */
 	__u32 file_scan; /* the one that found its owner */
 	__u32 pid;

@@ -73,35 +73,46 @@ func afterCollections(do func() bool) {
 const quiet = 3 * time.Second
 
 // calmAfterCollections calls do some time after a collection, and once for all
-// collections within that time, until ctx ends.
-func calmAfterCollections(ctx context.Context, wait time.Duration, do func()) {
+// collections within that time and in do, until ctx ends.
+func calmAfterCollections(ctx context.Context, wait func() time.Duration, do func()) {
 	var waits atomic.Bool
 	afterCollections(func() bool {
 		if waits.CompareAndSwap(false, true) {
-			time.AfterFunc(wait, func() {
-				waits.Store(false)
+			time.AfterFunc(wait(), func() {
 				do()
+				waits.Store(false)
 			})
 		}
 		return ctx.Err() == nil
 	})
 }
 
-// giveBackHeap gives memory back to the system that a burst has left. The runtime does
-// that so slowly that half of it is there minutes later.
-func giveBackHeap() {
+func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
+
+// giver gives memory back to the system that a burst has left. The runtime does that so
+// slowly that half of it is there minutes later. Its methods are called in turn.
+type giver struct{ at time.Time }
+
+// seldom is how often memory is given back at most. In a storm, regular garbage would
+// bring a collection after each collection.
+const seldom = time.Minute
+
+// wait returns how long memory is not given back.
+func (g *giver) wait() time.Duration { return max(quiet, seldom-time.Since(g.at)) }
+
+func (g *giver) giveBack() {
 	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(heap)
 	if worthGivingBack(heap[0].Value.Uint64(), heap[1].Value.Uint64(), heap[2].Value.Uint64()) {
+		g.at = time.Now()
 		debug.FreeOSMemory()
 	}
 }
 
-// worthGivingBack reports whether garbage and free memory are worth a collection. What
-// the collector leaves regularly is not: the heap needs it again.
+// worthGivingBack reports whether garbage and free memory are worth a collection.
 func worthGivingBack(live, objects, free uint64) bool {
 	garbage := objects - min(live, objects)
-	return garbage+free >= live*gcPercent/100+max(live/8, 1<<20)
+	return garbage+free >= max(live/4, 1<<20)
 }
 
 // limitFor leaves room for as much garbage as gcPercent allows.

@@ -47,7 +47,7 @@ func TestWorkComesOnceForManyCollections(t *testing.T) {
 	defer cancel()
 	const wait = 200 * time.Millisecond
 	called := make(chan time.Time, 16)
-	calmAfterCollections(ctx, wait, func() { called <- time.Now() })
+	calmAfterCollections(ctx, always(wait), func() { called <- time.Now() })
 	for range 2 {
 		began := time.Now()
 		for range 5 {
@@ -67,13 +67,12 @@ func TestWhatIsWorthACollection(t *testing.T) {
 		live, objects, free uint64 // KiB
 		want                bool
 	}{
-		"an idle agent":                 {3000, 3500, 1500, false},
-		"an idle agent after its start": {3000, 3500, 2500, true},
-		"the next collection is near":   {24_000, 35_000, 1000, false},
-		"the garbage of one was freed":  {24_000, 24_500, 12_000, false},
-		"garbage of a burst":            {24_000, 36_000, 4000, true},
-		"room of a burst":               {24_000, 24_000, 15_500, true},
-		"less than what lived, by far":  {24_000, 20_000, 9000, false},
+		"an idle agent":                 {3000, 3500, 400, false},
+		"an idle agent after its start": {3000, 3500, 600, true},
+		"just after a collection":       {24_000, 24_500, 5000, false},
+		"garbage of a burst":            {24_000, 30_000, 0, true},
+		"room of a burst":               {24_000, 24_000, 6000, true},
+		"less than what lived, by far":  {24_000, 20_000, 5000, false},
 	} {
 		if got := worthGivingBack(c.live<<10, c.objects<<10, c.free<<10); got != c.want {
 			t.Errorf("%s: worth it %v, want %v", name, got, c.want)
@@ -90,17 +89,31 @@ func TestMemoryOfABurstIsGivenBack(t *testing.T) {
 		return n[0].Value.Uint64()
 	}
 	runtime.GC()
+	makeGarbage()
+	heap := &giver{}
+	collects := func() bool {
+		before := collections()
+		heap.giveBack()
+		return collections() > before
+	}
+	if d := heap.wait(); d != quiet {
+		t.Errorf("at first it waits %v, want %v", d, quiet)
+	}
+	if !collects() {
+		t.Error("64 MB of garbage stay")
+	}
+	if d := heap.wait(); d < seldom-10*time.Second || d > seldom {
+		t.Errorf("after that it waits %v, want nearly %v", d, seldom)
+	}
+	if collects() {
+		t.Error("it collects again, and there was no garbage")
+	}
+}
+
+func makeGarbage() {
 	var burst [][]byte
 	for range 64 {
 		burst = append(burst, make([]byte, 1<<20))
 	}
 	runtime.KeepAlive(burst)
-	before := collections()
-	if giveBackHeap(); collections() == before {
-		t.Error("64 MB of garbage stay")
-	}
-	before = collections()
-	if giveBackHeap(); collections() != before {
-		t.Error("it collects again, and there was no garbage")
-	}
 }

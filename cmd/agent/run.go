@@ -134,10 +134,9 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 	if err != nil {
 		c.log.Debug("constants stay in memory", "error", err)
 	}
-	calmAfterCollections(ctx, quiet, func() {
-		giveBackHeap()
-		dismiss(own)
-	})
+	calmAfterCollections(ctx, always(quiet), func() { dismiss(own) })
+	heap := &giver{}
+	calmAfterCollections(ctx, heap.wait, heap.giveBack)
 	group.Go(func() error { return kernel.Run(ctx) })
 	group.Go(func() error { return inspector.New(o).Run(ctx, func() { looked.Store(true) }) })
 	group.Go(func() error {

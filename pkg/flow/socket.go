@@ -102,6 +102,7 @@ type Socket struct {
 	Foreign bool
 	Orphan  bool // no process owns it any more (SOCK_DEAD)
 	MPTCP   bool // a subflow: its death is not the application's
+	Signals bool // a tracepoint shows when it makes progress (leave_loss), where the kernel has it
 	// PID and Started name a process that holds a descriptor of it (see
 	// Process); PID 0: not known. Comm is the name that the process chose,
 	// printable.

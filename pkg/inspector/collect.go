@@ -41,7 +41,8 @@ type collector struct {
 	pace      budget.Pace
 	scannedAt time.Time
 	lookedAt  time.Time
-	lost      uint64
+	signs     tracer.Signs
+	recovered bool // a flow that signals has, since the last look
 	unread    bool // the last look failed, and the kernel side may take its flows for shown
 	err       error
 	at        time.Time // when the kernel side was last read
@@ -73,7 +74,7 @@ func (c *collector) look(ctx context.Context, named []flow.ID) collected {
 		return c.snapshot(ctx)
 	}
 	got := collected{records: c.records(ctx)}
-	c.lookedAt = time.Now()
+	c.lookedAt, c.recovered = time.Now(), false
 	got.reading = &reading{named: named, at: c.lookedAt, each: func(show func(flow.Socket)) error {
 		err := c.kernel.Incremental(named, show)
 		c.saw(err)
@@ -86,7 +87,7 @@ func (c *collector) look(ctx context.Context, named []flow.ID) collected {
 // snapshot reads all suspects.
 func (c *collector) snapshot(ctx context.Context) collected {
 	got := collected{records: c.records(ctx)}
-	c.lookedAt = time.Now()
+	c.lookedAt, c.recovered = time.Now(), false
 	got.reading = &reading{complete: true, at: c.lookedAt, each: func(show func(flow.Socket)) error {
 		began, elsewhere := time.Now(), time.Duration(0)
 		err := c.kernel.Snapshot(func(s flow.Socket) {
@@ -131,16 +132,32 @@ func (c *collector) scanIsDue() bool {
 	return now.Sub(c.scannedAt) >= c.pace.Every()-tick/2 && c.scans.Allows(now)
 }
 
-// lostRecords reports whether the kernel side lost records since the last call.
-func (c *collector) lostRecords() bool {
-	n, err := c.kernel.Lost()
+// readSigns reads what the kernel side has counted. It reports whether that lost
+// records since the last call.
+func (c *collector) readSigns() (lost bool) {
+	now, err := c.kernel.Signs()
 	if err != nil {
 		c.saw(err)
 		return false
 	}
-	lost := n > c.lost
-	c.lost = n
-	return lost
+	before := c.signs
+	c.signs = now
+	c.recovered = c.recovered || now.Recovered > before.Recovered
+	return now.Lost > before.Lost
+}
+
+// looks is the longest time between two looks for flows that moved, whatever they
+// cost.
+const looks = 4 * time.Second
+
+// lookIsDue reports whether there may be something to see, and the last look was long
+// ago. A file scan may have found owners and ends. Flows that are silent, and a kernel
+// that does not signal, show nothing without a look.
+func (c *collector) lookIsDue(scanned, silent bool) bool {
+	if !scanned && !silent && !c.recovered && c.signs.Signalled {
+		return false
+	}
+	return time.Since(c.lookedAt) >= looks
 }
 
 func (c *collector) saw(err error) {

@@ -74,11 +74,11 @@ func (k *kernel) ScanFiles() ([]flow.Listener, error) {
 	return k.listeners, k.err
 }
 
-func (k *kernel) Lost() (uint64, error) {
+func (k *kernel) Signs() (tracer.Signs, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	happens(&k.asked)
-	return k.lost, nil
+	return tracer.Signs{Lost: k.lost}, nil
 }
 
 // SetGone makes suspects of the idle sockets, as a file scan would.

@@ -22,7 +22,7 @@ const (
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
 	owed        = 5 * time.Second  // a debt delays work no longer than this
-	scanOwed    = 30 * time.Second // the same, for file scans
+	scanOwed    = 30 * time.Second // the same, for file scans and looks
 	rereads     = 300              // flows that are read again at once: the loop must not wait long
 	fewRereads  = 50               // the same, while the budget for it is used up
 	justRead    = tick / 20        // a reading younger than that need not be repeated before a report
@@ -52,7 +52,7 @@ func New(o Options) *Inspector {
 	o = o.withDefaults()
 	now, books := time.Now(), &budget.Books{}
 	b := budgets{
-		scans: books.New(o.ScanCPU, scanOwed, now), readings: books.New(readShare, owed, now),
+		scans: books.New(o.ScanCPU, scanOwed, now), readings: books.New(readShare, scanOwed, now),
 		judging: books.New(judgeShare, owed, now),
 	}
 	names := evidence.Names{Cluster: o.Cluster, Owners: o.Owners, Places: o.Places, HostNetNS: o.HostNetNS}

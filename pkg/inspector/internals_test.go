@@ -20,7 +20,7 @@ func (e emptied) Records() <-chan tracer.Record                { return e }
 func (emptied) Snapshot(func(flow.Socket)) error               { return nil }
 func (emptied) Incremental([]flow.ID, func(flow.Socket)) error { return nil }
 func (emptied) ScanFiles() ([]flow.Listener, error)            { return nil, nil }
-func (emptied) Lost() (uint64, error)                          { return 0, nil }
+func (emptied) Signs() (tracer.Signs, error)                   { return tracer.Signs{}, nil }
 func (emptied) SetGone([]flow.Tuple, []netip.Addr) error       { return nil }
 
 // holding is a kernel side that shows one socket.

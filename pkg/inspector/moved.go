@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
 // moved are addresses that have changed and whose flows were not judged since.
@@ -33,7 +34,7 @@ func (i *Inspector) judgeMoved(ctx context.Context) {
 		return
 	}
 	i.budgets.judging.Run(func() {
-		some := i.o.Ledger.At(i.moved)
+		some := ledger.At(i.o.Ledger.Entries(), i.moved)
 		clear(i.moved)
 		i.phases.turn(ctx, collected{}, asked(some, isMoved))
 	})
@@ -49,7 +50,7 @@ func (i *Inspector) judgeAll(ctx context.Context) {
 // idleAt returns the idle connections to addr that were found.
 func (i *Inspector) idleAt(addr netip.Addr) []flow.Tuple {
 	var tuples []flow.Tuple
-	for _, e := range i.o.Ledger.At(map[netip.Addr]struct{}{addr: {}}) {
+	for _, e := range ledger.At(i.o.Ledger.Entries(), map[netip.Addr]struct{}{addr: {}}) {
 		if e.Target().Addr() == addr && e.Idle() {
 			tuples = append(tuples, e.Tuple())
 		}

@@ -19,7 +19,7 @@ type Kernel interface {
 	Snapshot(show func(flow.Socket)) error
 	Incremental(named []flow.ID, show func(flow.Socket)) error
 	ScanFiles() ([]flow.Listener, error)
-	Lost() (uint64, error)
+	Signs() (tracer.Signs, error)
 	departed.Kernel
 }
 

@@ -53,7 +53,7 @@ func (r *round) finish(ctx context.Context, pending step) {
 // without an answer of conntrack, searches for idle flows, and health.
 func (i *Inspector) round() round {
 	i.asker.NewRound()
-	lost := i.collector.lostRecords()
+	lost := i.collector.readSigns()
 	if lost {
 		i.o.Meter.Resync()
 	}
@@ -86,10 +86,7 @@ func (i *Inspector) ownersAreDue() bool {
 	return i.phases.ownerless && !next.IsZero() && time.Until(next) <= tick && i.collector.mayScan()
 }
 
-const (
-	owes  = 10 * time.Second // the shortest time between two complete looks for flows that were dropped
-	looks = 4 * time.Second  // the longest time between two looks for flows that moved, whatever they cost
-)
+const owes = 10 * time.Second // the shortest time between two complete looks for flows that were dropped
 
 // look reads everything after a loss or a failed read, and if flows that are not
 // held may stand still. Otherwise it reads what is new, what moved, and the flows
@@ -106,7 +103,7 @@ func (i *Inspector) look(ctx context.Context, lost, scanned bool) {
 	case !scanned && l.Len() == 0:
 	case i.budgets.readings.Allows(now):
 		i.lookInTurn(ctx, rereads)
-	case now.Sub(i.collector.lookedAt) >= looks:
+	case i.collector.lookIsDue(scanned, l.Silent()):
 		i.lookInTurn(ctx, fewRereads)
 	}
 }

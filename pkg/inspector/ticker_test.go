@@ -73,7 +73,7 @@ type rounds struct {
 	n int
 }
 
-func (r *rounds) Lost() (uint64, error) { r.n++; return 0, nil }
+func (r *rounds) Signs() (tracer.Signs, error) { r.n++; return tracer.Signs{}, nil }
 
 // TestAnIdleAgentRests: its rounds are rare, until a flow comes.
 func TestAnIdleAgentRests(t *testing.T) {

@@ -2,18 +2,17 @@ package ledger
 
 import "net/netip"
 
-// At returns the held flows that have one of these addresses: as their own, as their
+// At returns the flows that have one of these addresses: as their own, as their
 // peer's, or as the one that conntrack has for either. It visits every flow, and
-// makes nothing for those that it does not return.
-func (l *Ledger) At(addrs map[netip.Addr]struct{}) []*Entry {
+// unpacks none.
+func At(entries []*Entry, addrs map[netip.Addr]struct{}) (found []*Entry) {
 	among := make(ips, len(addrs))
 	for a := range addrs {
 		among[a.As16()] = struct{}{}
 	}
-	var found []*Entry
-	for _, s := range l.table.slots {
-		if s.entry.isAt(among) {
-			found = append(found, s.entry)
+	for _, e := range entries {
+		if among.have(e) {
+			found = append(found, e)
 		}
 	}
 	return found
@@ -27,10 +26,10 @@ func (s ips) has(a address) bool {
 	return ok
 }
 
-func (e *Entry) isAt(among ips) bool {
-	if among.has(e.reading.remote) || among.has(e.reading.local) {
+func (s ips) have(e *Entry) bool {
+	if s.has(e.reading.remote) || s.has(e.reading.local) {
 		return true
 	}
 	t := e.facts.conntrack.entry
-	return t != nil && (among.has(t.reply[0]) || among.has(t.orig[0]))
+	return t != nil && (s.has(t.reply[0]) || s.has(t.orig[0]))
 }

@@ -48,7 +48,7 @@ func TestFlowsAtAnAddress(t *testing.T) {
 			among[netip.MustParseAddr(a)] = struct{}{}
 		}
 		var got []flow.ID
-		for _, e := range l.At(among) {
+		for _, e := range At(l.Entries(), among) {
 			got = append(got, e.ID())
 		}
 		slices.Sort(got)

@@ -29,6 +29,7 @@ type Ledger struct {
 	passed   passedOver
 
 	refusedAt   time.Time
+	silent      int // flows whose progress no tracepoint shows
 	looks       uint64
 	owed        owed
 	scanned     time.Duration // the begin of the last file scan
@@ -71,10 +72,8 @@ func (e epoch) until(t time.Time) time.Duration { return t.Sub(time.Time(e)) }
 func (e epoch) time(d time.Duration) time.Time { return time.Time(e).Add(d) }
 
 // Observe takes a reading of one socket.
-func (l *Ledger) Observe(s flow.Socket) []Change { return l.observe(nil, s) }
-
-// observe appends the changes that a reading brings.
-func (l *Ledger) observe(changes []Change, s flow.Socket) []Change {
+func (l *Ledger) Observe(s flow.Socket) []Change {
+	var changes []Change
 	l.anyUnstored = l.anyUnstored || s.Unstored
 	at := l.table.slots[s.ID]
 	if at == nil {
@@ -127,6 +126,7 @@ func (l *Ledger) suspect(changes []Change, s flow.Socket) []Change {
 	}
 	at := &slot{entry: newEntry(s), readAt: s.At, seen: l.looks, queued: -1}
 	l.table.add(at)
+	l.silent += silence(at.entry)
 	l.quotas.of[watched].add(at, by)
 	l.rotation.add(at)
 	l.due.schedule(at, l.began, l.o.StuckAfter)
@@ -227,6 +227,7 @@ func (l *Ledger) Forget(id flow.ID) {
 // those that are over.
 func (l *Ledger) remove(s *slot) {
 	l.table.remove(s.entry.ID())
+	l.silent -= silence(s.entry)
 	l.due.remove(s)
 	l.rotation.remove(s)
 	l.quotas.of[s.class].remove(s)
@@ -237,6 +238,7 @@ func (l *Ledger) show(s *slot, e *Entry) {
 	if e.life != s.entry.life {
 		l.due.remove(s)
 	}
+	l.silent += silence(e) - silence(s.entry)
 	l.table.show(s, e)
 	l.due.schedule(s, l.began, l.o.StuckAfter)
 	l.quotas.rehome(s)
@@ -258,6 +260,17 @@ func (l *Ledger) Put(e *Entry) {
 		l.remove(over)
 		l.passed.add(over.entry)
 	}
+}
+
+// Silent reports whether a flow is held whose progress only a look shows.
+func (l *Ledger) Silent() bool { return l.silent > 0 }
+
+// silence returns 1 for a flow whose progress no tracepoint shows.
+func silence(e *Entry) int {
+	if e.reading.flags&isSignalling != 0 {
+		return 0
+	}
+	return 1
 }
 
 // Entry returns a flow that is held; nil: it is not.

@@ -89,7 +89,7 @@ func (m *model) reading(id flow.ID) flow.Socket {
 	}
 	s := flow.Socket{
 		ID: id, NetNS: uint32(1 + min(4, id%9)), Una: m.una[id], State: flow.Established, Live: m.random.IntN(8) > 0, At: m.now.Add(-time.Duration(m.random.IntN(2)) * time.Second),
-		Timeouts: m.random.IntN(2), Since: m.now.Add(-time.Duration(m.random.IntN(20)) * time.Second), Unstored: id%11 == 0,
+		Timeouts: m.random.IntN(2), Since: m.now.Add(-time.Duration(m.random.IntN(20)) * time.Second), Unstored: id%11 == 0, Signals: m.random.IntN(2) == 0,
 	}
 	if s.NetNS == modelHost && m.random.IntN(3) > 0 {
 		s.PID, s.Started = uint32(id%2)+1, time.Hour
@@ -213,8 +213,11 @@ func (m *model) check() {
 	if len(l.rotation.slots) != len(m.held) || l.quotas.of[watched].size+l.quotas.of[suppressed].size != len(m.held) {
 		m.t.Errorf("%d in the rotation, %d and %d in the quotas, of %d", len(l.rotation.slots), l.quotas.of[watched].size, l.quotas.of[suppressed].size, len(m.held))
 	}
-	queued := 0
+	queued, silent := 0, 0
 	for id, s := range l.table.slots {
+		if !s.entry.Socket().Signals {
+			silent++
+		}
 		share := l.quotas.of[s.class].shares[l.quotas.ownerOf(s.entry.Socket().NetNS, s.entry.Socket().Process())]
 		if s.entry.ID() != id || l.rotation.slots[s.rotating] != s || share != s.share || share.slots[s.held] != s || s.class != classOf(s.entry) {
 			m.t.Errorf("flow %s is in a place that is not its own", id)
@@ -230,6 +233,9 @@ func (m *model) check() {
 	}
 	if len(l.due) != queued {
 		m.t.Errorf("%d in the queue, %d of them held", len(l.due), queued)
+	}
+	if l.silent != silent || l.Silent() != (silent > 0) {
+		m.t.Errorf("%d flows count as silent, and %d are", l.silent, silent)
 	}
 	m.checkOrder()
 	if v := l.View(); v.Suspects()+len(slices.Collect(v.Facts())) != len(m.held) {

@@ -48,6 +48,7 @@ const (
 	isForeign
 	isOrphan
 	isMPTCP
+	isSignalling
 )
 
 func pack(s flow.Socket) reading {
@@ -84,7 +85,7 @@ func unpack(r *reading) flow.Socket {
 		TimerLevel: int(r.timerLevel), KeepaliveLevel: int(r.keepaliveLevel),
 		Una: r.una, SendWindow: r.sendWindow, Unacknowledged: r.unacknowledged, Unsent: r.unsent, FinOutstanding: is(isFinOutstanding),
 		SendQueued: r.sendQueued, SendBuffer: r.sendBuffer, Accepted: is(isAccepted), Unstored: is(isUnstored), Foreign: is(isForeign),
-		Orphan: is(isOrphan), MPTCP: is(isMPTCP), PID: r.pid, Started: r.started, Comm: r.comm.Value(), FD: r.fd,
+		Orphan: is(isOrphan), MPTCP: is(isMPTCP), Signals: is(isSignalling), PID: r.pid, Started: r.started, Comm: r.comm.Value(), FD: r.fd,
 	}
 }
 
@@ -94,7 +95,7 @@ func flagsOf(s flow.Socket) (flags uint16) {
 		set  bool
 	}{
 		{isLive, s.Live}, {isMapped, s.Mapped}, {isKeepalive, s.Keepalive}, {isFinOutstanding, s.FinOutstanding}, {isAccepted, s.Accepted},
-		{isUnstored, s.Unstored}, {isForeign, s.Foreign}, {isOrphan, s.Orphan}, {isMPTCP, s.MPTCP},
+		{isUnstored, s.Unstored}, {isForeign, s.Foreign}, {isOrphan, s.Orphan}, {isMPTCP, s.MPTCP}, {isSignalling, s.Signals},
 	} {
 		if f.set {
 			flags |= f.flag

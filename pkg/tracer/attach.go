@@ -32,6 +32,7 @@ func attachments() []attachment {
 		{program: tcpstuckProgReceiveReset, tracepoint: "tcp_receive_reset", optional: true, needs: "without it a reset whose errno equals an earlier soft error reads as a time-out"},
 		{program: tcpstuckProgSendReset, tracepoint: "tcp_send_reset", optional: true, needs: "without it data that comes in after a close reads as a reset by the peer"},
 		{program: tcpstuckProgDestroySock, tracepoint: "tcp_destroy_sock", optional: true, needs: "without it an end that the kernel does not show is found only while its owner holds the socket"},
+		{program: tcpstuckProgLeaveLoss, tracepoint: "tcp_cong_state_set", optional: true, needs: "without it a recovery is seen some seconds later"},
 		{program: tcpstuckProgSnapshot, iterator: true, needs: "it reads all suspects; Linux 5.12 and later have it"},
 		{program: tcpstuckProgScanFiles, iterator: true, needs: "it finds owners and listeners; Linux 5.12 and later have it"},
 		{program: tcpstuckProgAuditFiles, iterator: true, needs: "it reads every connection for an audit; Linux 5.12 and later have it"},

@@ -8,15 +8,27 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Lost returns how many records were lost that a Snapshot shows again. It is
-// cheaper than Counters. No Snapshot shows a socket without room for storage, so
-// its records do not count.
-func (t *Tracer) Lost() (uint64, error) {
+// Signs say when a look is worth its cost. They count since the programs were loaded.
+type Signs struct {
+	// Lost are the records that were lost and that a Snapshot shows again. No Snapshot
+	// shows a socket without room for storage, so its records do not count.
+	Lost uint64
+	// Recovered are the suspects with Signals that have made progress. An Incremental
+	// shows them. It is Signalled only if the kernel has the tracepoint (5.19).
+	Recovered uint64
+	Signalled bool
+}
+
+// Signs returns the signs. That is cheaper than Counters.
+func (t *Tracer) Signs() (Signs, error) {
 	c, err := t.counts()
 	if err != nil {
-		return 0, err
+		return Signs{}, err
 	}
-	return c[tcpstuckCounterCOUNT_LOST_RING] + t.queueLost.Load() + t.decodeLost.Load(), nil
+	return Signs{
+		Lost:      c[tcpstuckCounterCOUNT_LOST_RING] + t.queueLost.Load() + t.decodeLost.Load(),
+		Recovered: c[tcpstuckCounterCOUNT_LEFT_LOSS], Signalled: t.attached(tcpstuckProgLeaveLoss),
+	}, nil
 }
 
 // Counters returns what the kernel side has counted since it was loaded.

@@ -112,6 +112,7 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
 		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
 		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
+		Signals:  has(r, tcpstuckReadingFlagFLAG_SIGNALS),
 		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED), Foreign: has(r, tcpstuckReadingFlagFLAG_FOREIGN),
 		Unstored: has(r, tcpstuckReadingFlagFLAG_UNSTORED),
 	}

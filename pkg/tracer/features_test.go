@@ -64,8 +64,8 @@ func TestFeaturesAreProbed(t *testing.T) {
 					t.Errorf("%s: got %t", name, has)
 				}
 			}
-			if len(got) != 8 {
-				t.Errorf("got %v, want all eight names", got)
+			if len(got) != 9 {
+				t.Errorf("got %v, want all nine names", got)
 			}
 		})
 	}

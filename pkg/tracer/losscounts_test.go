@@ -34,8 +34,8 @@ func TestLossRecordsAreLimitedAndCountedExactly(t *testing.T) {
 		t.Errorf("counted %+v with %d misses, want all of %d and a byte of each", got, missed, closes)
 	}
 	// Two CPUs may both take the last place of a window.
-	if n, err := tr.Lost(); err != nil || n != 0 {
-		t.Errorf("%d records lost (%v): those that were held back need no snapshot", n, err)
+	if signs, err := tr.Signs(); err != nil || signs.Lost != 0 {
+		t.Errorf("%d records lost (%v): those that were held back need no snapshot", signs.Lost, err)
 	}
 	if held := c.Lost[flow.StageLimited]; held+missed < closes-windows*(perWindow+1) || held > closes-perWindow {
 		t.Errorf("%d records were held back, %d missed, want nearly all of %d", held, missed, closes)

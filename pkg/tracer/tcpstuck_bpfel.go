@@ -32,7 +32,8 @@ const (
 	tcpstuckCounterCOUNT_LOST_STORAGE    tcpstuckCounter = 6
 	tcpstuckCounterCOUNT_LIMITED         tcpstuckCounter = 7
 	tcpstuckCounterCOUNT_UNSEEN          tcpstuckCounter = 8
-	tcpstuckCounterCOUNTERS              tcpstuckCounter = 9
+	tcpstuckCounterCOUNT_LEFT_LOSS       tcpstuckCounter = 9
+	tcpstuckCounterCOUNTERS              tcpstuckCounter = 10
 )
 
 type tcpstuckCpu struct {
@@ -40,8 +41,8 @@ type tcpstuckCpu struct {
 	Scope       [4]uint32
 	ScopeGoesOn uint32
 	Pad         uint32
-	Counted     [9]uint64
-	Rest        [4]uint64
+	Counted     [10]uint64
+	Rest        [3]uint64
 }
 
 type tcpstuckDying struct {
@@ -209,6 +210,7 @@ const (
 	tcpstuckReadingFlagFLAG_ACCEPTED  tcpstuckReadingFlag = 64
 	tcpstuckReadingFlagFLAG_FOREIGN   tcpstuckReadingFlag = 128
 	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 256
+	tcpstuckReadingFlagFLAG_SIGNALS   tcpstuckReadingFlag = 512
 )
 
 type tcpstuckReadingKind uint32
@@ -249,6 +251,7 @@ const (
 	tcpstuckMapUnstored             = "unstored"
 	tcpstuckProgAuditFiles          = "audit_files"
 	tcpstuckProgDestroySock         = "destroy_sock"
+	tcpstuckProgLeaveLoss           = "leave_loss"
 	tcpstuckProgReceiveReset        = "receive_reset"
 	tcpstuckProgResidents           = "residents"
 	tcpstuckProgRetransmit          = "retransmit"
@@ -325,6 +328,7 @@ type tcpstuckSpecs struct {
 type tcpstuckProgramSpecs struct {
 	AuditFiles   *ebpf.ProgramSpec `ebpf:"audit_files"`
 	DestroySock  *ebpf.ProgramSpec `ebpf:"destroy_sock"`
+	LeaveLoss    *ebpf.ProgramSpec `ebpf:"leave_loss"`
 	ReceiveReset *ebpf.ProgramSpec `ebpf:"receive_reset"`
 	Residents    *ebpf.ProgramSpec `ebpf:"residents"`
 	Retransmit   *ebpf.ProgramSpec `ebpf:"retransmit"`
@@ -455,6 +459,7 @@ type tcpstuckVariables struct {
 type tcpstuckPrograms struct {
 	AuditFiles   *ebpf.Program `ebpf:"audit_files"`
 	DestroySock  *ebpf.Program `ebpf:"destroy_sock"`
+	LeaveLoss    *ebpf.Program `ebpf:"leave_loss"`
 	ReceiveReset *ebpf.Program `ebpf:"receive_reset"`
 	Residents    *ebpf.Program `ebpf:"residents"`
 	Retransmit   *ebpf.Program `ebpf:"retransmit"`
@@ -468,6 +473,7 @@ func (p *tcpstuckPrograms) Close() error {
 	return _TcpstuckClose(
 		p.AuditFiles,
 		p.DestroySock,
+		p.LeaveLoss,
 		p.ReceiveReset,
 		p.Residents,
 		p.Retransmit,

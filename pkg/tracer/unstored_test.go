@@ -72,11 +72,11 @@ func stuff(fd int) error {
 
 func lost(t *testing.T, tr *Tracer) uint64 {
 	t.Helper()
-	n, err := tr.Lost()
+	signs, err := tr.Signs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return signs.Lost
 }
 
 // scannedFor makes a file scan and returns the reading that it sends of a flow.
