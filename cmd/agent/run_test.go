@@ -120,8 +120,8 @@ func TestEndedWhileItReadsTheRecords(t *testing.T) {
 
 // leaks reports whether a goroutine is left. goleak panics at one that has more than a
 // hundred frames, as the reader of records has for a moment.
-func leaks() (any bool) {
-	defer func() { any = recover() != nil || any }()
+func leaks() (left bool) {
+	defer func() { left = recover() != nil || left }()
 	return goleak.Find() != nil
 }
 
