@@ -11,13 +11,13 @@ import (
 )
 
 // The heap is mostly records of the cluster. They live long and change little, so
-// collecting when the heap has grown by half, not by its own size, costs next to
+// collecting when the heap has grown by two fifths, not by its own size, costs next to
 // nothing. The limit makes the collector work harder while the first list of a large
 // cluster comes in, which leaves as much garbage as records. If the records alone come
 // near the limit, it grows with them: a limit that cannot be kept would make the
 // collector run all the time.
 const (
-	gcPercent   = 50
+	gcPercent   = 40
 	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
 

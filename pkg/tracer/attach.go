@@ -83,9 +83,9 @@ type programs struct {
 	objects *ebpf.Collection
 	// links keeps every attachment alive: the garbage collector would detach it.
 	links map[string]link.Link
-	// buffers are those of past reads. A new one for each read would be most of the
-	// garbage of an idle agent.
-	buffers sync.Pool
+	// These are what past reads were made into. New ones for each read would be most of
+	// the garbage of an idle agent.
+	buffers, cpus sync.Pool
 }
 
 // attach attaches every program of the table that was loaded.

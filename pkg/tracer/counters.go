@@ -65,8 +65,12 @@ type counted [len(tcpstuckCpu{}.Counted)]uint64
 
 // counts adds up what each CPU has counted.
 func (p *programs) counts() (sum counted, err error) {
-	var cpus [tcpstuckCPUs]tcpstuckCpu
-	if err := p.objects.Variables[tcpstuckVarCpus].Get(&cpus); err != nil {
+	cpus, ok := p.cpus.Get().(*[tcpstuckCPUs]tcpstuckCpu)
+	if !ok {
+		cpus = new([tcpstuckCPUs]tcpstuckCpu)
+	}
+	defer p.cpus.Put(cpus)
+	if err := p.objects.Variables[tcpstuckVarCpus].Get(cpus); err != nil {
 		return sum, fmt.Errorf("read the kernel counters: %w", err)
 	}
 	for _, cpu := range cpus {
