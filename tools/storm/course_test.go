@@ -29,6 +29,22 @@ func TestCostsComeFromTheSameSlices(t *testing.T) {
 	}
 }
 
+// TestWhatAllProgramsCost: a moment in which the host took the processor away is no
+// cost of theirs.
+func TestWhatAllProgramsCost(t *testing.T) {
+	c := course{
+		{"a": {count: 100, time: 10_000}, "b": {count: 1000, time: 5000}},
+		{"a": {count: 100, time: 5_000_000}, "b": {count: 1000, time: 5000}},
+		{"a": {count: 100, time: 11_000}, "c": {}},
+	}
+	if got, want := c.cost(), 43*time.Microsecond; got != want { // 300 runs of 110 ns, 2000 of 5 ns
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := (course{}).cost(); got != 0 {
+		t.Errorf("no program costs %v", got)
+	}
+}
+
 // TestAnOutlierSliceMovesNothing: the host takes the processor away for a time, in
 // which a program seems to run on, in fewer than half of the slices.
 func TestAnOutlierSliceMovesNothing(t *testing.T) {

@@ -29,7 +29,7 @@ type size struct {
 var full = size{
 	sockets: 15_000, processes: 1, backends: 15, patience: 40 * time.Second, memory: 70,
 	entries: 200_000, singles: 120, pairs: 5, window: 20 * time.Second, idle: 30 * time.Second, bpftrace: true,
-	traffic: traffic{window: 40 * time.Millisecond, least: 8, longest: 140 * time.Second},
+	traffic: traffic{window: 40 * time.Millisecond, least: 8, longest: 140 * time.Second, weighed: 3 * time.Second},
 }
 
 // large is the storm that has to fit.

@@ -39,7 +39,7 @@ func TestSmallStorm(t *testing.T) {
 	}
 	small := size{
 		sockets: 200, processes: 1, backends: 4, patience: 40 * time.Second,
-		entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second, traffic: traffic{window: 20 * time.Millisecond, least: 2},
+		entries: 1000, singles: 5, pairs: 1, window: time.Second, idle: time.Second, traffic: traffic{window: 20 * time.Millisecond, least: 2, weighed: 300 * time.Millisecond},
 	}
 	spread := size{sockets: 240, processes: 3, backends: 6, patience: 40 * time.Second}
 	all := &report{live: t.Output()}

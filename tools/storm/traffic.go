@@ -14,6 +14,7 @@ type traffic struct {
 	window  time.Duration // of each way to talk
 	least   int           // rounds: some windows with the agent, as many without
 	longest time.Duration // more rounds may take, until the intervals are narrow
+	weighed time.Duration // of one window in which the agent's part is measured
 }
 
 // windowsInRound is how many windows with the agent, and without it, each way to talk
@@ -96,7 +97,7 @@ func compareTraffic(ctx context.Context, b *bench) (err error) {
 	for _, d := range all {
 		b.report.paired(fmt.Sprintf("%s over %s, with the agent", d.what, d.name), d.comparison, d.unit)
 	}
-	return nil
+	return b.weigh(ctx, client, all)
 }
 
 func settled(all []*dialogue) bool {
