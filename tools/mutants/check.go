@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ func newChecker(tree string, tests runner) *checker {
 }
 
 // checkAll tries all mutants, so many at once, and returns their results in
-// the order of the mutants.
+// the order of the mutants: when ctx ends, of those that were tried.
 func (c *checker) checkAll(ctx context.Context, mutants []mutant, atOnce int) []result {
 	results := make([]result, len(mutants))
 	next := make(chan int)
@@ -42,7 +43,9 @@ func (c *checker) checkAll(ctx context.Context, mutants []mutant, atOnce int) []
 	for range atOnce {
 		workers.Go(func() {
 			for i := range next {
-				results[i] = c.check(ctx, mutants[i])
+				if r := c.check(ctx, mutants[i]); ctx.Err() == nil {
+					results[i] = r
+				}
 			}
 		})
 	}
@@ -51,7 +54,7 @@ func (c *checker) checkAll(ctx context.Context, mutants []mutant, atOnce int) []
 	}
 	close(next)
 	workers.Wait()
-	return results
+	return slices.DeleteFunc(results, func(r result) bool { return r.mutant.name == "" })
 }
 
 // check tries one mutant: its test must be green without it, the tree must

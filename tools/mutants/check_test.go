@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,6 +158,36 @@ func TestCommandCounts(t *testing.T) {
 	}
 	if source, err := os.ReadFile(filepath.Join(tree, "sum.go")); err != nil || string(source) != project["sum.go"] {
 		t.Errorf("the work tree itself was changed (%v):\n%s", err, source)
+	}
+}
+
+// TestAnInterruptedRunReportsWhatItTried: the second mutant's test never ends.
+func TestAnInterruptedRunReportsWhatItTried(t *testing.T) {
+	dir := t.TempDir()
+	program, begun, table := filepath.Join(dir, "exec"), filepath.Join(dir, "begun"), filepath.Join(dir, "table.txt")
+	script := fmt.Sprintf("#!/bin/sh\necho >>%[1]s/runs\n[ $(wc -l <%[1]s/runs) -lt 3 ] || { echo >%[2]s; exec sleep 60; }\nexec \"$@\"\n", dir, begun)
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const mutants = "name: minus\nfile: sum.go\n-return a + b\n+return a - b\ntest: . TestSum\n\n" +
+		"name: spare\nfile: sum.go\n-var Spare = 1\n+var Spare = 2\ntest: . TestSum\n"
+	if err := os.WriteFile(table, []byte(mutants), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(begun); err == nil {
+				cancel()
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	var out bytes.Buffer
+	_, err := try(ctx, []string{"-tree", writeProject(t), "-parallel", "1", "-exec", program, table}, &out)
+	if err == nil || !strings.Contains(err.Error(), "1 of 2 were tried") || !strings.HasSuffix(out.String(), "1 passed, 0 failed\n") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }
 

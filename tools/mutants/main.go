@@ -50,10 +50,11 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 	}
 
 	results := newChecker(*tree, runner{exec: strings.Fields(*exec), timeout: *timeout}).checkAll(ctx, mutants, *atOnce)
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
+	failed, err := report(out, results)
+	if ctx.Err() != nil { // all of them take hours: what was tried is not lost
+		return failed, fmt.Errorf("%d of %d were tried: %w", len(results), len(mutants), ctx.Err())
 	}
-	return report(out, results)
+	return failed, err
 }
 
 // load reads the tables and refuses a name that is there twice.
