@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* tcp_cong_state_set, optional: what had timed out was acknowledged. User space looks at
- * once then. Without it, it looks every few seconds.
+/* tcp_cong_state_set, optional. A socket leaves the Loss state when its peer acknowledges
+ * what had timed out. User space looks at suspects then. Without this program, it looks
+ * every few seconds.
  */
 #include "lib/episodes.h"
 

@@ -53,9 +53,9 @@ static __always_inline void read_addresses(struct reading *r, const struct sock 
 	r->remote_port = __builtin_bswap16(c->skc_dport);
 }
 
-/* Once everything that was in flight when it timed out is acknowledged, it leaves the
- * Loss state. Without SACK, the state stays until still more is acknowledged
- * (tcp_try_undo_recovery).
+/* A socket leaves the Loss state when its peer has acknowledged everything that was in
+ * flight at the time-out. Without SACK, it leaves the state only when its peer
+ * acknowledges later data, too (tcp_try_undo_recovery).
  */
 static __always_inline bool signals(const struct tcp_sock *tp)
 {

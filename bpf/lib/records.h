@@ -145,7 +145,7 @@ enum counter {
 	COUNT_LOST_STORAGE, /* episodes that found no room at all: no record has their end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state did not see */
-	COUNT_LEFT_LOSS,    /* suspects of which everything was acknowledged that had timed out */
+	COUNT_LEFT_LOSS,    /* suspects whose peer acknowledged what had timed out */
 	COUNTERS,
 };
 

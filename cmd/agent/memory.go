@@ -72,8 +72,8 @@ func afterCollections(do func() bool) {
 // over by then.
 const quiet = 3 * time.Second
 
-// calmAfterCollections calls do some time after a collection, and once for all
-// collections within that time and in do, until ctx ends.
+// calmAfterCollections calls do some time after a collection, until ctx ends. It calls do
+// once for all collections of that time, and ignores the collections that do makes.
 func calmAfterCollections(ctx context.Context, wait func() time.Duration, do func()) {
 	var waits atomic.Bool
 	afterCollections(func() bool {
@@ -89,17 +89,18 @@ func calmAfterCollections(ctx context.Context, wait func() time.Duration, do fun
 
 func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
-// giver gives memory back to the system that a burst has left. The runtime does that so
-// slowly that half of it is there minutes later. Its methods are called in turn.
+// giver returns the memory of a burst to the system. The runtime does that too, but half
+// of the memory stays for minutes. One goroutine at a time may call its methods.
 type giver struct{ at time.Time }
 
 // seldom is how often memory is given back at most. In a storm, regular garbage would
 // bring a collection after each collection.
 const seldom = time.Minute
 
-// wait returns how long memory is not given back.
+// wait returns the time from a collection to the next giveBack.
 func (g *giver) wait() time.Duration { return max(quiet, seldom-time.Since(g.at)) }
 
+// giveBack collects garbage and returns free memory, if there is enough of both.
 func (g *giver) giveBack() {
 	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(heap)

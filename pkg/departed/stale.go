@@ -18,7 +18,8 @@ const (
 // that still lead there and whose flow is not held have outlived it. It does not
 // look again for an entry that is gone or leads elsewhere. The backends take
 // turns, so that one with many connections hides none. False: the context ended
-// first. The function held returns those of some connections whose flow is held.
+// first. Stale calls held once: it returns which of the given connections have a flow
+// in the ledger.
 func (p *Peers) Stale(ctx context.Context, held func(of map[flow.Tuple]struct{}) map[flow.Tuple]struct{}) ([]flow.StaleEntry, bool) {
 	if p.o.Conntrack == nil || len(p.peers) == 0 {
 		return nil, true

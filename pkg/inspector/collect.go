@@ -42,7 +42,7 @@ type collector struct {
 	scannedAt time.Time
 	lookedAt  time.Time
 	signs     tracer.Signs
-	recovered bool // a flow that signals has, since the last look
+	recovered bool // a flow has signalled its recovery since the last look
 	unread    bool // the last look failed, and the kernel side may take its flows for shown
 	err       error
 	at        time.Time // when the kernel side was last read
@@ -146,13 +146,12 @@ func (c *collector) readSigns() (lost bool) {
 	return now.Lost > before.Lost
 }
 
-// looks is the longest time between two looks for flows that moved, whatever they
-// cost.
+// looks is the shortest time between two looks that the budget does not pay for.
 const looks = 4 * time.Second
 
-// lookIsDue reports whether there may be something to see, and the last look was long
-// ago. A file scan may have found owners and ends. Flows that are silent, and a kernel
-// that does not signal, show nothing without a look.
+// lookIsDue reports whether a look may show something new, and the last look was long
+// ago. A file scan may have found owners and ends. Only a look shows the recovery of a
+// silent flow, and of any flow if the kernel does not signal recoveries.
 func (c *collector) lookIsDue(scanned, silent bool) bool {
 	if !scanned && !silent && !c.recovered && c.signs.Signalled {
 		return false

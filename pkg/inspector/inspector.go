@@ -140,8 +140,8 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. A suspect may have no
-// known owner. Then due makes a file scan first, if the budget allows it. A flow whose
+// due reads the flows whose time has come, and decides on them. Due makes a file scan
+// first if the owner of a suspect is not known and the budget allows it. A flow whose
 // record has just come is read again only after such a scan.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())

@@ -63,8 +63,8 @@ type phases struct {
 const share = 256
 
 // turn goes once through the phases, with what was collected and with further
-// flows to judge. A flow that a look shows is judged while the look goes on: in a
-// storm, to read all flows first would delay every verdict.
+// flows to judge. It judges a flow as soon as the look shows it: in a storm, every
+// verdict would otherwise wait until all flows are read.
 func (p *phases) turn(ctx context.Context, got collected, beside []task) {
 	p.upstreams.forget()
 	p.add(ctx, p.applyRecords(ctx, got.records)...)
@@ -149,8 +149,8 @@ func (p *phases) applyEnd(end flow.End) []task {
 	return append(tasks, task{why: isLost, id: end.ID, lost: lost})
 }
 
-// applyReading makes a look and takes what it shows. It returns the tasks beside it
-// that are left.
+// applyReading makes a look and takes what it shows. Of the tasks beside it, it adds
+// those whose flow the look shows, and returns the others.
 func (p *phases) applyReading(ctx context.Context, r reading, beside []task) (left []task) {
 	wait := make(map[flow.ID]task, len(beside))
 	for _, t := range beside {

@@ -29,7 +29,7 @@ type Ledger struct {
 	passed   passedOver
 
 	refusedAt   time.Time
-	silent      int // flows whose progress no tracepoint shows
+	silent      int // held flows without Socket.Signals
 	looks       uint64
 	owed        owed
 	scanned     time.Duration // the begin of the last file scan
@@ -262,10 +262,11 @@ func (l *Ledger) Put(e *Entry) {
 	}
 }
 
-// Silent reports whether a flow is held whose progress only a look shows.
+// Silent reports whether the ledger holds a flow without Socket.Signals. The agent has to
+// look at such a flow to learn that it has recovered.
 func (l *Ledger) Silent() bool { return l.silent > 0 }
 
-// silence returns 1 for a flow whose progress no tracepoint shows.
+// silence is what a flow adds to the count of silent ones: 0 if it has Socket.Signals.
 func silence(e *Entry) int {
 	if e.reading.flags&isSignalling != 0 {
 		return 0

@@ -8,14 +8,17 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-// Signs say when a look is worth its cost. They count since the programs were loaded.
+// Signs tell the agent that a look has something to show. Counts begin when the programs
+// are loaded.
 type Signs struct {
-	// Lost are the records that were lost and that a Snapshot shows again. No Snapshot
-	// shows a socket without room for storage, so its records do not count.
+	// Lost counts the lost records that a Snapshot makes good. No Snapshot shows a
+	// socket without room for storage, so its records do not count.
 	Lost uint64
-	// Recovered are the suspects with Signals that have made progress. An Incremental
-	// shows them. It is Signalled only if the kernel has the tracepoint (5.19).
+	// Recovered counts the recoveries of suspects with Socket.Signals. An Incremental
+	// shows these suspects.
 	Recovered uint64
+	// Signalled reports whether recoveries are counted at all: the kernel has the
+	// tracepoint tcp_cong_state_set (5.19).
 	Signalled bool
 }
 

@@ -110,7 +110,7 @@ func (r *report) delays(what string, late []time.Duration, listing float64) {
 	for _, q := range []struct {
 		name         string
 		share, limit float64
-	}{{"p50", 0.5, 0.2}, {"p99", 0.99, 1}} {
+	}{{"p50", 0.5, 0.2}, {"p99", 0.99, 0.5}} {
 		value := math.Inf(1)
 		if len(late) > 0 {
 			value = ms(quantile(late, q.share))

@@ -26,7 +26,7 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	r.paired("less", pairs(200, 0.98, 0.98, 0.98, 0.98, 0.989, 0.98), "a second")
 	r.paired("nothing", comparison{}, "a second")
 	r.paired("noisy", pairs(200, 0.5, 0.6, 0.7, 1.1, 1.1, 1.1), "a second")
-	r.delays("late", []time.Duration{time.Millisecond, 101 * time.Millisecond}, 100)
+	r.delays("late", []time.Duration{time.Millisecond, 51 * time.Millisecond}, 100)
 	r.delays("never", nil, 100)
 	want := []string{
 		"slow: 50.1 ms, want ≤ 50 ms",
@@ -36,10 +36,10 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 		"none: 0, want ≥ 1",
 		"less: 196 a second, want ≥ 0.99 of without: 200 a second",
 		"nothing: 0 a second, want ≥ 0.99 of without: 0 a second",
-		"late, p50: 101 ms, want ≤ 0.2 of ss -tino of the same sockets: 100 ms",
-		"late, p99: 101 ms, want ≤ 1 of ss -tino of the same sockets: 100 ms",
+		"late, p50: 51 ms, want ≤ 0.2 of ss -tino of the same sockets: 100 ms",
+		"late, p99: 51 ms, want ≤ 0.5 of ss -tino of the same sockets: 100 ms",
 		"never, p50: +Inf ms, want ≤ 0.2 of ss -tino of the same sockets: 100 ms",
-		"never, p99: +Inf ms, want ≤ 1 of ss -tino of the same sockets: 100 ms",
+		"never, p99: +Inf ms, want ≤ 0.5 of ss -tino of the same sockets: 100 ms",
 	}
 	if diff := cmp.Diff(want, r.missed()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// weigh reports what the agent and its kernel programs cost those who talk, as a share
-// of the CPU of both. Other work on the machine moves both alike, so this decides what
-// a comparison of what gets through cannot: its intervals are wider than the budget.
+// weigh measures the CPU time of the agent and its kernel programs while a client and a
+// server talk. It reports this time as a share of the CPU time of client and server.
+// Other work on the machine slows both alike, so a share of one per cent shows here. It
+// does not show in a comparison of what gets through with the agent and without it.
 func (b *bench) weigh(ctx context.Context, client *child, all []*dialogue) error {
 	if err := b.switchAgent(ctx, true); err != nil {
 		return err
@@ -24,8 +25,9 @@ func (b *bench) weigh(ctx context.Context, client *child, all []*dialogue) error
 	return ctx.Err()
 }
 
-// weigh has the client talk for a window. It returns the CPU time of the agent with its
-// kernel programs, and that of both who talk, which the programs are a part of.
+// weigh has the client talk for a window. Ours is the CPU time of the agent and of its
+// kernel programs. Theirs is the CPU time of client and server: the kernel charges them
+// for the programs that run in their system calls.
 func (d *dialogue) weigh(client *child, agent int, length time.Duration) (ours, theirs time.Duration, err error) {
 	idle, err := cpu(agent)
 	if err != nil {
@@ -47,7 +49,7 @@ func (d *dialogue) weigh(client *child, agent int, length time.Duration) (ours, 
 	return busy - idle + runs.cost(), after - before, err
 }
 
-// cost returns the time of all programs: each takes as long as in the median slice.
+// cost returns the time of all programs. Each run counts as long as one in the median slice.
 func (c course) cost() (sum time.Duration) {
 	names := map[string]bool{}
 	for _, slice := range c {
