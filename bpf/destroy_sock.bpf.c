@@ -23,10 +23,8 @@ static __always_inline void report_end(struct sock *sk, struct episode *e)
 	e->ended = 1;
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int destroy_sock(__u64 *ctx)
+static __noinline int look_back(struct sock *sk)
 {
-	struct sock *sk = (struct sock *)ctx[0];
 	struct episode *e = episode_of(sk);
 
 	if (!e)
@@ -36,4 +34,12 @@ int destroy_sock(__u64 *ctx)
 	if (e->unstored)
 		forget(sk, e);
 	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int destroy_sock(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+
+	return may_have_episode(sk) ? look_back(sk) : 0;
 }

@@ -12,6 +12,8 @@ int leave_loss(__u64 *ctx)
 	const struct inet_connection_sock *icsk = (const void *)sk;
 	const struct episode *e;
 
+	if (!may_have_episode(sk))
+		return 0;
 	/* The kernel sets the new state after this. */
 	if (BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state) != TCP_CA_Loss || ctx[1] == TCP_CA_Loss)
 		return 0;

@@ -19,7 +19,7 @@ int residents(struct bpf_iter__task *ctx)
 	/* Its main thread may have exited while others run on. */
 	if (process != task && process->nsproxy)
 		return 0;
-	if (!scope_has(task->nsproxy->net_ns))
+	if (!scope_has(this_cpu(), task->nsproxy->net_ns))
 		return 0;
 	r.netns = task->nsproxy->net_ns->ns.inum;
 	r.pid = pid_here(task);

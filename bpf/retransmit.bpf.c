@@ -123,11 +123,12 @@ int retransmit(__u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	const struct inet_connection_sock *icsk;
+	struct cpu *here = this_cpu();
 	int err = error_of(ctx);
 	struct tcp_sock *tp;
 	__u8 pending;
 
-	if (!in_scope(sk))
+	if (!scope_has(here, sk->__sk_common.skc_net.net))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
@@ -136,6 +137,6 @@ int retransmit(__u64 *ctx)
 	pending = icsk->icsk_pending;
 	if (unlikely(err || pending == ICSK_TIME_NONE || icsk->icsk_retransmits))
 		return look(sk, tp, err);
-	count(pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST);
+	count_on(here, pending == ICSK_TIME_LOSS_PROBE ? COUNT_TAIL_LOSS_PROBE : COUNT_FAST);
 	return 0;
 }

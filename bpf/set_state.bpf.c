@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* inet_sock_set_state at CLOSE ends an episode, however the socket dies, and
- * counts the bytes that die with any socket.
+ * counts the bytes that die with any socket. A connection changes its state some ten
+ * times, so what is not needed for that is a function of its own (retransmit.bpf.c says
+ * why).
  */
 #include "lib/late_data.h"
 #include "lib/share.h"
@@ -54,25 +56,14 @@ static __always_inline bool report_closed(struct sock *sk, struct tcp_sock *tp, 
 	return true;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int set_state(__u64 *ctx)
+/* A socket that had an episode, or that had something to send. */
+static __noinline int die(struct sock *sk, struct tcp_sock *tp, int oldstate)
 {
-	struct sock *sk = (struct sock *)ctx[0];
-	int oldstate = (int)ctx[1];
-	int newstate = (int)ctx[2];
 	struct episode none = { .state = oldstate };
 	struct loss_of l = {};
-	struct tcp_sock *tp;
 	struct episode *e;
 	bool late, reported;
 
-	if (newstate != TCP_CLOSE || oldstate == TCP_LISTEN)
-		return 0;
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
 	measure(&l, sk, tp, oldstate, sk->sk_err);
 	late = perhaps_late_data(sk, &l, oldstate);
 	e = end_episode(sk, oldstate);
@@ -87,4 +78,24 @@ int set_state(__u64 *ctx)
 	if (report_closed(sk, tp, e, &l))
 		e->ended = 1;
 	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int set_state(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	int oldstate = (int)ctx[1];
+	int newstate = (int)ctx[2];
+	struct tcp_sock *tp;
+
+	if (newstate != TCP_CLOSE || oldstate == TCP_LISTEN)
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	if (tp->write_seq == tp->snd_una && !may_have_episode(sk))
+		return 0;
+	return die(sk, tp, oldstate);
 }

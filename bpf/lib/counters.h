@@ -5,9 +5,14 @@
 
 #include "cpu.h"
 
+static __always_inline void count_on(struct cpu *here, enum counter what)
+{
+	__sync_fetch_and_add(&here->counted[what], 1);
+}
+
 static __always_inline void count(enum counter what)
 {
-	__sync_fetch_and_add(&this_cpu()->counted[what], 1);
+	count_on(this_cpu(), what);
 }
 
 #endif

@@ -41,10 +41,18 @@ static __always_inline struct episode *unstored_episode(struct sock *sk)
 	return bpf_map_lookup_elem(&unstored, &cookie);
 }
 
+/* Most sockets never have an episode: a single load shows it. */
+static __always_inline bool may_have_episode(const struct sock *sk)
+{
+	return sk->sk_bpf_storage || any_unstored;
+}
+
 static __always_inline struct episode *episode_of(struct sock *sk)
 {
-	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, 0);
+	struct episode *e = NULL;
 
+	if (sk->sk_bpf_storage)
+		e = bpf_sk_storage_get(&episodes, sk, 0, 0);
 	if (e || !any_unstored)
 		return e;
 	return unstored_episode(sk);

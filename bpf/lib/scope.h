@@ -18,9 +18,8 @@ static __noinline int scope_goes_on_with(__u32 inum)
 	return this_cpu()->scope_goes_on && bpf_map_lookup_elem(&scope, &inum);
 }
 
-static __always_inline bool scope_has(const struct net *net)
+static __always_inline bool scope_has(const struct cpu *here, const struct net *net)
 {
-	const struct cpu *here = this_cpu();
 	__u32 inum;
 
 	if (!here->scope[0])
@@ -35,7 +34,7 @@ static __always_inline bool scope_has(const struct net *net)
 
 static __always_inline bool in_scope(const struct sock *sk)
 {
-	return scope_has(sk->__sk_common.skc_net.net);
+	return scope_has(this_cpu(), sk->__sk_common.skc_net.net);
 }
 
 #endif

@@ -26,6 +26,7 @@ const (
 	comparatorMapEvents        = "events"
 	comparatorMapFirstTimeouts = "first_timeouts"
 	comparatorProgEmpty        = "empty"
+	comparatorProgIdleCall     = "idle_call"
 	comparatorProgRecordEach   = "record_each"
 	comparatorProgWitness      = "witness"
 	comparatorVarBackendsNetns = "backends_netns"
@@ -77,6 +78,7 @@ type comparatorSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type comparatorProgramSpecs struct {
 	Empty      *ebpf.ProgramSpec `ebpf:"empty"`
+	IdleCall   *ebpf.ProgramSpec `ebpf:"idle_call"`
 	RecordEach *ebpf.ProgramSpec `ebpf:"record_each"`
 	Witness    *ebpf.ProgramSpec `ebpf:"witness"`
 }
@@ -145,6 +147,7 @@ type comparatorVariables struct {
 // It can be passed to loadComparatorObjects or ebpf.CollectionSpec.LoadAndAssign.
 type comparatorPrograms struct {
 	Empty      *ebpf.Program `ebpf:"empty"`
+	IdleCall   *ebpf.Program `ebpf:"idle_call"`
 	RecordEach *ebpf.Program `ebpf:"record_each"`
 	Witness    *ebpf.Program `ebpf:"witness"`
 }
@@ -152,6 +155,7 @@ type comparatorPrograms struct {
 func (p *comparatorPrograms) Close() error {
 	return _ComparatorClose(
 		p.Empty,
+		p.IdleCall,
 		p.RecordEach,
 		p.Witness,
 	)

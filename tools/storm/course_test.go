@@ -37,10 +37,16 @@ func TestWhatAllProgramsCost(t *testing.T) {
 		{"a": {count: 100, time: 5_000_000}, "b": {count: 1000, time: 5000}},
 		{"a": {count: 100, time: 11_000}, "c": {}},
 	}
-	if got, want := c.cost(), 43*time.Microsecond; got != want { // 300 runs of 110 ns, 2000 of 5 ns
+	if got, want := c.cost(0), 43*time.Microsecond; got != want { // 300 runs of 110 ns, 2000 of 5 ns
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got := (course{}).cost(); got != 0 {
+	if got, want := c.cost(4), 33800*time.Nanosecond; got != want { // 300 runs of 106 ns, 2000 of 1 ns
+		t.Errorf("without the 4 ns that the kernel measures too much: %v, want %v", got, want)
+	}
+	if got, want := c.cost(-4), 52200*time.Nanosecond; got != want {
+		t.Errorf("with the 4 ns that the kernel does not measure: %v, want %v", got, want)
+	}
+	if got := (course{}).cost(4); got != 0 {
 		t.Errorf("no program costs %v", got)
 	}
 }

@@ -10,12 +10,19 @@ import (
 // server talk. It reports this time as a share of the CPU time of client and server.
 // Other work on the machine slows both alike, so a share of one per cent shows here. It
 // does not show in a comparison of what gets through with the agent and without it.
+// These programs are short: the kernel's statistics of a run are mostly the time in which
+// it reads its clock, so that is subtracted.
 func (b *bench) weigh(ctx context.Context, client *child, all []*dialogue) error {
 	if err := b.switchAgent(ctx, true); err != nil {
 		return err
 	}
+	nothing, err := measureCalling()
+	if err != nil {
+		return err
+	}
+	b.report.ratio("the call of a kernel program that does nothing", nothing.costs, nothing.measured, "ns", "in the kernel's statistics")
 	for _, d := range all {
-		agent, talkers, err := d.weigh(client, b.agent.pid(), b.size.traffic.weighed)
+		agent, talkers, err := d.weigh(client, b.agent.pid(), b.size.traffic.weighed, nothing.tare())
 		if err != nil {
 			return err
 		}
@@ -27,8 +34,9 @@ func (b *bench) weigh(ctx context.Context, client *child, all []*dialogue) error
 
 // weigh has the client talk for a window. Ours is the CPU time of the agent and of its
 // kernel programs. Theirs is the CPU time of client and server: the kernel charges them
-// for the programs that run in their system calls.
-func (d *dialogue) weigh(client *child, agent int, length time.Duration) (ours, theirs time.Duration, err error) {
+// for the programs that run in their system calls. Tare is what the kernel measures too
+// much for each run, in nanoseconds.
+func (d *dialogue) weigh(client *child, agent int, length time.Duration, tare float64) (ours, theirs time.Duration, err error) {
 	idle, err := cpu(agent)
 	if err != nil {
 		return 0, 0, err
@@ -46,11 +54,12 @@ func (d *dialogue) weigh(client *child, agent int, length time.Duration) (ours, 
 		return 0, 0, err
 	}
 	busy, err := cpu(agent)
-	return busy - idle + runs.cost(), after - before, err
+	return busy - idle + runs.cost(tare), after - before, err
 }
 
-// cost returns the time of all programs. Each run counts as long as one in the median slice.
-func (c course) cost() (sum time.Duration) {
+// cost returns the time of all programs. Each run counts as long as one in the median
+// slice, less the tare.
+func (c course) cost(tare float64) (sum time.Duration) {
 	names := map[string]bool{}
 	for _, slice := range c {
 		for name := range slice {
@@ -58,7 +67,7 @@ func (c course) cost() (sum time.Duration) {
 		}
 	}
 	for name := range names {
-		sum += time.Duration(median(c.each(name)[0]) * float64(c.total(name).count))
+		sum += time.Duration((median(c.each(name)[0]) - tare) * float64(c.total(name).count))
 	}
 	return sum
 }
