@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module in turn, each for the time given.
-# Usage: tools/fuzz.sh FUZZTIME    (as go test -fuzztime: 30s, 1000x)
+# Runs every fuzz target of the module in turn, each for the executions given.
+# A time is possible, too. But Go may then fail a target that found nothing, with
+# "context deadline exceeded": a worker sees the end before its coordinator.
+# Usage: tools/fuzz.sh FUZZTIME    (as go test -fuzztime: 1000x, 30s)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
