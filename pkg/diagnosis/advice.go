@@ -14,59 +14,59 @@ func forGood(text string) flow.Advice { return flow.Advice{ForGood: text} }
 
 // adviseStaleConntrack: deleting the entry cures a socket that still sends. It does
 // nothing for an idle socket, and does harm while there is no backend to go to.
-func adviseStaleConntrack(e Evidence) []flow.Advice {
+func adviseStaleConntrack(e *Evidence) []flow.Advice {
 	if symptom(&e.Socket) == flow.HalfOpen {
-		return bounded(&e, kill(&e))
+		return bounded(e, kill(e))
 	}
 	remove := now(e.Conntrack.Entry.DeleteCommand())
 	if e.Service != nil && e.Service.Backends == 0 {
-		wait := now("First wait until " + place(&e) + " has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.")
-		return bounded(&e, wait, remove)
+		wait := now("First wait until " + place(e) + " has a ready endpoint: without one kube-proxy rejects the next segment, which an established socket takes for a passing error.")
+		return bounded(e, wait, remove)
 	}
 	then := "the next retransmission reach a living backend, which resets the connection: its owner reads ECONNRESET and can reconnect"
 	if e.Socket.State == flow.SynSent {
 		then = "the next SYN reach a living backend: the connection comes about"
 	}
 	look := now("That lets " + then + ". Look again afterwards: where kube-proxy has not yet dropped the dead backend from its rules, the flow is sent there anew.")
-	return bounded(&e, remove, look)
+	return bounded(e, remove, look)
 }
 
-func advisePeerDeleted(e Evidence) []flow.Advice { return bounded(&e, kill(&e)) }
+func advisePeerDeleted(e *Evidence) []flow.Advice { return bounded(e, kill(e)) }
 
-func advisePeerUnreachable(e Evidence) []flow.Advice {
-	look := now("Nothing here is known to be dead: do not delete anything. Look at the way to " + e.Target().String() + " first.")
+func advisePeerUnreachable(e *Evidence) []flow.Advice {
+	look := now("Nothing here is known to be dead: do not delete anything. Look at the way to " + target(e).String() + " first.")
 	if e.Backend.Node == "" {
-		return bounded(&e, look)
+		return bounded(e, look)
 	}
-	return bounded(&e, look, now("kubectl describe node "+e.Backend.Node))
+	return bounded(e, look, now("kubectl describe node "+e.Backend.Node))
 }
 
-func advisePeerSilent(e Evidence) []flow.Advice {
-	ask := now("Ask whoever runs " + place(&e) + " whether it lives, and look at firewalls and NAT gateways between: they forget idle connections.")
-	return bounded(&e, ask, kill(&e))
+func advisePeerSilent(e *Evidence) []flow.Advice {
+	ask := now("Ask whoever runs " + place(e) + " whether it lives, and look at firewalls and NAT gateways between: they forget idle connections.")
+	return bounded(e, ask, kill(e))
 }
 
-func adviseAddressReused(e Evidence) []flow.Advice {
-	if e.redirected() {
+func adviseAddressReused(e *Evidence) []flow.Advice {
+	if redirected(e) {
 		return adviseStaleConntrack(e)
 	}
 	return advisePeerDeleted(e)
 }
 
-func advisePeerTerminating(e Evidence) []flow.Advice {
-	return bounded(&e, now("Wait for the pod to end, or see why it does not answer while it drains: kubectl describe pod -n "+e.Backend.Namespace+" "+e.Backend.Pod))
+func advisePeerTerminating(e *Evidence) []flow.Advice {
+	return bounded(e, now("Wait for the pod to end, or see why it does not answer while it drains: kubectl describe pod -n "+e.Backend.Namespace+" "+e.Backend.Pod))
 }
 
-func adviseConntrackMissing(e Evidence) []flow.Advice {
+func adviseConntrackMissing(e *Evidence) []flow.Advice {
 	if e.Service != nil && e.Service.Backends == 0 {
 		see := now("kubectl get endpointslices -n " + e.Peer.Namespace + " -l kubernetes.io/service-name=" + e.Peer.Service)
-		return bounded(&e, see, kill(&e))
+		return bounded(e, see, kill(e))
 	}
-	return bounded(&e, kill(&e))
+	return bounded(e, kill(e))
 }
 
-func advisePathDrop(e Evidence) []flow.Advice {
-	prefix, addr := inside(&e), e.Target().Addr().String()
+func advisePathDrop(e *Evidence) []flow.Advice {
+	prefix, addr := inside(e), target(e).Addr().String()
 	return []flow.Advice{
 		now("See whether large packets get through:\n" + prefix + "ping -M do -s 1472 -c 3 " + addr),
 		now(prefix + "ip route get " + addr),
@@ -74,24 +74,24 @@ func advisePathDrop(e Evidence) []flow.Advice {
 	}
 }
 
-func adviseLocalFilter(e Evidence) []flow.Advice {
-	prefix := inside(&e)
-	return bounded(&e, now(prefix+"nft list ruleset"), now(prefix+"tc -s qdisc show"))
+func adviseLocalFilter(e *Evidence) []flow.Advice {
+	prefix := inside(e)
+	return bounded(e, now(prefix+"nft list ruleset"), now(prefix+"tc -s qdisc show"))
 }
 
-func adviseNoRoute(e Evidence) []flow.Advice {
-	return bounded(&e, now(inside(&e)+"ip route get "+e.Target().Addr().String()))
+func adviseNoRoute(e *Evidence) []flow.Advice {
+	return bounded(e, now(inside(e)+"ip route get "+target(e).Addr().String()))
 }
 
-func adviseSlowReader(e Evidence) []flow.Advice {
+func adviseSlowReader(e *Evidence) []flow.Advice {
 	return []flow.Advice{
-		now("Find out why the reader at " + e.Target().String() + " has stopped: a stack trace of that process, or its own stuck upstream."),
+		now("Find out why the reader at " + target(e).String() + " has stopped: a stack trace of that process, or its own stuck upstream."),
 		forGood("Give the application a write timeout: TCP_USER_TIMEOUT also bounds a zero window, but kills readers that are merely slow."),
 	}
 }
 
-func adviseUnknown(e Evidence) []flow.Advice {
-	return bounded(&e, now("Look at the socket as the kernel shows it:\n"+inside(&e)+"ss -tinop "+filter(&e.Socket)))
+func adviseUnknown(e *Evidence) []flow.Advice {
+	return bounded(e, now("Look at the socket as the kernel shows it:\n"+inside(e)+"ss -tinop "+filter(&e.Socket)))
 }
 
 // kill is the command that ends one connection at once.

@@ -66,7 +66,9 @@ type Conntrack struct {
 
 // Target returns the address that the socket's packets really go to: conntrack's
 // translation of the remote address, or the remote address itself.
-func (e Evidence) Target() netip.AddrPort {
+func (e Evidence) Target() netip.AddrPort { return target(&e) }
+
+func target(e *Evidence) netip.AddrPort {
 	if e.Conntrack.Entry != nil {
 		return e.Conntrack.Entry.Backend()
 	}
@@ -75,14 +77,14 @@ func (e Evidence) Target() netip.AddrPort {
 
 // redirected reports whether conntrack sends the flow to another address than its
 // socket's peer. Masquerading alone does not.
-func (e Evidence) redirected() bool {
-	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && e.Target() != e.Socket.Remote
+func redirected(e *Evidence) bool {
+	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && target(e) != e.Socket.Remote
 }
 
 // Via returns the Service address that the flow was opened to and that
 // conntrack translates; invalid: none is translated.
 func (e Evidence) Via() netip.AddrPort {
-	if !e.redirected() {
+	if !redirected(&e) {
 		return netip.AddrPort{}
 	}
 	return e.Socket.Remote
@@ -91,14 +93,14 @@ func (e Evidence) Via() netip.AddrPort {
 // Untranslated reports whether conntrack has an entry for the flow that leaves
 // its destination as it is.
 func (e Evidence) Untranslated() bool {
-	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && !e.redirected()
+	return e.Conntrack.Entry != nil && !e.Conntrack.Entry.Accepted() && !redirected(&e)
 }
 
 // Removed returns when the flow's backend pod went, if it is known to be gone;
 // zero: it is not.
 func (e Evidence) Removed() time.Time {
 	switch {
-	case e.reused():
+	case reused(&e):
 		return e.Backend.Former.GoneAt
 	case e.Backend.State == flow.BackendDeleted:
 		return e.Backend.Since
@@ -107,12 +109,12 @@ func (e Evidence) Removed() time.Time {
 }
 
 // SegmentSince reports whether a segment came from the peer after a time.
-func (e Evidence) SegmentSince(t time.Time) bool { return e.lastSegment().After(t) }
+func (e Evidence) SegmentSince(t time.Time) bool { return lastSegment(&e).After(t) }
 
 // lastSegment returns when the last segment came from the peer, zero if none
 // did. An acknowledgement shows in rcv_tstamp. Data that acknowledges nothing
 // new takes the fast path and shows as received alone (tcp_rcv_established).
-func (e Evidence) lastSegment() time.Time {
+func lastSegment(e *Evidence) time.Time {
 	if s := &e.Socket; s.LastReceive.After(s.LastAck) {
 		return s.LastReceive
 	}
@@ -122,7 +124,7 @@ func (e Evidence) lastSegment() time.Time {
 // silence returns how long the peer had sent nothing at the last reading. What it
 // sent since then is not known: an old reading, as thousands of flows have, makes
 // no peer silent.
-func (e Evidence) silence() time.Duration { return e.Socket.At.Sub(e.lastSegment()) }
+func silence(e *Evidence) time.Duration { return e.Socket.At.Sub(lastSegment(e)) }
 
 // settled is how long after a removal an acknowledgement may still have been in
 // flight.
@@ -133,18 +135,18 @@ const settled = time.Second
 // was alive then: a force-deleted container lives on for seconds, behind a
 // partition for hours. So only silence since then counts. The silence of an idle
 // flow proves nothing, and any segment after the removal proves that it lives.
-func (e Evidence) gone() bool {
+func gone(e *Evidence) bool {
 	if e.Backend.State != flow.BackendDeleted {
 		return false
 	}
-	last := e.lastSegment()
+	last := lastSegment(e)
 	if symptom(&e.Socket) == flow.HalfOpen {
 		return !last.After(e.Backend.Since)
 	}
 	if last.IsZero() || !last.After(e.Backend.Since.Add(settled)) {
 		return true
 	}
-	return e.silence() >= e.StuckAfter
+	return silence(e) >= e.StuckAfter
 }
 
 // clockSkew is how far the clocks of two machines may be apart.
@@ -153,8 +155,8 @@ const clockSkew = 2 * time.Second
 // reused reports whether the flow was opened to a pod that is gone, and another
 // pod has its address. By the cluster's clock and by ours, that one was created
 // after the last segment on this path.
-func (e Evidence) reused() bool {
-	b, last := &e.Backend, e.lastSegment()
+func reused(e *Evidence) bool {
+	b, last := &e.Backend, lastSegment(e)
 	if b.Former == nil || b.HostNetwork || b.Pod == "" || last.IsZero() {
 		return false
 	}
@@ -167,19 +169,19 @@ func (e Evidence) reused() bool {
 
 // answersLately reports whether the peer sent something after progress stopped, so
 // late that it says more than the records.
-func (e Evidence) answersLately() bool {
-	return e.answers() && e.silence() <= max(e.StuckAfter, 2*e.Socket.RTO)
+func answersLately(e *Evidence) bool {
+	return answers(e) && silence(e) <= max(e.StuckAfter, 2*e.Socket.RTO)
 }
 
 // answers reports whether segments come from the peer although nothing moves.
 // Earlier selective acknowledgements prove nothing: they stay when the peer dies.
-func (e Evidence) answers() bool {
-	return e.lastSegment().After(e.Socket.Since.Add(settled))
+func answers(e *Evidence) bool {
+	return lastSegment(e).After(e.Socket.Since.Add(settled))
 }
 
 // nodeDown reports whether the records say that the backend's node is not
 // there to answer.
-func (e Evidence) nodeDown() bool {
+func nodeDown(e *Evidence) bool {
 	switch e.Backend.NodeState {
 	case cluster.NodeNotReady, cluster.NodeUnreachable, cluster.NodeDeleted:
 		return true
@@ -189,4 +191,4 @@ func (e Evidence) nodeDown() bool {
 
 // snat reports whether the peer of an accepted socket is a node, which
 // usually hides a client behind it.
-func (e Evidence) snat() bool { return e.Role == flow.Server && e.Peer.Class == flow.PeerNode }
+func snat(e *Evidence) bool { return e.Role == flow.Server && e.Peer.Class == flow.PeerNode }

@@ -20,7 +20,7 @@ func ExampleJudge() {
 	pod := netip.MustParseAddrPort("192.168.136.2:8000")
 	ours := flow.Tuple{Src: client, Dst: service}
 
-	verdict := diagnosis.Judge(diagnosis.Evidence{
+	verdict := diagnosis.Judge(&diagnosis.Evidence{
 		Now:        now,
 		StuckAfter: 10 * time.Second,
 		Socket: flow.Socket{

@@ -179,7 +179,7 @@ func TestNobodyIsCalledGoneWithoutAPodThatHadTheAddress(t *testing.T) {
 					via := services[at]
 					b := w.state.BackendVia(netip.AddrPortFrom(addr, 8000), at, w.now)
 					for _, idle := range []bool{false, true} {
-						d := diagnosis.Decide(w.evidence(via, b, idle))
+						d := diagnosis.Decide(new(w.evidence(via, b, idle)))
 						if !slices.Contains(gone, d.Cause) {
 							continue
 						}

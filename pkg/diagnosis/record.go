@@ -10,7 +10,7 @@ import (
 // record lists the questions and their answers, in the order in which they were
 // asked.
 func record(e *Evidence) []flow.Evidence {
-	target := e.Target()
+	goal := target(e)
 	all := make([]flow.Evidence, 0, 5)
 	all = append(all, flow.Evidence{
 		Source: string(flow.SourceKernel), At: e.Socket.At,
@@ -33,12 +33,12 @@ func record(e *Evidence) []flow.Evidence {
 	}
 	all = append(all, flow.Evidence{
 		Source: string(flow.SourceCluster), At: e.Now,
-		Asked: "backend " + target.String(), Answer: backendAnswer(e),
+		Asked: "backend " + goal.String(), Answer: backendAnswer(e),
 	})
 	if e.Route != nil || e.RouteErr != nil {
 		all = append(all, flow.Evidence{
 			Source: string(flow.SourceRoute), At: e.RouteAt,
-			Asked: "route from this node to " + target.Addr().String(), Answer: routeAnswer(e),
+			Asked: "route from this node to " + goal.Addr().String(), Answer: routeAnswer(e),
 		})
 	}
 	return all
@@ -96,7 +96,7 @@ func serviceAnswer(e *Evidence) string {
 	s := e.Service
 	answer := string(s.Kind) + " of " + s.Namespace + "/" + s.Name + ", " + phrase.Count(s.Backends, "ready endpoint", "ready endpoints")
 	if s.Deleted {
-		answer += ", deleted" + e.at(s.DeletedAt, " at ")
+		answer += ", deleted" + at(e, s.DeletedAt, " at ")
 	}
 	return answer
 }

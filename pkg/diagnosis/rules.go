@@ -17,9 +17,9 @@ type Verdict struct {
 // rule is one row of the table. why completes "… has had no answer since …: ".
 type rule struct {
 	cause  flow.Cause
-	holds  func(Evidence, flow.Symptom) bool
-	why    func(Evidence) string
-	advice func(Evidence) []flow.Advice
+	holds  func(*Evidence, flow.Symptom) bool
+	why    func(*Evidence) string
+	advice func(*Evidence) []flow.Advice
 }
 
 // table is in order of precedence. It is never written.
@@ -56,9 +56,10 @@ type Decision struct {
 	Healthy bool
 }
 
-// Decide returns what Judge decides, without its words.
-func Decide(e Evidence) Decision {
-	d, _ := decide(&e)
+// Decide returns what Judge decides, without its words. Neither changes the evidence, nor
+// keeps it.
+func Decide(e *Evidence) Decision {
+	d, _ := decide(e)
 	return d
 }
 
@@ -69,7 +70,7 @@ func decide(e *Evidence) (Decision, rule) {
 	}
 	d := Decision{Symptom: symptom(&e.Socket), Suppressed: suppress(&e.Socket, e.Role, e.Peer.Class)}
 	for _, r := range table {
-		if r.holds(*e, d.Symptom) {
+		if r.holds(e, d.Symptom) {
 			d.Cause = r.cause
 			d.AtOnce = backendGone(r.cause) && d.Symptom != flow.Connecting
 			if d.Symptom == flow.HalfOpen {
@@ -104,7 +105,7 @@ func (d *Decision) halfOpen(e *Evidence) {
 }
 
 // Judge returns the verdict on a flow.
-func Judge(e Evidence) Verdict {
-	d, r := decide(&e)
-	return Verdict{Decision: d, Sentence: sentence(&e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(&e)}
+func Judge(e *Evidence) Verdict {
+	d, r := decide(e)
+	return Verdict{Decision: d, Sentence: sentence(e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(e)}
 }

@@ -257,7 +257,7 @@ func TestVerdicts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := calico()
 			c.change(&e)
-			v := diagnosis.Judge(e)
+			v := diagnosis.Judge(&e)
 			if v.Cause != c.want || v.AtOnce != c.atOnce {
 				t.Errorf("%s, at once %v; want %s, %v\n%s", v.Cause, v.AtOnce, c.want, c.atOnce, v.Sentence)
 			}
@@ -298,7 +298,7 @@ func TestSuppress(t *testing.T) {
 func TestAConnectIsNotReportedAtOnce(t *testing.T) {
 	e := calico()
 	e.Socket.State, e.Socket.LastAck = flow.SynSent, time.Time{}
-	if d := diagnosis.Decide(e); d.Symptom != flow.Connecting || d.Cause != flow.StaleConntrack || d.AtOnce {
+	if d := diagnosis.Decide(&e); d.Symptom != flow.Connecting || d.Cause != flow.StaleConntrack || d.AtOnce {
 		t.Errorf("%+v: records may lag behind an address that was given anew", d)
 	}
 }
@@ -311,7 +311,7 @@ func TestAWindowClosedWithDataInFlight(t *testing.T) {
 		e.Socket.LastAck = e.Socket.At.Add(-silence)
 		for _, ago := range []time.Duration{0, 10 * time.Minute} {
 			e.Now = e.Socket.At.Add(ago)
-			if d := diagnosis.Decide(e); d.Symptom != flow.ZeroWindow || (d.Cause == flow.SlowReader) != slow {
+			if d := diagnosis.Decide(&e); d.Symptom != flow.ZeroWindow || (d.Cause == flow.SlowReader) != slow {
 				t.Errorf("silent for %v at an RTO of 30s, read %v ago: %s · %s", silence, ago, d.Symptom, d.Cause)
 			}
 		}
@@ -323,7 +323,7 @@ func TestHalfOpen(t *testing.T) {
 		e := calico()
 		e.Socket.PacketsOut, e.Socket.Retransmits, e.Socket.Timeouts, e.Socket.Unacknowledged, e.Socket.Pending = 0, 0, 0, 0, flow.TimerNone
 		change(&e)
-		return diagnosis.Decide(e)
+		return diagnosis.Decide(&e)
 	}
 	for _, c := range []struct {
 		name   string

@@ -68,7 +68,7 @@ func stakes(e *Evidence) string {
 	case e.GivesUp.Never:
 		return risk + "; the kernel will never give up by itself."
 	case e.GivesUp.Known():
-		return risk + "; the kernel gives up at " + e.clock(e.GivesUp.At) + ", in " + phrase.Duration(e.GivesUp.At.Sub(e.Now)) + "."
+		return risk + "; the kernel gives up at " + clock(e, e.GivesUp.At) + ", in " + phrase.Duration(e.GivesUp.At.Sub(e.Now)) + "."
 	}
 	return risk + "; when the kernel gives up is not known."
 }
@@ -111,8 +111,8 @@ func owner(l *flow.Local) string {
 }
 
 // UpstreamOf names a stuck flow for the sentence of one that waits for it.
-func UpstreamOf(e Evidence) Upstream {
-	return Upstream{Owner: owner(&e.Local), Peer: place(&e), Cause: Decide(e).Cause}
+func UpstreamOf(e *Evidence) Upstream {
+	return Upstream{Owner: owner(&e.Local), Peer: place(e), Cause: Decide(e).Cause}
 }
 
 // place names the peer as the socket knows it.
@@ -123,7 +123,7 @@ func place(e *Evidence) string {
 		return p.Namespace + "/" + p.Service + ":" + strconv.Itoa(int(p.Addr.Port()))
 	case p.Name != "":
 		return p.Name + " (" + p.Addr.String() + ")"
-	case e.Backend.Pod != "" && !e.redirected():
+	case e.Backend.Pod != "" && !redirected(e):
 		return e.Backend.Namespace + "/" + e.Backend.Pod + " (" + p.Addr.String() + ")"
 	}
 	return p.Addr.String()
@@ -131,9 +131,9 @@ func place(e *Evidence) string {
 
 func backendName(e *Evidence) string {
 	if e.Backend.Pod == "" {
-		return "the backend " + e.Target().String()
+		return "the backend " + target(e).String()
 	}
-	return "the " + podName(&e.Backend) + " at " + e.Target().String()
+	return "the " + podName(&e.Backend) + " at " + target(e).String()
 }
 
 func podName(b *cluster.Backend) string {
@@ -151,14 +151,14 @@ func noLonger(services []string) string {
 }
 
 // clock says a time of day. The sentence has named the zone with its first one.
-func (e Evidence) clock(t time.Time) string { return phrase.Time(t, e.Now) }
+func clock(e *Evidence, t time.Time) string { return phrase.Time(t, e.Now) }
 
 // at returns a preposition and a time of day, or nothing if the time is not known.
-func (e Evidence) at(t time.Time, preposition string) string {
+func at(e *Evidence, t time.Time, preposition string) string {
 	if t.IsZero() {
 		return ""
 	}
-	return preposition + e.clock(t)
+	return preposition + clock(e, t)
 }
 
 // Errno returns the name of an errno, or "" for 0.

@@ -62,7 +62,7 @@ func windowConfirmed(e *Evidence) bool {
 	if s.PacketsOut == 0 {
 		return s.ProbesOut <= 1
 	}
-	return !e.lastSegment().IsZero() && e.silence() <= s.RTO+settled
+	return !lastSegment(e).IsZero() && silence(e) <= s.RTO+settled
 }
 
 // Suppress returns why a flow is suppressed, or "" if it is to be reported.

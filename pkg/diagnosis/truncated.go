@@ -29,7 +29,7 @@ func truncation(e *Evidence) rule {
 		return rule{flow.ResetByPeer, nil, whyResetByPeer, adviseResetByPeer}
 	}
 	for _, r := range table {
-		if r.holds(*e, symptom(&e.Socket)) {
+		if r.holds(e, symptom(&e.Socket)) {
 			return r
 		}
 	}
@@ -71,29 +71,29 @@ func lost(unsent, unacknowledged uint32) string {
 	return phrase.Count(int(unsent), "byte", "bytes") + " for certain and perhaps " + phrase.Number(unacknowledged) + " more"
 }
 
-func whyClosedUnread(e Evidence) string {
+func whyClosedUnread(e *Evidence) string {
 	return "it was closed with " + phrase.Count(int(e.End.Unread), "byte", "bytes") +
 		" unread in its receive buffer, so the kernel sent a reset instead of a FIN and threw away what was still to be sent"
 }
 
-func whyDataAfterClose(Evidence) string {
+func whyDataAfterClose(*Evidence) string {
 	return "the peer sent something more after it was closed, which the kernel answered with a reset, and threw away what was still to be sent"
 }
 
-func whyResetByPeer(e Evidence) string {
+func whyResetByPeer(e *Evidence) string {
 	why := "the peer sent a reset"
 	if e.End.Unread > 0 {
 		why += ", with " + phrase.Count(int(e.End.Unread), "byte", "bytes") + " from it still to be read: what was to follow them may never have come"
 	}
 	switch e.Backend.State {
 	case flow.BackendDeleted, flow.BackendTerminating:
-		return why + "; " + backendName(&e) + " is " + string(e.Backend.State) + e.at(e.Backend.Since, " since ")
+		return why + "; " + backendName(e) + " is " + string(e.Backend.State) + at(e, e.Backend.Since, " since ")
 	}
 	return why
 }
 
-func adviseDrain(e Evidence) []flow.Advice {
-	advice := []flow.Advice{now("Take what " + place(&e) + " received last for incomplete, and have it sent again: the bytes are gone.")}
+func adviseDrain(e *Evidence) []flow.Advice {
+	advice := []flow.Advice{now("Take what " + place(e) + " received last for incomplete, and have it sent again: the bytes are gone.")}
 	drain := "Drain before closing: shutdown(SHUT_WR), read until the peer's end with a time limit, then close. The peer then gets everything, and its own last words harm nothing."
 	if e.End.Loss == flow.LostDataAfterClose {
 		drain += " Where that is done already, the time limit is too short for this reader."
@@ -101,9 +101,9 @@ func adviseDrain(e Evidence) []flow.Advice {
 	return append(advice, forGood(drain))
 }
 
-func adviseResetByPeer(e Evidence) []flow.Advice {
+func adviseResetByPeer(e *Evidence) []flow.Advice {
 	return []flow.Advice{
-		now("Look at the other end, " + e.Target().String() + ": it closed with data unread, was closed when data came in, or ended. The agent on its node counts which."),
+		now("Look at the other end, " + target(e).String() + ": it closed with data unread, was closed when data came in, or ended. The agent on its node counts which."),
 		forGood("Have the peer drain before it closes: shutdown(SHUT_WR), read until the end with a time limit, then close. Have this side repeat what was not confirmed: a write that succeeded is not a delivery."),
 	}
 }

@@ -50,7 +50,7 @@ func TestTruncated(t *testing.T) {
 		{"a client outside that vanished", truncated(fromOutside, loss(flow.LostTimedOut)), flow.PeerUnreachable, flow.SuppressedExternalClient, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := diagnosis.Judge(c.given)
+			v := diagnosis.Judge(&c.given)
 			if v.Symptom != flow.Truncated || v.Cause != c.cause || v.Suppressed != c.suppressed {
 				t.Errorf("%s · %s, suppressed %q; want Truncated · %s, suppressed %q", v.Symptom, v.Cause, v.Suppressed, c.cause, c.suppressed)
 			}
@@ -90,7 +90,7 @@ func TestDrainIsAdvised(t *testing.T) {
 		{flow.LostResetByPeer, "Have the peer drain before it closes"},
 	} {
 		var all strings.Builder
-		for _, a := range diagnosis.Judge(truncated(loss(c.reason))).Advice {
+		for _, a := range diagnosis.Judge(new(truncated(loss(c.reason)))).Advice {
 			all.WriteString(a.ForGood)
 		}
 		if !strings.Contains(all.String(), c.says) {
@@ -100,7 +100,7 @@ func TestDrainIsAdvised(t *testing.T) {
 }
 
 func TestHowItEndedIsEvidence(t *testing.T) {
-	all := diagnosis.Judge(truncated()).Evidence
+	all := diagnosis.Judge(new(truncated())).Evidence
 	if len(all) < 2 || all[1].Answer != "left ESTABLISHED: closed_unread, 5 bytes received and not read" {
 		t.Errorf("evidence %+v", all)
 	}

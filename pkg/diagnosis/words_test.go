@@ -15,7 +15,7 @@ func TestSentenceOfTheCalicoCase(t *testing.T) {
 	want := "default/client-1 (Deployment client, echo[4711]) has had no acknowledgement from default/server:8000 since 12:00:01Z: " +
 		"conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00. " +
 		"6 bytes are at risk; the kernel gives up at 12:15:40, in 15m38s."
-	if got := diagnosis.Judge(calico()).Sentence; got != want {
+	if got := diagnosis.Judge(new(calico())).Sentence; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -25,7 +25,7 @@ func TestSentenceOfAFlowThatIsOver(t *testing.T) {
 	e.Now, e.Ended = after(31.4), true
 	want := "default/client-1 (Deployment client, echo[4711]) had no acknowledgement from default/server:8000 from 12:00:01Z on, for 30s. " +
 		"The last verdict was: conntrack still sends this connection to 192.168.136.2:8000, the pod default/server-1, which was deleted at 12:00:00."
-	if got := diagnosis.Judge(e).Sentence; got != want {
+	if got := diagnosis.Judge(&e).Sentence; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -35,13 +35,13 @@ func TestAdviceFitsTheMoment(t *testing.T) {
 	waits.Service = &cluster.ServiceAddress{Namespace: "default", Name: "server"}
 	idle.Socket.PacketsOut, idle.Socket.Pending, idle.Socket.Timeouts, idle.Socket.Retransmits = 0, flow.TimerNone, 0, 0
 	connecting.Socket.State, connecting.Socket.SendWindow = flow.SynSent, 0
-	if first := diagnosis.Judge(waits).Advice[0].Now; !strings.HasPrefix(first, "First wait") {
+	if first := diagnosis.Judge(&waits).Advice[0].Now; !strings.HasPrefix(first, "First wait") {
 		t.Errorf("the warning stands behind the command: %s", first)
 	}
-	if first := diagnosis.Judge(idle).Advice[0].Now; strings.Contains(first, "conntrack -D") || !strings.Contains(first, "ss -K") {
+	if first := diagnosis.Judge(&idle).Advice[0].Now; strings.Contains(first, "conntrack -D") || !strings.Contains(first, "ss -K") {
 		t.Errorf("an idle flow is not cured by its entry: %s", first)
 	}
-	v := diagnosis.Judge(connecting)
+	v := diagnosis.Judge(&connecting)
 	for _, a := range v.Advice {
 		if strings.Contains(a.Now+a.ForGood, "reset") || strings.Contains(a.ForGood, "Keepalive") {
 			t.Errorf("no advice for who connects: %+v", a)
@@ -55,15 +55,15 @@ func TestAdviceFitsTheMoment(t *testing.T) {
 func TestTheWayEndsAtTheNextHop(t *testing.T) {
 	e := calico()
 	e.Backend.State, e.Route = flow.BackendListed, &flow.Route{Type: "unicast", Interface: "eth0", Neighbour: "FAILED"}
-	if got := diagnosis.Judge(e).Sentence; !strings.Contains(got, "nor does the next hop") {
+	if got := diagnosis.Judge(&e).Sentence; !strings.Contains(got, "nor does the next hop") {
 		t.Errorf("the next hop is not named: %s", got)
 	}
 	e.Route.Neighbour = "REACHABLE"
-	if got := diagnosis.Judge(e).Sentence; strings.Contains(got, "next hop") {
+	if got := diagnosis.Judge(&e).Sentence; strings.Contains(got, "next hop") {
 		t.Errorf("a next hop that answers: %s", got)
 	}
 	e.Route = &flow.Route{Err: "ENETUNREACH"}
-	all := diagnosis.Judge(e).Evidence
+	all := diagnosis.Judge(&e).Evidence
 	if got := all[len(all)-1].Answer; got != "no route, ENETUNREACH" {
 		t.Errorf("no route reads %q", got)
 	}
@@ -73,7 +73,7 @@ func TestEvidenceCountsInPlainWords(t *testing.T) {
 	e := calico()
 	e.Socket.Unacknowledged = 1
 	var answers []string
-	for _, item := range diagnosis.Judge(e).Evidence {
+	for _, item := range diagnosis.Judge(&e).Evidence {
 		answers = append(answers, item.Answer)
 	}
 	all := strings.Join(answers, "\n")
@@ -89,8 +89,8 @@ func TestOrphansAndSocketsWithoutAProcessDiffer(t *testing.T) {
 	orphan.Socket.Orphan, orphan.Socket.State, orphan.Local.PID = true, flow.FinWait1, 0
 	kernels.Local = flow.Local{Addr: client}
 	for _, c := range []struct{ sentence, says string }{
-		{diagnosis.Judge(orphan).Sentence, "default/client-1 (Deployment client), closed by its owner, has had no acknowledgement"},
-		{diagnosis.Judge(kernels).Sentence, "A socket at 192.168.75.2:43580 (no process of it is known: the kernel's own"},
+		{diagnosis.Judge(&orphan).Sentence, "default/client-1 (Deployment client), closed by its owner, has had no acknowledgement"},
+		{diagnosis.Judge(&kernels).Sentence, "A socket at 192.168.75.2:43580 (no process of it is known: the kernel's own"},
 	} {
 		if !strings.HasPrefix(c.sentence, c.says) {
 			t.Errorf("%q does not begin with %q", c.sentence, c.says)
@@ -101,7 +101,7 @@ func TestOrphansAndSocketsWithoutAProcessDiffer(t *testing.T) {
 func TestAdvice(t *testing.T) {
 	all := func(e diagnosis.Evidence) string {
 		var b strings.Builder
-		for _, a := range diagnosis.Judge(e).Advice {
+		for _, a := range diagnosis.Judge(&e).Advice {
 			b.WriteString(a.Now + a.ForGood + "\n")
 		}
 		return b.String()

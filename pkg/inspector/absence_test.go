@@ -110,7 +110,7 @@ func TestARipeRiskIsReadOnceMore(t *testing.T) {
 					evidence := e.Evidence()
 					evidence.Peer.Class, evidence.Backend.State, evidence.Backend.Since = flow.PeerPod, state, now
 					evidence.Conntrack = diagnosis.Conntrack{At: time.Now(), Missing: true}
-					i.o.Ledger.Put(e.Judge(evidence, diagnosis.Decide(evidence)))
+					i.o.Ledger.Put(e.Judge(evidence, diagnosis.Decide(&evidence)))
 				}
 				atRisk(flow.BackendDeleted)
 				reportNow(i, 1, flow.EventAtRisk)

@@ -18,7 +18,7 @@ func (k *known) judgeOver() verdict {
 		e = v.entry
 	case e.Life() == ledger.Suspect && k.diedUnreported():
 		if k.dying() {
-			e = e.Judge(k.evidence, diagnosis.Decide(k.evidence))
+			e = e.Judge(k.evidence, diagnosis.Decide(&k.evidence))
 		}
 		d := e.Decision()
 		e = e.Report(c.At, fmt.Sprintf("the kernel gave up before it was due to be reported: %s · %s", d.Symptom, d.Cause))
@@ -45,7 +45,7 @@ func (k *known) judgeOver() verdict {
 func (k *known) lastWord() verdict {
 	before := k.entry.Decision()
 	k.evidence.Now = k.change.At
-	d := diagnosis.Decide(k.evidence)
+	d := diagnosis.Decide(&k.evidence)
 	if d.Healthy {
 		return verdict{entry: k.entry}
 	}

@@ -64,7 +64,7 @@ func New(o Options) *Inspector {
 		o: o, budgets: b, asker: asker, sources: sources{up: map[flow.Source]bool{}}, moved: moved{},
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
 		phases: &phases{
-			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{node: o.Node, bootID: o.BootID, sinks: o.Sinks, books: books},
+			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{composer: ledger.NewComposer(o.Node, o.BootID), sinks: o.Sinks, books: books},
 			upstreams: upstreams{entries: o.Ledger.Entries, known: map[reader]*diagnosis.Upstream{}},
 			asking:    books.New(askShare, owed, now), stuckAfter: o.StuckAfter, conntrackAge: o.ConntrackAge,
 		},

@@ -66,7 +66,7 @@ func take(ctx context.Context, i *Inspector, r tracer.Record) {
 func reportNow(i *Inspector, id flow.ID, kind flow.EventType) {
 	e := i.o.Ledger.Entry(id)
 	evidence := e.Evidence()
-	e = e.Judge(evidence, diagnosis.Decide(evidence)).Report(time.Now(), "found stuck")
+	e = e.Judge(evidence, diagnosis.Decide(&evidence)).Report(time.Now(), "found stuck")
 	i.phases.report(verdict{entry: e, said: []said{{kind, e}}})
 }
 

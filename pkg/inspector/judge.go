@@ -53,7 +53,7 @@ func (k *known) judge(now time.Time, j judging) verdict {
 	case k.why == isDue:
 		return k.judgeDue(now, j)
 	}
-	return verdict{entry: k.entry.Judge(k.evidence, diagnosis.Decide(k.evidence))}
+	return verdict{entry: k.entry.Judge(k.evidence, diagnosis.Decide(&k.evidence))}
 }
 
 // judgeDue decides on a suspect that was read because it was due.
@@ -61,7 +61,7 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 	if k.evidence.Socket.Resuming() {
 		return verdict{entry: k.entry, postpone: now.Add(tick)}
 	}
-	d := diagnosis.Decide(k.evidence)
+	d := diagnosis.Decide(&k.evidence)
 	e := k.entry.Judge(k.evidence, d)
 	switch {
 	case d.Healthy:
@@ -79,7 +79,7 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 
 // judgeAgain decides again on a reported flow.
 func (k *known) judgeAgain(now time.Time, j judging) verdict {
-	d, before := diagnosis.Decide(k.evidence), k.entry.Decision()
+	d, before := diagnosis.Decide(&k.evidence), k.entry.Decision()
 	switch departed := k.entry.Departed(); {
 	case before.Suppressed == flow.SuppressedAtRisk && d.Suppressed == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
 		// Before it is called stuck it is read again: its peer may have answered

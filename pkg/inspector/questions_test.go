@@ -57,7 +57,7 @@ func aged(t *testing.T, i *Inspector, flows int) []task {
 		s := flow.Socket{ID: flow.ID(n + 1), State: flow.Established, Live: true, At: now, Since: now, Timeouts: 1, Retransmits: 1, PacketsOut: 1, SendWindow: 1}
 		i.o.Ledger.Observe(s)
 		evidence := diagnosis.Evidence{Now: now.Add(-time.Minute), Socket: s, Conntrack: diagnosis.Conntrack{At: now.Add(-time.Hour), Missing: true}}
-		i.o.Ledger.Put(i.o.Ledger.Entry(s.ID).Judge(evidence, diagnosis.Decide(evidence)).Report(now, "found stuck"))
+		i.o.Ledger.Put(i.o.Ledger.Entry(s.ID).Judge(evidence, diagnosis.Decide(&evidence)).Report(now, "found stuck"))
 	}
 	return asked(i.o.Ledger.Entries(), isAged)
 }

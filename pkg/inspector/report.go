@@ -34,10 +34,10 @@ func (p *phases) keep(v verdict) []said {
 // reporter makes events, in order and beside the next work of its caller. The
 // sentences of an event take as long as everything else about a flow.
 type reporter struct {
-	node, bootID string
-	sinks        []Sink
-	books        *budget.Books
-	busy         func() // waits for the work that was begun; nil: none was
+	composer *ledger.Composer
+	sinks    []Sink
+	books    *budget.Books
+	busy     func() // waits for the work that was begun; nil: none was
 }
 
 // begin begins to report what was said. It first waits for the report that was
@@ -74,7 +74,7 @@ func (r *reporter) report(kind flow.EventType, e *ledger.Entry) {
 		return
 	}
 	now := time.Now()
-	finding := e.Finding(r.node, r.bootID, now)
+	finding := r.composer.Finding(e, now)
 	r.publish(flow.Event{Type: kind, Time: now, Flow: &finding})
 }
 

@@ -106,7 +106,7 @@ func TestNothingIsStuckBeyondItsAbortDeadlineUnread(t *testing.T) {
 		i := watching(Options{Kernel: kernel, Sinks: []Sink{events}})
 		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		e := i.o.Ledger.Entry(1)
-		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(now, "found stuck")})
+		i.phases.report(verdict{entry: e.Judge(e.Evidence(), diagnosis.Decide(new(e.Evidence()))).Report(now, "found stuck")})
 		kernel.socket.Live = false // and no record of that comes
 		deadline := e.Evidence().GivesUp.At
 		time.Sleep(i.untilDue())

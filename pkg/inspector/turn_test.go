@@ -208,7 +208,7 @@ func TestNothingIsSaidOfWhatIsNotHeld(t *testing.T) {
 		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
 		e := i.o.Ledger.Entry(1)
 		i.o.Ledger.Forget(1)
-		reported := e.Judge(e.Evidence(), diagnosis.Decide(e.Evidence())).Report(time.Now(), "found stuck")
+		reported := e.Judge(e.Evidence(), diagnosis.Decide(new(e.Evidence()))).Report(time.Now(), "found stuck")
 		i.phases.report(verdict{entry: reported, said: []said{{flow.EventStuck, reported}}})
 		if len(*events) != 0 || i.o.Ledger.Len() != 0 {
 			t.Errorf("events %+v of a flow that is not held", *events)

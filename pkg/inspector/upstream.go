@@ -43,6 +43,6 @@ func (u *upstreams) find(by reader) *diagnosis.Upstream {
 	if worst == nil {
 		return nil
 	}
-	up := diagnosis.UpstreamOf(worst.Evidence())
+	up := diagnosis.UpstreamOf(new(worst.Evidence()))
 	return &up
 }

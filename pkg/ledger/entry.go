@@ -70,7 +70,7 @@ func newEntry(s flow.Socket) *Entry {
 // report.
 func Lost(evidence diagnosis.Evidence, line string) *Entry {
 	end := evidence.End
-	e := newEntry(evidence.Socket).Judge(evidence, diagnosis.Decide(evidence)).Report(end.At, line)
+	e := newEntry(evidence.Socket).Judge(evidence, diagnosis.Decide(&evidence)).Report(end.At, line)
 	e.life, e.over = Over, &over{at: end.At, outcome: diagnosis.Outcome(*end), err: diagnosis.Errno(end.Err)}
 	return e
 }

@@ -8,14 +8,25 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
+// Composer composes what users see of flows, one after the other. It keeps room for the
+// evidence on one. Only one goroutine may use it.
+type Composer struct {
+	node, bootID string
+	evidence     diagnosis.Evidence
+}
+
+// NewComposer returns a composer of findings on a node, since its boot.
+func NewComposer(node, bootID string) *Composer { return &Composer{node: node, bootID: bootID} }
+
 // Finding composes what users see of a flow, true at a time.
-func (e *Entry) Finding(node, bootID string, now time.Time) flow.Finding {
-	f, evidence := e.finding(node, bootID, now), e.Evidence()
-	evidence.Now = f.At
-	evidence.Ended = e.life == Over
-	evidence.Socket.Since = f.Since
-	v := diagnosis.Judge(evidence)
-	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, story(e, &evidence)
+func (c *Composer) Finding(e *Entry, now time.Time) flow.Finding {
+	f := e.finding(c.node, c.bootID, now)
+	c.evidence = e.Evidence()
+	c.evidence.Now = f.At
+	c.evidence.Ended = e.life == Over
+	c.evidence.Socket.Since = f.Since
+	v := diagnosis.Judge(&c.evidence)
+	f.Sentence, f.Advice, f.Evidence, f.History = v.Sentence, v.Advice, v.Evidence, story(e, &c.evidence)
 	return f
 }
 

@@ -17,12 +17,13 @@ func BenchmarkFinding(b *testing.B) {
 		given.Socket.SendWindow, given.Socket.Retransmits, given.Socket.LastAck = 65535, 7, start.Add(-61*time.Second)
 		given.Backend.State, given.Backend.Node, given.Backend.NodeState = state, "node-2", cluster.NodeReady
 		given.Service.Kind, given.Service.Backends = cluster.ClusterIP, 3
-		d := diagnosis.Decide(given)
+		d := diagnosis.Decide(&given)
 		e := newEntry(given.Socket).Judge(given, d).Report(start, "found stuck: Retransmitting · "+string(d.Cause))
 		b.Run(string(d.Cause), func(b *testing.B) {
 			b.ReportAllocs()
+			c := NewComposer("node-1", "boot")
 			for b.Loop() {
-				e.Finding("node-1", "boot", start.Add(time.Second))
+				c.Finding(e, start.Add(time.Second))
 			}
 		})
 	}

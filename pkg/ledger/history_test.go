@@ -48,10 +48,10 @@ func words(from, to int) []string {
 func TestAReadersHistoryNeverChanges(t *testing.T) {
 	e := newEntry(readAt(0, 1))
 	for n := range 40 {
-		before := e.Finding("node-a", "boot", at(100)).History
+		before := NewComposer("node-a", "boot").Finding(e, at(100)).History
 		was := append([]flow.Step(nil), before...)
 		first, second := e.Report(at(float64(n)), "one way"), e.Report(at(float64(n)), "another way")
-		if diff := cmp.Diff(was, e.Finding("node-a", "boot", at(100)).History); diff != "" {
+		if diff := cmp.Diff(was, NewComposer("node-a", "boot").Finding(e, at(100)).History); diff != "" {
 			t.Fatalf("step %d changed the entry before it: -want +got\n%s", n, diff)
 		}
 		if latest := first.history.steps[len(first.history.steps)-1].What; latest != "one way" {

@@ -50,7 +50,7 @@ func TestAFlowIsSmall(t *testing.T) {
 	for n := range flows {
 		e := similar(n, start.Add(time.Duration(n/256)*time.Millisecond)) // gathered in shares of 256
 		l.Observe(e.Socket)
-		l.Put(l.Entry(e.Socket.ID).Judge(e, diagnosis.Decide(e)).Report(start, "found stuck: Retransmitting · StaleConntrack"))
+		l.Put(l.Entry(e.Socket.ID).Judge(e, diagnosis.Decide(&e)).Report(start, "found stuck: Retransmitting · StaleConntrack"))
 	}
 	each := (liveHeap() - before) / flows
 	t.Logf("%d bytes a flow, of which %d are its entry", each, unsafe.Sizeof(Entry{}))

@@ -31,17 +31,18 @@ func (v *View) Each(q flow.Selection) iter.Seq[flow.Finding] {
 		over = v.table.over()
 	}
 	present := func(yield func(flow.Finding) bool) {
+		c := NewComposer(v.node, v.bootID)
 		for _, e := range live {
 			e = v.table.entry(e.ID()) // as it is by now
 			if e == nil || e.life == Suspect || e.life == Over && !q.Ended {
 				continue
 			}
-			if !yield(v.compose(e, q.Words)) {
+			if !yield(c.compose(e, q.Words)) {
 				return
 			}
 		}
 		for _, e := range over {
-			if !yield(v.compose(e, q.Words)) {
+			if !yield(c.compose(e, q.Words)) {
 				return
 			}
 		}
@@ -103,14 +104,14 @@ func (v *View) Finding(id flow.ID) (flow.Finding, bool) {
 	if e == nil || e.life == Suspect {
 		return flow.Finding{}, false
 	}
-	return v.compose(e, true), true
+	return NewComposer(v.node, v.bootID).Finding(e, time.Now()), true
 }
 
-func (v *View) compose(e *Entry, words bool) flow.Finding {
+func (c *Composer) compose(e *Entry, words bool) flow.Finding {
 	if words {
-		return e.Finding(v.node, v.bootID, time.Now())
+		return c.Finding(e, time.Now())
 	}
-	return e.finding(v.node, v.bootID, time.Now())
+	return e.finding(c.node, c.bootID, time.Now())
 }
 
 // Suspects implements flow.Reader.

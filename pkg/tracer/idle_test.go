@@ -3,6 +3,7 @@ package tracer
 import (
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,6 +84,30 @@ func TestIdleSocketsOfGonePeers(t *testing.T) {
 				t.Errorf("suspects %v after their peers came back", got)
 			}
 		})
+	}
+}
+
+// TestAnIdleSuspectEnds: nothing dies with it, and its end is news all the same.
+func TestAnIdleSuspectEnds(t *testing.T) {
+	t.Parallel()
+	tr := watch(t, nettest.Loopback(t))
+	client, server := nettest.Pair(t, "tcp4", "127.0.0.1:0")
+	id := cookie(t, client)
+	if err := tr.SetGone([]flow.Tuple{tupleOf(client)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := idlers(t, tr); !got[id].Live {
+		t.Fatalf("suspects %v, want the client", got)
+	}
+	if err := server.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	end := next(t, tr).End
+	if end == nil || end.ID != id || end.From != flow.Established || end.Err != int(syscall.ECONNRESET) {
+		t.Errorf("its end is shown as %+v", end)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 var everyFlow = api.Query{State: api.Live, Suppressed: true, Brief: true}
 
 const (
-	asks      = 3           // how often each question is asked
+	asks      = 5           // how often each question is asked
 	scrapeAge = time.Second // until a scrape gets an answer of its own
 )
 
@@ -36,38 +36,36 @@ func (b *bench) questions(ctx context.Context) []question {
 	}
 }
 
-// measureAnswers asks the agent during the storm, and compares that with how
-// long ss lists the same sockets. The budgets are those of the first size.
+// measureAnswers asks the agent during the storm. Just before each question, ss lists the
+// same sockets: the machine is faster in one moment than in another. The budgets are those of the first size.
 func measureAnswers(ctx context.Context, b *bench) error {
-	var listing []time.Duration
-	for range asks {
-		d, err := listWithSS(b.world.net)
-		if err != nil {
-			return err
-		}
-		listing = append(listing, d)
-	}
-	b.listing = ms(quantile(listing, 0.5))
+	var listings []float64
 	for _, q := range b.questions(ctx) {
-		var took []time.Duration
+		var took, listing []float64
 		for range asks {
 			if err := pause(ctx, scrapeAge); err != nil {
 				return err
 			}
-			d, err := q.ask()
+			listed, err := listWithSS(b.world.net)
 			if err != nil {
 				return err
 			}
-			took = append(took, d)
+			asked, err := q.ask()
+			if err != nil {
+				return err
+			}
+			took, listing = append(took, ms(asked)), append(listing, ms(listed))
 		}
+		listings = append(listings, listing...)
 		what := b.size.name(q.what + " in the storm")
 		if b.size.onlyFits() {
-			b.report.ratio(what, ms(quantile(took, 0.5)), b.listing, "ms", ssListing)
+			b.report.sliceRatio(what, took, listing, "ms", ssListing)
 			continue
 		}
-		b.report.share(what, ms(quantile(took, 0.5)), b.listing, q.limit, "ms", ssListing)
-		b.report.tell(what+", slowest", number(ms(slices.Max(took)))+" ms", "")
+		b.report.sliceShare(what, took, listing, q.limit, "ms", ssListing)
+		b.report.tell(what+", slowest", number(slices.Max(took))+" ms", "")
 	}
+	b.listing = median(listings)
 	if b.size.onlyFits() {
 		return nil
 	}
