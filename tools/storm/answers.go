@@ -14,10 +14,8 @@ import (
 // everyFlow asks for all flows, in short.
 var everyFlow = api.Query{State: api.Live, Suppressed: true, Brief: true}
 
-const (
-	asks      = 5           // how often each question is asked
-	scrapeAge = time.Second // until a scrape gets an answer of its own
-)
+// scrapeAge is the time until a scrape gets an answer of its own.
+const scrapeAge = time.Second
 
 // question is a request of people or Prometheus to the agent in the storm.
 type question struct {
@@ -42,7 +40,7 @@ func measureAnswers(ctx context.Context, b *bench) error {
 	var listings []float64
 	for _, q := range b.questions(ctx) {
 		var took, listing []float64
-		for range asks {
+		for range b.size.asks {
 			if err := pause(ctx, scrapeAge); err != nil {
 				return err
 			}
@@ -95,7 +93,7 @@ func (b *bench) compareSnapshot() error {
 	}
 	var took []time.Duration
 	found := 0
-	for range asks {
+	for range b.size.asks {
 		d, err := timeOf(func() error {
 			found = 0
 			return kernel.Snapshot(func(flow.Socket) { found++ })

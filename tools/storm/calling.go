@@ -20,7 +20,7 @@ type calling struct {
 const (
 	idlePrograms = 16
 	callSlices   = 15
-	callsInSlice = 20_000
+	callsInSlice = 10_000
 )
 
 // measureCalling attaches idle programs to a tracepoint of all system calls, and counts how

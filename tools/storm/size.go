@@ -14,6 +14,7 @@ type size struct {
 	backends  int // that they lead to
 	patience  time.Duration
 	memory    float64 // MB that the agent may take at most
+	asks      int     // how often each question is asked in the storm
 
 	// The rest is measured only with the first size.
 	entries  int           // of the conntrack table
@@ -27,14 +28,14 @@ type size struct {
 
 // full is the storm in which everything is measured.
 var full = size{
-	sockets: 15_000, processes: 1, backends: 15, patience: 40 * time.Second, memory: 70,
+	sockets: 15_000, processes: 1, backends: 15, patience: 40 * time.Second, memory: 70, asks: 5,
 	entries: 200_000, singles: 120, pairs: 5, window: 20 * time.Second, idle: 30 * time.Second, bpftrace: true,
 	traffic: traffic{window: 40 * time.Millisecond, least: 8, longest: 140 * time.Second, weighed: 3 * time.Second},
 }
 
 // large is the storm that has to fit.
 var large = size{
-	sockets: 100_000, processes: 5, backends: 20, patience: 3 * time.Minute, memory: 250,
+	sockets: 100_000, processes: 5, backends: 20, patience: 3 * time.Minute, memory: 250, asks: 3,
 }
 
 // onlyFits reports whether a run of this size asks only whether it fits.
