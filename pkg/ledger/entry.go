@@ -56,14 +56,18 @@ type abort struct {
 	at    distance
 }
 
+// unasked is a flow about which nothing was asked yet. It is never written. Its peer has
+// another address than its backend, of which nothing is known.
+var unasked = Entry{
+	facts: packFacts(diagnosis.Evidence{Socket: flow.Socket{Remote: netip.AddrPortFrom(netip.IPv6Unspecified(), 0)}}), decision: unique.Make(diagnosis.Decision{}),
+	reported: unique.Make(Verdict{}), departed: unique.Make(Departed{}), revised: never,
+}
+
 // newEntry returns the entry of a suspect.
 func newEntry(s flow.Socket) *Entry {
-	e := &Entry{
-		facts: packFacts(diagnosis.Evidence{Socket: s}), decision: unique.Make(diagnosis.Decision{}),
-		reported: unique.Make(Verdict{}), departed: unique.Make(Departed{}), revised: never,
-	}
+	e := unasked
 	e.read(s)
-	return e
+	return &e
 }
 
 // Lost returns the entry of a flow that lost bytes and is over at its first

@@ -111,6 +111,16 @@ func TestNoFactIsForgotten(t *testing.T) {
 	}
 }
 
+// TestNothingIsKnownOfANewFlow beside its reading.
+func TestNothingIsKnownOfANewFlow(t *testing.T) {
+	s := flow.Socket{ID: 7, At: start, Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("10.96.0.10:80")}
+	e := newEntry(s)
+	want := diagnosis.Evidence{Socket: s, Local: flow.Local{Addr: s.Local}, Peer: flow.Peer{Addr: s.Remote}, GivesUp: e.givesUp()}
+	if diff := cmp.Diff(want, e.Evidence(), same()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 // TestWhatIsJudgedIsOfTheLastReading: evidence may have been gathered on the
 // reading before it.
 func TestWhatIsJudgedIsOfTheLastReading(t *testing.T) {
