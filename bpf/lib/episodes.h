@@ -6,7 +6,7 @@
 #define TCPSTUCK_EPISODES_H
 
 #include "counters.h"
-#include "standing.h"
+#include "unstored.h"
 
 /* Counts the file scans. A socket's owner is the process of the first descriptor that
  * the current scan finds.
@@ -19,27 +19,6 @@ struct {
 	__type(key, int);
 	__type(value, struct episode);
 } episodes SEC(".maps");
-
-/* Sockets that have no room for storage (optmem_max): their options took it. They are few:
- * each of them did that to itself. No snapshot shows them; the file scan does.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1024);
-	__type(key, __u64); /* socket cookie */
-	__type(value, struct episode);
-} unstored SEC(".maps");
-
-/* Whether `unstored` was ever used: sockets that close look nothing up. */
-__u8 any_unstored;
-
-static __always_inline struct episode *unstored_episode(struct sock *sk)
-{
-	__u64 cookie = bpf_get_socket_cookie(sk);
-
-	return bpf_map_lookup_elem(&unstored, &cookie);
-}
 
 /* Most sockets never have an episode: a single load shows it. */
 static __always_inline bool may_have_episode(const struct sock *sk)
@@ -61,16 +40,13 @@ static __always_inline struct episode *episode_of(struct sock *sk)
 static __always_inline struct episode *new_episode(struct sock *sk)
 {
 	struct episode *e = bpf_sk_storage_get(&episodes, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	struct episode none = { .unstored = 1 };
-	__u64 cookie = bpf_get_socket_cookie(sk);
 
 	if (e) {
-		e->cookie = cookie;
+		e->cookie = bpf_get_socket_cookie(sk);
 		return e;
 	}
-	any_unstored = 1;
-	bpf_map_update_elem(&unstored, &cookie, &none, BPF_NOEXIST);
-	e = bpf_map_lookup_elem(&unstored, &cookie);
+	take_place(sk);
+	e = unstored_episode(sk);
 	if (!e)
 		count(COUNT_LOST_STORAGE);
 	return e;
@@ -78,14 +54,10 @@ static __always_inline struct episode *new_episode(struct sock *sk)
 
 static __always_inline void forget(struct sock *sk, const struct episode *e)
 {
-	__u64 cookie;
-
-	if (!e->unstored) {
+	if (e->unstored)
+		give_place_back(sk);
+	else
 		bpf_sk_storage_delete(&episodes, sk);
-		return;
-	}
-	cookie = bpf_get_socket_cookie(sk);
-	bpf_map_delete_elem(&unstored, &cookie);
 }
 
 #endif

@@ -7,36 +7,17 @@
 #define TCPSTUCK_SHARE_H
 
 #include "counters.h"
+#include "owner.h"
 
 /* The sockets of one deployment die within a short time: the window is longer than
  * that.
  */
 #define LOSS_WINDOW_NS 10000000000ULL
 
-/* One network namespace of one cgroup may use a quarter of what is left, so a
- * fifth of everything; a cgroup with many namespaces as much as is left, so half.
- */
-#define SHARE_OF_NAMESPACE 4
-#define SHARE_OF_CGROUP 1
-
 #define LOSS_OWNERS 1024
-
-/* The root of the cgroups. It has the processes that were put into no other
- * cgroup, and all processes if only cgroups of version 1 are used.
- */
-#define ROOT_CGROUP 1
 
 /* Set before the programs are loaded: what a single owner gets. */
 volatile const __u32 loss_records_per_window;
-
-/* A container cannot make cgroups beside its own. Network namespaces distinguish
- * what has no cgroup of its own.
- */
-struct loss_owner {
-	__u64 cgroup;
-	__u32 netns; /* 0: any */
-	__u32 pad;
-};
 
 struct window {
 	__u64 number;
@@ -50,18 +31,9 @@ struct window loss_window; /* of the node */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, LOSS_OWNERS);
-	__type(key, struct loss_owner);
+	__type(key, struct owner);
 	__type(value, struct window);
 } loss_windows SEC(".maps");
-
-static __always_inline __u64 cgroup_of(const struct sock *sk)
-{
-	const struct sock___cgroup *c = (const void *)sk;
-
-	if (!bpf_core_field_exists(c->sk_cgrp_data.cgroup))
-		return ROOT_CGROUP;
-	return BPF_CORE_READ(c, sk_cgrp_data.cgroup, kn, id);
-}
 
 /* turn brings a window up to date. */
 static __always_inline struct window *turn(struct window *w, __u64 number)
@@ -73,7 +45,7 @@ static __always_inline struct window *turn(struct window *w, __u64 number)
 	return w;
 }
 
-static __always_inline struct window *window_of(const struct loss_owner *owner, __u64 number)
+static __always_inline struct window *window_of(const struct owner *owner, __u64 number)
 {
 	struct window *w = bpf_map_lookup_elem(&loss_windows, owner);
 	struct window fresh = { .number = number };
@@ -101,7 +73,7 @@ static __always_inline void use(struct window *w)
  */
 static __always_inline bool within_limit(const struct sock *sk)
 {
-	struct loss_owner owner = { .cgroup = cgroup_of(sk) };
+	struct owner owner = { .cgroup = cgroup_of(sk) };
 	__u64 number = bpf_ktime_get_ns() / LOSS_WINDOW_NS;
 	struct window *cgroup = NULL, *own;
 	__s64 left;

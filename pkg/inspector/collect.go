@@ -42,8 +42,9 @@ type collector struct {
 	scannedAt time.Time
 	lookedAt  time.Time
 	signs     tracer.Signs
-	recovered bool // a flow has signalled its recovery since the last look
-	unread    bool // the last look failed, and the kernel side may take its flows for shown
+	unwatched time.Time // when a suspect was last not taken; see tracer.Signs
+	recovered bool      // a flow has signalled its recovery since the last look
+	unread    bool      // the last look failed, and the kernel side may take its flows for shown
 	err       error
 	at        time.Time // when the kernel side was last read
 }
@@ -142,6 +143,9 @@ func (c *collector) readSigns() (lost bool) {
 	}
 	before := c.signs
 	c.signs = now
+	if now.Unwatched > before.Unwatched {
+		c.unwatched = time.Now()
+	}
 	c.recovered = c.recovered || now.Recovered > before.Recovered
 	return now.Lost > before.Lost
 }

@@ -55,23 +55,31 @@ func (i *Inspector) checkHealth(ctx context.Context) (turned bool) {
 	return turned
 }
 
-// kernelHealth returns the health of the kernel source. It is degraded while
-// flows that found no room are not watched.
+// kernelHealth returns the health of the kernel source. It is degraded while flows that
+// found no room are not watched, here or on the kernel side.
 func (i *Inspector) kernelHealth(now time.Time) flow.Health {
 	c := i.collector
 	h := flow.Health{Source: flow.SourceKernel, Up: true, LastSync: c.at}
 	if c.pace.Slowed() {
 		h.Detail = fmt.Sprintf("all sockets are scanned only every %s, to hold --sweep-cpu", phrase.Duration(c.pace.Every()))
 	}
-	switch refused, short := i.o.Ledger.Short(now); {
+	switch refused, most, short := i.o.Ledger.Short(now); {
 	case c.err != nil:
 		h.Up, h.Detail = false, c.err.Error()
 	case i.placesErr() != nil:
 		h.Up, h.Detail = false, i.placesErr().Error()
 	case short:
-		h.Up, h.Detail = false, fmt.Sprintf("not all flows are watched: %d found no room among the %d of --max-flows", refused, i.o.Ledger.Len())
+		h.Up, h.Detail = false, fmt.Sprintf("not all flows are watched: %s a flow found no room among the %s of --max-flows",
+			phrase.Count(int(refused), "time", "times"), phrase.Number(most))
+	case now.Sub(c.unwatched) < unwatchedFor:
+		h.Up, h.Detail = false, fmt.Sprintf("not all flows are watched: %s a socket was left out, because its own options (TCP_MD5SIG) "+
+			"leave no room for storage, and its owner has many such sockets", phrase.Count(int(c.signs.Unwatched), "time", "times"))
 	}
 	return h
 }
+
+// unwatchedFor is how long suspects that were not taken count as not watched. The next
+// file scan counts them again.
+const unwatchedFor = time.Minute
 
 func (i *Inspector) placesErr() error { return i.asker.PlacesErr() }

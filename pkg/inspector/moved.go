@@ -27,13 +27,15 @@ func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]s
 	return i.seekGone(gone)
 }
 
-// judgeMoved judges flows that point at a changed address, within a budget: if
-// records flap, flows are judged again only as often as that allows.
+// judgeMoved judges flows that point at a changed address, and looks for those of them
+// that these records suppressed. That has a budget: if records flap, flows are judged again
+// only as often as it allows.
 func (i *Inspector) judgeMoved(ctx context.Context) {
 	if len(i.moved) == 0 || !i.budgets.judging.Allows(time.Now()) {
 		return
 	}
 	i.budgets.judging.Run(func() {
+		i.o.Ledger.Reconsider(i.moved)
 		some := ledger.At(i.o.Ledger.Entries(), i.moved)
 		clear(i.moved)
 		i.phases.turn(ctx, collected{}, asked(some, isMoved))
@@ -43,7 +45,7 @@ func (i *Inspector) judgeMoved(ctx context.Context) {
 // judgeAll judges every flow again, because trust in the records has turned. It
 // also looks for flows that these records suppressed.
 func (i *Inspector) judgeAll(ctx context.Context) {
-	i.o.Ledger.Reconsider()
+	i.o.Ledger.Reconsider(nil)
 	i.phases.turn(ctx, collected{}, asked(i.o.Ledger.Entries(), isMoved))
 }
 

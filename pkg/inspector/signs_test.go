@@ -61,3 +61,31 @@ func TestALookIsMadeForWhatMayBeSeen(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsLeftOutOnTheKernelSideIsAnnounced: while it goes on, and a minute longer.
+func TestWhatIsLeftOutOnTheKernelSideIsAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel := &signalling{counting: counting{holding: holding{emptied: make(emptied, 1)}}}
+		i := watching(Options{Kernel: kernel})
+		health := func() flow.Health {
+			i.collector.readSigns()
+			return i.kernelHealth(time.Now())
+		}
+		if h := health(); !h.Up {
+			t.Fatalf("degraded from the start: %s", h.Detail)
+		}
+		kernel.signs.Unwatched = 3
+		want := "not all flows are watched: 3 times a socket was left out, because its own options (TCP_MD5SIG) leave no room for storage, and its owner has many such sockets"
+		if h := health(); h.Up || h.Detail != want {
+			t.Errorf("up %v, %q", h.Up, h.Detail)
+		}
+		time.Sleep(time.Minute - time.Second)
+		if h := health(); h.Up {
+			t.Error("restored after less than a minute")
+		}
+		time.Sleep(time.Second)
+		if h := health(); !h.Up {
+			t.Errorf("not restored after a minute: %s", h.Detail)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,6 +197,31 @@ func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 		i.sources.outOfDate = !i.sources.outOfDate
 		if i.checkTrust(t.Context()); !i.o.Ledger.Owed() {
 			t.Error("what was passed over is not looked for, and the records are other ones")
+		}
+	})
+}
+
+// TestRecordsThatChangeReconsider: what they suppressed was passed over, and now its peer is
+// a pod.
+func TestRecordsThatChangeReconsider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, _, i := standing()
+		i.clusterChanged(t.Context(), nil)     // the first health turns everything
+		for id := flow.ID(1); id <= 11; id++ { // one more than a tenth of the ledger
+			s := kernel.socket
+			s.ID = id
+			i.o.Ledger.Observe(s)
+			e := i.o.Ledger.Entry(id)
+			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedExternalClient}))
+		}
+		other := map[netip.Addr]struct{}{netip.MustParseAddr("192.0.2.77"): {}}
+		if i.clusterChanged(t.Context(), other); i.o.Ledger.Owed() {
+			t.Error("what was passed over is looked for, and the records of another address have changed")
+		}
+		time.Sleep(tick)
+		its := map[netip.Addr]struct{}{kernel.socket.Remote.Addr(): {}}
+		if i.clusterChanged(t.Context(), its); !i.o.Ledger.Owed() {
+			t.Error("what was passed over is not looked for")
 		}
 	})
 }

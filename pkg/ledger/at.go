@@ -21,15 +21,25 @@ func At(entries []*Entry, addrs map[netip.Addr]struct{}) (found []*Entry) {
 // ips are addresses in the form in which entries have them.
 type ips map[[16]byte]struct{}
 
-func (s ips) has(a address) bool {
-	_, ok := s[a.ip]
-	return ok
+func (s ips) have(e *Entry) bool {
+	all, n := addresses(e)
+	for _, ip := range all[:n] {
+		if _, ok := s[ip]; ok {
+			return true
+		}
+	}
+	return false
 }
 
-func (s ips) have(e *Entry) bool {
-	if s.has(e.reading.remote) || s.has(e.reading.local) {
-		return true
-	}
+const mostAddresses = 4
+
+// addresses returns a flow's n addresses: the socket's two, and conntrack's.
+func addresses(e *Entry) (all [mostAddresses][16]byte, n int) {
+	all[0], all[1] = e.reading.remote.ip, e.reading.local.ip
 	t := e.facts.conntrack.entry
-	return t != nil && (s.has(t.reply[0]) || s.has(t.orig[0]))
+	if t == nil {
+		return all, 2
+	}
+	all[2], all[3] = t.reply[0].ip, t.orig[0].ip
+	return all, mostAddresses
 }

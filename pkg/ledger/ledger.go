@@ -41,7 +41,7 @@ func New(o Options, now time.Time) *Ledger {
 	t := newTable(o.KeepEnded)
 	return &Ledger{
 		o: o, began: epoch(now), table: t, view: &View{node: o.Node, bootID: o.BootID, table: t},
-		quotas: newQuotas(o.HostNetNS), passed: passedOver{}, scanned: math.MinInt64,
+		quotas: newQuotas(o.HostNetNS), passed: newPassedOver(), scanned: math.MinInt64,
 	}
 }
 
@@ -292,12 +292,13 @@ func (l *Ledger) Len() int { return len(l.table.slots) }
 // found none.
 const shortFor = time.Minute
 
-// Short returns how many times a flow found no room, or had to make room for the
-// flows of another owner, and whether some may stand still because of that.
-func (l *Ledger) Short(now time.Time) (refused uint64, short bool) {
+// Short returns how many times a flow found no room among the most that may be held, or had
+// to make room for the flows of another owner, and whether some may stand still because of
+// that.
+func (l *Ledger) Short(now time.Time) (refused uint64, most int, short bool) {
 	full := l.Len() >= l.o.MaxFlows || l.owed.looks > 0
 	refused = l.table.refused.Load()
-	return refused, refused > 0 && (full || now.Sub(l.refusedAt) < shortFor)
+	return refused, l.o.MaxFlows, refused > 0 && (full || now.Sub(l.refusedAt) < shortFor)
 }
 
 // Oldest returns the flow of a network namespace that has made no progress for

@@ -116,12 +116,12 @@ func (m *model) observe(s flow.Socket) {
 		counts[at.share.owner]++
 		most, own = max(most, counts[at.share.owner]), counts[m.ledger.quotas.ownerOf(s.NetNS, s.Process())]
 	}
-	suppressedHeld, passed, full := m.ledger.quotas.of[suppressed].size, m.ledger.passed[s.ID], len(m.held) == modelRoom
-	_, isPassed := m.ledger.passed[s.ID]
+	suppressedHeld, passed, full := m.ledger.quotas.of[suppressed].size, m.ledger.passed.flows[s.ID], len(m.held) == modelRoom
+	_, isPassed := m.ledger.passed.flows[s.ID]
 	changes := m.ledger.Observe(s)
 	m.takes(changes)
 	switch kinds := steps(changes); {
-	case before == nil && (!s.Live || isPassed && passed == s.Una):
+	case before == nil && (!s.Live || isPassed && passed.una == s.Una):
 		if len(kinds) != 0 {
 			m.t.Errorf("%v of a flow that moves, or was passed over and stands", kinds)
 		}
@@ -179,7 +179,7 @@ func (m *model) put(id flow.ID) {
 			continue
 		}
 		delete(m.held, id)
-		if _, known := m.ledger.passed[id]; !known || tenth <= modelRoom/suppressedPart {
+		if _, known := m.ledger.passed.flows[id]; !known || tenth <= modelRoom/suppressedPart {
 			m.t.Errorf("flow %s has left; %d were suppressed, it is known to be passed over: %v", id, tenth, known)
 		}
 	}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"maps"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -34,7 +36,7 @@ func held(l *Ledger) map[uint32]int {
 }
 
 func refused(l *Ledger) uint64 {
-	n, _ := l.Short(start)
+	n, _, _ := l.Short(start)
 	return n
 }
 
@@ -130,7 +132,7 @@ func TestWhatWasPassedOverIsNotAskedAboutAgain(t *testing.T) {
 	}
 	suppress(l, over)
 	l.End(flow.End{ID: over})
-	if _, known := l.passed[over]; known {
+	if _, known := l.passed.flows[over]; known {
 		t.Error("one that has ended is known for ever")
 	}
 }
@@ -139,19 +141,42 @@ func TestWhatWasPassedOverIsNotAskedAboutAgain(t *testing.T) {
 // it may not be suppressed any more. A complete look shows it.
 func TestWhatWasPassedOverIsReconsidered(t *testing.T) {
 	l := ofMost(10)
-	if l.Reconsider(); l.Owed() {
+	if l.Reconsider(nil); l.Owed() {
 		t.Error("a look is owed, and nothing was passed over")
 	}
 	for id := range flow.ID(2) {
 		l.Observe(of(id, greedy))
 		suppress(l, id)
 	}
-	if l.Reconsider(); !l.Owed() {
+	if l.Reconsider(nil); !l.Owed() {
 		t.Error("no look is owed")
 	}
 	l.Snapshot([]flow.Socket{of(0, greedy), of(1, greedy)}, at(1))
 	if l.Len() != 2 {
 		t.Errorf("%d flows are held, want both", l.Len())
+	}
+}
+
+// TestWhatWasPassedOverIsReconsideredByAddress: the records of one peer have changed, and
+// those of the other have not.
+func TestWhatWasPassedOverIsReconsideredByAddress(t *testing.T) {
+	l := ofMost(10)
+	for id := range flow.ID(3) {
+		s := of(id, greedy)
+		s.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(id)}), 80)
+		l.Observe(s)
+		suppress(l, id)
+	}
+	was := maps.Clone(l.passed.flows)
+	if l.Reconsider(map[netip.Addr]struct{}{netip.MustParseAddr("192.0.2.77"): {}}); l.Owed() || len(l.passed.flows) != 2 {
+		t.Errorf("another peer's records: a look is owed: %v; %d are passed over, want 2", l.Owed(), len(l.passed.flows))
+	}
+	for id := range was {
+		l.Reconsider(map[netip.Addr]struct{}{netip.AddrFrom4([4]byte{192, 0, 2, byte(id)}): {}})
+		if _, known := l.passed.flows[id]; known || !l.Owed() || len(l.passed.flows) != 1 {
+			t.Errorf("its peer's records: it is passed over: %v; a look is owed: %v; %d are passed over, want 1", known, l.Owed(), len(l.passed.flows))
+		}
+		break
 	}
 }
 
@@ -191,7 +216,7 @@ func TestAnOwnerIsLearntLater(t *testing.T) {
 // as it is full or flows may stand still that are not held.
 func TestALedgerIsShortUntilAllIsLookedFor(t *testing.T) {
 	short := func(l *Ledger, seconds float64) bool {
-		_, short := l.Short(at(seconds))
+		_, _, short := l.Short(at(seconds))
 		return short
 	}
 	l := ofMost(1)
@@ -282,13 +307,13 @@ func TestAPodIsOneOwner(t *testing.T) {
 
 // TestPassedOverFlowsAreBounded: by as many ids as a node may have sockets.
 func TestPassedOverFlowsAreBounded(t *testing.T) {
-	p := passedOver{}
+	p := newPassedOver()
 	e := newEntry(of(0, greedy))
 	for id := range flow.ID(mostPassed + 100) {
 		e.reading.id = id
 		p.add(e)
 	}
-	if len(p) != mostPassed {
-		t.Errorf("%d are known, want %d", len(p), mostPassed)
+	if len(p.flows) != mostPassed {
+		t.Errorf("%d are known, want %d", len(p.flows), mostPassed)
 	}
 }

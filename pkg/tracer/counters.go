@@ -14,6 +14,9 @@ type Signs struct {
 	// Lost counts the lost records that a Snapshot makes good. No Snapshot shows a
 	// socket without room for storage, so its records do not count.
 	Lost uint64
+	// Unwatched counts how many times a suspect was not taken: it had no room for storage,
+	// and its owner has its share of the places for such sockets.
+	Unwatched uint64
 	// Recovered counts the recoveries of suspects with Socket.Signals. An Incremental
 	// shows these suspects.
 	Recovered uint64
@@ -29,6 +32,7 @@ func (t *Tracer) Signs() (Signs, error) {
 		return Signs{}, err
 	}
 	return Signs{
+		Unwatched: c[tcpstuckCounterCOUNT_LOST_STORAGE],
 		Lost:      c[tcpstuckCounterCOUNT_LOST_RING] + t.queueLost.Load() + t.decodeLost.Load(),
 		Recovered: c[tcpstuckCounterCOUNT_LEFT_LOSS], Signalled: t.attached(tcpstuckProgLeaveLoss),
 	}, nil

@@ -117,13 +117,6 @@ const (
 	tcpstuckLossLOSSES                tcpstuckLoss = 5
 )
 
-type tcpstuckLossOwner struct {
-	_      structs.HostLayout
-	Cgroup uint64
-	Netns  uint32
-	Pad    uint32
-}
-
 type tcpstuckLossTotal struct {
 	_              structs.HostLayout
 	Closes         uint64
@@ -135,6 +128,13 @@ type tcpstuckOutcome struct {
 	_     structs.HostLayout
 	Since uint64
 	Err   int64
+}
+
+type tcpstuckOwner struct {
+	_      structs.HostLayout
+	Cgroup uint64
+	Netns  uint32
+	Pad    uint32
 }
 
 type tcpstuckReading struct {
@@ -249,6 +249,7 @@ const (
 	tcpstuckMapRecords              = "records"
 	tcpstuckMapScope                = "scope"
 	tcpstuckMapUnstored             = "unstored"
+	tcpstuckMapUnstoredOf           = "unstored_of"
 	tcpstuckProgAuditFiles          = "audit_files"
 	tcpstuckProgDestroySock         = "destroy_sock"
 	tcpstuckProgLeaveLoss           = "leave_loss"
@@ -282,6 +283,8 @@ const (
 	tcpstuckVarOutcomes             = "outcomes"
 	tcpstuckVarPidNamespace         = "pid_namespace"
 	tcpstuckVarRecordIntervalNs     = "record_interval_ns"
+	tcpstuckVarUnstoredAll          = "unstored_all"
+	tcpstuckVarUnstoredPlaces       = "unstored_places"
 )
 
 // loadTcpstuck returns the embedded CollectionSpec for tcpstuck.
@@ -350,6 +353,7 @@ type tcpstuckMapSpecs struct {
 	Records     *ebpf.MapSpec `ebpf:"records"`
 	Scope       *ebpf.MapSpec `ebpf:"scope"`
 	Unstored    *ebpf.MapSpec `ebpf:"unstored"`
+	UnstoredOf  *ebpf.MapSpec `ebpf:"unstored_of"`
 }
 
 // tcpstuckVariableSpecs contains global variables before they are loaded into the kernel.
@@ -379,6 +383,8 @@ type tcpstuckVariableSpecs struct {
 	Outcomes             *ebpf.VariableSpec `ebpf:"outcomes"`
 	PidNamespace         *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.VariableSpec `ebpf:"record_interval_ns"`
+	UnstoredAll          *ebpf.VariableSpec `ebpf:"unstored_all"`
+	UnstoredPlaces       *ebpf.VariableSpec `ebpf:"unstored_places"`
 }
 
 // tcpstuckObjects contains all objects after they have been loaded into the kernel.
@@ -409,6 +415,7 @@ type tcpstuckMaps struct {
 	Records     *ebpf.Map `ebpf:"records"`
 	Scope       *ebpf.Map `ebpf:"scope"`
 	Unstored    *ebpf.Map `ebpf:"unstored"`
+	UnstoredOf  *ebpf.Map `ebpf:"unstored_of"`
 }
 
 func (m *tcpstuckMaps) Close() error {
@@ -421,6 +428,7 @@ func (m *tcpstuckMaps) Close() error {
 		m.Records,
 		m.Scope,
 		m.Unstored,
+		m.UnstoredOf,
 	)
 }
 
@@ -451,6 +459,8 @@ type tcpstuckVariables struct {
 	Outcomes             *ebpf.Variable `ebpf:"outcomes"`
 	PidNamespace         *ebpf.Variable `ebpf:"pid_namespace"`
 	RecordIntervalNs     *ebpf.Variable `ebpf:"record_interval_ns"`
+	UnstoredAll          *ebpf.Variable `ebpf:"unstored_all"`
+	UnstoredPlaces       *ebpf.Variable `ebpf:"unstored_places"`
 }
 
 // tcpstuckPrograms contains all programs after they have been loaded into the kernel.

@@ -45,6 +45,10 @@ type Options struct {
 	// loses any. All owners share five times as many, and each may have a quarter
 	// of what the others leave. The rest is only counted. 200 by default.
 	LossRecords uint32
+	// Unstored is how many sockets without room for storage are watched: a fifth of
+	// these for one network namespace while no other has any. Owners share them as
+	// they share LossRecords. 4096 by default and at most.
+	Unstored uint32
 	// QueueLength is how many decoded records wait for the reader; 8192 by
 	// default.
 	QueueLength int
@@ -64,6 +68,9 @@ func (o Options) withDefaults() Options {
 	if o.LossRecords == 0 {
 		o.LossRecords = 200
 	}
+	if o.Unstored == 0 {
+		o.Unstored = mostUnstored
+	}
 	if o.QueueLength == 0 {
 		o.QueueLength = 8192
 	}
@@ -72,6 +79,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// mostUnstored is how many sockets without room for storage are watched (bpf/lib/unstored.h).
+const mostUnstored = 4096
 
 // Tracer holds the attached programs. Run, Counters, Lost and the three
 // Snapshot, Incremental and ScanFiles may be called from one goroutine each.
@@ -160,6 +170,7 @@ func configure(spec *ebpf.CollectionSpec, o Options) error {
 		tcpstuckVarRecordIntervalNs:     uint64(o.RecordInterval),
 		tcpstuckVarForgetRecoveredNs:    uint64(o.ForgetRecovered),
 		tcpstuckVarLossRecordsPerWindow: o.LossRecords,
+		tcpstuckVarUnstoredPlaces:       min(o.Unstored, mostUnstored),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)

@@ -130,6 +130,55 @@ func TestASocketWithoutRoomForStorage(t *testing.T) {
 	}
 }
 
+// TestOneOwnersSocketsWithoutRoomLeavePlaces: any user can have thousands of them.
+func TestOneOwnersSocketsWithoutRoomLeavePlaces(t *testing.T) {
+	const places, sockets = 20, 6
+	inum := nettest.Loopback(t)
+	tr := open(t, Options{Scope: []uint32{inum, 1, 2, 3, 4}, Unstored: places}) // more than four: others may come later
+	run(t, tr)
+	hang := func(t *testing.T, n int) map[flow.ID]bool {
+		ids, wall := map[flow.ID]bool{}, nettest.NewWall(t)
+		for range n {
+			client, _, port := stuffed(t)
+			wall.Drop(port)
+			if _, err := client.Write([]byte("request")); err != nil {
+				t.Fatal(err)
+			}
+			ids[cookie(t, client)] = true
+		}
+		return ids
+	}
+	greedy := hang(t, sockets)
+	for deadline := time.Now().Add(patience); unwatched(t, tr) < sockets-places/5; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d sockets were not taken, want %d", unwatched(t, tr), sockets, sockets-places/5)
+		}
+	}
+	for range places / 5 {
+		if s := next(t, tr).Suspect; s == nil || !greedy[s.ID] {
+			t.Errorf("shown is %+v, want one of the first", s)
+		}
+	}
+	t.Run("neighbour", func(t *testing.T) {
+		if err := tr.objects.Maps[tcpstuckMapScope].Put(nettest.Loopback(t), uint8(1)); err != nil {
+			t.Fatal(err)
+		}
+		its := hang(t, 1)
+		if s := next(t, tr).Suspect; s == nil || !its[s.ID] {
+			t.Errorf("shown is %+v, want the neighbour's", s)
+		}
+	})
+}
+
+func unwatched(t *testing.T, tr *Tracer) int {
+	t.Helper()
+	signs, err := tr.Signs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(signs.Unwatched)
+}
+
 // TestTheEndOfASocketWithoutRoomForStorage: nothing died with it but a suspicion.
 func TestTheEndOfASocketWithoutRoomForStorage(t *testing.T) {
 	t.Parallel()
@@ -159,9 +208,21 @@ func TestTheEndOfASocketWithoutRoomForStorage(t *testing.T) {
 		for i := tr.objects.Maps[tcpstuckMapUnstored].Iterate(); i.Next(&key, &value); {
 			left++
 		}
-		if left == 0 {
+		if owners, all := placesOf(t, tr); left == 0 && owners == 0 && all == 0 {
 			return
 		}
 	}
 	t.Errorf("%d episodes of sockets that are gone are kept", left)
+}
+
+func placesOf(t *testing.T, tr *Tracer) (owners int, all int64) {
+	t.Helper()
+	var key, value []byte
+	for i := tr.objects.Maps[tcpstuckMapUnstoredOf].Iterate(); i.Next(&key, &value); {
+		owners++
+	}
+	if err := tr.objects.Variables[tcpstuckVarUnstoredAll].Get(&all); err != nil {
+		t.Fatal(err)
+	}
+	return owners, all
 }
