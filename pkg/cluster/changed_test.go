@@ -78,7 +78,7 @@ func TestHealth(t *testing.T) {
 	check(flow.Health{Up: true, LastSync: sec(1), Detail: "file /x"})
 	s.Replace(cluster.Objects{HasPods: true, Pods: []cluster.Pod{server("1")}}, sec(1))
 	s.Replace(cluster.Objects{}, sec(2))
-	check(flow.Health{Up: true, LastSync: sec(1), Detail: "file /x, which does not speak of pods since 14:02:02"})
+	check(flow.Health{Up: true, LastSync: sec(1), Detail: "file /x, which has listed no pods since 14:02:02"})
 	s.SetHealth(false, "file /x: half a list", sec(3))
 	check(flow.Health{LastSync: sec(1), Detail: "file /x: half a list, since 14:02:03"})
 }

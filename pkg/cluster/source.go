@@ -48,7 +48,7 @@ func (s *source) health(now time.Time) flow.Health {
 	case !s.up:
 		h.Detail += ", since " + clock(s.downAt)
 	case !s.podless.IsZero():
-		h.Detail += ", which does not speak of pods since " + clock(s.podless)
+		h.Detail += ", which has listed no pods since " + clock(s.podless)
 	}
 	return h
 }
@@ -76,9 +76,9 @@ func (s *source) distrustSince() time.Time {
 func (s *source) podsUnknown() string {
 	switch {
 	case !s.hasPods:
-		return s.name + " does not speak of pods"
+		return s.name + " lists no pods"
 	case !s.podless.IsZero():
-		return s.name + " does not speak of pods since " + clock(s.podless)
+		return s.name + " has listed no pods since " + clock(s.podless)
 	}
 	return ""
 }

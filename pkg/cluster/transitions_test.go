@@ -183,12 +183,12 @@ func TestBackendTransitions(t *testing.T) {
 		},
 		"readings without pods": {
 			{"slices only", replace(cluster.Objects{HasSlices: true, Slices: []cluster.Slice{slice("db-1", "db", endpoint(one))}}), flow.BackendListed, 0, ""},
-			{"left", replace(cluster.Objects{HasSlices: true}), flow.BackendUnknown, 1, "does not speak of pods"},
+			{"left", replace(cluster.Objects{HasSlices: true}), flow.BackendUnknown, 1, "lists no pods"},
 		},
 		"a reading that comes out without pods": {
 			{"listed", replace(cluster.Objects{HasPods: true, Pods: []cluster.Pod{one}, HasSlices: true, Slices: []cluster.Slice{slice("db-1", "db", endpoint(one))}}), flow.BackendListed, 0, ""},
 			{"empty", replace(cluster.Objects{HasPods: true, HasSlices: true, Slices: []cluster.Slice{slice("db-1", "db", endpoint(one))}}), flow.BackendListed, 0, ""},
-			{"slices empty too", replace(cluster.Objects{HasPods: true, HasSlices: true}), flow.BackendUnknown, 2, "does not speak of pods since 14:02:01"},
+			{"slices empty too", replace(cluster.Objects{HasPods: true, HasSlices: true}), flow.BackendUnknown, 2, "has listed no pods since 14:02:01"},
 			{"whole again", replace(pods(other)), flow.BackendDeleted, 3, ""},
 		},
 		"readings": {

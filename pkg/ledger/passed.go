@@ -58,11 +58,11 @@ func (p *passedOver) forget(id flow.ID) { delete(p.flows, id) }
 
 // forgetAt forgets the flows that have one of these addresses (nil: all), and reports whether
 // there were any. Those of another address with the same hash are forgotten, too.
-func (p *passedOver) forgetAt(addrs map[netip.Addr]struct{}) (any bool) {
+func (p *passedOver) forgetAt(addrs map[netip.Addr]struct{}) (found bool) {
 	if addrs == nil {
-		any = len(p.flows) > 0
+		found = len(p.flows) > 0
 		clear(p.flows)
-		return any
+		return found
 	}
 	among := make(map[uint32]struct{}, len(addrs))
 	for a := range addrs {
@@ -72,12 +72,12 @@ func (p *passedOver) forgetAt(addrs map[netip.Addr]struct{}) (any bool) {
 		for _, h := range is.hashes[:is.n] {
 			if _, ok := among[h]; ok {
 				delete(p.flows, id)
-				any = true
+				found = true
 				break
 			}
 		}
 	}
-	return any
+	return found
 }
 
 func (p *passedOver) hash(ip [16]byte) uint32 { return uint32(maphash.Bytes(p.seed, ip[:])) }

@@ -33,9 +33,10 @@ func ReportAtOnce(d diagnosis.Decision) bool {
 	return d.AtOnce && (d.Suppressed == "" || d.Suppressed == flow.SuppressedAtRisk)
 }
 
-// owner is the proven owner of a flow: a network namespace, which is a pod's; in
-// the host's own namespace a process.
+// owner is the proven owner of a flow: a pod; if none is known, a network namespace; in the
+// host's own namespace, a process.
 type owner struct {
+	pod     string // its UID
 	netns   uint32
 	process flow.Process
 }
@@ -44,27 +45,55 @@ type owner struct {
 type quotas struct {
 	host uint32 // the node's own network namespace
 	of   [classes]quota
+	pods map[owner]string // of namespaces and processes whose flows were proven to be a pod's
 }
 
+// mostPods bounds the namespaces and processes whose pod is remembered.
+const mostPods = 1 << 12
+
 func newQuotas(host uint32) quotas {
-	q := quotas{host: host}
+	q := quotas{host: host, pods: map[owner]string{}}
 	for c := range q.of {
 		q.of[c].shares = map[owner]*share{}
 	}
 	return q
 }
 
-func (q *quotas) ownerOf(netns uint32, p flow.Process) owner {
+// apparent returns a flow's owner as long as no pod is known.
+func (q *quotas) apparent(netns uint32, p flow.Process) owner {
 	if netns != q.host {
 		return owner{netns: netns}
 	}
-	return owner{netns, p}
+	return owner{netns: netns, process: p}
+}
+
+func (q *quotas) ownerOf(netns uint32, p flow.Process) owner {
+	by := q.apparent(netns, p)
+	if pod, ok := q.pods[by]; ok {
+		return owner{pod: pod}
+	}
+	return by
+}
+
+// notePod notes the pod of a flow, if it is known. The flows that its namespace or its
+// process has from now on are that pod's, before anything is asked about them.
+func (q *quotas) notePod(netns uint32, p flow.Process, pod string) {
+	by := q.apparent(netns, p)
+	if pod == "" || pod == q.pods[by] || by == (owner{netns: q.host}) { // of no known process
+		return
+	}
+	if len(q.pods) >= mostPods { // the next flows prove it again
+		clear(q.pods)
+	}
+	q.pods[by] = pod
 }
 
 // rehome counts a flow under its present class and owner.
 func (q *quotas) rehome(s *slot) {
 	r := &s.entry.reading
-	class, by := classOf(s.entry), q.ownerOf(r.netns, flow.Process{PID: r.pid, Started: r.started})
+	p := flow.Process{PID: r.pid, Started: r.started}
+	q.notePod(r.netns, p, s.entry.facts.proven.Value().podUID)
+	class, by := classOf(s.entry), q.ownerOf(r.netns, p)
 	if class == s.class && by == s.share.owner {
 		return
 	}

@@ -180,6 +180,55 @@ func TestWhatWasPassedOverIsReconsideredByAddress(t *testing.T) {
 	}
 }
 
+// TestAPodOfManyOwnersIsOne: it can make namespaces and processes, a flow in each.
+func TestAPodOfManyOwnersIsOne(t *testing.T) {
+	const host = 1
+	for name, its := range map[string]func(id flow.ID) flow.Socket{
+		"with many namespaces": func(id flow.ID) flow.Socket { return of(id, uint32(100+id)) },
+		"in the host's own, with many processes": func(id flow.ID) flow.Socket {
+			s := of(id, host)
+			s.PID = uint32(100 + id)
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := New(Options{StuckAfter: stuckAfter, MaxFlows: 10, HostNetNS: host}, start)
+			for id := range flow.ID(10) {
+				l.Observe(its(id))
+				e := l.Entry(id)
+				evidence := e.Evidence()
+				evidence.PodUID = "greedy"
+				l.Put(e.Judge(evidence, diagnosis.Decision{}))
+			}
+			for id := range flow.ID(3) {
+				l.Observe(of(1000+id, neighbour))
+			}
+			if n := held(l)[neighbour]; n != 3 {
+				t.Errorf("%d flows of the neighbour are held, want 3", n)
+			}
+			for id := flow.ID(10); id < 13; id++ {
+				again := its(id % 3)
+				again.ID = id
+				if got := l.Observe(again); len(got) != 0 {
+					t.Errorf("%v: the pod's next flow pushes out another one", steps(got))
+				}
+			}
+		})
+	}
+}
+
+// TestThePodsThatAreRememberedAreBounded, and nobody is every process that is not known.
+func TestThePodsThatAreRememberedAreBounded(t *testing.T) {
+	q := newQuotas(1)
+	for n := range uint32(mostPods + 100) {
+		q.notePod(2+n, flow.Process{}, "some")
+	}
+	q.notePod(1, flow.Process{}, "some")
+	if len(q.pods) != 100 {
+		t.Errorf("%d are remembered, want the last 100", len(q.pods))
+	}
+}
+
 // TestProcessesOwnTheHostsFlows: all else there is one owner for all.
 func TestProcessesOwnTheHostsFlows(t *testing.T) {
 	l := New(Options{StuckAfter: stuckAfter, MaxFlows: 10, HostNetNS: 1}, start)

@@ -36,13 +36,13 @@ func measureCalling() (c calling, err error) {
 	if err != nil {
 		return c, err
 	}
-	defer one.end()
+	defer func() { err = errors.Join(err, one.end()) }()
 	less := one.call()
 	more, err := attachIdle(spec.Programs["idle_call"], idlePrograms)
 	if err != nil {
 		return c, err
 	}
-	defer more.end()
+	defer func() { err = errors.Join(err, more.end()) }()
 	c.costs = (more.call() - less) / idlePrograms
 	c.measured, err = more.measured()
 	return c, err

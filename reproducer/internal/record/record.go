@@ -46,7 +46,7 @@ type Record struct {
 	Unacknowledged int64         `json:"unacknowledged,omitempty"` // of Bytes, those that were sent and not acknowledged
 	Steady         bool          `json:"steady,omitempty"`         // the two did not change in the last two looks
 	Asked          time.Time     `json:"asked,omitzero"`           // when the write without an answer was made; zero: there is none
-	LastSegment    time.Time     `json:"heard,omitzero"`           // when something was last received or acknowledged
+	LastSegment    time.Time     `json:"last_segment,omitzero"`    // when something was last received or acknowledged
 	Resumed        time.Time     `json:"resumed,omitzero"`         // when the longest wait for an answer ended
 	Lag            time.Duration `json:"lag,omitempty"`            // the longest delay of the program's latest wake-ups
 }

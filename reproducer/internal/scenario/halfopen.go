@@ -14,7 +14,7 @@ import (
 // idleHalfOpen is a hang without a single packet.
 func idleHalfOpen() Scenario {
 	s := halfOpenClient("idle-half-open",
-		"A client waits for news on a connection to a ClusterIP and never writes; it has no keepalive.\n"+
+		"A client waits for data on a connection to a ClusterIP and never writes; it has no keepalive.\n"+
 			"The server's node is switched off, and the API deletes its pod.\n"+
 			"Nothing is retransmitted, because nothing is outstanding: the client waits for ever.",
 		Expectation{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack})
@@ -31,7 +31,7 @@ func idleHalfOpen() Scenario {
 // keepalive is the same with the setting that ends it.
 func keepalive() Scenario {
 	s := halfOpenClient("keepalive",
-		"A client waits for news on a connection to a ClusterIP and never writes; it probes after 3 s of silence.\n"+
+		"A client waits for data on a connection to a ClusterIP and never writes; it probes after 3 s of silence.\n"+
 			"The server's node is switched off, and the API deletes its pod.\n"+
 			"Three probes get no answer, then the kernel gives up: after 12 s, as predicted.",
 		Expectation{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Outcome: flow.TimedOut, Error: "ETIMEDOUT"},

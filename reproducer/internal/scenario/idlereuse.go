@@ -14,7 +14,7 @@ import (
 func idleReuse() Scenario {
 	return Scenario{
 		Name: "idle-address-reuse",
-		Story: "A client waits for news on a connection to a ClusterIP and never writes; the server pod, on another node, is force-deleted.\n" +
+		Story: "A client waits for data on a connection to a ClusterIP and never writes; the server pod, on another node, is force-deleted.\n" +
 			"Its address is given to a new pod of another workload, which knows nothing of the connection.\n" +
 			"The address is alive, and the client waits for ever.",
 		Expected:   Expectation{Symptom: flow.HalfOpen, Cause: flow.AddressReused},

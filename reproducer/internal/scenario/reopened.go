@@ -87,7 +87,7 @@ func filterThenDead() Scenario {
 // idleClosed is an idle hang that its owner ends.
 func idleClosed() Scenario {
 	s := halfOpenClient("idle-closed",
-		"A client waits for news on a connection to a ClusterIP and never writes; it has no keepalive.\n"+
+		"A client waits for data on a connection to a ClusterIP and never writes; it has no keepalive.\n"+
 			"The server's node is switched off, and the API deletes its pod; then the client's process is ended.\n"+
 			"Its FIN gets no answer: the connection was closed by its owner, and its peer was not back.",
 		Expectation{Symptom: flow.HalfOpen, Cause: flow.StaleConntrack, Outcome: flow.Closed})
