@@ -50,13 +50,17 @@ static __always_inline bool has_place(const struct owner *owner, int share)
 	return !used || *used * share < (__s64)unstored_places - unstored_all;
 }
 
+/* Before 5.18, arm64 compiles no atomic operation that returns a value. */
 static __always_inline void add_places(const struct owner *owner, __s64 n)
 {
 	__s64 *used = bpf_map_lookup_elem(&unstored_of, owner);
 
-	if (!used)
+	if (!used) {
 		bpf_map_update_elem(&unstored_of, owner, &n, BPF_NOEXIST);
-	else if (__sync_fetch_and_add(used, n) + n <= 0)
+		return;
+	}
+	__sync_fetch_and_add(used, n);
+	if (*used <= 0)
 		bpf_map_delete_elem(&unstored_of, owner);
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 )
 
@@ -68,5 +69,29 @@ func TestTheObjectIsReadyToLoad(t *testing.T) {
 	}
 	if got := spec.Maps[tcpstuckMapRecords].MaxEntries; got != 4096 {
 		t.Errorf("the ring buffer has %d bytes", got)
+	}
+}
+
+// TestTheObjectNeedsNoResultOfAnAtomicOperation: arm64 compiles none before 5.18, and the
+// agent runs from 5.12 on.
+func TestTheObjectNeedsNoResultOfAnAtomicOperation(t *testing.T) {
+	spec, err := loadTcpstuck()
+	if err != nil {
+		t.Fatal(err)
+	}
+	adds := 0
+	for name, program := range spec.Programs {
+		for n, ins := range program.Instructions {
+			switch op := ins.OpCode.AtomicOp(); op {
+			case asm.InvalidAtomic:
+			case asm.AddAtomic:
+				adds++
+			default:
+				t.Errorf("%s, instruction %d: %v", name, n, op)
+			}
+		}
+	}
+	if adds == 0 {
+		t.Error("there is no atomic operation at all: the test sees none")
 	}
 }
