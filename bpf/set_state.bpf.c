@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* inet_sock_set_state at CLOSE ends an episode, however the socket dies, and
  * counts the bytes that die with any socket. A connection changes its state some ten
- * times, so what is not needed for that is a function of its own (retransmit.bpf.c says
- * why).
+ * times. Only its end may need more than a look at the arguments, so that is a function
+ * of its own (retransmit.bpf.c says why).
  */
 #include "lib/late_data.h"
 #include "lib/share.h"

@@ -20,7 +20,7 @@ struct {
 	__type(value, struct episode);
 } episodes SEC(".maps");
 
-/* Most sockets never have an episode: a single load shows it. */
+/* A single load shows that a socket has no episode. Most sockets never have one. */
 static __always_inline bool may_have_episode(const struct sock *sk)
 {
 	return sk->sk_bpf_storage || any_unstored;

@@ -134,7 +134,7 @@ struct sock {
 	__u8 sk_shutdown;
 	__u8 sk_userlocks : 4;
 	__u32 sk_max_ack_backlog;
-	struct bpf_local_storage *sk_bpf_storage; /* what programs keep with it; NULL: nothing */
+	struct bpf_local_storage *sk_bpf_storage; /* NULL: no program keeps anything with the socket */
 };
 
 /* After 6.18 the timers changed places. Keepalive went from sock (sk_timer) to

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Whose a socket is, as far as the kernel side has to know: room is shared by owners. A
- * container cannot make cgroups beside its own. Network namespaces distinguish what has
- * no cgroup of its own.
+/* The owner of a socket: a cgroup and a network namespace. Owners share what the kernel
+ * side has room for. A container cannot make cgroups beside its own. Sockets of the root
+ * cgroup differ only by their network namespace.
  */
 #ifndef TCPSTUCK_OWNER_H
 #define TCPSTUCK_OWNER_H
@@ -13,8 +13,8 @@
  */
 #define ROOT_CGROUP 1
 
-/* One network namespace of one cgroup may use a quarter of what is left, so a
- * fifth of everything; a cgroup with many namespaces as much as is left, so half.
+/* A network namespace of a cgroup may use a quarter of what is left. If it is alone, that
+ * is a fifth of everything. A cgroup with many namespaces may use as much as is left: half.
  */
 #define SHARE_OF_NAMESPACE 4
 #define SHARE_OF_CGROUP 1

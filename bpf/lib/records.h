@@ -142,10 +142,10 @@ enum counter {
 	COUNT_SYN,
 	COUNT_FAILED,
 	COUNT_LOST_RING,    /* records that the ring buffer had no room for */
-	COUNT_LOST_STORAGE, /* times that an episode found no room at all: no record has its end */
+	COUNT_LOST_STORAGE, /* how often an episode found no room at all; no record has its end */
 	COUNT_LIMITED,      /* ends with a loss of which no record was sent: too many at once */
 	COUNT_UNSEEN,       /* ends that set_state did not see */
-	COUNT_LEFT_LOSS,    /* suspects whose peer acknowledged what had timed out */
+	COUNT_LEFT_LOSS,    /* suspects that left the Loss state: they have recovered */
 	COUNTERS,
 };
 

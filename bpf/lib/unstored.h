@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Sockets that have no room for storage (optmem_max): their options took it. Any user can
- * do that to thousands of sockets, so owners share the places. No snapshot shows these
- * sockets; the file scan does.
+/* Sockets without room for storage: their options used up net.core.optmem_max. Any user can
+ * have thousands of them, so owners share the places. The file scan shows these sockets; no
+ * snapshot does.
  */
 #ifndef TCPSTUCK_UNSTORED_H
 #define TCPSTUCK_UNSTORED_H
@@ -22,7 +22,7 @@ struct {
 	__type(value, struct episode);
 } unstored SEC(".maps");
 
-/* How many each owner has. */
+/* How many places each owner has. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -56,7 +56,8 @@ static __always_inline void add_places(const struct owner *owner, __s64 n)
 	__s64 *used = bpf_map_lookup_elem(&unstored_of, owner);
 
 	if (!used) {
-		bpf_map_update_elem(&unstored_of, owner, &n, BPF_NOEXIST);
+		if (n > 0)
+			bpf_map_update_elem(&unstored_of, owner, &n, BPF_NOEXIST);
 		return;
 	}
 	__sync_fetch_and_add(used, n);

@@ -40,7 +40,7 @@ func newEdgeCollector(opts Options) *edgeCollector {
 		giveUp: prometheus.NewDesc("tcpstuck_flows_soonest_give_up_timestamp_seconds",
 			"When the kernel will give up the first of the edge's stuck flows. Absent if it never will, or if that is not known.", labels, nil),
 		externalServer: prometheus.NewDesc("tcpstuck_external_server_flows",
-			"Accepted flows without progress whose clients are outside the cluster: suppressed, never reported. At most a tenth of --max-flows are counted.", nil, nil),
+			"Accepted flows without progress that have a client outside the cluster. They are suppressed and never reported. The agent counts at most a tenth of --max-flows.", nil, nil),
 		atRisk: prometheus.NewDesc("tcpstuck_at_risk_flows",
 			"Idle flows that still point at a backend that is gone and have not noticed.", nil, nil),
 		closing: prometheus.NewDesc("tcpstuck_closing_flows",

@@ -102,9 +102,9 @@ type Socket struct {
 	Foreign bool
 	Orphan  bool // no process owns it any more (SOCK_DEAD)
 	MPTCP   bool // a subflow: its death is not the application's
-	// Signals is true of a socket whose recovery tcp_cong_state_set shows, where the
-	// kernel has that tracepoint (5.19): it is in the Loss state, and its peer speaks
-	// SACK (tcp_try_undo_recovery).
+	// Signals is true if the tracepoint tcp_cong_state_set (5.19) will show the recovery.
+	// The socket is in the Loss state then, and its peer speaks SACK
+	// (tcp_try_undo_recovery).
 	Signals bool
 	// PID and Started name a process that holds a descriptor of it (see
 	// Process); PID 0: not known. Comm is the name that the process chose,

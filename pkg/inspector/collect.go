@@ -42,7 +42,7 @@ type collector struct {
 	scannedAt time.Time
 	lookedAt  time.Time
 	signs     tracer.Signs
-	unwatched time.Time // when a suspect was last not taken; see tracer.Signs
+	unwatched time.Time // when the kernel side last left out a suspect; see tracer.Signs
 	recovered bool      // a flow has signalled its recovery since the last look
 	unread    bool      // the last look failed, and the kernel side may take its flows for shown
 	err       error

@@ -72,14 +72,14 @@ func (i *Inspector) kernelHealth(now time.Time) flow.Health {
 		h.Up, h.Detail = false, fmt.Sprintf("not all flows are watched: %s a flow found no room among the %s of --max-flows",
 			phrase.Count(int(refused), "time", "times"), phrase.Number(most))
 	case now.Sub(c.unwatched) < unwatchedFor:
-		h.Up, h.Detail = false, fmt.Sprintf("not all flows are watched: %s a socket was left out, because its own options (TCP_MD5SIG) "+
-			"leave no room for storage, and its owner has many such sockets", phrase.Count(int(c.signs.Unwatched), "time", "times"))
+		h.Up, h.Detail = false, fmt.Sprintf("not all flows are watched: %s a socket found no place. "+
+			"Its options leave no room for storage (net.core.optmem_max), and the places for such sockets are shared", phrase.Count(int(c.signs.Unwatched), "time", "times"))
 	}
 	return h
 }
 
-// unwatchedFor is how long suspects that were not taken count as not watched. The next
-// file scan counts them again.
+// unwatchedFor is how long the source stays degraded after the kernel side left out a
+// suspect. Each file scan counts such a suspect again.
 const unwatchedFor = time.Minute
 
 func (i *Inspector) placesErr() error { return i.asker.PlacesErr() }

@@ -140,9 +140,9 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due reads the flows whose time has come, and decides on them. Due makes a file scan
-// first if the owner of a suspect is not known and the budget allows it. A flow whose
-// record has just come is read again only after such a scan.
+// due reads the flows that are due, and decides on them. If one of them has no known owner,
+// it makes a file scan first, within the budget. After that scan, it also reads the flows
+// again whose record has just come.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {

@@ -27,9 +27,9 @@ func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]s
 	return i.seekGone(gone)
 }
 
-// judgeMoved judges flows that point at a changed address, and looks for those of them
-// that these records suppressed. That has a budget: if records flap, flows are judged again
-// only as often as it allows.
+// judgeMoved judges the flows that point at a changed address. It also looks for such flows
+// that were suppressed and found no room. Both have a budget: if records flap, flows are
+// judged again only as often as it allows.
 func (i *Inspector) judgeMoved(ctx context.Context) {
 	if len(i.moved) == 0 || !i.budgets.judging.Allows(time.Now()) {
 		return

@@ -75,7 +75,7 @@ func TestWhatIsLeftOutOnTheKernelSideIsAnnounced(t *testing.T) {
 			t.Fatalf("degraded from the start: %s", h.Detail)
 		}
 		kernel.signs.Unwatched = 3
-		want := "not all flows are watched: 3 times a socket was left out, because its own options (TCP_MD5SIG) leave no room for storage, and its owner has many such sockets"
+		want := "not all flows are watched: 3 times a socket found no place. Its options leave no room for storage (net.core.optmem_max), and the places for such sockets are shared"
 		if h := health(); h.Up || h.Detail != want {
 			t.Errorf("up %v, %q", h.Up, h.Detail)
 		}

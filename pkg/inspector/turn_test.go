@@ -179,18 +179,21 @@ func TestAVerdictThatWaitsIsReportedInTime(t *testing.T) {
 	})
 }
 
+// passOver has one more suppressed flow than a tenth of the ledger.
+func passOver(i *Inspector, s flow.Socket) {
+	for s.ID = 1; s.ID <= 11; s.ID++ {
+		i.o.Ledger.Observe(s)
+		e := i.o.Ledger.Entry(s.ID)
+		i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedExternalClient}))
+	}
+}
+
 // TestRecordsThatAreTrustedAgainReconsider: what they suppressed was passed over.
 func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, _, i := standing()
 		i.checkTrust(t.Context())
-		for id := flow.ID(1); id <= 11; id++ { // one more than a tenth of the ledger
-			s := kernel.socket
-			s.ID = id
-			i.o.Ledger.Observe(s)
-			e := i.o.Ledger.Entry(id)
-			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedExternalClient}))
-		}
+		passOver(i, kernel.socket)
 		if i.checkTrust(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
 			t.Fatalf("%d flows are held, want a tenth of the ledger", i.o.Ledger.Len())
 		}
@@ -206,14 +209,8 @@ func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 func TestRecordsThatChangeReconsider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, _, i := standing()
-		i.clusterChanged(t.Context(), nil)     // the first health turns everything
-		for id := flow.ID(1); id <= 11; id++ { // one more than a tenth of the ledger
-			s := kernel.socket
-			s.ID = id
-			i.o.Ledger.Observe(s)
-			e := i.o.Ledger.Entry(id)
-			i.o.Ledger.Put(e.Judge(e.Evidence(), diagnosis.Decision{Suppressed: flow.SuppressedExternalClient}))
-		}
+		i.clusterChanged(t.Context(), nil) // the first health turns everything
+		passOver(i, kernel.socket)
 		other := map[netip.Addr]struct{}{netip.MustParseAddr("192.0.2.77"): {}}
 		if i.clusterChanged(t.Context(), other); i.o.Ledger.Owed() {
 			t.Error("what was passed over is looked for, and the records of another address have changed")

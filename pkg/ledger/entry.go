@@ -56,11 +56,16 @@ type abort struct {
 	at    distance
 }
 
-// unasked is a flow about which nothing was asked yet. It is never written. Its peer has
-// another address than its backend, of which nothing is known.
-var unasked = Entry{
-	facts: packFacts(diagnosis.Evidence{Socket: flow.Socket{Remote: netip.AddrPortFrom(netip.IPv6Unspecified(), 0)}}), decision: unique.Make(diagnosis.Decision{}),
-	reported: unique.Make(Verdict{}), departed: unique.Make(Departed{}), revised: never,
+// unasked is a flow about which nothing was asked yet. It is never written.
+var unasked = newUnasked()
+
+func newUnasked() Entry {
+	f := packFacts(diagnosis.Evidence{})
+	f.backend = unique.Make(backend{elsewhere: true}) // not even its address is known
+	return Entry{
+		facts: f, decision: unique.Make(diagnosis.Decision{}),
+		reported: unique.Make(Verdict{}), departed: unique.Make(Departed{}), revised: never,
+	}
 }
 
 // newEntry returns the entry of a suspect.

@@ -292,9 +292,8 @@ func (l *Ledger) Len() int { return len(l.table.slots) }
 // found none.
 const shortFor = time.Minute
 
-// Short returns how many times a flow found no room among the most that may be held, or had
-// to make room for the flows of another owner, and whether some may stand still because of
-// that.
+// Short reports whether flows may stand still that found no room, or that made room for the
+// flows of another owner. It returns how often that happened, and how many flows have room.
 func (l *Ledger) Short(now time.Time) (refused uint64, most int, short bool) {
 	full := l.Len() >= l.o.MaxFlows || l.owed.looks > 0
 	refused = l.table.refused.Load()

@@ -10,9 +10,9 @@ import (
 // mostPassed bounds how many suppressed flows without room are remembered.
 const mostPassed = 1 << 17
 
-// passedOver are suppressed flows that found no room. The sources are not asked about
-// them again until they move or are reconsidered, so a flood of them costs only what
-// this keeps.
+// passedOver are suppressed flows that found no room. The agent asks the sources about
+// such a flow again only when it moves or is reconsidered. So a flood of them costs only
+// what this keeps.
 type passedOver struct {
 	flows map[flow.ID]passed
 	seed  maphash.Seed
@@ -82,8 +82,8 @@ func (p *passedOver) forgetAt(addrs map[netip.Addr]struct{}) (found bool) {
 
 func (p *passedOver) hash(ip [16]byte) uint32 { return uint32(maphash.Bytes(p.seed, ip[:])) }
 
-// Reconsider lets the sources be asked again about passed-over flows that have one of these
-// addresses, because the records of these have changed; nil: about all of them, because
+// Reconsider has the sources asked again about the passed-over flows that have one of these
+// addresses, because the records of an address have changed. Nil means all flows, because
 // trust in the records has turned.
 func (l *Ledger) Reconsider(addrs map[netip.Addr]struct{}) {
 	if l.passed.forgetAt(addrs) {

@@ -59,7 +59,7 @@ func newQuotas(host uint32) quotas {
 	return q
 }
 
-// apparent returns a flow's owner as long as no pod is known.
+// apparent returns the owner of a flow without a known pod.
 func (q *quotas) apparent(netns uint32, p flow.Process) owner {
 	if netns != q.host {
 		return owner{netns: netns}

@@ -14,8 +14,8 @@ type Signs struct {
 	// Lost counts the lost records that a Snapshot makes good. No Snapshot shows a
 	// socket without room for storage, so its records do not count.
 	Lost uint64
-	// Unwatched counts how many times a suspect was not taken: it had no room for storage,
-	// and its owner has its share of the places for such sockets.
+	// Unwatched counts how often the kernel side left out a suspect. The socket had no
+	// room for storage, and no place was left for its owner (Options.Unstored).
 	Unwatched uint64
 	// Recovered counts the recoveries of suspects with Socket.Signals. An Incremental
 	// shows these suspects.

@@ -25,23 +25,7 @@ const inNamespaces = "TCPSTUCK_TEST_LOSE_IN_NAMESPACES"
 // share, too.
 func TestACgroupOfManyNamespacesIsOneOwner(t *testing.T) {
 	cgroup := newCgroup(t)
-	var namespaces []*os.File
-	var scope []uint32
-	for n := range 15 {
-		t.Run(fmt.Sprint("namespace ", n), func(t *testing.T) {
-			scope = append(scope, nettest.Loopback(t))
-			f, err := os.Open("/proc/thread-self/ns/net")
-			if err != nil {
-				t.Fatal(err)
-			}
-			namespaces = append(namespaces, f)
-		})
-	}
-	defer func() {
-		for _, f := range namespaces {
-			_ = f.Close()
-		}
-	}()
+	namespaces, scope := manyNamespaces(t, 15)
 	inum := nettest.Loopback(t)
 	tr := open(t, Options{Scope: append(scope, inum), LossRecords: 5})
 	run(t, tr)
@@ -63,6 +47,27 @@ func TestACgroupOfManyNamespacesIsOneOwner(t *testing.T) {
 	if end := endOf(t, tr, id); end.Loss != flow.LostClosedUnread {
 		t.Errorf("%+v, want a loss", end)
 	}
+}
+
+// manyNamespaces makes network namespaces, and returns them with their inode numbers.
+func manyNamespaces(t *testing.T, n int) (namespaces []*os.File, inodes []uint32) {
+	t.Helper()
+	for n := range n {
+		t.Run(fmt.Sprint("namespace ", n), func(t *testing.T) {
+			inodes = append(inodes, nettest.Loopback(t))
+			f, err := os.Open("/proc/thread-self/ns/net")
+			if err != nil {
+				t.Fatal(err)
+			}
+			namespaces = append(namespaces, f)
+		})
+	}
+	t.Cleanup(func() {
+		for _, f := range namespaces {
+			_ = f.Close()
+		}
+	})
+	return namespaces, inodes
 }
 
 // TestHelperLosesInNamespaces is no test: it is what the one above starts.

@@ -3,7 +3,13 @@ package tracer
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -168,6 +174,64 @@ func TestOneOwnersSocketsWithoutRoomLeavePlaces(t *testing.T) {
 			t.Errorf("shown is %+v, want the neighbour's", s)
 		}
 	})
+}
+
+// hangInNamespaces is how many namespaces a restarted test binary inherits. A socket without
+// room for storage hangs in each until standard input ends.
+const hangInNamespaces = "TCPSTUCK_TEST_HANG_IN_NAMESPACES"
+
+// TestACgroupsSocketsWithoutRoomLeavePlaces: it has one such socket in each of many namespaces.
+func TestACgroupsSocketsWithoutRoomLeavePlaces(t *testing.T) {
+	const places, sockets = 10, 8
+	cgroup := newCgroup(t)
+	namespaces, scope := manyNamespaces(t, sockets)
+	tr := open(t, Options{Scope: scope, Unstored: places})
+	run(t, tr)
+	greedy := exec.Command(os.Args[0], "-test.run=^TestHelperHangsInNamespaces$")
+	greedy.Env = append(os.Environ(), fmt.Sprint(hangInNamespaces, "=", len(namespaces)))
+	greedy.ExtraFiles = namespaces
+	greedy.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
+	more, err := greedy.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := greedy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = more.Close()
+		if err := greedy.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	for deadline := time.Now().Add(patience); unwatched(t, tr) < sockets-places/2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d sockets were left out, want %d", unwatched(t, tr), sockets, sockets-places/2)
+		}
+	}
+	if _, all := placesOf(t, tr); all != places/2 {
+		t.Errorf("the cgroup has %d places, want half of %d", all, places)
+	}
+}
+
+// TestHelperHangsInNamespaces is no test: it is what the one above starts.
+func TestHelperHangsInNamespaces(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv(hangInNamespaces))
+	if err != nil {
+		return // TestACgroupsSocketsWithoutRoomLeavePlaces runs it
+	}
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	for fd := 3; fd < 3+n; fd++ {
+		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+			t.Fatal(err)
+		}
+		client, _, port := stuffed(t)
+		nettest.NewWall(t).Drop(port)
+		if _, err := client.Write([]byte("request")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 func unwatched(t *testing.T, tr *Tracer) int {

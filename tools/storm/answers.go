@@ -35,7 +35,8 @@ func (b *bench) questions(ctx context.Context) []question {
 }
 
 // measureAnswers asks the agent during the storm. Just before each question, ss lists the
-// same sockets: the machine is faster in one moment than in another. The budgets are those of the first size.
+// same sockets: the machine is faster in one moment than in another. The budgets are those
+// of the first size.
 func measureAnswers(ctx context.Context, b *bench) error {
 	var listings []float64
 	for _, q := range b.questions(ctx) {

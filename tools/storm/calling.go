@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// calling is the call of a kernel program that does nothing, in nanoseconds.
+// calling is the time of one call of a kernel program that does nothing, in nanoseconds.
 type calling struct {
-	costs    float64 // with the way into it; without the kernel's statistics
-	measured float64 // what the statistics have for a run: the kernel's own clock, above all
+	costs    float64 // the way into the program and the program
+	measured float64 // by the kernel's statistics: the program and most of the kernel's clock
 }
 
 const (
@@ -23,8 +23,8 @@ const (
 	callsInSlice = 10_000
 )
 
-// measureCalling attaches idle programs to a tracepoint of all system calls, and counts how
-// much longer a system call takes.
+// measureCalling attaches programs that do nothing to the tracepoint of all system calls. It
+// measures how much longer a system call takes, and what the kernel's statistics have.
 func measureCalling() (c calling, err error) {
 	spec, err := loadComparator()
 	if err != nil {
@@ -48,7 +48,7 @@ func measureCalling() (c calling, err error) {
 	return c, err
 }
 
-// tare returns what the kernel's statistics of a program have too much, for each run.
+// tare returns how much the kernel's statistics overstate each run of a program.
 func (c calling) tare() float64 { return c.measured - c.costs }
 
 // idle is some attached programs that do nothing.

@@ -93,6 +93,9 @@ func TestSmallStorm(t *testing.T) {
 	if beside := rows["timeouts on the node meanwhile"].beside; !regexp.MustCompile(`^[1-9]\d* of them shown`).MatchString(beside) {
 		t.Errorf("the witness was shown %q timeouts", beside)
 	}
+	if calling := rows["the call of a kernel program that does nothing"]; !strings.HasSuffix(calling.measured, " ns") || strings.HasPrefix(calling.measured, "0 ") {
+		t.Errorf("a program that does nothing costs %q", calling.measured)
+	}
 	for what, unit := range map[string]string{"throughput of a stream": "MB a second of CPU", "requests and answers": "a second of CPU", "connections with a request": "a second of CPU"} {
 		for _, road := range []string{"loopback", "veth"} {
 			if got := rows[what+" over "+road+", with the agent"].measured; !strings.HasSuffix(got, " "+unit) || strings.HasPrefix(got, "0 ") {

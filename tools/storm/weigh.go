@@ -10,8 +10,8 @@ import (
 // server talk. It reports this time as a share of the CPU time of client and server.
 // Other work on the machine slows both alike, so a share of one per cent shows here. It
 // does not show in a comparison of what gets through with the agent and without it.
-// These programs are short: the kernel's statistics of a run are mostly the time in which
-// it reads its clock, so that is subtracted.
+// These programs are short, and the kernel's statistics include the reading of its clock.
+// So weigh subtracts that.
 func (b *bench) weigh(ctx context.Context, client *child, all []*dialogue) error {
 	if err := b.switchAgent(ctx, true); err != nil {
 		return err
@@ -34,8 +34,8 @@ func (b *bench) weigh(ctx context.Context, client *child, all []*dialogue) error
 
 // weigh has the client talk for a window. Ours is the CPU time of the agent and of its
 // kernel programs. Theirs is the CPU time of client and server: the kernel charges them
-// for the programs that run in their system calls. Tare is what the kernel measures too
-// much for each run, in nanoseconds.
+// for the programs that run in their system calls. Tare is how much the kernel's statistics
+// overstate each run, in nanoseconds.
 func (d *dialogue) weigh(client *child, agent int, length time.Duration, tare float64) (ours, theirs time.Duration, err error) {
 	idle, err := cpu(agent)
 	if err != nil {

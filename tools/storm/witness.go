@@ -121,7 +121,7 @@ func (b *bench) tellTimeouts(what string, before testimony) error {
 // tellUnseen reports how late flows were reported whose first timeout no program
 // was shown, of so many in all.
 func (b *bench) tellUnseen(unseen []time.Duration, of int) {
-	b.report.atMost("flows whose first timeout no program was shown", 100*float64(len(unseen))/float64(of), 2, "% of them")
+	b.report.atMost("flows with a first timeout that no program saw", 100*float64(len(unseen))/float64(of), 2, "% of them")
 	if len(unseen) > 0 {
 		b.report.atMost("from that timeout to the event, slowest", ms(slices.Max(unseen)), 1000, "ms")
 	}
