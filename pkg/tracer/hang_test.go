@@ -44,7 +44,8 @@ func next(t *testing.T, tr *Tracer) Record {
 	case r := <-tr.Records():
 		return r
 	case <-time.After(patience):
-		t.Fatal("the kernel side sent no record")
+		counters, err := tr.Counters()
+		t.Fatalf("the kernel side sent no record; it lost %v, and counted %v: %v", counters.Lost, counters.Losses, err)
 		return Record{}
 	}
 }

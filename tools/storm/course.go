@@ -32,7 +32,9 @@ func (r runs) since(before runs) runs {
 type course []map[string]runs
 
 const (
-	sliceTime = 250 * time.Millisecond
+	// sliceTime is so short that most slices of healthy retransmissions have no timeout: a
+	// connection's first timeout sends a record, and costs as much as a hundred of them.
+	sliceTime = 50 * time.Millisecond
 
 	// enoughRuns is how many runs of a program a slice must have to say what one costs.
 	enoughRuns = 50

@@ -80,16 +80,16 @@ func TestAProgramIsFollowedInSlices(t *testing.T) {
 			ran := time.Since(began)
 			return map[string]runs{"a": {uint64(ran.Milliseconds()), ran / 10}}, nil
 		}
-		c, err := follow(func() error { time.Sleep(2*sliceTime + 100*time.Millisecond); return nil }, read)
+		c, err := follow(func() error { time.Sleep(2*sliceTime + 20*time.Millisecond); return nil }, read)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := course{{"a": {250, 25e6}}, {"a": {250, 25e6}}, {"a": {100, 10e6}}}
+		want := course{{"a": {50, 5e6}}, {"a": {50, 5e6}}, {"a": {20, 2e6}}}
 		if diff := cmp.Diff(want, c, cmp.AllowUnexported(runs{})); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		if sum := c.total("a"); sum.count != 600 {
-			t.Errorf("%d runs in all, want 600", sum.count)
+		if sum := c.total("a"); sum.count != 120 {
+			t.Errorf("%d runs in all, want 120", sum.count)
 		}
 	})
 }
