@@ -21,7 +21,7 @@ LONGEST := ./reproducer/internal/accuracy ./pkg/tracer ./pkg/inspector ./reprodu
 
 # What to test; which scenarios to play (empty: all), in which address families
 # (4 6 mapped; empty: each in its own), how often, how many at once; which
-# mutants to try and which faults to play, as regular expressions; what decides
+# mutants to try, how many of them (0: all), and which faults to play; what decides
 # an accuracy run (0: a new seed), how many flows it has, and which one's story
 # to tell.
 # On which kernels to test, parted by blanks (5.10 6.1 6.12 newest), and which
@@ -32,6 +32,7 @@ FAMILIES  ?=
 TIMES     ?= 1
 PARALLEL  ?= 4
 MUTANTS   ?= .
+SOME      ?= 0
 CHAOS     ?= .
 FUZZTIME  ?= 500000x
 SEED      ?= 0
@@ -159,9 +160,9 @@ storm: bin/tcpstuck-agent bin/tcpstuck ## the agent among 15,000 sockets that st
 	bin/storm $(if $(SIZE),-size '$(SIZE)') $(if $(DOC),-doc docs/performance.md)
 
 .PHONY: mutants
-mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP
+mutants: ## break the code in small ways, each must turn a test red (root); MUTANTS=REGEXP, SOME=number of them
 	tools/install-bpf-tools.sh
-	$(TOOL) ./tools/mutants -run '$(MUTANTS)' mutants/*.txt
+	$(TOOL) ./tools/mutants -run '$(MUTANTS)' -some $(SOME) mutants/*.txt
 
 .PHONY: lint
 lint: $(LINTER) ## golangci-lint, built from Go modules (the first time takes minutes); the C code as clang-format 19 writes it

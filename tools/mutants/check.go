@@ -25,14 +25,18 @@ type result struct {
 type checker struct {
 	tree  string // the top of the git work tree; it is only read
 	tests runner
+	whole *intact
 
 	mu      sync.Mutex // guards the map; each asks for itself, once
 	healthy map[string]func() (bool, error)
 }
 
 func newChecker(tree string, tests runner) *checker {
-	return &checker{tree: tree, tests: tests, healthy: make(map[string]func() (bool, error))}
+	return &checker{tree: tree, tests: tests, whole: newIntact(tree, tests), healthy: make(map[string]func() (bool, error))}
 }
+
+// close removes what the checker made beside each mutant's own copy.
+func (c *checker) close() error { return c.whole.remove() }
 
 // checkAll tries all mutants, so many at once, and returns their results in
 // the order of the mutants: when ctx ends, of those that were tried.
@@ -80,9 +84,7 @@ func (c *checker) baseline(ctx context.Context, pkg, test string) (again bool, e
 	ask, known := c.healthy[pkg+" "+test]
 	if !known {
 		ask = sync.OnceValues(func() (bool, error) {
-			return twice(func() error {
-				return c.inCopy(ctx, func(root string) error { return c.mustBeGreen(ctx, root, pkg, test) })
-			})
+			return twice(func() error { return c.mustBeGreen(ctx, pkg, test) })
 		})
 		c.healthy[pkg+" "+test] = ask
 	}
@@ -100,8 +102,8 @@ func twice(f func() error) (again bool, err error) {
 	return true, f()
 }
 
-func (c *checker) mustBeGreen(ctx context.Context, root, pkg, test string) error {
-	colour, out, err := c.tests.run(ctx, root, pkg, test)
+func (c *checker) mustBeGreen(ctx context.Context, pkg, test string) error {
+	colour, out, err := c.whole.run(ctx, pkg, test)
 	if err != nil {
 		return fmt.Errorf("without the mutant: %w", err)
 	}

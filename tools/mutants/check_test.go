@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // project is a tiny module: one function, and tests of every colour.
@@ -137,6 +140,94 @@ func TestSecondTry(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.String(), "\nminus: red at the second try of TestLate\n1 passed, 0 failed\n") {
 		t.Errorf("it is not said:\n%s", &out)
+	}
+}
+
+// TestThePackageIsBuiltOnceForAllBaselines: the binary stays the same file.
+func TestThePackageIsBuiltOnceForAllBaselines(t *testing.T) {
+	whole := newIntact(writeProject(t), runner{timeout: 2 * time.Second})
+	built := func() os.FileInfo {
+		root, err := whole.root(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		binaries, err := filepath.Glob(filepath.Join(root, ".tests", "*"))
+		if err != nil || len(binaries) != 1 {
+			t.Fatalf("binaries %q, %v", binaries, err)
+		}
+		info, err := os.Stat(binaries[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	for _, test := range []string{"TestSum", "TestSum/of_two"} {
+		if got, out, err := whole.run(t.Context(), ".", test); got != green || err != nil {
+			t.Fatalf("%s: %d, %v\n%s", test, got, err, out)
+		}
+	}
+	first := built()
+	if got, out, err := whole.run(t.Context(), ".", "TestRed"); got != red || err != nil {
+		t.Fatalf("%d, %v\n%s", got, err, out)
+	}
+	if again := built(); !os.SameFile(first, again) || !first.ModTime().Equal(again.ModTime()) {
+		t.Error("it was built again")
+	}
+	root, err := whole.root(t.Context())
+	if err := errors.Join(err, whole.remove()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(root); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the copy is left: %v", err)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	var all []mutant
+	for i := range 30 {
+		all = append(all, mutant{name: fmt.Sprint(i)})
+	}
+	names := func(chosen []mutant) (names []string) {
+		for _, m := range chosen {
+			names = append(names, m.name)
+		}
+		return names
+	}
+	seen := map[string]int{}
+	for seed := range uint64(200) {
+		chosen := names(choose(all, 7, seed))
+		if diff := cmp.Diff(chosen, names(choose(all, 7, seed))); diff != "" {
+			t.Fatalf("seed %d chooses twice differently:\n%s", seed, diff)
+		}
+		once := map[string]bool{}
+		for _, name := range chosen {
+			seen[name]++
+			once[name] = true
+		}
+		if len(once) != 7 {
+			t.Fatalf("seed %d chooses %q", seed, chosen)
+		}
+	}
+	for _, m := range all {
+		if n := seen[m.name]; n < 20 || n > 80 { // 47 of 200 are expected
+			t.Errorf("%s is chosen by %d of 200 seeds", m.name, n)
+		}
+	}
+}
+
+func TestSomeOfTheMutantsAreTried(t *testing.T) {
+	table := filepath.Join(t.TempDir(), "table.txt")
+	var mutants strings.Builder
+	for i := range 3 {
+		fmt.Fprintf(&mutants, "name: minus-%d\nfile: sum.go\n-return a + b\n+return a - b\ntest: . TestSum\n\n", i)
+	}
+	if err := os.WriteFile(table, []byte(mutants.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	failed, err := try(t.Context(), []string{"-tree", writeProject(t), "-some", "2", table}, &out)
+	if err != nil || failed != 0 || !strings.HasSuffix(out.String(), "\n2 passed, 0 failed\n") || !strings.HasPrefix(out.String(), "2 of 3 mutants, -seed ") {
+		t.Errorf("%d, %v\n%s", failed, err, &out)
 	}
 }
 

@@ -2,16 +2,20 @@
 // one-line defect of a table to a copy of the tree and demands that the test
 // named beside it turns red.
 //
-//	go run ./tools/mutants [-run REGEXP] [-timeout 60s] [-parallel N] [-exec PROGRAM] mutants/*.txt
+//	go run ./tools/mutants [-run REGEXP] [-some N] [-seed N] [-timeout 60s] [-parallel N] [-exec PROGRAM] mutants/*.txt
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -32,7 +36,9 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 	tree := flags.String("tree", ".", "top of the git work tree")
 	only := flags.String("run", "", "try only the mutants whose name matches this regular expression")
 	timeout := flags.Duration("timeout", time.Minute, "for one run of one test")
-	atOnce := flags.Int("parallel", 4, "how many to try at once, at least 1")
+	some := flags.Int("some", 0, "try only so many, chosen by the seed; 0: all")
+	seed := flags.Uint64("seed", 0, "chooses them; 0: a new one")
+	atOnce := flags.Int("parallel", 3*runtime.NumCPU(), "how many to try at once, at least 1; many of them wait")
 	exec := flags.String("exec", "", "a program, and arguments parted by blanks, that runs the test binaries, as for go test")
 	if err := flags.Parse(args); err != nil {
 		return 0, err
@@ -49,12 +55,32 @@ func try(ctx context.Context, args []string, out io.Writer) (int, error) {
 		return 0, err
 	}
 
-	results := newChecker(*tree, runner{exec: strings.Fields(*exec), timeout: *timeout}).checkAll(ctx, mutants, *atOnce)
+	if *some > 0 && *some < len(mutants) {
+		if *seed == 0 {
+			*seed = uint64(rand.Uint32()) + 1
+		}
+		_, _ = fmt.Fprintf(out, "%d of %d mutants, -seed %d\n", *some, len(mutants), *seed)
+		mutants = choose(mutants, *some, *seed)
+	}
+	c := newChecker(*tree, runner{exec: strings.Fields(*exec), timeout: *timeout})
+	results := c.checkAll(ctx, mutants, *atOnce)
 	failed, err := report(out, results)
+	err = errors.Join(err, c.close())
 	if ctx.Err() != nil { // all of them take hours: what was tried is not lost
 		return failed, fmt.Errorf("%d of %d were tried: %w", len(results), len(mutants), ctx.Err())
 	}
 	return failed, err
+}
+
+// choose returns n mutants, in their order. The same seed chooses the same.
+func choose(mutants []mutant, n int, seed uint64) []mutant {
+	chosen := rand.New(rand.NewPCG(seed, 0)).Perm(len(mutants))[:n]
+	slices.Sort(chosen)
+	var some []mutant
+	for _, i := range chosen {
+		some = append(some, mutants[i])
+	}
+	return some
 }
 
 // load reads the tables and refuses a name that is there twice.

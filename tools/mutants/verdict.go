@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,18 +41,31 @@ func (r runner) run(ctx context.Context, root, pkg, test string) (colour, string
 		return absent, "", err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	binary := filepath.Join(dir, "mutant.test")
+	binary, err := r.build(ctx, root, pkg, filepath.Join(dir, "mutant.test"))
+	if err != nil || binary == "" {
+		return absent, "", err
+	}
+	return r.play(ctx, filepath.Join(root, pkg), binary, test)
+}
+
+// build builds the test binary of pkg. Without tests there is none: the name is empty.
+func (r runner) build(ctx context.Context, root, pkg, binary string) (string, error) {
 	// -trimpath keeps the tree's own path out of the build cache's keys.
 	if out, err := run(ctx, root, "go", "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, pkg); err != nil {
-		return absent, "", fmt.Errorf("does not build: %w\n%s", err, out)
+		return "", fmt.Errorf("does not build: %w\n%s", err, out)
 	}
-	if _, err := os.Stat(binary); err != nil {
-		return absent, "", nil // go test -c writes nothing for a package without tests
+	if _, err := os.Stat(binary); errors.Is(err, fs.ErrNotExist) {
+		return "", nil // go test -c writes nothing for a package without tests
 	}
+	return binary, nil
+}
+
+// play runs one test of a test binary, in the directory of its package.
+func (r runner) play(ctx context.Context, dir, binary, test string) (colour, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout+10*time.Second)
 	defer cancel()
 	command := append(slices.Clone(r.exec), binary, "-test.v", "-test.run="+exactly(test), "-test.timeout="+r.timeout.String())
-	out, err := run(ctx, filepath.Join(root, pkg), command[0], command[1:]...)
+	out, err := run(ctx, dir, command[0], command[1:]...)
 	if err != nil && len(r.exec) > 0 && !said(out, test, "FAIL") {
 		return absent, out, fmt.Errorf("%s failed, not the test: %w\n%s", r.exec[0], err, out)
 	}
