@@ -156,6 +156,7 @@ $(BROKEN_KERNELS): mutants-kernel-%:
 
 .PHONY: storm
 storm: bin/tcpstuck-agent bin/tcpstuck ## the agent among 15,000 sockets that stick at once, beside what it is compared with, and among 100,000 (root); SIZE=15000 or SIZE=100000: one of them; DOC=1 writes docs/performance.md
+	tools/install-packages.sh bpftrace=bpftrace ss=iproute2
 	$(GO) build -buildvcs=false -o bin/storm ./tools/storm
 	bin/storm $(if $(SIZE),-size '$(SIZE)') $(if $(DOC),-doc docs/performance.md)
 

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +22,29 @@ type lineCount struct{ n atomic.Uint64 }
 func (l *lineCount) Write(b []byte) (int, error) {
 	l.n.Add(uint64(bytes.Count(b, []byte("\n"))))
 	return len(b), nil
+}
+
+// besides returns the programs of others that runs of these sizes start.
+func besides(sizes []size) []string {
+	programs := []string{"ss"}
+	if slices.ContainsFunc(sizes, func(s size) bool { return s.bpftrace }) {
+		programs = append(programs, "bpftrace")
+	}
+	return programs
+}
+
+// have says which programs this machine lacks, before a run of ten minutes needs them.
+func have(programs ...string) error {
+	var missing []string
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("this machine has no %s: make storm installs what it lacks", strings.Join(missing, " and no "))
+	}
+	return nil
 }
 
 // startBpftrace starts bpftrace in a mount namespace of its own with tracefs,

@@ -95,6 +95,9 @@ func inside(args []string, out io.Writer) (missed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if err := have(besides(sizes)...); err != nil {
+		return false, err
+	}
 	if err := unix.Mount("tmpfs", scratch, "tmpfs", 0, ""); err != nil {
 		return false, fmt.Errorf("mount scratch space: %w", err)
 	}
