@@ -10,14 +10,17 @@ import (
 	"time"
 )
 
-// The heap is mostly records of the cluster. They live long and change little, so
-// collecting when the heap has grown by two fifths, not by its own size, costs next to
-// nothing. The limit makes the collector work harder while the first list of a large
+// The heap is mostly records of the cluster and flows of a storm. They live long and change
+// little, so collecting when the heap has grown by two fifths, not by its own size, costs next
+// to nothing; of a larger heap, by a fifth. The limit makes the collector work harder while the first list of a large
 // cluster comes in, which leaves as much garbage as records. If the records alone come
 // near the limit, it grows with them: a limit that cannot be kept would make the
 // collector run all the time.
 const (
-	gcPercent   = 40
+	gcPercent      = 40
+	gcPercentLarge = 20
+	largeHeap      = 12 << 20 // bytes that live
+
 	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
 
@@ -34,23 +37,37 @@ func limitMemory() {
 	}
 }
 
-// followHeap keeps the limit above the live heap, until ctx ends. It looks after each
-// collection, which alone changes what is known to live. A timer would wake an idle
-// agent as often as all its other work.
+// followHeap keeps the limit above the live heap, and how far the heap may grow below its
+// size, until ctx ends. It looks after each collection, which alone changes what is known
+// to live. A timer would wake an idle agent as often as all its other work.
 func followHeap(ctx context.Context) {
-	if os.Getenv("GOMEMLIMIT") != "" {
+	byLimit, byPercent := os.Getenv("GOMEMLIMIT") == "", os.Getenv("GOGC") == ""
+	if !byLimit && !byPercent {
 		return
 	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	limit := int64(memoryLimit)
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	limit, percent := int64(memoryLimit), gcPercent
 	afterCollections(func() bool {
-		metrics.Read(live)
-		if next := limitFor(live[0].Value.Uint64()); next != limit {
+		metrics.Read(heap)
+		live := heap[0].Value.Uint64()
+		if next := limitFor(live); byLimit && next != limit {
 			limit = next
 			debug.SetMemoryLimit(limit)
 		}
+		if next := percentFor(live); byPercent && next != percent {
+			percent = next
+			debug.SetGCPercent(percent)
+		}
 		return ctx.Err() == nil
 	})
+}
+
+// percentFor returns by how much of its size the heap may grow before it is collected.
+func percentFor(live uint64) int {
+	if live > largeHeap {
+		return gcPercentLarge
+	}
+	return gcPercent
 }
 
 // garbage is what the next collection finds. It has a pointer: the runtime puts

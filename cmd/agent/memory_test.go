@@ -117,3 +117,11 @@ func makeGarbage() {
 	}
 	runtime.KeepAlive(burst)
 }
+
+func TestALargeHeapGrowsByLessOfItsSize(t *testing.T) {
+	for liveMiB, want := range map[uint64]int{3: 40, 12: 40, 13: 20, 200: 20} {
+		if got := percentFor(liveMiB << 20); got != want {
+			t.Errorf("%d MiB live: %d %%, want %d %%", liveMiB, got, want)
+		}
+	}
+}
