@@ -7,15 +7,15 @@ import (
 
 func TestTheIntervalIsThatOfTheSignTest(t *testing.T) {
 	for n, want := range map[int]int{0: -1, 5: -1, 6: 0, 8: 0, 9: 1, 12: 2, 20: 5, 100: 39} { // as in printed tables
-		if got := tail(n); got != want {
+		if got := tail(n, 0.025); got != want {
 			t.Errorf("of %d values %d lie below the interval, want %d", n, got, want)
 		}
 	}
-	low, high, ok := medianInterval([]float64{9, 1, 8, 2, 7, 3, 6, 4, 5})
+	low, high, ok := medianInterval([]float64{9, 1, 8, 2, 7, 3, 6, 4, 5}, 0.025)
 	if low != 2 || high != 8 || !ok {
 		t.Errorf("of 1 to 9: %g to %g, %t, want 2 to 8", low, high, ok)
 	}
-	if low, high, ok := medianInterval([]float64{1, 2, 3, 4, 5}); ok {
+	if low, high, ok := medianInterval([]float64{1, 2, 3, 4, 5}, 0.025); ok {
 		t.Errorf("five values have an interval: %g to %g", low, high)
 	}
 }
@@ -40,7 +40,7 @@ func TestTheIntervalHoldsTheMedian(t *testing.T) {
 				x := random.Float64()
 				values[i] = x * (1 + 100*max(0, x-middle))
 			}
-			if low, high, _ := medianInterval(values); low > middle || high < middle {
+			if low, high, _ := medianInterval(values, doubt); low > middle || high < middle {
 				outside++
 			}
 		}

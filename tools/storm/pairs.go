@@ -33,23 +33,25 @@ func (c comparison) ratios() (ratios []float64, empty int) {
 }
 
 // judge compares the interval of the median ratio with unharmed. A budget is missed
-// if all of the interval lies below it, or if nothing was measured. It is open if the
-// interval reaches it and is too wide to exclude a cost of a few per cent.
+// if all of the interval without doubt lies below it, or if nothing was measured. It is open
+// if only the printed interval does, or if that is too wide to exclude a cost of a few per cent.
 func (c comparison) judge() (missed, open bool) {
 	ratios, empty := c.ratios()
 	if len(ratios)+empty == 0 {
 		return true, false
 	}
-	low, high, ok := medianInterval(ratios)
-	missed = ok && high < unharmed
-	return missed, !missed && (!ok || high-low > narrow)
+	low, high, ok := medianInterval(ratios, doubt)
+	_, highest, sure := medianInterval(ratios, noDoubt)
+	missed = sure && highest < unharmed
+	return missed, !missed && (!ok || high < unharmed || high-low > narrow)
 }
 
-// settled reports whether more pairs would change little.
+// settled reports whether more pairs would change little, and the budget is decided.
 func (c comparison) settled() bool {
 	ratios, _ := c.ratios()
-	low, high, ok := medianInterval(ratios)
-	return ok && high-low <= narrow
+	low, high, ok := medianInterval(ratios, doubt)
+	_, open := c.judge()
+	return ok && high-low <= narrow && !open
 }
 
 // paired adds a figure that was measured in pairs of windows, with the agent and
@@ -60,7 +62,7 @@ func (r *report) paired(what string, c comparison, unit string) {
 		what: what, measured: number(medianRate(c.with)) + " " + unit, beside: "without: " + number(medianRate(c.without)) + " " + unit,
 		ratio: fmt.Sprintf("of %d pairs, %d left out", len(ratios), empty), budget: "≥ " + number(unharmed),
 	}
-	if low, high, ok := medianInterval(ratios); ok {
+	if low, high, ok := medianInterval(ratios, doubt); ok {
 		w.ratio = fmt.Sprintf("%.3f (%.3f to %.3f) %s", median(ratios), low, high, w.ratio)
 	}
 	w.missed, w.open = c.judge()

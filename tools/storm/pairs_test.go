@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -30,8 +31,9 @@ func TestJudgementOfPairs(t *testing.T) {
 		"too few to say anything":          {pairs: pairs(100, 0.9, 0.9, 0.9, 0.9, 0.9), open: true},
 		"as much":                          {pairs: pairs(100, 1, 1, 1, 1, 1, 1), settled: true},
 		"one in a hundred, exactly":        {pairs: pairs(100, 0.99, 0.99, 0.99, 0.99, 0.99, 0.99), settled: true},
-		"less, for sure":                   {pairs: pairs(100, 0.98, 0.985, 0.985, 0.985, 0.985, 0.985), missed: true, settled: true},
-		"less, for sure, nobody knows how": {pairs: pairs(100, 0.3, 0.4, 0.5, 0.6, 0.7, 0.98), missed: true},
+		"less, for sure":                   {pairs: pairs(100, slices.Repeat([]float64{0.98, 0.985}, 5)...), missed: true, settled: true},
+		"less, as good as sure":            {pairs: pairs(100, 0.98, 0.985, 0.985, 0.985, 0.985, 0.985), open: true},
+		"less, for sure, nobody knows how": {pairs: pairs(100, slices.Repeat([]float64{0.3, 0.4, 0.5, 0.6, 0.98}, 2)...), missed: true},
 		"perhaps less, at most a little":   {pairs: pairs(100, 0.975, 0.975, 0.975, 0.975, 0.975, 0.991), settled: true},
 		"perhaps much less":                {pairs: pairs(100, 0.9, 0.9, 0.9, 0.9, 0.9, 1), open: true},
 		"more, nobody knows how much":      {pairs: pairs(100, 0.98, 1.1, 1.2, 1.3, 1.4, 1.5), open: true},
