@@ -23,7 +23,7 @@ func TestMissedBudgetsAreNamed(t *testing.T) {
 	r.atLeast("enough", 1, 1)
 	r.atLeast("none", 0, 1)
 	r.paired("as much", pairs(200, 1, 1, 0.99, 0.99, 0.99, 1), "a second")
-	r.paired("less", pairs(200, 0.98, 0.98, 0.98, 0.98, 0.989, 0.98), "a second")
+	r.paired("less", pairs(200, 0.98, 0.98, 0.98, 0.98, 0.989, 0.98, 0.98, 0.98, 0.98, 0.98), "a second")
 	r.paired("nothing", comparison{}, "a second")
 	r.paired("noisy", pairs(200, 0.5, 0.6, 0.7, 1.1, 1.1, 1.1), "a second")
 	r.delays("late", []time.Duration{time.Millisecond, 51 * time.Millisecond}, 100)
