@@ -35,6 +35,7 @@ func TestJudgementOfPairs(t *testing.T) {
 		"less, as good as sure":            {pairs: pairs(100, 0.98, 0.985, 0.985, 0.985, 0.985, 0.985), open: true},
 		"less, for sure, nobody knows how": {pairs: pairs(100, slices.Repeat([]float64{0.3, 0.4, 0.5, 0.6, 0.98}, 2)...), missed: true},
 		"perhaps less, at most a little":   {pairs: pairs(100, 0.975, 0.975, 0.975, 0.975, 0.975, 0.991), settled: true},
+		"a median below, in doubt":         {pairs: pairs(100, slices.Repeat([]float64{0.9, 1, 0.9}, 5)...), open: true},
 		"perhaps much less":                {pairs: pairs(100, 0.9, 0.9, 0.9, 0.9, 0.9, 1), open: true},
 		"more, nobody knows how much":      {pairs: pairs(100, 0.98, 1.1, 1.2, 1.3, 1.4, 1.5), open: true},
 	} {
