@@ -68,9 +68,21 @@ func writeProject(t *testing.T) string {
 	return dir
 }
 
+// checkerOf checks the project, and leaves nothing behind.
+func checkerOf(t *testing.T, tests runner) *checker {
+	t.Helper()
+	c := newChecker(writeProject(t), tests)
+	t.Cleanup(func() {
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
 func TestCheck(t *testing.T) {
 	minus := []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}
-	c := newChecker(writeProject(t), runner{timeout: 2 * time.Second})
+	c := checkerOf(t, runner{timeout: 2 * time.Second})
 	for name, tc := range map[string]struct {
 		hunk []line
 		test string
@@ -112,7 +124,7 @@ func TestExec(t *testing.T) {
 			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+tc.script+"\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			c := newChecker(writeProject(t), runner{exec: []string{program}, timeout: 2 * time.Second})
+			c := checkerOf(t, runner{exec: []string{program}, timeout: 2 * time.Second})
 			r := c.check(t.Context(), mutant{
 				name: name, file: "sum.go", hunk: []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}, pkg: ".", test: "TestSum",
 			})
@@ -127,7 +139,7 @@ func TestExec(t *testing.T) {
 // mutant, the second sees nothing, the third does.
 func TestSecondTry(t *testing.T) {
 	t.Setenv("RUNS", filepath.Join(t.TempDir(), "runs"))
-	c := newChecker(writeProject(t), runner{timeout: 2 * time.Second})
+	c := checkerOf(t, runner{timeout: 2 * time.Second})
 	m := mutant{name: "minus", file: "sum.go", hunk: []line{{'-', "return a + b"}, {'+', "\treturn a - b"}}, pkg: ".", test: "TestLate"}
 	r := c.check(t.Context(), m)
 	if r.err != nil || !r.again {
