@@ -11,11 +11,11 @@ import (
 )
 
 // The heap is mostly records of the cluster and flows of a storm. They live long and change
-// little, so collecting when the heap has grown by two fifths, not by its own size, costs next
-// to nothing; of a larger heap, by a fifth. The limit makes the collector work harder while the first list of a large
-// cluster comes in, which leaves as much garbage as records. If the records alone come
-// near the limit, it grows with them: a limit that cannot be kept would make the
-// collector run all the time.
+// little. So the collector runs when the heap has grown by two fifths, and a large heap by a
+// fifth, not by its own size. That costs next to nothing. The limit makes the collector work
+// harder while the first list of a large cluster comes in: the list leaves as much garbage as
+// records. If the records alone come near the limit, the limit grows with them. The collector
+// would run all the time for a limit that cannot be kept.
 const (
 	gcPercent      = 40
 	gcPercentLarge = 20
@@ -37,9 +37,9 @@ func limitMemory() {
 	}
 }
 
-// followHeap keeps the limit above the live heap, and how far the heap may grow below its
-// size, until ctx ends. It looks after each collection, which alone changes what is known
-// to live. A timer would wake an idle agent as often as all its other work.
+// followHeap adapts the limit and the permitted growth to the live heap, until ctx ends. It
+// does so after each collection, which alone shows what lives. A timer would wake an idle
+// agent as often as all its other work.
 func followHeap(ctx context.Context) {
 	byLimit, byPercent := os.Getenv("GOMEMLIMIT") == "", os.Getenv("GOGC") == ""
 	if !byLimit && !byPercent {

@@ -140,9 +140,9 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due reads the flows that are due, and decides on them. If one of them has no known owner,
-// it makes a file scan first, within the budget. After that scan, it also reads the flows
-// again whose record has just come.
+// due decides on the flows that are due. It reads them first; a flow whose record has just
+// come needs no reading. If a suspect has no known owner, due makes a file scan before that,
+// within the budget. Then it reads every flow that is due.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {

@@ -45,10 +45,10 @@ type owner struct {
 type quotas struct {
 	host uint32 // the node's own network namespace
 	of   [classes]quota
-	pods map[owner]string // of namespaces and processes whose flows were proven to be a pod's
+	pods map[owner]string // the proven pod of a namespace or of a process; at most mostPods
 }
 
-// mostPods bounds the namespaces and processes whose pod is remembered.
+// mostPods is how many namespaces and processes have their pod remembered.
 const mostPods = 1 << 12
 
 func newQuotas(host uint32) quotas {

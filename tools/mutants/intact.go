@@ -9,13 +9,13 @@ import (
 	"sync"
 )
 
-// intact is a copy of the tree without a mutant, and the test binaries of its packages.
-// Each is made once, when it is asked for. Goroutines may share it.
+// intact is a copy of the tree without a mutant, with the test binaries of its packages. The
+// copy and each binary are made when they are first needed. Goroutines may share it.
 type intact struct {
 	tree  string
 	tests runner
 
-	mu       sync.Mutex // guards both; each is made without it
+	mu       sync.Mutex // guards the fields below, and is free while a copy or a binary is made
 	copied   func() (string, error)
 	binaries map[string]func() (string, error)
 }

@@ -32,8 +32,8 @@ func (r runs) since(before runs) runs {
 type course []map[string]runs
 
 const (
-	// sliceTime is so short that most slices of healthy retransmissions have no timeout: a
-	// connection's first timeout sends a record, and costs as much as a hundred of them.
+	// sliceTime is so short that most slices of healthy retransmissions have no timeout. The
+	// first timeout of a connection sends a record. It costs as much as a hundred of them.
 	sliceTime = 50 * time.Millisecond
 
 	// enoughRuns is how many runs of a program a slice must have to say what one costs.

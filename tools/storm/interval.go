@@ -9,8 +9,8 @@ import (
 const (
 	doubt = 0.025 // of the interval that is printed
 
-	// noDoubt is for a budget that is called missed. Three runs have 18 such intervals: all
-	// of them together call one missed that is kept in a run of forty, at most.
+	// noDoubt is for a missed budget. Three runs have 18 intervals. If the agent keeps every
+	// budget, the chance that one of the 18 is called missed is 0.025 at most.
 	noDoubt = doubt / 18
 )
 
@@ -25,9 +25,8 @@ func median(values []float64) float64 {
 
 // medianInterval returns the interval of confidence of the median of what the values were
 // drawn from, whatever its distribution. The median lies beyond one end with a probability
-// of doubt at most. It counts, as the sign test
-// does: each value lies above the median or below it like a coin. Too few values have
-// no interval.
+// of doubt at most. It counts, as the sign test does: each value lies above the median or
+// below it like a coin. Too few values have no interval.
 func medianInterval(values []float64, doubt float64) (low, high float64, ok bool) {
 	below := tail(len(values), doubt)
 	if below < 0 {

@@ -32,9 +32,9 @@ func (c comparison) ratios() (ratios []float64, empty int) {
 	return ratios, empty
 }
 
-// judge compares the interval of the median ratio with unharmed. A budget is missed
-// if all of the interval without doubt lies below it, or if nothing was measured. It is open
-// if only the printed interval does, or if that is too wide to exclude a cost of a few per cent.
+// judge compares the interval of the median ratio with unharmed. A budget is missed if the
+// interval of noDoubt lies below it, or if nothing was measured. It is open if only the
+// printed interval lies below it, or if that is too wide to exclude a cost of a few per cent.
 func (c comparison) judge() (missed, open bool) {
 	ratios, empty := c.ratios()
 	if len(ratios)+empty == 0 {

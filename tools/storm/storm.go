@@ -147,7 +147,7 @@ func measureStorm(ctx context.Context, b *bench) error {
 }
 
 // weighStorm reports the memory of the programs while the storm stands. It comes before the
-// bench's own scrape: the code and the garbage of that are no flow's.
+// bench's own scrape, because code and garbage of a scrape belong to no flow.
 func (b *bench) weighStorm(ctx context.Context, pids []int) error {
 	for i, name := range []string{"agent", "comparator", "bpftrace"}[:len(pids)] {
 		memory, err := rss(pids[i], "VmRSS")
