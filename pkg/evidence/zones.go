@@ -14,7 +14,7 @@ import (
 
 const (
 	probedServices = 3      // Services whose entries are looked for in one slow round
-	seekShare      = 0.0005 // share of a core for looking for a translation
+	seekShare      = 0.0001 // share of a core for looking for a translation
 )
 
 // zones searches the whole conntrack table, within a budget.

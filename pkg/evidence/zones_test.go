@@ -138,6 +138,22 @@ func TestWhetherThisNodeTranslatesIsSoughtNowAndThen(t *testing.T) {
 	})
 }
 
+// TestALargeTableIsRarelySoughtFor: one pass over an empty table of 262,144 buckets takes 20 ms.
+// Every half minute, that would be more than all other work of an idle agent.
+func TestALargeTableIsRarelySoughtFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &questions{takes: 20 * time.Millisecond}
+		a, _ := asking(t, q, nil)
+		for range 600 {
+			a.SeekTranslation(t.Context())
+			time.Sleep(time.Second)
+		}
+		if q.searches < 3 || q.searches > 4 {
+			t.Errorf("%d searches in ten minutes, want one every 200 s", q.searches)
+		}
+	})
+}
+
 // TestAVerdictThatHangsOnItSeeksATranslationAtOnce: even after a recent search.
 func TestAVerdictThatHangsOnItSeeksATranslationAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
