@@ -11,15 +11,16 @@ import (
 )
 
 // The heap is mostly records of the cluster and flows of a storm. They live long and change
-// little. So the collector runs when the heap has grown by two fifths, and a large heap by a
-// fifth, not by its own size. That costs next to nothing. The limit makes the collector work
-// harder while the first list of a large cluster comes in: the list leaves as much garbage as
-// records. If the records alone come near the limit, the limit grows with them. The collector
+// little. So the collector runs when the heap has grown by two fifths, not by its own size. A
+// large heap may grow by some megabytes, or by a fifth if that is more. The limit makes the
+// collector work harder while the first list of a large cluster comes in: the list leaves as much
+// garbage as records. If the records alone come near the limit, the limit grows with them. The collector
 // would run all the time for a limit that cannot be kept.
 const (
 	gcPercent      = 40
 	gcPercentLarge = 20
-	largeHeap      = 12 << 20 // bytes that live
+	gcPercentStep  = 5       // setting another percentage stops all goroutines for a moment
+	mostGarbage    = 5 << 20 // bytes, as far as the two percentages allow
 
 	memoryLimit = 75 << 20 // bytes, only of the Go runtime; never fatal
 	besidesHeap = 16 << 20 // bytes that the runtime takes beside the heap
@@ -64,10 +65,8 @@ func followHeap(ctx context.Context) {
 
 // percentFor returns by how much of its size the heap may grow before it is collected.
 func percentFor(live uint64) int {
-	if live > largeHeap {
-		return gcPercentLarge
-	}
-	return gcPercent
+	percent := 100 * mostGarbage / max(live, 1)
+	return int(min(max(percent-percent%gcPercentStep, gcPercentLarge), gcPercent))
 }
 
 // garbage is what the next collection finds. It has a pointer: the runtime puts

@@ -119,7 +119,7 @@ func makeGarbage() {
 }
 
 func TestALargeHeapGrowsByLessOfItsSize(t *testing.T) {
-	for liveMiB, want := range map[uint64]int{3: 40, 12: 40, 13: 20, 200: 20} {
+	for liveMiB, want := range map[uint64]int{0: 40, 3: 40, 12: 40, 13: 35, 15: 30, 18: 25, 25: 20, 200: 20} {
 		if got := percentFor(liveMiB << 20); got != want {
 			t.Errorf("%d MiB live: %d %%, want %d %%", liveMiB, got, want)
 		}

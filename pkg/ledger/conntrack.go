@@ -41,11 +41,11 @@ func packConntrack(c diagnosis.Conntrack, s flow.Socket) conntrack {
 	return p
 }
 
-func (p conntrack) evidence(s *flow.Socket) diagnosis.Conntrack {
+func (p conntrack) evidence(s *flow.Socket, to *flow.Translation) diagnosis.Conntrack {
 	c := diagnosis.Conntrack{At: p.at.time(s.At), Missing: p.missing, Zones: p.zones, Unanswered: p.unanswered}
 	if t := p.entry; t != nil {
-		entry := t.flow(flow.Tuple{Src: s.Local, Dst: s.Remote})
-		c.Entry = &entry
+		*to = t.flow(flow.Tuple{Src: s.Local, Dst: s.Remote})
+		c.Entry = to
 	}
 	return c
 }

@@ -114,8 +114,10 @@ func (e *Entry) Target() netip.AddrPort {
 }
 
 // Evidence returns the evidence on the flow.
-func (e *Entry) Evidence() diagnosis.Evidence {
-	evidence := e.facts.evidence(unpack(&e.reading))
+func (e *Entry) Evidence() diagnosis.Evidence { return e.evidence(new(room)) }
+
+func (e *Entry) evidence(to *room) diagnosis.Evidence {
+	evidence := e.facts.evidence(unpack(&e.reading), to)
 	evidence.GivesUp = e.givesUp()
 	return evidence
 }

@@ -77,13 +77,19 @@ func packFacts(e diagnosis.Evidence) facts {
 	return f
 }
 
-// evidence joins the facts with the socket that they are about.
-func (f *facts) evidence(s flow.Socket) diagnosis.Evidence {
+// room is memory for the answers that evidence points at.
+type room struct {
+	entry   flow.Translation
+	service cluster.ServiceAddress
+}
+
+// evidence joins the facts with the socket that they are about. The evidence points into to.
+func (f *facts) evidence(s flow.Socket, to *room) diagnosis.Evidence {
 	is := func(flag uint8) bool { return f.flags&flag != 0 }
 	e := diagnosis.Evidence{
 		Now: f.now.time(s.At), StuckAfter: f.stuckAfter, Ended: is(hasEnded), Socket: s, Role: f.role.Value(),
-		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(&s),
-		Service: f.service.Value().evidence(), Cluster: f.cluster.Value(),
+		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(&s, &to.entry),
+		Service: f.service.Value().evidence(&to.service), Cluster: f.cluster.Value(),
 		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating),
 	}
 	e.Local.Addr, e.Peer.Addr = s.Local, s.Remote
@@ -160,9 +166,10 @@ func packService(s *cluster.ServiceAddress) service {
 	return service{*s, true}
 }
 
-func (s service) evidence() *cluster.ServiceAddress {
+func (s service) evidence(to *cluster.ServiceAddress) *cluster.ServiceAddress {
 	if !s.known {
 		return nil
 	}
-	return &s.ServiceAddress
+	*to = s.ServiceAddress
+	return to
 }

@@ -13,6 +13,7 @@ import (
 type Composer struct {
 	node, bootID string
 	evidence     diagnosis.Evidence
+	room         room
 }
 
 // NewComposer returns a composer of findings on a node, since its boot.
@@ -21,7 +22,7 @@ func NewComposer(node, bootID string) *Composer { return &Composer{node: node, b
 // Finding composes what users see of a flow, true at a time.
 func (c *Composer) Finding(e *Entry, now time.Time) flow.Finding {
 	f := e.finding(c.node, c.bootID, now)
-	c.evidence = e.Evidence()
+	c.evidence = e.evidence(&c.room)
 	c.evidence.Now = f.At
 	c.evidence.Ended = e.life == Over
 	c.evidence.Socket.Since = f.Since
