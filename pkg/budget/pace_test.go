@@ -15,12 +15,13 @@ func TestPaceHoldsTheShare(t *testing.T) {
 	}{
 		{2 * time.Millisecond, 0.01, 5 * time.Second, false},
 		{8 * time.Millisecond, 0.01, 8 * time.Second, false},    // a tenth of the share
-		{100 * time.Millisecond, 0.01, 20 * time.Second, false}, // more than a tenth
-		{220 * time.Millisecond, 0.01, 22 * time.Second, false}, // all of it
-		{300 * time.Millisecond, 0.01, 30 * time.Second, true},
-		{300 * time.Millisecond, 0.01, 30 * time.Second, false}, // reported once
-		{300 * time.Millisecond, 0.1, 20 * time.Second, false},
-		{3 * time.Second, 0.1, 30 * time.Second, true}, // and again after a good pass
+		{25 * time.Millisecond, 0.01, 25 * time.Second, false},  // as many as a storm of 15,000 has
+		{100 * time.Millisecond, 0.01, 30 * time.Second, false}, // more than a tenth
+		{320 * time.Millisecond, 0.01, 32 * time.Second, false}, // all of it
+		{400 * time.Millisecond, 0.01, 40 * time.Second, true},
+		{400 * time.Millisecond, 0.01, 40 * time.Second, false}, // reported once
+		{400 * time.Millisecond, 0.1, 30 * time.Second, false},
+		{4 * time.Second, 0.1, 40 * time.Second, true}, // and again after a good pass
 	} {
 		every, tell := p.Took(c.took, c.share)
 		if every != c.every || tell != c.tell {

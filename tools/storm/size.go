@@ -20,7 +20,7 @@ type size struct {
 	entries  int           // of the conntrack table
 	singles  int           // flows that stick one by one during the storm, of each kind
 	pairs    int           // of windows in which CPU is compared
-	window   time.Duration // of each; the time between two file scans of the agent in a storm
+	window   time.Duration // of each; the agent makes a file scan in most of them
 	idle     time.Duration
 	bpftrace bool
 	traffic  traffic
