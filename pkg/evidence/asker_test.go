@@ -13,6 +13,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/owner"
 )
 
 // TestEachFlowHasItsOwnAnswer: whichever answers are still current.
@@ -282,6 +283,35 @@ func TestProcessesShareAnAnswer(t *testing.T) {
 		time.Sleep(ownerAge)
 		if gather(t.Context(), a, known, 0); p.asked != 2 {
 			t.Errorf("asked %d times, want once more after half a second", p.asked)
+		}
+	})
+}
+
+// TestAnOpenProcIsLookedAtNowAndThen: one that is closed is looked at in each round, so
+// that it is soon known to be open again.
+func TestAnOpenProcIsLookedAtNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &processesOf{}
+		a, _ := asking(t, &questions{}, func(o *Options) { o.Names.Owners = p })
+		time.Sleep(time.Hour)
+		rounds := func(n int) (h flow.Health, checks int) {
+			before := p.checks
+			for range n {
+				time.Sleep(5 * time.Second)
+				h = a.Health(time.Now())[2]
+			}
+			return h, p.checks - before
+		}
+		if h, checks := rounds(12); !h.Up || checks != 2 {
+			t.Errorf("open: health %+v, %d looks in a minute, want 2", h, checks)
+		}
+		p.closed = owner.ErrHidden
+		if h, checks := rounds(12); h.Up || checks < 6 {
+			t.Errorf("closed: health %+v, %d looks in a minute, want one in each round after the first half minute", h, checks)
+		}
+		p.closed = nil
+		if h, _ := rounds(1); !h.Up || !h.LastSync.Equal(time.Now()) {
+			t.Errorf("open again: health %+v", h)
 		}
 	})
 }

@@ -152,8 +152,10 @@ func (measured) Scan(string, time.Duration) {}
 // processesOf answers for the processes that live.
 type processesOf struct {
 	living map[flow.Process]flow.Owner
-	hidden bool
+	hidden bool  // from Lookup
+	closed error // to Check
 	asked  int
+	checks int
 }
 
 func (p *processesOf) Lookup(process flow.Process) (flow.Owner, error) {
@@ -168,7 +170,10 @@ func (p *processesOf) Lookup(process flow.Process) (flow.Owner, error) {
 	return found, nil
 }
 
-func (p *processesOf) Check() error { return nil }
+func (p *processesOf) Check() error {
+	p.checks++
+	return p.closed
+}
 
 // pods are whose network namespaces are; it counts the looks at all processes.
 type pods struct {

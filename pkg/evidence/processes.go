@@ -11,7 +11,8 @@ import (
 const (
 	ownerAge  = 500 * time.Millisecond
 	maxOwners = 1024
-	hiddenFor = time.Minute // how long a process that /proc hid makes the source degraded
+	hiddenFor = time.Minute      // how long a process that /proc hid makes the source degraded
+	checkAge  = 30 * time.Second // how long /proc counts as open once it was
 )
 
 // processes says where processes run; all flows of a process share its answer.
@@ -21,6 +22,7 @@ type processes struct {
 	answers  map[flow.Process]ownerAnswer
 	hiddenAt time.Time // when /proc last hid a living process
 	shownAt  time.Time // when it last showed all
+	checked  time.Time // when it was last looked at, and was open
 }
 
 type ownerAnswer struct {
@@ -55,8 +57,8 @@ func (p *processes) Lookup(process flow.Process) (flow.Owner, error) {
 // health looks at /proc itself, because hidepid hides processes even if nothing
 // is stuck.
 func (p *processes) health(now time.Time) flow.Health {
-	h := flow.Health{Source: flow.SourceOwner, Up: true, LastSync: now}
-	err := p.Check()
+	err := p.check(now)
+	h := flow.Health{Source: flow.SourceOwner, Up: true, LastSync: p.checked}
 	if err == nil && now.Sub(p.hiddenAt) < hiddenFor {
 		err = owner.ErrHidden
 	}
@@ -65,4 +67,17 @@ func (p *processes) health(now time.Time) flow.Health {
 	}
 	p.shownAt = h.LastSync
 	return h
+}
+
+// check looks at /proc. While that is open, it looks only now and then: for the agent of an
+// idle node, the look is a tenth of its work.
+func (p *processes) check(now time.Time) error {
+	if now.Sub(p.checked) < checkAge {
+		return nil
+	}
+	err := p.Check()
+	if err == nil {
+		p.checked = now
+	}
+	return err
 }

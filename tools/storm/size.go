@@ -29,7 +29,7 @@ type size struct {
 // full is the storm in which everything is measured.
 var full = size{
 	sockets: 15_000, processes: 1, backends: 15, patience: 40 * time.Second, memory: 70, asks: 9,
-	entries: 200_000, singles: 120, pairs: 5, window: 20 * time.Second, idle: 30 * time.Second, bpftrace: true,
+	entries: 200_000, singles: 120, pairs: 5, window: 20 * time.Second, idle: time.Minute, bpftrace: true,
 	traffic: traffic{window: 40 * time.Millisecond, least: 8, longest: 140 * time.Second, weighed: 3 * time.Second},
 }
 
