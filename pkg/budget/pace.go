@@ -4,8 +4,8 @@ import "time"
 
 const (
 	oftenest = 5 * time.Second  // between two regular file scans
-	sparing  = 30 * time.Second // up to this interval they get rarer, to take a tenth of their share
-	slow     = 35 * time.Second // from this interval on it is reported that they had to become rarer
+	sparing  = 25 * time.Second // up to this interval they get rarer, to take a tenth of their share
+	slow     = 30 * time.Second // from this interval on it is reported that they had to become rarer
 )
 
 // Pace is how often regular file scans may come, so that they stay within their share

@@ -16,11 +16,11 @@ func TestPaceHoldsTheShare(t *testing.T) {
 		{2 * time.Millisecond, 0.01, 5 * time.Second, false},
 		{8 * time.Millisecond, 0.01, 8 * time.Second, false},    // a tenth of the share
 		{25 * time.Millisecond, 0.01, 25 * time.Second, false},  // as many as a storm of 15,000 has
-		{100 * time.Millisecond, 0.01, 30 * time.Second, false}, // more than a tenth
-		{320 * time.Millisecond, 0.01, 32 * time.Second, false}, // all of it
+		{100 * time.Millisecond, 0.01, 25 * time.Second, false}, // more than a tenth
+		{280 * time.Millisecond, 0.01, 28 * time.Second, false}, // all of it
 		{400 * time.Millisecond, 0.01, 40 * time.Second, true},
 		{400 * time.Millisecond, 0.01, 40 * time.Second, false}, // reported once
-		{400 * time.Millisecond, 0.1, 30 * time.Second, false},
+		{400 * time.Millisecond, 0.1, 25 * time.Second, false},
 		{4 * time.Second, 0.1, 40 * time.Second, true}, // and again after a good pass
 	} {
 		every, tell := p.Took(c.took, c.share)
