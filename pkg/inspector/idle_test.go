@@ -48,9 +48,38 @@ func TestAnIdleFlowWhoseBackendComesBackIsForgotten(t *testing.T) {
 		n.replace(without())
 		n.await(flow.EventAtRisk)
 		n.replace(objects())
-		n.quiet()
+		time.Sleep(11 * time.Second)
 		if got := n.findings(); len(got) != 0 {
 			t.Errorf("findings %+v", got)
+		}
+		if len(n.events) != 0 {
+			t.Errorf("event %+v", <-n.events)
+		}
+	})
+}
+
+// TestRecordsThatFlipReportARiskOnceInTenSeconds: a pod leaves the records for half a second,
+// again and again.
+func TestRecordsThatFlipReportARiskOnceInTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(n *node) { n.kernel.idle = []flow.Socket{quietSocket()} })
+		for range 60 {
+			n.replace(without())
+			time.Sleep(500 * time.Millisecond)
+			n.replace(objects())
+			time.Sleep(500 * time.Millisecond)
+		}
+		risks := 0
+		for len(n.events) > 0 {
+			n.await(flow.EventAtRisk)
+			risks++
+		}
+		if risks < 2 || risks > 6 {
+			t.Errorf("a risk was reported %d times in a minute, want once in 10 s", risks)
+		}
+		time.Sleep(11 * time.Second)
+		if got := n.findings(); len(got) != 0 {
+			t.Errorf("findings %+v, and the records have its backend", got)
 		}
 	})
 }

@@ -5,6 +5,7 @@ package inspector
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -61,7 +62,7 @@ func New(o Options) *Inspector {
 		Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Scans: b.scans, Searches: books.New(searchShare, owed, now),
 	})
 	return &Inspector{
-		o: o, budgets: b, asker: asker, sources: sources{up: map[flow.Source]bool{}}, moved: moved{},
+		o: o, budgets: b, asker: asker, sources: sources{up: map[flow.Source]bool{}}, moved: moved{addrs: map[netip.Addr]struct{}{}},
 		collector: &collector{kernel: o.Kernel, listening: o.Listening, meter: o.Meter, log: o.Log, scans: b.scans},
 		phases: &phases{
 			ledger: o.Ledger, asker: asker, cluster: o.Cluster, reporter: reporter{composer: ledger.NewComposer(o.Node, o.BootID), sinks: o.Sinks, books: books},

@@ -92,6 +92,10 @@ func (k *known) judgeAgain(now time.Time, j judging) verdict {
 	case departed.At.IsZero() && !j.outOfDate, departed.AnsweredSince(k.evidence):
 		return over(k.entry.Judge(k.evidence, before), k.evidence.Now, flow.Recovered)
 	case departed.IsBack(k.evidence.Backend):
+		// Records that flap would withdraw a risk and report it anew at each turn.
+		if again := k.entry.ReportedAt().Add(revisedEvery); before.Suppressed == flow.SuppressedAtRisk && now.Before(again) {
+			return verdict{entry: k.entry, await: again}
+		}
 		e := k.entry.Judge(k.evidence, before).End(k.evidence.Now, "", nil, "withdrawn: the records have its backend again")
 		return verdict{entry: e, forget: true, said: []said{{flow.EventEnded, e}}}
 	default:

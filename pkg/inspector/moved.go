@@ -2,6 +2,7 @@ package inspector
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -9,44 +10,44 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// moved are addresses that have changed and whose flows were not judged since.
-type moved map[netip.Addr]struct{}
+// moved is what has changed in the records and whose flows were not judged since.
+type moved struct {
+	addrs map[netip.Addr]struct{}
+	trust bool // in all of them
+}
 
 // clusterChanged judges the flows again that point at a changed address. It
 // returns the steps that look for idle flows there, which run as soon as nothing
 // else waits.
 func (i *Inspector) clusterChanged(ctx context.Context, changed map[netip.Addr]struct{}) []step {
-	if i.checkHealth(ctx) {
-		i.judgeAll(ctx)
-	}
-	for addr := range changed {
-		i.moved[addr] = struct{}{}
-	}
+	i.checkTrust(ctx)
+	maps.Copy(i.moved.addrs, changed)
 	gone := i.departed.Note(changed, i.sources.outOfDate, i.idleAt)
 	i.judgeMoved(ctx)
 	return i.seekGone(gone)
 }
 
-// judgeMoved judges the flows that point at a changed address. It also looks for such flows
-// that were suppressed and found no room. Both have a budget: if records flap, flows are
-// judged again only as often as it allows.
+// judgeMoved judges the flows that point at a changed address, and every flow if trust in the
+// records has turned. It also looks for such flows that were suppressed and found no room. All
+// of that has a budget: if records or trust flap, flows are judged again only as often as it
+// allows.
 func (i *Inspector) judgeMoved(ctx context.Context) {
-	if len(i.moved) == 0 || !i.budgets.judging.Allows(time.Now()) {
+	m := &i.moved
+	if len(m.addrs) == 0 && !m.trust || !i.budgets.judging.Allows(time.Now()) {
 		return
 	}
 	i.budgets.judging.Run(func() {
-		i.o.Ledger.Reconsider(i.moved)
-		some := ledger.At(i.o.Ledger.Entries(), i.moved)
-		clear(i.moved)
+		some := i.o.Ledger.Entries()
+		if m.trust {
+			i.o.Ledger.Reconsider(nil)
+		} else {
+			i.o.Ledger.Reconsider(m.addrs)
+			some = ledger.At(some, m.addrs)
+		}
+		clear(m.addrs)
+		m.trust = false
 		i.phases.turn(ctx, collected{}, asked(some, isMoved))
 	})
-}
-
-// judgeAll judges every flow again, because trust in the records has turned. It
-// also looks for flows that these records suppressed.
-func (i *Inspector) judgeAll(ctx context.Context) {
-	i.o.Ledger.Reconsider(nil)
-	i.phases.turn(ctx, collected{}, asked(i.o.Ledger.Entries(), isMoved))
 }
 
 // idleAt returns the idle connections to addr that were found.

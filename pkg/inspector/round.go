@@ -139,11 +139,11 @@ func (i *Inspector) askUnanswered(ctx context.Context) {
 	}
 }
 
-// checkTrust judges all flows again when trust in the cluster's records begins or
+// checkTrust has all flows judged again when trust in the cluster's records begins or
 // ends.
 func (i *Inspector) checkTrust(ctx context.Context) {
 	if i.checkHealth(ctx) {
-		i.judgeAll(ctx)
+		i.moved.trust = true
 	}
 }
 

@@ -47,6 +47,38 @@ func TestJudgingAgainHasABudget(t *testing.T) {
 	})
 }
 
+// TestTrustThatFlapsHasABudget: every flow is judged again when it turns.
+func TestTrustThatFlapsHasABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kernel, _, i := standing()
+		take(t.Context(), i, tracer.Record{Suspect: &kernel.socket})
+		i.clusterChanged(t.Context(), nil) // the first health turns everything
+		judged := func() time.Time { return i.o.Ledger.Entry(1).Evidence().Now }
+		turn := func() {
+			time.Sleep(tick)
+			i.sources.outOfDate = !i.sources.outOfDate
+			i.clusterChanged(t.Context(), nil)
+		}
+		if turn(); !judged().Equal(time.Now()) {
+			t.Fatalf("judged %v ago, want at once", time.Since(judged()))
+		}
+		at := judged()
+		i.budgets.judging.Charge(time.Hour, time.Now())
+		if turn(); !judged().Equal(at) {
+			t.Error("judged again while the budget is used up")
+		}
+		time.Sleep(owed)
+		if i.judgeMoved(t.Context()); !judged().Equal(time.Now()) {
+			t.Error("not judged again once something is saved")
+		}
+		at = judged()
+		time.Sleep(tick)
+		if i.judgeMoved(t.Context()); !judged().Equal(at) {
+			t.Error("judged again, and nothing turned")
+		}
+	})
+}
+
 // TestWhatMovedIsLookedForWhateverWasSpent: a recovery shows within seconds.
 func TestWhatMovedIsLookedForWhateverWasSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -193,12 +193,15 @@ func TestRecordsThatAreTrustedAgainReconsider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kernel, _, i := standing()
 		i.checkTrust(t.Context())
+		i.judgeMoved(t.Context())
 		passOver(i, kernel.socket)
-		if i.checkTrust(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
+		i.checkTrust(t.Context())
+		if i.judgeMoved(t.Context()); i.o.Ledger.Len() != 10 || i.o.Ledger.Owed() {
 			t.Fatalf("%d flows are held, want a tenth of the ledger", i.o.Ledger.Len())
 		}
 		i.sources.outOfDate = !i.sources.outOfDate
-		if i.checkTrust(t.Context()); !i.o.Ledger.Owed() {
+		i.checkTrust(t.Context())
+		if i.judgeMoved(t.Context()); !i.o.Ledger.Owed() {
 			t.Error("what was passed over is not looked for, and the records are other ones")
 		}
 	})

@@ -114,9 +114,9 @@ func (e *Entry) Target() netip.AddrPort {
 }
 
 // Evidence returns the evidence on the flow.
-func (e *Entry) Evidence() diagnosis.Evidence { return e.evidence(new(room)) }
+func (e *Entry) Evidence() diagnosis.Evidence { return evidenceOn(e, new(room)) }
 
-func (e *Entry) evidence(to *room) diagnosis.Evidence {
+func evidenceOn(e *Entry, to *room) diagnosis.Evidence {
 	evidence := e.facts.evidence(unpack(&e.reading), to)
 	evidence.GivesUp = e.givesUp()
 	return evidence
@@ -130,6 +130,9 @@ func (e *Entry) Verdict() Verdict { return Verdict{e.decision.Value(), e.facts.b
 
 // Reported returns the verdict that was last reported; zero: none.
 func (e *Entry) Reported() Verdict { return e.reported.Value() }
+
+// ReportedAt returns when the last line of its history was written; zero: there is none.
+func (e *Entry) ReportedAt() time.Time { return e.history.latest() }
 
 // Departed returns the pod that an idle flow waits for.
 func (e *Entry) Departed() Departed { return e.departed.Value() }

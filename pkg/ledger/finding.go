@@ -22,7 +22,7 @@ func NewComposer(node, bootID string) *Composer { return &Composer{node: node, b
 // Finding composes what users see of a flow, true at a time.
 func (c *Composer) Finding(e *Entry, now time.Time) flow.Finding {
 	f := e.finding(c.node, c.bootID, now)
-	c.evidence = e.evidence(&c.room)
+	c.evidence = evidenceOn(e, &c.room)
 	c.evidence.Now = f.At
 	c.evidence.Ended = e.life == Over
 	c.evidence.Socket.Since = f.Since

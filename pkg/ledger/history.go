@@ -32,6 +32,14 @@ func (h history) with(at time.Time, line string) history {
 	return history{append(steps, step), h.left + 1}
 }
 
+// latest returns when the last step was made; zero: there is none.
+func (h history) latest() time.Time {
+	if len(h.steps) == 0 {
+		return time.Time{}
+	}
+	return h.steps[len(h.steps)-1].At
+}
+
 // all returns the steps, with a line for those that were left out. The slice has
 // room for the steps that story adds.
 func (h history) all() []flow.Step {
