@@ -114,7 +114,7 @@ type commands struct {
 
 func addCommands(app *kingpin.Application, where string) *commands {
 	c := &commands{}
-	c.dump = app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error.")
+	c.dump = app.Command("dump", "List what is stuck. Exit code 0: nothing, 1: something, 2: error, or not all is watched.")
 	c.dump.Flag("all", "Also list suppressed flows, and those that ended recently.").BoolVar(&c.flags.all)
 	c.dump.Flag("ended", "List ended flows instead: the latest 1,000 of a node, none from before its agent started. Exit code 0 or 2.").BoolVar(&c.flags.ended)
 	c.dump.Flag("since", "With --ended: only flows that ended within that time, as 1h or 20m.").DurationVar(&c.flags.since)

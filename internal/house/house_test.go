@@ -121,10 +121,13 @@ func violations(p pkg) []string {
 			if there >= here && neighbour != room {
 				add("%s imports %s, which does not stand above it", name, other)
 			}
+			if isPure && !within(other, pure) {
+				add("%s is pure and imports %s, which is not", name, other)
+			}
 			continue
 		}
 		if standard(imp) {
-			if isPure && slices.Contains(impure, imp) {
+			if isPure && slices.Contains(impure, imp) && (imp != "syscall" || !within(name, errnos)) {
 				add("%s is pure and imports %s", name, imp)
 			}
 			continue
@@ -181,10 +184,13 @@ func TestViolations(t *testing.T) {
 		"within one room":   {"reproducer/cmd/reproducer", []string{module + "reproducer/internal/cluster"}, nil},
 		"its dependency":    {"pkg/tracer", []string{"github.com/cilium/ebpf/link"}, nil},
 		"up the street":     {"pkg/tracer", []string{module + "pkg/inspector"}, []string{"pkg/tracer imports pkg/inspector, which does not stand above it"}},
-		"across the hall":   {"pkg/diagnosis", []string{module + "pkg/tracer"}, []string{"pkg/diagnosis imports pkg/tracer, which does not stand above it"}},
+		"across the hall":   {"pkg/diagnosis", []string{module + "pkg/tracer"}, []string{"pkg/diagnosis imports pkg/tracer, which does not stand above it", "pkg/diagnosis is pure and imports pkg/tracer, which is not"}},
 		"not its own":       {"pkg/inspector", []string{"github.com/cilium/ebpf"}, []string{"pkg/inspector imports github.com/cilium/ebpf, which is not its to import"}},
 		"for tests alone":   {"pkg/api", []string{"github.com/google/go-cmp/cmp"}, []string{"pkg/api imports github.com/google/go-cmp/cmp, which is not its to import"}},
 		"pure, but reads":   {"pkg/deadline", []string{"os", "time"}, []string{"pkg/deadline is pure and imports os"}},
+		"pure, by syscall":  {"pkg/deadline", []string{"syscall"}, []string{"pkg/deadline is pure and imports syscall"}},
+		"errnos":            {"pkg/diagnosis", []string{"syscall"}, nil},
+		"pure, by another":  {"pkg/ledger", []string{module + "pkg/conntrack"}, []string{"pkg/ledger is pure and imports pkg/conntrack, which is not"}},
 		"no dependency":     {"pkg/flow", []string{"golang.org/x/sys/unix"}, []string{"pkg/flow imports golang.org/x/sys/unix, which is not its to import"}},
 		"a test's helper":   {"pkg/api", []string{module + "internal/privtest"}, []string{"pkg/api imports internal/privtest, which does not stand above it"}},
 		"a room unheard of": {"pkg/flows", nil, []string{"pkg/flows has no place on the street"}},

@@ -20,12 +20,15 @@ var street = [][]string{
 }
 
 // pure names the rooms that compute and do nothing else: no file, no socket,
-// no process.
-var pure = []string{"pkg/jsonscan", "pkg/flow", "pkg/phrase", "pkg/ledger", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit"}
+// no process. They import no other rooms.
+var pure = []string{"pkg/jsonscan", "pkg/flow", "pkg/phrase", "pkg/ledger", "pkg/deadline", "pkg/diagnosis", "pkg/cluster", "pkg/audit", "pkg/report"}
 
 // impure are the packages of the standard library that a pure room has no use
 // for.
-var impure = []string{"net", "net/http", "os", "os/exec"}
+var impure = []string{"net", "net/http", "os", "os/exec", "syscall"}
+
+// errnos are the pure rooms that need syscall for the numbers of errors.
+var errnos = []string{"pkg/diagnosis"}
 
 // importers are the rooms that may import a dependency, by the prefix of its
 // import path. A dependency that is not here is only for tests.

@@ -13,20 +13,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A type with behaviour is one that a reader can keep in mind. It is a struct
-// that has a method with a pointer receiver; a plain record of values has none,
-// beside those by which it is read from JSON and written.
+// A type with behaviour is one that a reader can keep in mind. It has a method with
+// a pointer receiver; a plain record of values has none, beside those by which it is
+// read from JSON and written. A record may have many fields. No type has many methods.
 const (
 	mostFields  = 15
 	mostMethods = 25
 )
 
-// structType is a struct of the module, its tests left out.
+// structType is a type of the module, its tests left out.
 type structType struct {
 	name      string // its package's folder, a dot, its own name
-	fields    int    // an embedded one counts as one
-	methods   int
-	behaviour bool // a method has a pointer receiver
+	fields    int    // an embedded one counts as one; those of a struct without a name count
+	methods   int    // of an interface: those that it demands
+	behaviour bool   // a method has a pointer receiver
+	of        string // the type of the same package that it is declared as; empty: none
 }
 
 func TestTypesStaySmall(t *testing.T) {
@@ -47,9 +48,7 @@ func TestTypesStaySmall(t *testing.T) {
 // tooLarge says, in a sentence, in what a type is too large; empty: it is not.
 func tooLarge(s structType) string {
 	switch {
-	case !s.behaviour:
-		return ""
-	case s.fields > mostFields:
+	case s.behaviour && s.fields > mostFields:
 		return fmt.Sprintf("%s has %d fields, at most %d are allowed: give it parts", s.name, s.fields, mostFields)
 	case s.methods > mostMethods:
 		return fmt.Sprintf("%s has %d methods, at most %d are allowed: give it parts", s.name, s.methods, mostMethods)
@@ -77,11 +76,17 @@ func structTypes(root string) ([]structType, error) {
 func structsOf(folder string, files []*ast.File) []structType {
 	found := make(map[string]*structType)
 	for _, file := range files {
-		for name, fields := range structsIn(file) {
+		for name, t := range typesIn(file) {
 			// A type that is written once for each system counts at its largest.
-			if known := found[name]; known == nil || known.fields < fields {
-				found[name] = &structType{name: folder + "." + name, fields: fields}
+			if known := found[name]; known == nil || known.fields < t.fields {
+				t.name = folder + "." + name
+				found[name] = &t
 			}
+		}
+	}
+	for _, t := range found {
+		if as := found[t.of]; as != nil {
+			t.fields = as.fields
 		}
 	}
 	for _, file := range files {
@@ -107,9 +112,9 @@ func structsOf(folder string, files []*ast.File) []structType {
 // forJSON are the methods that say nothing but how a record stands in JSON.
 var forJSON = []string{"AppendJSON", "ReadJSON", "UnmarshalJSON"}
 
-// structsIn returns the struct types of a file, and how many fields they have.
-func structsIn(file *ast.File) map[string]int {
-	found := make(map[string]int)
+// typesIn returns the types that a file declares.
+func typesIn(file *ast.File) map[string]structType {
+	found := make(map[string]structType)
 	for _, d := range file.Decls {
 		general, ok := d.(*ast.GenDecl)
 		if !ok {
@@ -120,12 +125,30 @@ func structsIn(file *ast.File) map[string]int {
 			if !ok {
 				continue
 			}
-			if s, ok := declared.Type.(*ast.StructType); ok {
-				found[declared.Name.Name] = s.Fields.NumFields()
+			var t structType
+			switch as := declared.Type.(type) {
+			case *ast.StructType:
+				t.fields = fieldsOf(as)
+			case *ast.InterfaceType:
+				t.methods = as.Methods.NumFields()
+			case *ast.Ident:
+				t.of = as.Name
 			}
+			found[declared.Name.Name] = t
 		}
 	}
 	return found
+}
+
+// fieldsOf counts the fields of a struct, and of the structs without a name in it.
+func fieldsOf(s *ast.StructType) int {
+	n := s.Fields.NumFields()
+	for _, f := range s.Fields.List {
+		if inner, ok := f.Type.(*ast.StructType); ok {
+			n += fieldsOf(inner) * max(len(f.Names), 1)
+		}
+	}
+	return n
 }
 
 // receiver returns the type that a method belongs to, and whether its receiver
@@ -169,7 +192,11 @@ func TestTooLarge(t *testing.T) {
 		"one by value":     {fields(1) + "func (t *Type) set() {}\n" + lines(25, "func (t Type) m%d() {}"), "pkg/x.Type has 26 methods, at most 25 are allowed: give it parts"},
 		"a record":         {fields(40) + lines(3, "func (t Type) m%d() {}"), ""},
 		"a record in JSON": {fields(40) + "func (t *Type) UnmarshalJSON() {}", ""},
-		"no struct":        {"type Type []int\n" + lines(30, "func (t *Type) m%d() {}"), ""},
+		"methods by value": {fields(1) + lines(26, "func (t Type) m%d() {}"), "pkg/x.Type has 26 methods, at most 25 are allowed: give it parts"},
+		"no struct":        {"type Type []int\n" + lines(26, "func (t *Type) m%d() {}"), "pkg/x.Type has 26 methods, at most 25 are allowed: give it parts"},
+		"an interface":     {"type Type interface {\n" + lines(26, "m%d()") + "\n}", "pkg/x.Type has 26 methods, at most 25 are allowed: give it parts"},
+		"declared as":      {"type Type other\ntype other struct {\n" + lines(16, "f%d int") + "\n}\nfunc (*Type) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
+		"a struct in it":   {"type Type struct { in struct {\n" + lines(15, "f%d int") + "\n}}\nfunc (*Type) m() {}", "pkg/x.Type has 16 fields, at most 15 are allowed: give it parts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x\n"+tc.source, parser.SkipObjectResolution)

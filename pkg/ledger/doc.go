@@ -4,6 +4,6 @@
 // pure state machine; time is passed in. One goroutine writes, any may read;
 // nothing is computed under the lock.
 //
-// An entry takes some 600 bytes: it keeps a reading in compact form and shares
+// An entry takes some 500 bytes: it keeps a reading in compact form and shares
 // what it has in common with other flows.
 package ledger
