@@ -12,10 +12,11 @@ import (
 
 // The heap is mostly records of the cluster and flows of a storm. They live long and change
 // little. So the collector runs when the heap has grown by two fifths, not by its own size. A
-// large heap may grow by some megabytes, or by a fifth if that is more. The limit makes the
-// collector work harder while the first list of a large cluster comes in: the list leaves as much
-// garbage as records. If the records alone come near the limit, the limit grows with them. The collector
-// would run all the time for a limit that cannot be kept.
+// large heap may grow by mostGarbage, or by a fifth if that is more.
+//
+// The limit makes the collector work harder while the first list of a large cluster comes in:
+// the list leaves as much garbage as records. If the records alone come near the limit, the
+// limit grows with them. The collector would run all the time for a limit that cannot be kept.
 const (
 	gcPercent      = 40
 	gcPercentLarge = 20

@@ -141,9 +141,9 @@ func (i *Inspector) pending(ctx context.Context) {
 	}
 }
 
-// due decides on the flows that are due. It reads them first; a flow whose record has just
-// come needs no reading. If a suspect has no known owner, due makes a file scan before that,
-// within the budget. Then it reads every flow that is due.
+// due judges the flows whose time has come. It first reads each flow whose last reading is
+// not from a moment ago (justRead). If a suspect has no known owner and the budget allows a
+// file scan, due scans before that, and then reads all of these flows.
 func (i *Inspector) due(ctx context.Context) {
 	due := i.o.Ledger.Due(time.Now())
 	if len(due) == 0 || ctx.Err() != nil {

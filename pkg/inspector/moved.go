@@ -10,10 +10,10 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/ledger"
 )
 
-// moved is what has changed in the records and whose flows were not judged since.
+// moved holds changes in the records until the flows that they concern are judged again.
 type moved struct {
-	addrs map[netip.Addr]struct{}
-	trust bool // in all of them
+	addrs map[netip.Addr]struct{} // the records of these addresses have changed
+	trust bool                    // trust in all records has begun or ended
 }
 
 // clusterChanged judges the flows again that point at a changed address. It
