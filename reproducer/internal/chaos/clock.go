@@ -18,7 +18,7 @@ func clockJumps() Fault {
 			if err != nil {
 				return err
 			}
-			before, err := l.agent.endedFlows(ctx)
+			before, err := l.agent.standingEnds(ctx)
 			if err != nil {
 				return err
 			}
@@ -99,7 +99,27 @@ func clockHolds(ctx context.Context, l *Lab, o *Outcome, ahead time.Duration, be
 	return nil
 }
 
-// endedFlows returns how many flows the agent has counted as ended.
+// answerAge is more than the age that an answer of the metrics port may have.
+const answerAge = 1200 * time.Millisecond
+
+// standingEnds returns how many flows the agent has counted as ended, once that number stands.
+// The flows of the fault before may still end, and an answer may be a second old.
+func (a *agent) standingEnds(ctx context.Context) (int, error) {
+	last := -1
+	for range 20 {
+		n, err := a.endedFlows(ctx)
+		if err != nil || n == last {
+			return n, err
+		}
+		last = n
+		if err := pause(ctx, answerAge); err != nil {
+			return 0, err
+		}
+	}
+	return 0, errors.New("flows go on ending, and none should")
+}
+
+// endedFlows returns how many flows the agent has counted as ended, in its latest answer.
 func (a *agent) endedFlows(ctx context.Context) (int, error) {
 	m, err := a.metrics(ctx)
 	if err != nil {
