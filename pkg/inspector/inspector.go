@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	readShare   = 0.0007           // of a core that reading flows again, and judging them by that, may take
+	readShare   = 0.0004           // of a core that reading flows again, and judging them by that, may take
 	askShare    = 0.0003           // of a core that asking again for entries that have aged may take
 	judgeShare  = 0.02             // of a core that judging again after changed records may take
 	searchShare = 0.01             // of a core that searches of the whole conntrack table may take, for verdicts and for removals each
 	owed        = 5 * time.Second  // a debt delays work no longer than this
 	scanOwed    = 30 * time.Second // the same, for file scans and looks
-	rereads     = 300              // flows that are read again at once: the loop must not wait long
+	rereads     = 500              // flows that are read again at once: the loop must not wait long
 	fewRereads  = 50               // the same, while the budget for it is used up
 	justRead    = tick / 20        // a reading younger than that need not be repeated before a report
 )
