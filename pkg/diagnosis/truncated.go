@@ -16,25 +16,9 @@ func Notable(e flow.End) bool {
 	return e.Loss != flow.LostResetByPeer || e.Unsent > 0 || e.Unread > 0
 }
 
-// truncation returns the rule for a socket that was not stuck and died with bytes
-// in it: the kernel's own reason is the cause. A socket that timed out unseen has
-// the cause of any silence.
-func truncation(e *Evidence) rule {
-	switch e.End.Loss {
-	case flow.LostClosedUnread:
-		return rule{flow.ClosedUnread, nil, whyClosedUnread, adviseDrain}
-	case flow.LostDataAfterClose:
-		return rule{flow.DataAfterClose, nil, whyDataAfterClose, adviseDrain}
-	case flow.LostResetByPeer:
-		return rule{flow.ResetByPeer, nil, whyResetByPeer, adviseResetByPeer}
-	}
-	for _, r := range table {
-		if r.holds(e, symptom(&e.Socket)) {
-			return r
-		}
-	}
-	panic("the last rule always holds")
-}
+// died reports whether a socket that was not stuck died with bytes in it, for a reason that the
+// kernel gave. One that timed out unseen has the cause of any silence.
+func died(e *Evidence, by flow.LossReason) bool { return e.End != nil && e.End.Loss == by }
 
 // suppressTruncated suppresses losses to clients outside the cluster: on every node
 // that serves them, they leave or reset all day while an answer is in flight. If
@@ -71,27 +55,6 @@ func lost(unsent, unacknowledged uint32) string {
 	return phrase.Count(int(unsent), "byte", "bytes") + " for certain and perhaps " + phrase.Number(unacknowledged) + " more"
 }
 
-func whyClosedUnread(e *Evidence) string {
-	return "it was closed with " + phrase.Count(int(e.End.Unread), "byte", "bytes") +
-		" unread in its receive buffer, so the kernel sent a reset instead of a FIN and threw away what was still to be sent"
-}
-
-func whyDataAfterClose(*Evidence) string {
-	return "the peer sent something more after it was closed, which the kernel answered with a reset, and threw away what was still to be sent"
-}
-
-func whyResetByPeer(e *Evidence) string {
-	why := "the peer sent a reset"
-	if e.End.Unread > 0 {
-		why += ", with " + phrase.Count(int(e.End.Unread), "byte", "bytes") + " from it still to be read: what was to follow them may never have come"
-	}
-	switch e.Backend.State {
-	case flow.BackendDeleted, flow.BackendTerminating:
-		return why + "; " + backendName(e) + " is " + string(e.Backend.State) + at(e, e.Backend.Since, " since ")
-	}
-	return why
-}
-
 func adviseDrain(e *Evidence) []flow.Advice {
 	advice := []flow.Advice{now("Take what " + place(e) + " received last for incomplete, and have it sent again: the bytes are gone.")}
 	drain := "Drain before closing: shutdown(SHUT_WR), read until the peer's end with a time limit, then close. The peer then gets everything, and its own last words harm nothing."
@@ -99,13 +62,6 @@ func adviseDrain(e *Evidence) []flow.Advice {
 		drain += " Where that is done already, the time limit is too short for this reader."
 	}
 	return append(advice, forGood(drain))
-}
-
-func adviseResetByPeer(e *Evidence) []flow.Advice {
-	return []flow.Advice{
-		now("Look at the other end, " + target(e).String() + ": it closed with data unread, was closed when data came in, or ended. The agent on its node counts which."),
-		forGood("Have the peer drain before it closes: shutdown(SHUT_WR), read until the end with a time limit, then close. Have this side repeat what was not confirmed: a write that succeeded is not a delivery."),
-	}
 }
 
 // endAnswer is how the socket's transition to CLOSE read.

@@ -137,15 +137,11 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-func TestEveryCauseHasItsSection(t *testing.T) {
+// TestEverySymptomIsExplained: internal/house looks for what each cause needs.
+func TestEverySymptomIsExplained(t *testing.T) {
 	page, err := os.ReadFile("../../docs/causes.md")
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, c := range flow.Causes() {
-		if !strings.Contains(string(page), "\n## "+string(c)+"\n") {
-			t.Errorf("docs/causes.md has no section on %s", c)
-		}
 	}
 	for _, s := range flow.Symptoms() {
 		if !strings.Contains(string(page), "\n| "+string(s)+" |") {

@@ -1,11 +1,9 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -39,7 +37,7 @@ func Dump(w io.Writer, v View, width int) error {
 
 // DumpWide is Dump with one line for each flow, in columns without spaces.
 func DumpWide(w io.Writer, v View, width int) error {
-	return v.write(w, width, func(b *strings.Builder, _ []Group) { v.table(b) })
+	return v.write(w, width, func(b *strings.Builder, _ []Group) { tabulate(b, liveColumns, v.Now, v) })
 }
 
 func (v View) write(w io.Writer, width int, rows func(*strings.Builder, []Group)) error {
@@ -161,59 +159,4 @@ func path(f flow.Finding, r Row) []string {
 		parts = append(parts, arrow+hop)
 	}
 	return parts
-}
-
-func (v View) table(b *strings.Builder) {
-	rows := [][]string{titles()}
-	for _, f := range v.Flows {
-		rows = append(rows, columns(f, v.Now))
-	}
-	tabulate(b, rows)
-}
-
-func tabulate(b *strings.Builder, rows [][]string) {
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		_, _ = fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	_ = t.Flush()
-}
-
-func titles() []string {
-	return []string{"ID", "ROLE", "OWNER", "WORKLOAD", "PROCESS", "LOCAL", "PEER", "BACKEND", "POD", "STATE", "SYMPTOM", "CAUSE", "AGE", "UNACKED", "UNSENT", "TIMEOUTS", "GIVES-UP", "OUTCOME"}
-}
-
-// columns has no spaces in its values and a dash for what is not known.
-func columns(f flow.Finding, now time.Time) []string {
-	owner, deployed, name := "", "", cmp.Or(f.Peer.Name, f.Peer.Addr.String())
-	if f.Local.Pod != "" {
-		owner = f.Local.Namespace + "/" + f.Local.Pod
-	}
-	if f.Local.Workload != "" {
-		deployed = f.Local.WorkloadKind + "/" + f.Local.Workload
-	}
-	if f.Peer.Service != "" {
-		name = peer(f.Peer)
-	}
-	var b flow.Backend
-	address := ""
-	if f.Backend != nil {
-		b, address = *f.Backend, f.Backend.Addr.String()
-	}
-	until := ""
-	switch {
-	case f.GivesUp.Never:
-		until = "never"
-	case f.GivesUp.Known():
-		until = phrase.Stamp(f.GivesUp.At)
-	}
-	all := []string{
-		f.ID.String(), string(f.Role), owner, deployed, phrase.Process(f.Local.Comm, f.Local.PID), f.Local.Addr.String(), name, address, b.Pod,
-		string(b.State), string(f.Symptom), string(f.Cause), phrase.Duration(age(f, now)), fmt.Sprint(f.Unacknowledged),
-		fmt.Sprint(f.Unsent), fmt.Sprint(f.Timeouts), until, string(f.Outcome),
-	}
-	for i, s := range all {
-		all[i] = cmp.Or(strings.ReplaceAll(s, " ", "_"), "-")
-	}
-	return all
 }

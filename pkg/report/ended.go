@@ -34,31 +34,13 @@ func EndedWide(w io.Writer, v View, since time.Time, width int) error {
 func endedWide(w io.Writer, views []View, now, since time.Time, width int, node bool) error {
 	var b strings.Builder
 	b.WriteString(wrap(endedSummary(views, now, since), width, 4) + "\n\n")
-	rows := [][]string{{"ID", "ROLE", "OWNER", "WORKLOAD", "PROCESS", "LOCAL", "PEER", "BACKEND", "POD", "SYMPTOM", "CAUSE", "STUCK-FOR", "OUTCOME", "ERROR", "ENDED", "UNSENT", "UNACKED"}}
-	for _, v := range views {
-		for _, f := range v.Flows {
-			rows = append(rows, endedColumns(f, now))
-		}
+	columns := endedColumns
+	if node {
+		columns = withNode(columns)
 	}
-	tabulate(&b, withNode(rows, views, node))
+	tabulate(&b, columns, now, views...)
 	_, err := io.WriteString(w, phrase.Text(b.String()))
 	return err
-}
-
-// withNode puts the node before each row but the first, which is the titles'.
-func withNode(rows [][]string, views []View, node bool) [][]string {
-	if !node {
-		return rows
-	}
-	rows[0] = append([]string{"NODE"}, rows[0]...)
-	n := 1
-	for _, v := range views {
-		for range v.Flows {
-			rows[n] = append([]string{v.Node}, rows[n]...)
-			n++
-		}
-	}
-	return rows
 }
 
 // endedSummary counts the flows by how they ended, and says what they lost and since
@@ -146,15 +128,4 @@ func endedLoss(f flow.Finding) string {
 		return "nothing lost"
 	}
 	return truncated(f)
-}
-
-func endedColumns(f flow.Finding, now time.Time) []string {
-	c := columns(f, now) // the titles' order
-	stuckFor := "-"
-	if !f.Since.IsZero() {
-		stuckFor = c[12]
-	}
-	all := append(c[:9:9], c[10], c[11], stuckFor, cmp.Or(string(f.Outcome), "-"), cmp.Or(f.Err, "-"),
-		phrase.Stamp(f.EndedAt), c[14], c[13])
-	return all
 }

@@ -29,17 +29,19 @@ func DumpNodes(w io.Writer, views []View, asked int, now time.Time, width int) e
 // DumpNodesWide is DumpNodes with one line for each flow.
 func DumpNodesWide(w io.Writer, views []View, asked int, now time.Time, width int) error {
 	return dumpNodes(w, views, asked, now, width, func(b *strings.Builder) {
-		rows := [][]string{titles()}
-		for _, v := range views {
-			for _, f := range v.Flows {
-				rows = append(rows, columns(f, now))
-			}
-		}
-		if len(rows) > 1 {
+		if flowsOf(views) > 0 {
 			b.WriteByte('\n')
-			tabulate(b, withNode(rows, views, true))
+			tabulate(b, withNode(liveColumns), now, views...)
 		}
 	})
+}
+
+func flowsOf(views []View) int {
+	n := 0
+	for _, v := range views {
+		n += len(v.Flows)
+	}
+	return n
 }
 
 func dumpNodes(w io.Writer, views []View, asked int, now time.Time, width int, rows func(*strings.Builder)) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
@@ -17,11 +18,11 @@ func Note(kind flow.EventType, f flow.Finding) string {
 	case flow.EventRecovered:
 		what = "makes progress again"
 	case flow.EventDataLost:
-		what = lost(f) + ": " + meaning(f.Cause)
+		what = lost(f) + ": " + diagnosis.Meaning(f.Cause)
 	case flow.EventEnded:
-		what = lost(f) + ", for it was stuck until it ended: " + meaning(f.Cause)
+		what = lost(f) + ", for it was stuck until it ended: " + diagnosis.Meaning(f.Cause)
 	default:
-		what, list = fmt.Sprintf("is stuck (%s): %s", f.Symptom, meaning(f.Cause)), "dump"
+		what, list = fmt.Sprintf("is stuck (%s): %s", f.Symptom, diagnosis.Meaning(f.Cause)), "dump"
 	}
 	return fmt.Sprintf("%s %s %s. See kubectl tcpstuck %s --nodes %s", noteOwner(f.Local), notePeer(f), what, list, f.Node)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcpstuck/tcpstuck/pkg/diagnosis"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
@@ -98,7 +99,7 @@ func (g Group) Why() string {
 		symptoms.add(string(f.Symptom))
 	}
 	parts := append(services.list, strings.Join(symptoms.list, ", "), string(g.Cause))
-	return strings.Join(parts, " · ") + ": " + meaning(g.Cause)
+	return strings.Join(parts, " · ") + ": " + diagnosis.Meaning(g.Cause)
 }
 
 func (g Group) owners() string {
