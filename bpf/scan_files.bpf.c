@@ -12,7 +12,7 @@
 /* Set before the programs are loaded: how long a recovered episode stays readable. */
 volatile const __u64 forget_recovered_ns;
 
-static __always_inline void write_listener(struct seq_file *seq, const struct sock *sk)
+static __always_inline void write_listener(struct seq_file *seq, const struct sock *sk, const struct task_struct *task)
 {
 	const struct sock_common *c = &sk->__sk_common;
 	struct listener l = {};
@@ -20,6 +20,10 @@ static __always_inline void write_listener(struct seq_file *seq, const struct so
 	l.family = c->skc_family;
 	l.netns = c->skc_net.net->ns.inum;
 	l.local_port = c->skc_num;
+	l.waiting = sk->sk_ack_backlog;
+	l.most = sk->sk_max_ack_backlog;
+	l.pid = pid_here(task);
+	l.started_ns = read_process(task, l.comm, sizeof(l.comm));
 	if (c->skc_family == AF_INET6)
 		bpf_probe_read_kernel(l.local, sizeof(l.local), &c->skc_v6_rcv_saddr);
 	else
@@ -98,7 +102,7 @@ int scan_files(struct bpf_iter__task_file *ctx)
 	if (!sk || !is_inet(sk) || !in_scope(sk))
 		return 0;
 	if (listens(sk)) {
-		write_listener(ctx->meta->seq, sk);
+		write_listener(ctx->meta->seq, sk, task);
 		return 0;
 	}
 	e = episode_of(sk);

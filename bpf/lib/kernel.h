@@ -133,6 +133,7 @@ struct sock {
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
 	__u8 sk_userlocks : 4;
+	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	struct bpf_local_storage *sk_bpf_storage; /* NULL: no program keeps anything with the socket */
 };
@@ -190,7 +191,9 @@ struct tcp_options_received {
 
 struct tcp_sock {
 	struct tcp_options_received rx_opt;
+	__u64 bytes_acked;
 	__u32 segs_in;
+	__u32 mss_cache;
 	__u32 snd_wnd;
 	__u32 sacked_out;
 	__u32 retrans_out;
@@ -295,10 +298,16 @@ struct net_device {
 	struct list_head dev_list;
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
+	possible_net_t nd_net;
 };
 
 struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
 	unsigned int len;
+	__be16 protocol;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 /* "tcp: trace retransmit failures in tcp_retransmit_skb", 6.17. */

@@ -92,6 +92,8 @@ static __always_inline __u16 read_flags(const struct sock *sk, const struct tcp_
 		f |= FLAG_UNSTORED;
 	if (signals(tp))
 		f |= FLAG_SIGNALS;
+	if (tp->bytes_acked <= 1) /* a client's SYN counts as one */
+		f |= FLAG_UNHEARD;
 	if (state == TCP_CLOSE)
 		state = e->state;
 	if (state == TCP_SYN_SENT && is_bound(sk) && !e->at_home)
@@ -140,6 +142,8 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	r->packets_out = tp->packets_out;
 	r->sacked_out = tp->sacked_out;
 	r->retrans_out = tp->retrans_out;
+	r->segs_in = tp->segs_in - e->first_segs_in;
+	r->mss = tp->mss_cache;
 	r->err = sk->sk_err;
 	r->soft_err = sk->sk_err_soft;
 	r->flags = read_flags(sk, tp, e);

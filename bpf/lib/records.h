@@ -47,6 +47,7 @@ enum reading_flag {
 	FLAG_FOREIGN = 1 << 7,
 	FLAG_UNSTORED = 1 << 8, /* it had no room for storage: the file scan reports it, no snapshot does */
 	FLAG_SIGNALS = 1 << 9,  /* leave_loss sees its recovery, where the kernel has that tracepoint */
+	FLAG_UNHEARD = 1 << 10, /* nothing that it sent after the handshake was ever acknowledged */
 };
 
 /* One reading of a socket, kernel fields by their kernel names. */
@@ -80,9 +81,11 @@ struct reading {
 	__u32 sacked_out;
 	__u32 retrans_out;
 	__u32 timeouts; /* RTOs of this episode */
+	__u32 segs_in;  /* segments received in this episode, whatever they acknowledge */
+	__u32 mss;      /* of what is sent, without options */
 	__u32 pid;
 	__s32 fd;
-	__s32 send_err; /* of the last failed (re)transmission, negative errno */
+	__s32 send_err; /* of the last (re)transmission: a negative errno, or a positive NET_XMIT code */
 	__s32 err;      /* sk_err */
 	__s32 soft_err; /* sk_err_soft */
 	__u32 unread;   /* of an ended socket: bytes received and never read */
@@ -119,13 +122,20 @@ struct audited {
 	__s64 sndtimeo;
 };
 
-/* A listening socket: it sets accepted ones apart from connected ones. */
+/* A listening socket: it sets accepted ones apart from connected ones. More connections
+ * than `most` may not wait for its owner.
+ */
 struct listener {
+	__u64 started_ns; /* CLOCK_BOOTTIME, of process `pid` */
 	__u8 local[16];
 	__u32 netns;
+	__u32 waiting;
+	__u32 most;
+	__u32 pid;
+	char comm[16];
 	__u16 local_port;
 	__u8 family;
-	__u8 pad;
+	__u8 pad[5];
 };
 
 /* A process and the network namespace that it lives in. */

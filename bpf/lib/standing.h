@@ -40,6 +40,8 @@ struct episode {
 	__s32 err;        /* sk_err when it went to CLOSE: its owner's next call takes it away */
 	__u64 started_ns; /* of its owner, CLOCK_BOOTTIME */
 	char comm[16];
+	__u32 first_segs_in; /* segs_in when it began */
+	__u32 pad;
 };
 
 /* The fields of a socket that decide over its episode. */
@@ -49,6 +51,7 @@ struct standing {
 	__u8 outstanding; /* something is not acknowledged or not sent */
 	__u8 stalled;     /* a timer has run out on it, or the window or this host holds it back */
 	__u8 idle;        /* nothing is outstanding either way, and the peer has not closed */
+	__u8 unanswered;  /* and keepalive probes have no answer */
 	__u8 open;        /* the peer has not closed; its owner may have */
 };
 
@@ -76,6 +79,7 @@ static __always_inline void begin(struct episode *e, const struct standing *s, _
 	e->recovered_ns = 0;
 	e->snd_una = s->snd_una;
 	e->segs_in = s->segs_in;
+	e->first_segs_in = s->segs_in;
 	e->timeouts = timeouts;
 	e->retransmits = retransmits;
 	e->send_err = 0;
@@ -96,10 +100,16 @@ static __always_inline bool impends(const struct standing *s, bool peer_gone)
 	return peer_gone && s->outstanding && s->open;
 }
 
+/* It is idle, and the peer that it waits for is gone or does not answer. */
+static __always_inline bool waits_idle(const struct standing *s, bool peer_gone)
+{
+	return s->idle && (peer_gone || s->unanswered);
+}
+
 /* A file scan makes an episode. */
 static __always_inline bool begins(const struct standing *s, bool peer_gone)
 {
-	return s->stalled || (peer_gone && s->idle) || impends(s, peer_gone);
+	return s->stalled || waits_idle(s, peer_gone) || impends(s, peer_gone);
 }
 
 /* The first four timeouts in a row are looked at, and then every eighth. The others
@@ -162,7 +172,7 @@ static __always_inline void sent(struct episode *e, __u64 now_ns)
 static __always_inline bool scan(struct episode *e, const struct standing *s, bool peer_gone, __u32 retransmits,
 				 __u64 now_ns, __u64 forget_ns)
 {
-	bool idle = !s->stalled && peer_gone && s->idle;
+	bool idle = !s->stalled && waits_idle(s, peer_gone);
 
 	if (s->stalled && !stands(e, s))
 		begin(e, s, 0, retransmits ? retransmits : 1, retransmits);
@@ -173,7 +183,7 @@ static __always_inline bool scan(struct episode *e, const struct standing *s, bo
 	if (stands(e, s))
 		return false;
 	if (stands_idle(e, s))
-		return !peer_gone; /* user space has withdrawn it */
+		return !idle; /* user space has withdrawn it */
 	if (!e->known)
 		return !impends(s, peer_gone);
 	return e->recovered_ns && now_ns - e->recovered_ns > forget_ns;

@@ -35,6 +35,16 @@ static __always_inline void read_progress(struct standing *s, const struct tcp_s
 	s->outstanding = tp->write_seq != tp->snd_una;
 }
 
+/* The first probe may be under way. An answer sets the count back (tcp_ack). */
+#define UNANSWERED_PROBES 2
+
+static __always_inline bool keepalive_fails(const struct sock *sk, const struct tcp_sock *tp)
+{
+	const struct inet_connection_sock *icsk = (const void *)tp;
+
+	return icsk->icsk_probes_out >= UNANSWERED_PROBES && sk->__sk_common.skc_flags & (1UL << SOCK_KEEPOPEN);
+}
+
 static __always_inline void read_standing(struct standing *s, const struct sock *sk, const struct tcp_sock *tp)
 {
 	__u8 state = sk->__sk_common.skc_state;
@@ -43,6 +53,7 @@ static __always_inline void read_standing(struct standing *s, const struct sock 
 	read_progress(s, tp);
 	s->stalled = stalled(tp);
 	s->idle = established && !s->outstanding && tp->snd_wnd && !(sk->sk_shutdown & RCV_SHUTDOWN);
+	s->unanswered = s->idle && keepalive_fails(sk, tp);
 	s->open = established || state == TCP_FIN_WAIT1;
 }
 

@@ -51,15 +51,17 @@ type records struct {
 	kubeconfig   string // empty: the usual places
 	maxStaleness time.Duration
 	names        []cluster.Name
+	clients      []netip.Prefix
 }
 
 // parse reads flags and environment. Its error is one line for a person.
 func parse(args []string, version string) (config, error) {
 	var (
-		c     config
-		names []string
-		scope []string
-		level string
+		c       config
+		names   []string
+		clients []string
+		scope   []string
+		level   string
 	)
 	app := cli.New("tcpstuck-agent", version, "Finds the TCP connections of this node that make no progress, and says why.")
 	app.Flag("web.listen-address", "Address of /metrics and the probes, as :9797 or [::1]:9797; repeatable.").Default(":9797").StringsVar(&c.metricsAddresses)
@@ -71,6 +73,7 @@ func parse(args []string, version string) (config, error) {
 	app.Flag("cluster-state", "File as `kubectl get services,endpointslices,pods,nodes -A -o yaml` prints it; watched.").PlaceHolder("FILE").StringVar(&c.clusterFile)
 	app.Flag("cluster-max-staleness", "How long a source of cluster records may be down before nothing is concluded from it.").Default("30s").DurationVar(&c.maxStaleness)
 	app.Flag("name", "Name for peers outside the cluster, as 203.0.113.0/24=orders-db; repeatable.").PlaceHolder("CIDR=LABEL").StringsVar(&names)
+	app.Flag("clients", "Addresses of clients that come and go, such as laptops behind an internal ingress: accepted connections from there that fall silent are counted, and not reported; repeatable.").PlaceHolder("CIDR").StringsVar(&clients)
 	app.Flag("events-file", "File to append events to, one JSON object a line.").PlaceHolder("FILE").StringVar(&c.eventsFile)
 	app.Flag("kubernetes-events", "Report findings to their pods as Kubernetes Events, where cluster records come from an API. On by default; --no-kubernetes-events turns it off.").Default("true").BoolVar(&c.kubernetesEvents)
 	app.Flag("max-flows", "How many flows without progress are watched. No owner can take the room of others.").Default("100000").IntVar(&c.maxFlows)
@@ -86,10 +89,10 @@ func parse(args []string, version string) (config, error) {
 		return config{}, fmt.Errorf("%w (see --help)", err)
 	}
 	c.settle = func(func() error) ([]string, error) { return []string{"all"}, nil }
-	return c, c.check(names, scope, level)
+	return c, c.check(names, clients, scope, level)
 }
 
-func (c *config) check(names, scope []string, level string) error {
+func (c *config) check(names, clients, scope []string, level string) error {
 	var err error
 	switch {
 	case c.stuckAfter < time.Second:
@@ -104,7 +107,7 @@ func (c *config) check(names, scope []string, level string) error {
 	if err = c.ports.check(); err != nil {
 		return err
 	}
-	if err = c.records.check(names); err != nil {
+	if err = c.records.check(names, clients); err != nil {
 		return err
 	}
 	if c.scope, err = parseScope(scope); err != nil {
@@ -135,7 +138,7 @@ func (p ports) check() error {
 	return nil
 }
 
-func (r *records) check(names []string) (err error) {
+func (r *records) check(names, clients []string) (err error) {
 	switch {
 	case r.cluster == "kubernetes" && r.clusterFile != "":
 		return fmt.Errorf("--cluster=kubernetes and --cluster-state %s contradict each other", r.clusterFile)
@@ -146,8 +149,35 @@ func (r *records) check(names []string) (err error) {
 	case r.maxStaleness <= 0:
 		return fmt.Errorf("--cluster-max-staleness=%v: want a time above 0", r.maxStaleness)
 	}
-	r.names, err = parseNames(names)
+	if r.names, err = parseNames(names); err != nil {
+		return err
+	}
+	r.clients, err = parseClients(clients)
 	return err
+}
+
+func parseClients(args []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, arg := range args {
+		prefix, err := parsePrefix(arg)
+		if err != nil {
+			return nil, fmt.Errorf("--clients=%s: %w", arg, err)
+		}
+		all = append(all, prefix)
+	}
+	return all, nil
+}
+
+// parsePrefix reads a prefix, or an address.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.Masked(), nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a prefix", text)
+	}
+	return netip.PrefixFrom(addr, addr.BitLen()), nil
 }
 
 func parseNames(args []string) ([]cluster.Name, error) {
@@ -157,18 +187,14 @@ func parseNames(args []string) ([]cluster.Name, error) {
 		if !ok || label == "" {
 			return nil, fmt.Errorf("--name=%s: want CIDR=LABEL, as 203.0.113.0/24=orders-db", arg)
 		}
-		prefix, err := netip.ParsePrefix(cidr)
+		prefix, err := parsePrefix(cidr)
 		if err != nil {
-			addr, addrErr := netip.ParseAddr(cidr)
-			if addrErr != nil {
-				return nil, fmt.Errorf("--name=%s: %q is neither an address nor a prefix", arg, cidr)
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
+			return nil, fmt.Errorf("--name=%s: %w", arg, err)
 		}
 		if strings.ContainsFunc(label, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return nil, fmt.Errorf("--name=%q: a label is printable text", arg)
 		}
-		names = append(names, cluster.Name{Prefix: prefix.Masked(), Label: label})
+		names = append(names, cluster.Name{Prefix: prefix, Label: label})
 	}
 	return names, nil
 }

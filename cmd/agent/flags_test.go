@@ -99,6 +99,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 		{"--cluster=kubernetes --cluster-state=x", "contradict"},
 		{"--name=10.0.0.0/8", "CIDR=LABEL"},
 		{"--name=ten=x", "neither an address nor a prefix"},
+		{"--clients=ten", "--clients=ten: \"ten\" is neither an address nor a prefix"},
 		{"--scope-netns=/nowhere", "no such file"},
 		{"--log-level=loud", "loud"},
 	} {

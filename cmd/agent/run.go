@@ -16,6 +16,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/api"
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/conntrack"
+	"github.com/tcpstuck/tcpstuck/pkg/drops"
 	"github.com/tcpstuck/tcpstuck/pkg/events"
 	"github.com/tcpstuck/tcpstuck/pkg/evidence"
 	"github.com/tcpstuck/tcpstuck/pkg/exporter"
@@ -72,7 +73,7 @@ func run(ctx context.Context, c config) error {
 
 // start opens the sources and starts everything that runs.
 func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.Tracer, sinks *events.Fanout, open listeners) error {
-	state := cluster.New(cluster.Options{MaxStaleness: c.maxStaleness, Names: c.names, Node: c.nodeName})
+	state := cluster.New(cluster.Options{MaxStaleness: c.maxStaleness, Names: c.names, Clients: c.clients, Node: c.nodeName})
 	source, err := startCluster(ctx, group, c, state)
 	if err != nil {
 		return err
@@ -123,6 +124,12 @@ func start(ctx context.Context, group *errgroup.Group, c config, kernel *tracer.
 		o.Conntrack = table
 	} else {
 		o.ConntrackDown = err.Error()
+	}
+	if watcher, err := drops.Open(c.scope); err == nil {
+		o.Drops = watcher
+		context.AfterFunc(ctx, func() { _ = watcher.Close() })
+	} else {
+		c.log.Info("drops are not watched", "reason", err)
 	}
 	kept, err := c.settle(kernel.Probe)
 	if err != nil {

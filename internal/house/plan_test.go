@@ -7,7 +7,7 @@ var street = [][]string{
 	{"pkg/jsonscan"},
 	{"pkg/flow", "pkg/phrase"},
 	{"pkg/deadline", "pkg/cluster"},
-	{"pkg/tracer", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege", "pkg/budget"},
+	{"pkg/tracer", "pkg/drops", "pkg/diagnosis", "pkg/conntrack", "pkg/route", "pkg/owner", "pkg/kube", "pkg/audit", "pkg/privilege", "pkg/budget"},
 	{"pkg/ledger", "pkg/evidence"},
 	{"pkg/departed"},
 	{"pkg/inspector"},
@@ -34,7 +34,7 @@ var errnos = []string{"pkg/diagnosis"}
 // import path. A dependency that is not here is only for tests.
 var importers = map[string][]string{
 	"github.com/alecthomas/kingpin/":         {"cmd", "internal/cli", "reproducer"},
-	"github.com/cilium/ebpf":                 {"pkg/tracer", "tools/storm"}, // the bench has kernel programs of its own to compare with
+	"github.com/cilium/ebpf":                 {"pkg/tracer", "pkg/drops", "tools/storm"}, // the bench has kernel programs of its own to compare with
 	"github.com/fsnotify/fsnotify":           {"pkg/kube"},
 	"github.com/google/go-cmp":               {"internal"},
 	"github.com/google/nftables":             {"reproducer", "internal", "tools/storm"},
@@ -47,7 +47,7 @@ var importers = map[string][]string{
 	"github.com/vishvananda/netlink":         {"pkg/route", "reproducer", "internal", "tools/storm"},
 	"github.com/vishvananda/netns":           {"reproducer", "internal"},
 	"golang.org/x/sync":                      {"pkg", "cmd", "reproducer"},
-	"golang.org/x/sys":                       {"pkg/tracer", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "pkg/budget", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos; budget: a thread's clock
+	"golang.org/x/sys":                       {"pkg/tracer", "pkg/drops", "pkg/conntrack", "pkg/route", "pkg/diagnosis", "pkg/privilege", "pkg/budget", "cmd", "reproducer", "internal", "tools/storm"}, // diagnosis: names of errnos; budget: a thread's clock
 	"golang.org/x/time":                      {"pkg"},
 	"k8s.io/api":                             {"pkg/kube", "reproducer"}, // and k8s.io/apimachinery
 	"k8s.io/client-go":                       {"pkg/kube"},

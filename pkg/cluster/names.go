@@ -17,9 +17,7 @@ type names []Name
 func newNames(list []Name) names {
 	sorted := slices.Clone(list)
 	for i, n := range sorted {
-		if a := n.Prefix.Addr(); a.Is4In6() && n.Prefix.Bits() >= 96 {
-			sorted[i].Prefix = netip.PrefixFrom(a.Unmap(), n.Prefix.Bits()-96)
-		}
+		sorted[i].Prefix = unmapPrefix(n.Prefix)
 	}
 	slices.SortStableFunc(sorted, func(a, b Name) int { return b.Prefix.Bits() - a.Prefix.Bits() })
 	return sorted
@@ -33,6 +31,13 @@ func (ns names) label(ip netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+func unmapPrefix(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {

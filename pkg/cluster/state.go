@@ -14,6 +14,8 @@ type Options struct {
 	MaxStaleness time.Duration
 	// Names are labels for addresses outside the cluster.
 	Names []Name
+	// Clients are prefixes of clients that come and go; IPv4-mapped ones are unmapped.
+	Clients []netip.Prefix
 	// Node is the name of this node; empty: not known.
 	Node string
 	// Memory bounds each record of the past (pods, endpoints, services and
@@ -29,13 +31,14 @@ const defaultMemory = 10_000
 // returns: neither may be changed.
 type State struct {
 	guarded
-	names names
+	names   names
+	clients clients
 }
 
 // New returns a State that knows nothing yet: until the first
 // SetHealth(true, …) every backend is unknown.
 func New(opts Options) *State {
-	return &State{guarded: guarded{records: newRecords(opts)}, names: newNames(opts.Names)}
+	return &State{guarded: guarded{records: newRecords(opts)}, names: newNames(opts.Names), clients: newClients(opts.Clients)}
 }
 
 // Changed receives when TakeChanged or Health may have something new. Several
@@ -103,6 +106,9 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 
 // Label returns the label of the longest prefix that holds the address, or "".
 func (s *State) Label(addr netip.Addr) string { return s.names.label(addr.Unmap()) }
+
+// ComesAndGoes reports whether an address is one of Options.Clients.
+func (s *State) ComesAndGoes(addr netip.Addr) bool { return s.clients.contain(addr.Unmap()) }
 
 // Service returns the Service that an address belongs to: a ClusterIP
 // whatever the port, an external or load-balancer IP at a port of the

@@ -15,14 +15,23 @@ import (
 // behave as before: silent, answering with a zero window, refusing. The zero value
 // means that it is not known.
 //
-// GivesUp follows the armed timer to the jiffy. An ICMP error may revert a
-// back-off, so predict again at each RTO. Memory pressure may end an orphan
-// earlier, so its answer is the latest time. The kernel never aborts an idle socket
+// GivesUp follows the armed timer to the jiffy. Once ICMP errors have come that
+// revert a back-off, it gives the earliest and the latest time. Memory pressure may
+// end an orphan earlier, so its answer is the latest time. The kernel never aborts an idle socket
 // without keepalive, nor a zero window that the peer keeps confirming.
 func GivesUp(s flow.Socket) flow.GivesUp {
 	if s.Tick <= 0 || s.RTO <= 0 || s.RTOMax < rtoBase {
 		return flow.GivesUp{}
 	}
+	g := follow(s)
+	if g.By = g.At; shaken(s) && g.Known() {
+		return between(s, g.At)
+	}
+	return g
+}
+
+// follow follows the clock that runs.
+func follow(s flow.Socket) flow.GivesUp {
 	switch {
 	case s.State == flow.SynSent:
 		return connecting(s)

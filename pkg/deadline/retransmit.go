@@ -34,6 +34,10 @@ func limit(s flow.Socket, rto time.Duration) time.Duration {
 	return Model(s.Retries2, rtoBase, s.RTOMax)
 }
 
+// resourceProbe is TCP_RESOURCE_PROBE_INTERVAL: a retransmission that a queue of this host has
+// dropped is tried again so soon, without a back-off (tcp_retransmit_timer).
+const resourceProbe = 500 * time.Millisecond
+
 // timer is the retransmission timer of a socket, moved from one firing to the
 // next.
 type timer struct {
@@ -41,6 +45,7 @@ type timer struct {
 	userTimeout, rtoMax time.Duration
 	rto                 time.Duration
 	retransmits         int
+	again               time.Duration // until the next try, after a queue of this host dropped the last one; 0: the rto
 	begun               bool          // retransmitting, or connecting
 	began               time.Duration // the first retransmission, or SYN, after the reading
 	expires, fires      uint64        // jiffies: what it is armed for, and when it fires
@@ -53,6 +58,9 @@ func newTimer(s flow.Socket, double bool) *timer {
 	t := &timer{
 		clock: clockOf(s), userTimeout: s.UserTimeout, rtoMax: s.RTOMax,
 		rto: s.RTO, retransmits: s.Retransmits,
+	}
+	if s.SendErr < 0 {
+		t.again = resourceProbe
 	}
 	if !s.RetransStamp.IsZero() {
 		t.begun, t.began = true, s.RetransStamp.Sub(s.At)
@@ -83,10 +91,14 @@ func (t *timer) retransmit(double bool) {
 // because a user timeout shortens the last one. It does not count firings: its
 // callers need only the time.
 func (t *timer) skip(limit time.Duration) {
-	if t.rto < t.rtoMax {
+	wait := t.rtoMax
+	switch {
+	case t.again > 0:
+		wait = t.again
+	case t.rto < t.rtoMax:
 		return
 	}
-	over := t.skipped(limit-t.elapsed(), t.fires, t.rtoMax)
+	over := t.skipped(limit-t.elapsed(), t.fires, wait)
 	t.expires += over
 	t.fires += over
 }
@@ -94,6 +106,10 @@ func (t *timer) skip(limit time.Duration) {
 func (t *timer) rearm(now uint64, double bool) {
 	if !t.begun {
 		t.begun, t.began = true, t.after(now) // the stamp is set after the tracepoint of RTO #1
+	}
+	if t.again > 0 {
+		t.set(now, t.again)
+		return
 	}
 	if double {
 		t.rto = min(2*t.rto, t.rtoMax)
@@ -108,6 +124,10 @@ func (t *timer) arm(now uint64) {
 	if t.userTimeout > 0 && t.begun {
 		wait = min(wait, max(t.userTimeout-(t.after(now)-t.began), t.tick))
 	}
+	t.set(now, wait)
+}
+
+func (t *timer) set(now uint64, wait time.Duration) {
 	t.expires = now + t.ticks(wait)
 	t.fires = Wheel(now, t.expires)
 }

@@ -18,9 +18,9 @@ func kill(e *Evidence) flow.Advice {
 }
 
 // inside prefixes a command so that it runs in the socket's own network
-// namespace.
+// namespace, if a living process is known there.
 func inside(e *Evidence) string {
-	if e.Local.PID == 0 {
+	if e.Local.PID == 0 || e.Local.Exited {
 		return ""
 	}
 	return "nsenter -t " + strconv.FormatUint(uint64(e.Local.PID), 10) + " -n "

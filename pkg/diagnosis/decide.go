@@ -40,7 +40,7 @@ func decide(e *Evidence) (Decision, *rule) {
 	if e.End != nil {
 		d.Symptom, d.Suppressed = flow.Truncated, suppressTruncated(e)
 	} else {
-		d.Suppressed = suppress(&e.Socket, e.Role, e.Peer.Class)
+		d.Suppressed = Suppress(e)
 	}
 	for i := range table {
 		r := &table[i]
@@ -64,8 +64,12 @@ func decide(e *Evidence) (Decision, *rule) {
 const lastFIN = 5 * time.Second
 
 // halfOpen: an idle flow has no symptom of its own, so it is a finding only
-// while its backend is gone, and at first only at risk.
+// while its keepalive probes have no answer, or its backend is gone; then it is at first
+// only at risk.
 func (d *Decision) halfOpen(e *Evidence) {
+	if !d.AtOnce && unanswered(&e.Socket) > 0 {
+		return
+	}
 	d.Healthy = !d.AtOnce
 	removed := e.Removed()
 	if removed.IsZero() {

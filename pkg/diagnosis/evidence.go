@@ -2,10 +2,12 @@ package diagnosis
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/cluster"
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
+	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
 // Evidence is every question about one flow, and its answer.
@@ -28,6 +30,7 @@ type Evidence struct {
 	Route     *flow.Route // from this node to Target; nil: not asked
 	RouteErr  error
 	RouteAt   time.Time
+	Drops     *Drops // nil: nobody watched
 	GivesUp   flow.GivesUp
 
 	// Host is true when the socket lives in this node's own network
@@ -40,9 +43,32 @@ type Evidence struct {
 	// Service address on this node: only then does a missing entry mean
 	// anything.
 	Translates bool
+	// Listener is on this node, and has no room for the connection; nil: there is none.
+	Listener *Listener
+	// Transient is true if the peer's address is one of those whose clients come and go
+	// (--clients).
+	Transient bool
 	// Upstream is the stuck flow of another process in the socket's own
 	// network namespace: what a sidecar proxy that stopped reading waits for.
 	Upstream *Upstream
+}
+
+// Drops are what this node's kernel has dropped of a flow's segments, and of its peer's.
+type Drops struct {
+	Since time.Time // nothing is known of drops before
+	Seen  []flow.Drop
+}
+
+// Listener is a listening socket whose owner does not accept, as far as a sentence needs it.
+type Listener struct {
+	Owner         string
+	PID           uint32
+	Waiting, Most uint32
+}
+
+// ListenerOf names a listener and its owner.
+func ListenerOf(l flow.Listener, by flow.Local) *Listener {
+	return &Listener{Owner: owner(&by), PID: by.PID, Waiting: l.Waiting, Most: l.Most}
 }
 
 // Upstream is another stuck flow, as far as a sentence needs it.
@@ -62,6 +88,9 @@ type Conntrack struct {
 	Err     error // it could not say
 	// Unanswered is true if a later question had no answer: this one is older.
 	Unanswered bool
+	// Replied is true if conntrack has seen an answer of the peer that the socket did not get:
+	// to its SYN, or to all its data since progress stopped.
+	Replied bool
 }
 
 // Target returns the address that the socket's packets really go to: conntrack's
@@ -177,6 +206,38 @@ func answersLately(e *Evidence) bool {
 // Earlier selective acknowledgements prove nothing: they stay when the peer dies.
 func answers(e *Evidence) bool {
 	return lastSegment(e).After(e.Socket.Since.Add(settled))
+}
+
+// severalSegments are more than what was under way when progress stopped.
+const severalSegments = 2
+
+// heard is answers, or segments that the socket refused and that left no time: a SYN-ACK that
+// comes again.
+func heard(e *Evidence) bool { return answers(e) || e.Socket.SegmentsIn >= severalSegments }
+
+// sacked reports whether the peer has what was sent after the oldest data. That was sent in a
+// full segment, and only such ones since.
+func sacked(e *Evidence) bool { return e.Socket.SackedOut > 0 && fullHead(e) }
+
+// fullHead reports whether the oldest segment is as large as segments get: what is sent again
+// is that segment alone.
+func fullHead(e *Evidence) bool { return e.Socket.MSS > 0 && e.Socket.Unacknowledged >= e.Socket.MSS }
+
+// probed says that keepalive has found out.
+func probed(e *Evidence) string {
+	n := unanswered(&e.Socket)
+	if n == 0 {
+		return ""
+	}
+	return "; " + strconv.Itoa(n) + " keepalive probes are unanswered"
+}
+
+// onlyFull says that a path that drops large segments would look the same.
+func onlyFull(e *Evidence) string {
+	if symptom(&e.Socket) != flow.Retransmitting || !fullHead(e) || heard(e) {
+		return ""
+	}
+	return "; only full segments (" + phrase.Count(int(e.Socket.MSS), "byte", "bytes") + ") were sent since, so a path that drops large ones looks the same"
 }
 
 // nodeDown reports whether the records say that the backend's node is not

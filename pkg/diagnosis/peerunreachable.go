@@ -14,10 +14,12 @@ func whyPeersNodeDown(e *Evidence) string {
 	return "the node " + e.Backend.Node + " of " + backendName(e) + " is " + string(e.Backend.NodeState) + "; the connection goes on if it comes back"
 }
 
-func listedAndSilent(e *Evidence, _ flow.Symptom) bool { return e.Backend.State == flow.BackendListed }
+func listedAndSilent(e *Evidence, _ flow.Symptom) bool {
+	return e.Backend.State == flow.BackendListed && !answersLately(e)
+}
 
 func whyListedAndSilent(e *Evidence) string {
-	return backendName(e) + " is silent, although it is listed as alive" + nextHop(e)
+	return backendName(e) + " is silent, although it is listed as alive" + nextHop(e) + probed(e) + onlyFull(e)
 }
 
 // nextHop names a neighbour that does not answer: the path ends there.

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"strconv"
+	"syscall"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
@@ -35,10 +36,15 @@ func record(e *Evidence) []flow.Evidence {
 		Source: string(flow.SourceCluster), At: e.Now,
 		Asked: "backend " + goal.String(), Answer: backendAnswer(e),
 	})
+	if e.Drops != nil {
+		all = append(all, flow.Evidence{
+			Source: string(flow.SourceKernel), At: e.RouteAt, Asked: "segments dropped on this node since " + phrase.Time(e.Drops.Since, e.Now), Answer: dropAnswer(e),
+		})
+	}
 	if e.Route != nil || e.RouteErr != nil {
 		all = append(all, flow.Evidence{
 			Source: string(flow.SourceRoute), At: e.RouteAt,
-			Asked: "route from this node to " + goal.Addr().String(), Answer: routeAnswer(e),
+			Asked: "route " + routeAsked(e.Route) + "to " + goal.Addr().String(), Answer: routeAnswer(e),
 		})
 	}
 	return all
@@ -57,16 +63,36 @@ func kernelAnswer(e *Evidence) string {
 	if s.SendWindow == 0 && s.State != flow.SynSent { // before the handshake there is none
 		answer = append(answer, ", peer's window 0, "+phrase.Count(s.ProbesOut, "probe", "probes")+" unanswered"...)
 	}
-	if s.SendErr != 0 {
-		answer = append(answer, ", last transmission refused with "+Errno(s.SendErr)...)
-	}
+	answer = append(answer, sendAnswer(s)...)
 	if s.SoftErr != 0 {
 		answer = append(answer, ", soft error "+Errno(s.SoftErr)...)
+	}
+	if s.SackedOut > 0 {
+		answer = append(answer, ", "+phrase.Count(s.SackedOut, "later segment", "later segments")+" acknowledged selectively"...)
+	}
+	if s.SegmentsIn > 0 {
+		answer = append(answer, ", "+phrase.Count(int(s.SegmentsIn), "segment", "segments")+" from the peer since progress stopped"...)
+	}
+	if s.NeverAcked && s.State != flow.SynSent && s.AtRisk() > 0 {
+		answer = append(answer, ", nothing acknowledged since the handshake"...)
 	}
 	if !s.LastAck.IsZero() {
 		answer = append(answer, ", last ACK from the peer at "+phrase.Time(s.LastAck, e.Now)...)
 	}
 	return string(answer)
+}
+
+// sendAnswer says how the last transmission failed, if it did.
+func sendAnswer(s *flow.Socket) string {
+	switch {
+	case s.SendErr == 0:
+		return ""
+	case s.SendErr < 0:
+		return ", last transmission dropped by a queue of this host"
+	case syscall.Errno(s.SendErr) == syscall.EBUSY:
+		return ", last transmission held back because the one before is still in a queue of this host (EBUSY)"
+	}
+	return ", last transmission refused with " + Errno(s.SendErr)
 }
 
 func conntrackAnswer(e *Evidence) string {
@@ -121,8 +147,15 @@ func routeAnswer(e *Evidence) string {
 		return "no answer: " + e.RouteErr.Error()
 	}
 	r := e.Route
+	dead := ""
+	if r.Dead != "" {
+		dead = ", " + r.Dead + " is down"
+		if r.NoCarrier {
+			dead = ", " + r.Dead + " has no carrier"
+		}
+	}
 	if r.Err != "" {
-		return refusal(*r)
+		return refusal(*r) + dead
 	}
 	answer := r.Type
 	if r.Via.IsValid() {
@@ -134,7 +167,18 @@ func routeAnswer(e *Evidence) string {
 	if r.Neighbour != "" {
 		answer += ", next hop " + r.Neighbour
 	}
-	return answer
+	return answer + dead
+}
+
+// routeAsked names the origin of the packets that a route was asked for.
+func routeAsked(r *flow.Route) string {
+	switch {
+	case r == nil || !r.Src.IsValid():
+		return "from this node "
+	case r.In != "":
+		return "from " + r.Src.String() + ", which comes in by " + r.In + ", "
+	}
+	return "from " + r.Src.String() + " "
 }
 
 // refusal says why there is no route: by a route that refuses, or because none

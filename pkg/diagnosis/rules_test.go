@@ -33,7 +33,7 @@ func calico() diagnosis.Evidence {
 		Now: after(1.5), StuckAfter: 10 * time.Second,
 		Socket: flow.Socket{
 			ID: 0x1f3a, NetNS: 4026532590, Local: client, Remote: service, State: flow.Established, Live: true,
-			At: after(1.5), Since: after(1.4), LastAck: after(-4), Timeouts: 1, Retransmits: 1, PacketsOut: 1,
+			At: after(1.5), Since: after(1.4), LastAck: after(-4), Timeouts: 1, Retransmits: 1, PacketsOut: 1, RetransOut: 1,
 			SendWindow: 65535, Pending: flow.TimerRetransmit, Unacknowledged: 6, RTO: 408 * time.Millisecond,
 		},
 		Role:  flow.Client,
@@ -61,6 +61,30 @@ func external(e *diagnosis.Evidence) {
 	e.Socket.Remote, e.Peer = outside, flow.Peer{Class: flow.PeerExternal, Addr: outside, Name: "orders-db"}
 	e.Service, e.Conntrack = nil, diagnosis.Conntrack{At: e.Now, Missing: true}
 	e.Backend = cluster.Backend{Addr: outside, State: flow.BackendUnknown}
+}
+
+// connecting makes it an attempt to connect to a backend that is listed.
+func connecting(e *diagnosis.Evidence) {
+	e.Socket.State, e.Socket.LastAck, e.Socket.SendWindow, e.Backend.State = flow.SynSent, time.Time{}, 0, flow.BackendListed
+}
+
+// flight has two segments in flight, the first a full one.
+func flight(e *diagnosis.Evidence) {
+	e.Backend.State, e.Socket.At, e.Now = flow.BackendListed, after(12), after(12)
+	e.Socket.MSS, e.Socket.Unacknowledged, e.Socket.PacketsOut = 1448, 1700, 2
+}
+
+// refusing is a peer that answers each of four retransmissions, the last one 0.5 s ago.
+func refusing(e *diagnosis.Evidence) {
+	e.Backend.State, e.Socket.At, e.Now, e.Socket.Tick = flow.BackendListed, after(12), after(12), 4*time.Millisecond
+	e.Socket.Timeouts, e.Socket.SegmentsIn, e.Socket.RetransOut = 4, 4, 1
+	e.Socket.Sent, e.Socket.LastAck = after(11.5), after(11.504)
+}
+
+// withoutErrno is 12 s old and counts nothing as retransmitted.
+func withoutErrno(e *diagnosis.Evidence) {
+	e.Backend.State, e.Socket.At, e.Now, e.Socket.Tick = flow.BackendListed, after(12), after(12), 4*time.Millisecond
+	e.Socket.TimerAt, e.Socket.RetransOut = after(12.2), 0
 }
 
 func TestVerdicts(t *testing.T) {
@@ -183,16 +207,168 @@ func TestVerdicts(t *testing.T) {
 		}, flow.LocalFilter, false, "a filter in this host's OUTPUT path refuses what the socket sends (EPERM)"},
 		{"routing refuses", func(e *diagnosis.Evidence) {
 			e.Socket.SendErr, e.Socket.SoftErr = int(syscall.EHOSTUNREACH), int(syscall.EINVAL)
-		}, flow.NoRoute, false, "routing on this host refuses the way to 192.168.136.2 (EINVAL)"},
-		{"routing refuses, on a kernel that does not show the errno", func(e *diagnosis.Evidence) {
-			e.Socket.SoftErr = int(syscall.ENETUNREACH)
-		}, flow.NoRoute, false, ""},
-		{"a dead neighbour is no refusal of this host", func(e *diagnosis.Evidence) {
+		}, flow.NoRoute, false, "routing in its own network namespace refuses the way to 10.96.0.10 (EINVAL)"},
+		{"routing refuses what the node's own program sends", func(e *diagnosis.Evidence) {
+			e.Socket.SendErr, e.Socket.SoftErr, e.Host = int(syscall.EHOSTUNREACH), int(syscall.EINVAL), true
+			e.Route = &flow.Route{Src: client.Addr(), Own: true, Type: "blackhole", Err: "EINVAL"}
+		}, flow.NoRoute, false, "routing on this host refuses the way to 192.168.136.2 (blackhole, EINVAL)"},
+		{"the address that it sends from has left this host", func(e *diagnosis.Evidence) {
+			e.Socket.SendErr, e.Socket.SoftErr, e.Host = int(syscall.EHOSTUNREACH), int(syscall.EINVAL), true
+			e.Route = &flow.Route{Src: client.Addr(), Type: "unicast"}
+		}, flow.AddressLost, false, "its own address 192.168.75.2 is not on this host any more"},
+		{"the address that it sends from has left this host, nothing in flight", func(e *diagnosis.Evidence) {
+			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff, e.Host = 0, flow.TimerProbe, 3, true
+			e.Route = &flow.Route{Src: client.Addr(), Type: "unicast"}
+		}, flow.AddressLost, false, ""},
+		{"a transparent proxy sends from an address that this host never had", func(e *diagnosis.Evidence) {
+			e.Host, e.Backend.State = true, flow.BackendListed
+			e.Route = &flow.Route{Src: client.Addr(), Type: "unicast"}
+		}, flow.PeerUnreachable, false, ""},
+		{"its interface has no carrier", func(e *diagnosis.Evidence) {
+			e.Host, e.Backend.State = true, flow.BackendListed
+			e.Route = &flow.Route{Src: client.Addr(), Own: true, Type: "unicast", Interface: "eth0", Dead: "eth0", NoCarrier: true}
+		}, flow.LinkDown, false, "the interface eth0 of this host has no carrier"},
+		{"its interface is down", func(e *diagnosis.Evidence) {
+			e.Socket.SendErr, e.Socket.SoftErr, e.Host = int(syscall.EHOSTUNREACH), int(syscall.ENETUNREACH), true
+			e.Route = &flow.Route{Src: client.Addr(), Own: true, Err: "ENETUNREACH", Dead: "eth0"}
+		}, flow.LinkDown, false, "the interface eth0 of this host is down"},
+		{"its backend is gone, and so is the interface there", func(e *diagnosis.Evidence) {
+			e.Route = &flow.Route{Src: client.Addr(), Type: "unicast", In: "cali1", Interface: "cali2", Dead: "cali2", NoCarrier: true}
+		}, flow.StaleConntrack, true, ""},
+		{"this node does not pass on what the pod sends", func(e *diagnosis.Evidence) {
 			e.Backend.State = flow.BackendListed
+			e.Route = &flow.Route{Src: client.Addr(), In: "cali1", Type: "blackhole", Err: "EINVAL"}
+		}, flow.NoRoute, false, "refuses to pass on what comes from 192.168.75.2 by cali1 to 192.168.136.2 (blackhole, EINVAL)"},
+		{"this node does not pass it on, and the backend is gone", func(e *diagnosis.Evidence) {
+			e.Route = &flow.Route{Src: client.Addr(), In: "cali1", Type: "blackhole", Err: "EINVAL"}
+		}, flow.StaleConntrack, true, ""},
+		{"routes refuse an address that nothing translates yet", func(e *diagnosis.Evidence) {
+			e.Conntrack, e.Backend = diagnosis.Conntrack{At: e.Now, Missing: true}, cluster.Backend{Addr: service, State: flow.BackendUnknown}
+			e.Route = &flow.Route{Src: client.Addr(), In: "cali1", Err: "ENETUNREACH"}
+		}, flow.Unknown, false, ""},
+		{"routing refuses, on a kernel that does not show the errno", func(e *diagnosis.Evidence) {
+			e.Socket.SoftErr, e.Socket.RetransOut = int(syscall.ENETUNREACH), 0
+		}, flow.NoRoute, false, ""},
+		{"routing refuses, by a route that is called unreachable", func(e *diagnosis.Evidence) {
 			e.Socket.SendErr, e.Socket.SoftErr = int(syscall.EHOSTUNREACH), int(syscall.EHOSTUNREACH)
+		}, flow.NoRoute, false, "(EHOSTUNREACH)"},
+		{"a router says that a network is unreachable, read in the timer's handler", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SoftErr, e.Socket.Pending, e.Socket.RetransOut = flow.BackendListed, int(syscall.ENETUNREACH), flow.TimerNone, 0
+		}, flow.RouterRejects, false, "answers with ICMP, network unreachable"},
+		{"a dead neighbour is no refusal of this host", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.At, e.Now = flow.BackendListed, after(30), after(30)
+			e.Socket.SendErr, e.Socket.SoftErr = int(syscall.EBUSY), int(syscall.EHOSTUNREACH)
+		}, flow.PeerUnreachable, false, ""},
+		{"a neighbour is asked, and may not answer", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SendErr = flow.BackendListed, int(syscall.EBUSY)
 		}, flow.PeerUnreachable, false, ""},
 		{"the last copy still waits in a queue", func(e *diagnosis.Evidence) {
-			e.Backend.State, e.Socket.SendErr = flow.BackendListed, int(syscall.EBUSY)
+			e.Backend.State, e.Socket.SendErr, e.Socket.At, e.Now = flow.BackendListed, int(syscall.EBUSY), after(12), after(12)
+		}, flow.LocalQueue, false, "still waits in a queue of this host (EBUSY)"},
+		{"the last copy still waits for the next hop", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SendErr, e.Socket.At, e.Now = flow.BackendListed, int(syscall.EBUSY), after(12), after(12)
+			e.Route = &flow.Route{Type: "unicast", Neighbour: "INCOMPLETE"}
+		}, flow.PeerUnreachable, false, "nor does the next hop"},
+		{"a queue drops it", func(e *diagnosis.Evidence) { e.Socket.SendErr = -1 },
+			flow.LocalQueue, false, "a queue of this host drops what the socket sends"},
+		{"a queue drops all that it sends", func(e *diagnosis.Evidence) {
+			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff, e.Socket.Retries2 = 0, flow.TimerProbe, 3, 0, 15
+		}, flow.LocalQueue, false, "a queue of this host drops what the socket sends"},
+		{"connecting, dropped by a filter on this host", func(e *diagnosis.Evidence) {
+			connecting(e)
+			e.Socket.SendErr = int(syscall.EPERM)
+		}, flow.LocalFilter, false, "refuses what the socket sends (EPERM)"},
+		{"connecting, and routing refuses", func(e *diagnosis.Evidence) {
+			connecting(e)
+			e.Socket.SendErr, e.Socket.SoftErr = int(syscall.EHOSTUNREACH), int(syscall.EACCES)
+		}, flow.NoRoute, false, "(EACCES)"},
+		{"connecting, and the SYN waits in a queue", func(e *diagnosis.Evidence) {
+			connecting(e)
+			e.Socket.SendErr, e.Socket.At, e.Now = int(syscall.EBUSY), after(12), after(12)
+		}, flow.LocalQueue, false, ""},
+		{"connecting, and the SYN leaves: nobody answers", func(e *diagnosis.Evidence) {
+			connecting(e)
+			e.Socket.RetransOut, e.Socket.At, e.Now = 1, after(12), after(12)
+		}, flow.PeerUnreachable, false, ""},
+		{"a policy of this node drops what it sends", func(e *diagnosis.Evidence) {
+			e.Backend.State = flow.BackendListed
+			e.Drops = &diagnosis.Drops{Since: noon, Seen: []flow.Drop{{Reason: "NETFILTER_DROP", Place: "nft_do_chain", Count: 7, LastAt: after(1)}}}
+		}, flow.LocalFilter, false, "a filter or policy on this node drops what the socket sends: 7 segments since 12:00:00, NETFILTER_DROP in nft_do_chain"},
+		{"one segment was dropped", func(e *diagnosis.Evidence) {
+			e.Backend.State = flow.BackendListed
+			e.Drops = &diagnosis.Drops{Since: noon, Seen: []flow.Drop{{Reason: "NETFILTER_DROP", Place: "nft_do_chain", Count: 1, LastAt: after(1)}}}
+		}, flow.PeerUnreachable, false, ""},
+		{"a policy of this node drops what goes to a pod that is gone", func(e *diagnosis.Evidence) {
+			e.Drops = &diagnosis.Drops{Since: noon, Seen: []flow.Drop{{Reason: "NETFILTER_DROP", Place: "nft_do_chain", Count: 7, LastAt: after(1)}}}
+		}, flow.StaleConntrack, true, ""},
+		{"a queue of this node drops what it has passed on", func(e *diagnosis.Evidence) {
+			e.Backend.State = flow.BackendListed
+			e.Drops = &diagnosis.Drops{Since: noon, Seen: []flow.Drop{{Reason: "QDISC_DROP", Place: "tbf_enqueue", Count: 7, LastAt: after(1)}}}
+		}, flow.LocalQueue, false, "a queue of this node drops what the socket sends: 7 segments"},
+		{"reverse-path filtering drops the answers", func(e *diagnosis.Evidence) {
+			e.Backend.State = flow.BackendListed
+			e.Drops = &diagnosis.Drops{Since: noon, Seen: []flow.Drop{{Answers: true, Reason: "IP_RPFILTER", Place: "ip_rcv_finish_core", Count: 3, LastAt: after(1)}}}
+		}, flow.AnswersDropped, false, "reverse-path filtering here drops them before the socket: 3 segments"},
+		{"connecting, and the listener here has no room", func(e *diagnosis.Evidence) {
+			connecting(e)
+			e.Listener = &diagnosis.Listener{Owner: "python3[42]", PID: 42, Waiting: 2, Most: 1}
+		}, flow.AcceptQueueFull, false, "its listener on this node, python3[42], does not accept: 2 connections wait, of 1 allowed"},
+		{"the end of its handshake found no room", func(e *diagnosis.Evidence) {
+			e.Socket.NeverAcked, e.Backend.State, e.Listener = true, flow.BackendListed, &diagnosis.Listener{Owner: "python3[42]", Waiting: 2, Most: 1}
+		}, flow.AcceptQueueFull, false, ""},
+		{"its listener has no room for others", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Listener = flow.BackendListed, &diagnosis.Listener{Owner: "python3[42]", Waiting: 2, Most: 1}
+		}, flow.PeerUnreachable, false, ""},
+		{"conntrack has seen all data acknowledged", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Conntrack.Replied = flow.BackendListed, true
+		}, flow.AnswersDropped, false, "has seen the acknowledgement of all that was sent, and the socket has not"},
+		{"conntrack has seen the answer to its SYN", func(e *diagnosis.Evidence) {
+			connecting(e)
+			e.Conntrack.Replied = true
+		}, flow.AnswersDropped, false, "has seen the answer to the SYN"},
+		{"the peer answers each retransmission", refusing, flow.PeerRefuses, false, "answers each retransmission (4 answers"},
+		{"the peer answers each retransmission, and the last answer is under way", func(e *diagnosis.Evidence) {
+			refusing(e)
+			e.Socket.Sent, e.Socket.LastAck, e.Socket.SegmentsIn = after(11.9), after(9), 3
+		}, flow.PeerRefuses, false, ""},
+		{"the peer sends data as well", func(e *diagnosis.Evidence) {
+			refusing(e)
+			e.Socket.LastReceive = after(11)
+		}, flow.PathDrop, false, ""},
+		{"the peer sends more than answers", func(e *diagnosis.Evidence) {
+			refusing(e)
+			e.Socket.SegmentsIn = 30
+		}, flow.PathDrop, false, ""},
+		{"the peer says something, and not when it is sent to", func(e *diagnosis.Evidence) {
+			refusing(e)
+			e.Socket.LastAck = after(11.9)
+		}, flow.PathDrop, false, ""},
+		{"the peer repeats its SYN-ACK", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.NeverAcked, e.Socket.SegmentsIn, e.Socket.At, e.Now = flow.BackendListed, true, 4, after(12), after(12)
+		}, flow.PathDrop, false, "repeats its answer to the SYN: neither the end of the handshake nor the data gets through"},
+		{"a segment was under way when progress stopped", func(e *diagnosis.Evidence) {
+			e.Backend.State, e.Socket.SegmentsIn, e.Socket.At, e.Now = flow.BackendListed, 1, after(12), after(12)
+		}, flow.PeerUnreachable, false, ""},
+		{"the tail of a flight arrived, and its head did not", func(e *diagnosis.Evidence) {
+			flight(e)
+			e.Socket.SackedOut = 1
+		}, flow.PathDrop, false, "has what was sent later (selective acknowledgement at 11:59:56), but not the oldest segment, of 1,448 bytes"},
+		{"nothing of a flight arrived", flight, flow.PeerUnreachable, false, "only full segments (1,448 bytes) were sent since"},
+		{"a filter on this host, on a kernel that does not show the errno", func(e *diagnosis.Evidence) {
+			withoutErrno(e)
+			e.Socket.Sent = e.Socket.TimerAt.Add(-e.Socket.RTO)
+		}, flow.LocalFilter, false, "drops what the socket sends"},
+		{"nothing is repeated, and the kernel does not say why", func(e *diagnosis.Evidence) {
+			withoutErrno(e)
+			e.Socket.Sent = after(0.9)
+		}, flow.Unknown, false, "a filter, a queue or a route there"},
+		{"a dead neighbour, on a kernel that does not show the errno", func(e *diagnosis.Evidence) {
+			withoutErrno(e)
+			e.Socket.SoftErr = int(syscall.EHOSTUNREACH)
+		}, flow.PeerUnreachable, false, ""},
+		{"it repeats well, on a kernel that does not show the errno", func(e *diagnosis.Evidence) {
+			withoutErrno(e)
+			e.Socket.Sent, e.Socket.RetransOut = e.Socket.TimerAt.Add(-e.Socket.RTO), 1
 		}, flow.PeerUnreachable, false, ""},
 		{"nothing left the host's own namespace, which has no route", func(e *diagnosis.Evidence) {
 			e.Socket.PacketsOut, e.Socket.Pending, e.Socket.Backoff, e.Host = 0, flow.TimerProbe, 3, true
@@ -272,25 +448,53 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestSuppress(t *testing.T) {
-	data := flow.Socket{State: flow.Established, Unacknowledged: 1}
-	for _, c := range []struct {
-		name  string
-		s     flow.Socket
-		role  flow.Role
-		class flow.PeerClass
-		want  flow.Suppression
+	accepted := func(from string, more ...func(*diagnosis.Evidence)) diagnosis.Evidence {
+		e := calico()
+		external(&e)
+		e.Role, e.Socket.Remote, e.Peer.Name, e.Peer.Addr = flow.Server, netip.MustParseAddrPort(from), "", netip.MustParseAddrPort(from)
+		for _, change := range more {
+			change(&e)
+		}
+		return e
+	}
+	client := func(s flow.Socket) diagnosis.Evidence {
+		e := calico()
+		s.SendWindow, s.PacketsOut, s.Timeouts = 1, 1, 1
+		e.Socket = s
+		return e
+	}
+	for name, c := range map[string]struct {
+		e    diagnosis.Evidence
+		want flow.Suppression
 	}{
-		{"data at risk", data, flow.Client, flow.PeerService, ""},
-		{"only a FIN outstanding", flow.Socket{State: flow.LastAck, FinOutstanding: true}, flow.Client, flow.PeerService, flow.SuppressedClosing},
-		{"an orphan with data", flow.Socket{State: flow.FinWait1, Orphan: true, Unsent: 1}, flow.Client, flow.PeerService, ""},
-		{"a half-closed socket that is still open", flow.Socket{State: flow.CloseWait}, flow.Client, flow.PeerService, ""},
-		{"connecting", flow.Socket{State: flow.SynSent}, flow.Client, flow.PeerService, ""},
-		{"a vanished internet client", data, flow.Server, flow.PeerExternal, flow.SuppressedExternalClient},
-		{"an accepted connection from a pod", data, flow.Server, flow.PeerPod, ""},
-		{"a client of an external database", data, flow.Client, flow.PeerExternal, ""},
+		"data at risk":                          {client(flow.Socket{State: flow.Established, Unacknowledged: 1}), ""},
+		"only a FIN, closed by both":            {client(flow.Socket{State: flow.LastAck, FinOutstanding: true}), flow.SuppressedClosing},
+		"only a FIN, and nobody has it open":    {client(flow.Socket{State: flow.FinWait1, FinOutstanding: true, Orphan: true}), flow.SuppressedClosing},
+		"shut for writing, waits for answer":    {client(flow.Socket{State: flow.FinWait1, FinOutstanding: true}), ""},
+		"an orphan with data":                   {client(flow.Socket{State: flow.FinWait1, Orphan: true, Unsent: 1}), ""},
+		"the peer has closed, this end is open": {client(flow.Socket{State: flow.CloseWait}), ""},
+		"connecting":                            {client(flow.Socket{State: flow.SynSent}), ""},
+		"a client of an external database":      {func() diagnosis.Evidence { e := calico(); external(&e); return e }(), ""},
+		"a vanished internet client":            {accepted("203.0.113.9:40000"), flow.SuppressedExternalClient},
+		"the same over IPv6":                    {accepted("[2001:db8::9]:40000"), flow.SuppressedExternalClient},
+		"a client of a private network":         {accepted("10.1.2.3:40000"), ""},
+		"a client of a carrier's network":       {accepted("100.64.1.2:40000"), ""},
+		"a client of a local network, IPv6":     {accepted("[fd00::9]:40000"), ""},
+		"a client that has a name":              {accepted("203.0.113.9:40000", func(e *diagnosis.Evidence) { e.Peer.Name = "partner" }), ""},
+		"a laptop that comes and goes":          {accepted("10.1.2.3:40000", func(e *diagnosis.Evidence) { e.Transient = true }), flow.SuppressedExternalClient},
+		"a pod of another node":                 {accepted("10.1.2.3:40000", func(e *diagnosis.Evidence) { e.Peer.Class = flow.PeerPod }), ""},
+		"an internet client that does not read": {accepted("203.0.113.9:40000", func(e *diagnosis.Evidence) {
+			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 1, 5
+		}), ""},
+		"an internet client that left with its window shut": {accepted("203.0.113.9:40000", func(e *diagnosis.Evidence) {
+			e.Socket.SendWindow, e.Socket.PacketsOut, e.Socket.Pending, e.Socket.ProbesOut, e.Socket.Backoff = 0, 0, flow.TimerProbe, 4, 5
+		}), flow.SuppressedExternalClient},
+		"an internet client that is heard": {accepted("203.0.113.9:40000", func(e *diagnosis.Evidence) {
+			e.Socket.LastAck, e.Socket.At, e.Now = after(3), after(4), after(4)
+		}), ""},
 	} {
-		if got := diagnosis.Suppress(c.s, c.role, c.class); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		if got := diagnosis.Suppress(&c.e); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
@@ -315,6 +519,50 @@ func TestAWindowClosedWithDataInFlight(t *testing.T) {
 				t.Errorf("silent for %v at an RTO of 30s, read %v ago: %s · %s", silence, ago, d.Symptom, d.Cause)
 			}
 		}
+	}
+}
+
+// TestKeepaliveFindsOut: two unanswered probes make an idle flow a finding, whatever the records say.
+func TestKeepaliveFindsOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*diagnosis.Evidence)
+		want   flow.Cause
+		says   string
+	}{
+		"of an external peer":        {func(e *diagnosis.Evidence) { external(e) }, flow.PeerSilent, "; 5 keepalive probes are unanswered"},
+		"of a pod that is listed":    {func(e *diagnosis.Evidence) { e.Backend.State = flow.BackendListed }, flow.PeerUnreachable, "; 5 keepalive probes are unanswered"},
+		"one probe may be under way": {func(e *diagnosis.Evidence) { external(e); e.Socket.ProbesOut = 1 }, "", ""},
+		"no keepalive":               {func(e *diagnosis.Evidence) { external(e); e.Socket.Keepalive = false }, "", ""},
+	} {
+		e := calico()
+		e.Socket.PacketsOut, e.Socket.Retransmits, e.Socket.Timeouts, e.Socket.Unacknowledged, e.Socket.Pending = 0, 0, 0, 0, flow.TimerNone
+		e.Socket.Keepalive, e.Socket.ProbesOut, e.Now = true, 5, after(60)
+		c.change(&e)
+		v := diagnosis.Judge(&e)
+		if c.want == "" {
+			if !v.Healthy {
+				t.Errorf("%s: it is a finding", name)
+			}
+			continue
+		}
+		if v.Healthy || v.Symptom != flow.HalfOpen || v.Cause != c.want || v.Suppressed != "" || !strings.Contains(v.Sentence, c.says) {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
+
+// TestItHadBeenIdle: gateways forget idle connections.
+func TestItHadBeenIdle(t *testing.T) {
+	e := calico()
+	external(&e)
+	e.Socket.LastAck = e.Socket.Since.Add(-6 * time.Minute)
+	v := diagnosis.Judge(&e)
+	if !strings.Contains(v.Sentence, "it had been idle for 6m before the first write that nobody acknowledged") || !strings.Contains(v.Advice[len(v.Advice)-1].ForGood, "TCP_KEEPIDLE") {
+		t.Errorf("%s %+v", v.Sentence, v.Advice)
+	}
+	e.Socket.LastAck = e.Socket.Since.Add(-6 * time.Second)
+	if v = diagnosis.Judge(&e); strings.Contains(v.Sentence, "idle") {
+		t.Errorf("it was not idle: %s", v.Sentence)
 	}
 }
 

@@ -67,6 +67,9 @@ func stakes(e *Evidence) string {
 	switch {
 	case e.GivesUp.Never:
 		return risk + "; the kernel will never give up by itself."
+	case e.GivesUp.Known() && e.GivesUp.By.After(e.GivesUp.At):
+		return risk + "; the kernel gives up between " + clock(e, e.GivesUp.At) + " and " + clock(e, e.GivesUp.By) + ", in " +
+			phrase.Duration(e.GivesUp.At.Sub(e.Now)) + " at the earliest."
 	case e.GivesUp.Known():
 		return risk + "; the kernel gives up at " + clock(e, e.GivesUp.At) + ", in " + phrase.Duration(e.GivesUp.At.Sub(e.Now)) + "."
 	}
@@ -91,6 +94,9 @@ func owner(l *flow.Local) string {
 	process := ""
 	if l.PID != 0 {
 		process = phrase.Process(l.Comm, l.PID)
+		if l.Exited {
+			process += ", exited"
+		}
 	}
 	if l.Pod == "" {
 		if process == "" {

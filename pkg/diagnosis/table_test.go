@@ -16,7 +16,7 @@ func TestEveryRuleHasWords(t *testing.T) {
 		e := Evidence{
 			Now: now, Socket: flow.Socket{At: now, State: flow.Established, PacketsOut: 1, Timeouts: 1, SendWindow: 1, Since: now.Add(-time.Minute)},
 			Backend:   cluster.Backend{State: flow.BackendListed, Namespace: "default", Pod: "server-2", Former: &cluster.Former{Namespace: "default", Pod: "server-1"}},
-			Conntrack: Conntrack{Entry: &flow.Translation{}}, Route: &flow.Route{}, End: &flow.End{At: now},
+			Conntrack: Conntrack{Entry: &flow.Translation{}}, Route: &flow.Route{}, Listener: &Listener{}, End: &flow.End{At: now},
 		}
 		if why := r.why(&e); why == "" {
 			t.Errorf("rule %d (%s) does not say why", i, r.Name)

@@ -25,7 +25,7 @@ func died(e *Evidence, by flow.LossReason) bool { return e.End != nil && e.End.L
 // a server here discarded unsent bytes itself, that is its own defect and is
 // reported, whatever the client.
 func suppressTruncated(e *Evidence) flow.Suppression {
-	if e.Role != flow.Server || e.Peer.Class != flow.PeerExternal {
+	if !vanished(e) {
 		return ""
 	}
 	if ours(e.End.Loss) && e.End.Unsent > 0 {

@@ -25,7 +25,9 @@ func loss(r flow.LossReason) func(*diagnosis.Evidence) {
 }
 
 // fromOutside makes it a server whose client is outside the cluster.
-func fromOutside(e *diagnosis.Evidence) { e.Role, e.Peer.Class = flow.Server, flow.PeerExternal }
+func fromOutside(e *diagnosis.Evidence) {
+	e.Role, e.Peer.Class, e.Socket.Remote, e.Conntrack = flow.Server, flow.PeerExternal, outside, diagnosis.Conntrack{}
+}
 
 func nothingUnsent(e *diagnosis.Evidence) { e.End.Unsent = 0 }
 

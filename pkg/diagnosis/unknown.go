@@ -8,13 +8,13 @@ import (
 // which evidence that is.
 var unknown = Cause{Name: flow.Unknown, Meaning: "evidence is missing"}
 
-func localDrop(_ *Evidence, s flow.Symptom) bool { return s == flow.LocalDrop }
+func localDrop(e *Evidence, _ flow.Symptom) bool { return hindered(&e.Socket) == unexplained }
 
 func whyLocalDrop(e *Evidence) string {
-	if e.Socket.SendErr == 0 {
+	if e.Socket.PacketsOut == 0 {
 		return "nothing that it sends leaves its network namespace: dropped inside the pod's namespace, by a route or a filter there"
 	}
-	return "this host refuses what it sends (" + Errno(e.Socket.SendErr) + ")"
+	return "nothing that it repeats leaves its network namespace: a filter, a queue or a route there; which one, the kernel says from Linux 6.17 on"
 }
 
 // addressTaken: the clocks do not show which of two pods it is, or the pod that
@@ -76,6 +76,8 @@ func always(*Evidence, flow.Symptom) bool { return true }
 
 func whyUnknown(e *Evidence) string {
 	switch {
+	case answersLately(e):
+		return "why is not known: the peer answers (last segment at " + clock(e, lastSegment(e)) + "), and nothing shows why it takes no more"
 	case e.Backend.How != "":
 		return "why is not known: " + e.Backend.How
 	case !e.Cluster.Up:

@@ -18,6 +18,7 @@ type Asker struct {
 	table     table
 	zones     zones
 	routes    routes
+	dropped   dropped
 	sought    map[uint32]bool // network namespaces looked for since the last file scan
 	placesErr error
 }
@@ -27,7 +28,7 @@ func New(o Options) *Asker {
 	a := &Asker{
 		o: o, names: o.Names, table: table{conntrack: o.Conntrack, down: o.ConntrackDown, meter: o.Meter},
 		zones:  zones{conntrack: o.Conntrack, meter: o.Meter, searches: o.Searches, entryless: map[netip.Addr]bool{}},
-		routes: routes{routes: o.Routes, meter: o.Meter, answers: map[netip.Addr]routeAnswer{}}, sought: map[uint32]bool{},
+		routes: routes{routes: o.Routes, meter: o.Meter, answers: map[way]routeAnswer{}}, dropped: dropped{drops: o.Drops}, sought: map[uint32]bool{},
 	}
 	if owners := o.Names.Owners; owners != nil {
 		a.processes = &processes{Owners: owners, meter: o.Meter, answers: map[flow.Process]ownerAnswer{}}
@@ -57,9 +58,11 @@ func (a *Asker) Gather(ctx context.Context, known []*diagnosis.Evidence, maxAge 
 		if stale(e) {
 			e.Conntrack = a.table.take(answers[0], e.Conntrack, now, a.o.ConntrackAge)
 			answers = answers[1:]
+			e.Conntrack.Replied = a.table.replied(e.Conntrack, &e.Socket, now)
 			a.learnTranslates(e)
 		}
 		a.complete(e)
+		a.dropped.watch(e)
 	}
 }
 
@@ -86,6 +89,7 @@ func (a *Asker) askCluster(e *diagnosis.Evidence) {
 	e.Cluster = a.names.Cluster.Health(e.Now)
 	a.askBackend(e)
 	e.Peer, e.Service = a.names.Peer(e.Socket, e.Role, e.Target())
+	e.Transient = e.Role == flow.Server && e.Peer.Class == flow.PeerExternal && a.names.Cluster.ComesAndGoes(e.Target().Addr())
 	if e.Service != nil && e.Service.Kind == cluster.ExternalIP && e.Untranslated() {
 		e.Peer, e.Service = a.names.Host(e.Peer), nil
 	}
@@ -156,7 +160,19 @@ func (a *Asker) Deepen(ctx context.Context, e *diagnosis.Evidence) {
 	a.AskZones(ctx, e)
 	a.askTranslation(ctx, e)
 	a.routes.ask(ctx, e)
+	a.dropped.ask(e)
+	a.askListener(e)
 }
+
+// AskRoute asks again for the route of a flow, and for what was dropped of it: the next hop may
+// have failed since.
+func (a *Asker) AskRoute(ctx context.Context, e *diagnosis.Evidence) {
+	a.routes.ask(ctx, e)
+	a.dropped.ask(e)
+}
+
+// Over notes that a flow is over: its drops are watched no more.
+func (a *Asker) Over(id flow.ID) { a.dropped.forget(id) }
 
 // AskZones looks for a flow's entry in the other zones, if they were not asked.
 func (a *Asker) AskZones(ctx context.Context, e *diagnosis.Evidence) {

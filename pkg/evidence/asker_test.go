@@ -88,11 +88,24 @@ func TestAQuestionThatHasBegunIsFinished(t *testing.T) {
 // routeTable answers unless it is broken off.
 type routeTable struct{ asked *int }
 
-func (r routeTable) Lookup(ctx context.Context, _, _ netip.Addr) (flow.Route, error) {
+func (r routeTable) Lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, error) {
 	if r.asked != nil {
 		*r.asked++
 	}
-	return flow.Route{}, ctx.Err()
+	return flow.Route{Dst: dst, Src: src}, ctx.Err()
+}
+
+// TestARouteIsOfItsSource: two sockets that send to one address from different ones.
+func TestARouteIsOfItsSource(t *testing.T) {
+	a, _ := asking(t, &questions{}, func(o *Options) { o.Routes = routeTable{} })
+	for _, from := range []string{"10.0.0.1:1", "10.0.0.2:1", "10.0.0.1:2"} {
+		s := to(outside)
+		s.Local = netip.MustParseAddrPort(from)
+		e := diagnosis.Evidence{Now: time.Now(), Socket: s, Conntrack: diagnosis.Conntrack{Err: syscall.EPERM}}
+		if a.AskRoute(t.Context(), &e); e.Route == nil || e.Route.Src != s.Local.Addr() || e.Route.Dst != outside.Addr() {
+			t.Errorf("from %s: %+v", from, e.Route)
+		}
+	}
 }
 
 // TestWhatConntrackSaidStandsForAWhile: for two ages of an answer, while it
@@ -273,7 +286,7 @@ func TestProcessesShareAnAnswer(t *testing.T) {
 			known[k].Socket.PID, known[k].Socket.Started = 4711, time.Hour
 		}
 		for _, e := range gather(t.Context(), a, known, 0) {
-			if e.Local.PID != 0 {
+			if !e.Local.Exited {
 				t.Errorf("process %+v, and it is gone", e.Local)
 			}
 		}

@@ -20,6 +20,9 @@ type table struct {
 	err       error     // of the last question
 	at        time.Time // of the last entry
 	owes      bool      // a question had no answer, and was not repeated since
+
+	longestKnown time.Duration
+	longestAt    time.Time
 }
 
 // lookups asks for the entries of these tuples, in their order. Once the context

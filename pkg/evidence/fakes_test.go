@@ -122,6 +122,8 @@ func (q *questions) Search(ctx context.Context, t flow.Tuple) ([]flow.Translatio
 	return []flow.Translation{entry}, err
 }
 
+func (q *questions) Longest() time.Duration { return 5 * 24 * time.Hour }
+
 func (q *questions) Translates(_ context.Context, addr netip.Addr) (bool, error) {
 	q.searches++
 	time.Sleep(q.takes)

@@ -19,6 +19,7 @@ const (
 type Listening struct {
 	mu     sync.RWMutex
 	now    map[listenKey]struct{}
+	full   []flow.Listener
 	closed map[uint32][]netip.AddrPort // by network namespace, the latest last
 }
 
@@ -38,7 +39,11 @@ func anyAddr(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{
 // Set takes all listeners of the node, and replaces those of the last call.
 func (l *Listening) Set(all []flow.Listener) {
 	now := make(map[listenKey]struct{}, len(all))
+	var full []flow.Listener
 	for _, one := range all {
+		if one.Full() {
+			full = append(full, one)
+		}
 		local := one.Local
 		if local.Addr().IsUnspecified() {
 			local = anyAddr(local.Port())
@@ -52,7 +57,15 @@ func (l *Listening) Set(all []flow.Listener) {
 			l.close(key)
 		}
 	}
-	l.now = now
+	l.now, l.full = now, full
+}
+
+// Full returns the listeners for which no more connections may wait. The slice is not to be
+// changed.
+func (l *Listening) Full() []flow.Listener {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.full
 }
 
 // close remembers a listener that has closed.

@@ -27,18 +27,16 @@ type Owned struct {
 	User      string // proven user id of the process that last held the socket; empty: none was proven
 }
 
-// Whose returns whose a socket is, given what was known of it before. A proven pod
-// and a proven user stay: a socket outlives its process, the pod outlives its
-// record, and another pod may get its address.
+// Whose returns whose a socket is, given what was known of it before. Its process, a
+// proven pod and a proven user stay: a socket outlives its process, the pod outlives
+// its record, and another pod may get its address.
 func (n Names) Whose(s flow.Socket, before Owned) Owned {
 	local := flow.Local{Addr: s.Local, PID: s.PID, Started: s.Started, Comm: s.Comm}
 	if s.PID == 0 { // a snapshot from before the file scan
 		local.PID, local.Started, local.Comm = before.PID, before.Started, before.Comm
 	}
 	process, err := n.process(flow.Process{PID: local.PID, Started: local.Started})
-	if errors.Is(err, owner.ErrGone) {
-		local.PID, local.Started, local.Comm = 0, 0, ""
-	}
+	local.Exited = errors.Is(err, owner.ErrGone)
 	uid := cmp.Or(process.PodUID, before.ProvenUID, n.Places.Pod(s.NetNS))
 	if uid != "" && before.PodUID == uid {
 		local.Namespace, local.Pod, local.PodUID = before.Namespace, before.Pod, before.PodUID

@@ -20,6 +20,11 @@ func TestWhose(t *testing.T) {
 		o.PID, o.Started, o.Comm = p.PID, p.Started, comm
 		return o
 	}
+	exited := func(o Owned) Owned {
+		o = of(o, process, "nginx")
+		o.Exited = true
+		return o
+	}
 	for name, c := range map[string]struct {
 		netns   uint32
 		foreign bool
@@ -33,12 +38,12 @@ func TestWhose(t *testing.T) {
 		"its process says so": {
 			netns: 7, process: process, living: map[flow.Process]flow.Owner{process: {PodUID: "uid-web", Container: "c1"}}, want: of(web, process, "nginx"),
 		},
-		"its process is gone": {netns: 7, process: process, want: unproven},
+		"its process is gone": {netns: 7, process: process, want: exited(unproven)},
 		"its number is another's": {
-			netns: 7, process: process, living: map[flow.Process]flow.Owner{{PID: 4711, Started: time.Minute}: {PodUID: "uid-other"}}, want: unproven,
+			netns: 7, process: process, living: map[flow.Process]flow.Owner{{PID: 4711, Started: time.Minute}: {PodUID: "uid-other"}}, want: exited(unproven),
 		},
 		"its namespace says so, its process has gone": {
-			netns: 7, process: process, places: map[uint32]string{7: "uid-web"}, want: Owned{unproven.Local, "uid-web", ""},
+			netns: 7, process: process, places: map[uint32]string{7: "uid-web"}, want: exited(Owned{unproven.Local, "uid-web", ""}),
 		},
 		"the address is another pod's": {
 			netns: 8, process: process, living: map[flow.Process]flow.Owner{process: {PodUID: "uid-other"}},
@@ -62,7 +67,7 @@ func TestWhose(t *testing.T) {
 			netns: hostNetNS, process: process, living: map[flow.Process]flow.Owner{process: {User: "1000"}}, before: Owned{User: "0"},
 			want: of(Owned{User: "1000"}, process, "nginx"),
 		},
-		"its user was shown, and it has gone": {netns: hostNetNS, process: process, before: Owned{User: "1000"}, want: Owned{User: "1000"}},
+		"its user was shown, and it has gone": {netns: hostNetNS, process: process, before: Owned{User: "1000"}, want: exited(Owned{User: "1000"})},
 		"its user was never shown":            {netns: hostNetNS, process: process, hidden: true, want: of(Owned{}, process, "nginx")},
 		"its user was shown, and a process has it now that is not": {
 			netns: hostNetNS, process: process, hidden: true, before: Owned{User: "1000"}, want: of(Owned{User: "1000"}, process, "nginx"),

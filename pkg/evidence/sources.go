@@ -14,11 +14,13 @@ import (
 // Conntrack finds the entry that translates a socket's own tuple. LookupAll looks in
 // the default zone, is cheap, and returns an answer for each tuple, in their order;
 // once ctx ends, it asks no more. Search looks in every zone. Translates reports
-// whether a Service has any entry.
+// whether a Service has any entry. Longest is the time-out of an entry whose data is
+// acknowledged; 0: not known.
 type Conntrack interface {
 	LookupAll(ctx context.Context, tuples []flow.Tuple) []conntrack.Answer
 	Search(ctx context.Context, tuple flow.Tuple) ([]flow.Translation, error)
 	Translates(ctx context.Context, addr netip.Addr) (bool, error)
+	Longest() time.Duration
 }
 
 // Cluster is what is known of Services, backends, pods and nodes.
@@ -30,6 +32,7 @@ type Cluster interface {
 	PodByIP(addr netip.Addr) (cluster.Pod, bool)
 	PodByUID(uid string) (cluster.Pod, bool)
 	Label(addr netip.Addr) string
+	ComesAndGoes(addr netip.Addr) bool
 	Health(now time.Time) flow.Health
 	ClusterIPs(limit int) []netip.Addr
 }
@@ -70,6 +73,7 @@ type Options struct {
 	// ConntrackDown says why Conntrack is nil, for the health of the source.
 	ConntrackDown string
 	Routes        Routes
+	Drops         Drops
 	Listening     *Listening
 	Meter         Meter
 	Node          string

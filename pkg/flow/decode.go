@@ -35,13 +35,15 @@ func formOf(t reflect.Type) form {
 		if name == "" || name == "-" {
 			continue
 		}
-		typ := t.Field(i).Type
-		if typ == reflect.TypeFor[netip.AddrPort]() { // see appendEndpoint
+		switch typ := t.Field(i).Type; typ {
+		case reflect.TypeFor[netip.AddrPort](): // see appendEndpoint
 			f.add(name, i, readAddress)
 			f.add("port", i, readPort)
-			continue
+		case reflect.TypeFor[GivesUp]():
+			f.addGivesUp(i)
+		default:
+			f.add(name, i, readerOf(typ))
 		}
-		f.add(name, i, readerOf(typ))
 	}
 	return f
 }

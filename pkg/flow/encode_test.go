@@ -112,11 +112,6 @@ func byTags(t *testing.T, v reflect.Value) string {
 		return marshalled(t, x.UTC().Round(time.Millisecond))
 	case time.Duration:
 		return marshalled(t, float64(int64(x.Seconds()*1000+0.5))/1000)
-	case flow.GivesUp:
-		if x.Never {
-			return `"never"`
-		}
-		return byTags(t, reflect.ValueOf(x.At))
 	case flow.ID:
 		return marshalled(t, x.String())
 	case flow.TCPState:
@@ -159,6 +154,10 @@ func membersByTags(t *testing.T, v reflect.Value) (all []string) {
 		if a, is := v.Field(i).Interface().(netip.AddrPort); is {
 			address, _ := a.Addr().MarshalText()
 			all = append(all, `"address":"`+string(address)+`"`, `"port":`+marshalled(t, a.Port()))
+			continue
+		}
+		if g, is := v.Field(i).Interface().(flow.GivesUp); is {
+			all = append(all, `"gives_up_at":`+byTags(t, reflect.ValueOf(g.At)), `"gives_up_by":`+byTags(t, reflect.ValueOf(g.By)), `"gives_up_never":`+marshalled(t, g.Never))
 			continue
 		}
 		text := "null"

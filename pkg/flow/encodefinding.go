@@ -66,7 +66,7 @@ func appendProgress(b []byte, f *Finding) []byte {
 	b = strconv.AppendBool(append(b, `,"zero_window":`...), f.ZeroWindow)
 	b = appendSeconds(append(b, `,"user_timeout_seconds":`...), f.UserTimeout)
 	b = strconv.AppendBool(append(b, `,"keepalive":`...), f.Keepalive)
-	return f.GivesUp.AppendJSON(append(b, `,"gives_up_at":`...))
+	return appendGivesUp(b, f.GivesUp)
 }
 
 func appendLocal(b []byte, l *Local) []byte {
@@ -84,6 +84,7 @@ func appendLocal(b []byte, l *Local) []byte {
 		b = appendNumber(b, l.PID)
 	}
 	b = appendKnown(append(b, `,"comm":`...), l.Comm)
+	b = strconv.AppendBool(append(b, `,"exited":`...), l.Exited)
 	return append(b, '}')
 }
 

@@ -26,4 +26,5 @@ type Local struct {
 	PID          uint32         `json:"pid" zero:"null"`
 	Started      time.Duration  `json:"-"`                // with PID, it names the process: see Process
 	Comm         string         `json:"comm" zero:"null"` // printable
+	Exited       bool           `json:"exited"`           // the process has ended since it was seen to hold the socket
 }

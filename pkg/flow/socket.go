@@ -40,7 +40,7 @@ type Socket struct {
 	Backoff     int // icsk_backoff
 	ProbesOut   int // icsk_probes_out
 	Pending     Timer
-	SendErr     int // errno of the last failed (re)transmission, 0: it was sent
+	SendErr     int // errno of the last (re)transmission, negative: a queue of this host dropped it (NET_XMIT_DROP); 0: it was sent
 	SoftErr     int // sk_err_soft
 	PacketsOut  int
 	SackedOut   int
@@ -88,6 +88,11 @@ type Socket struct {
 	FinOutstanding bool   // a FIN was queued and is not acknowledged
 	SendQueued     uint32 // sk_wmem_queued: memory that the send queue uses
 	SendBuffer     uint32 // sk_sndbuf
+	MSS            uint32 // mss_cache: the most data in a segment
+	// SegmentsIn is how many segments have come from the peer since Since, whatever they
+	// say: each counts that reaches the socket, also one that it then refuses. Of a socket
+	// whose first timeouts the agent did not see, it counts from a later time. 0 unless Live.
+	SegmentsIn uint32
 
 	// Accepted is true of a socket that a listener made, and of one that was a
 	// listener itself before it connected. It is false of an accepted one whose
@@ -106,6 +111,8 @@ type Socket struct {
 	// The socket is in the Loss state then, and its peer speaks SACK
 	// (tcp_try_undo_recovery).
 	Signals bool
+	// NeverAcked is true if nothing that it sent after its handshake was ever acknowledged.
+	NeverAcked bool
 	// PID and Started name a process that holds a descriptor of it (see
 	// Process); PID 0: not known. Comm is the name that the process chose,
 	// printable.

@@ -45,7 +45,7 @@ func (k *known) judgeOver() verdict {
 func (k *known) lastWord() verdict {
 	before := k.entry.Decision()
 	k.evidence.Now = k.change.At
-	d := diagnosis.Decide(&k.evidence)
+	d := decideAfter(before, &k.evidence)
 	if d.Healthy {
 		return verdict{entry: k.entry}
 	}

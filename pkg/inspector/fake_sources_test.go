@@ -97,6 +97,8 @@ func (t *table) ByReplySource(ctx context.Context, addrs []netip.Addr, fn func(f
 	return nil
 }
 
+func (t *table) Longest() time.Duration { return 0 }
+
 func (t *table) Translates(ctx context.Context, addr netip.Addr) (bool, error) {
 	if err := t.begin(ctx); err != nil {
 		return false, err

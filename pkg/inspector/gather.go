@@ -50,6 +50,9 @@ func (p *phases) gather(ctx context.Context, all []*known) {
 			return
 		}
 		p.deepen(ctx, k)
+		if k.why == isOver {
+			p.asker.Over(k.id)
+		}
 	}
 }
 
@@ -87,5 +90,18 @@ func (p *phases) deepen(ctx context.Context, k *known) {
 		k.evidence.Upstream = p.upstreams.of(k.evidence)
 	case k.why == isAged && k.entry.Life() == ledger.Stuck, k.why == isUnanswered:
 		p.asker.AskZones(ctx, &k.evidence)
+		p.refreshRoute(ctx, k)
+	}
+}
+
+// routeLasts is how long the answer about a reported flow's route stands: a next hop that does
+// not answer fails half a minute later.
+const routeLasts = 15 * time.Second
+
+// refreshRoute shares the budget of the questions for aged entries.
+func (p *phases) refreshRoute(ctx context.Context, k *known) {
+	now := time.Now()
+	if now.Sub(k.evidence.RouteAt) >= routeLasts && p.asking.Allows(now) {
+		p.asking.Run(func() { p.asker.AskRoute(ctx, &k.evidence) })
 	}
 }

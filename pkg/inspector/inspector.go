@@ -58,7 +58,7 @@ func New(o Options) *Inspector {
 	}
 	names := evidence.Names{Cluster: o.Cluster, Owners: o.Owners, Places: o.Places, HostNetNS: o.HostNetNS}
 	asker := evidence.New(evidence.Options{
-		Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Listening: o.Listening, Meter: o.Meter,
+		Names: names, Conntrack: o.Conntrack, ConntrackDown: o.ConntrackDown, Routes: o.Routes, Drops: o.Drops, Listening: o.Listening, Meter: o.Meter,
 		Node: o.Node, StuckAfter: o.StuckAfter, ConntrackAge: o.ConntrackAge, Scans: b.scans, Searches: books.New(searchShare, owed, now),
 	})
 	return &Inspector{

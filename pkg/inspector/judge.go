@@ -79,7 +79,8 @@ func (k *known) judgeDue(now time.Time, j judging) verdict {
 
 // judgeAgain decides again on a reported flow.
 func (k *known) judgeAgain(now time.Time, j judging) verdict {
-	d, before := diagnosis.Decide(&k.evidence), k.entry.Decision()
+	before := k.entry.Decision()
+	d := decideAfter(before, &k.evidence)
 	switch departed := k.entry.Departed(); {
 	case before.Suppressed == flow.SuppressedAtRisk && d.Suppressed == "" && !d.Healthy && now.Sub(k.entry.ReadAt()) >= readFreshness:
 		// Before it is called stuck it is read again: its peer may have answered
@@ -103,6 +104,18 @@ func (k *known) judgeAgain(now time.Time, j judging) verdict {
 		d.Healthy, d.Suppressed = false, before.Suppressed
 	}
 	return revise(k.entry.Judge(k.evidence, d), now)
+}
+
+// decideAfter decides on a reported flow. A socket may have lost its process, in a pod: its network
+// namespace goes with the pod, and then nothing that it sends leaves any more. That is no new
+// cause.
+func decideAfter(before diagnosis.Decision, e *diagnosis.Evidence) diagnosis.Decision {
+	d := diagnosis.Decide(e)
+	abandoned := e.Socket.Orphan && !e.Host && (e.Local.Exited || e.Local.PID == 0)
+	if d.Symptom == flow.LocalDrop && before.Symptom != flow.LocalDrop && abandoned {
+		return before
+	}
+	return d
 }
 
 // revise reports a verdict that has turned: once for each turn.

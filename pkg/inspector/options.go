@@ -68,6 +68,7 @@ type Options struct {
 	// ConntrackDown says why Conntrack is nil, for the health of the source.
 	ConntrackDown string
 	Routes        evidence.Routes
+	Drops         evidence.Drops // nil: not watched
 	Owners        evidence.Owners
 	Places        evidence.Places
 	Listening     *evidence.Listening // a new one by default

@@ -34,6 +34,8 @@ func (c costly) LookupAll(_ context.Context, tuples []flow.Tuple) []conntrack.An
 	return answers
 }
 
+func (costly) Longest() time.Duration { return 0 }
+
 func (costly) Translates(context.Context, netip.Addr) (bool, error) { return false, nil }
 
 // spin takes some of a core.

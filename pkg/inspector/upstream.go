@@ -23,8 +23,8 @@ func (u *upstreams) forget() { clear(u.known) }
 // of looks for what a reader that stopped reading may itself wait for: a stuck
 // connection of another process in the same network namespace. Nil: there is none.
 func (u *upstreams) of(e diagnosis.Evidence) *diagnosis.Upstream {
-	if diagnosis.Symptom(e.Socket) != flow.ZeroWindow {
-		return nil
+	if diagnosis.Symptom(e.Socket) != flow.ZeroWindow || e.Host {
+		return nil // in the node's own namespace it would be anybody's
 	}
 	by := reader{e.Socket.NetNS, e.Local.PID}
 	found, ok := u.known[by]

@@ -14,6 +14,7 @@ type conntrack struct {
 	entry          *translation
 	missing, zones bool
 	unanswered     bool
+	replied        bool
 }
 
 // translation is a conntrack entry.
@@ -27,7 +28,7 @@ type translation struct {
 }
 
 func packConntrack(c diagnosis.Conntrack, s flow.Socket) conntrack {
-	p := conntrack{at: distanceOf(c.At, s.At), missing: c.Missing, zones: c.Zones, unanswered: c.Unanswered}
+	p := conntrack{at: distanceOf(c.At, s.At), missing: c.Missing, zones: c.Zones, unanswered: c.Unanswered, replied: c.Replied}
 	if t := c.Entry; t != nil {
 		p.entry = &translation{
 			orig: tupleOf(t.Orig), reply: tupleOf(t.Reply), state: unique.Make(t.State),
@@ -42,7 +43,7 @@ func packConntrack(c diagnosis.Conntrack, s flow.Socket) conntrack {
 }
 
 func (p conntrack) evidence(s *flow.Socket, to *flow.Translation) diagnosis.Conntrack {
-	c := diagnosis.Conntrack{At: p.at.time(s.At), Missing: p.missing, Zones: p.zones, Unanswered: p.unanswered}
+	c := diagnosis.Conntrack{At: p.at.time(s.At), Missing: p.missing, Zones: p.zones, Unanswered: p.unanswered, Replied: p.replied}
 	if t := p.entry; t != nil {
 		*to = t.flow(flow.Tuple{Src: s.Local, Dst: s.Remote})
 		c.Entry = to

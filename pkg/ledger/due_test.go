@@ -159,3 +159,26 @@ func TestOverdueFlowsAreReadTogether(t *testing.T) {
 		t.Errorf("%d flows are due in %d looks, want all in some ten", due, looks)
 	}
 }
+
+// TestItIsLookedAtBeforeItsEnd: a suspect that the kernel aborts before it counts as stuck has a
+// look shortly before that, once.
+func TestItIsLookedAtBeforeItsEnd(t *testing.T) {
+	m := ofMost(10)
+	short := readAt(0.5, 1)
+	short.State, short.PacketsOut, short.SendWindow, short.Retransmits, short.Pending = flow.Established, 1, 65535, 1, flow.TimerRetransmit
+	short.RTO, short.RTOMax, short.Retries2, short.Tick = 400*time.Millisecond, 2*time.Minute, 15, 4*time.Millisecond
+	short.RetransStamp, short.Jiffies, short.TimerJiffies, short.UserTimeout = at(0.5), 1000, 1100, 5*time.Second
+	m.Observe(short)
+	first := m.Next()
+	if first.Before(at(4)) || first.After(at(5)) {
+		t.Fatalf("due at %v, want a second before its end at 5.5 s", first.Sub(start))
+	}
+	if len(m.Due(first)) != 1 {
+		t.Fatal("it is not due then")
+	}
+	short.At, short.Timeouts = first, 3
+	m.Observe(short)
+	if again := m.Next(); again.Before(at(9)) {
+		t.Errorf("due again at %v, want only when it counts as stuck", again.Sub(start))
+	}
+}

@@ -52,8 +52,8 @@ type over struct {
 
 // abort is the abort deadline of a reading.
 type abort struct {
-	never bool
-	at    distance
+	never  bool
+	at, by distance
 }
 
 // unasked is a flow about which nothing was asked yet. It is never written.
@@ -87,7 +87,7 @@ func Lost(evidence diagnosis.Evidence, line string) *Entry {
 func (e *Entry) read(s flow.Socket) {
 	e.reading = pack(s)
 	g := deadline.GivesUp(s)
-	e.deadline = abort{never: g.Never, at: distanceOf(g.At, s.At)}
+	e.deadline = abort{never: g.Never, at: distanceOf(g.At, s.At), by: distanceOf(g.By, s.At)}
 }
 
 // ID returns the id of the flow.
@@ -146,7 +146,7 @@ func (e *Entry) Outcome() (flow.Outcome, time.Time) {
 }
 
 func (e *Entry) givesUp() flow.GivesUp {
-	return flow.GivesUp{Never: e.deadline.never, At: e.deadline.at.time(e.reading.at)}
+	return flow.GivesUp{Never: e.deadline.never, At: e.deadline.at.time(e.reading.at), By: e.deadline.by.time(e.reading.at)}
 }
 
 // Read returns the flow with a new reading. If that has no process, the known one

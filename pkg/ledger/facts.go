@@ -35,6 +35,7 @@ const (
 	isRelated
 	isTranslating
 	hasEnded
+	isTransient
 )
 
 // proven is what the kernel has proven of a flow's owner.
@@ -47,6 +48,8 @@ type rare struct {
 	routeAt      time.Time
 	conntrackErr error
 	upstream     *diagnosis.Upstream
+	listener     *diagnosis.Listener
+	drops        *diagnosis.Drops
 	end          *flow.End
 }
 
@@ -63,13 +66,13 @@ func packFacts(e diagnosis.Evidence) facts {
 	for _, b := range [...]struct {
 		flag uint8
 		set  bool
-	}{{isHost, e.Host}, {isRelated, e.Related}, {isTranslating, e.Translates}, {hasEnded, e.Ended}} {
+	}{{isHost, e.Host}, {isRelated, e.Related}, {isTranslating, e.Translates}, {hasEnded, e.Ended}, {isTransient, e.Transient}} {
 		if b.set {
 			f.flags |= b.flag
 		}
 	}
 	r := rare{
-		route: e.Route, routeErr: e.RouteErr, routeAt: e.RouteAt, conntrackErr: e.Conntrack.Err, upstream: e.Upstream, end: e.End,
+		route: e.Route, routeErr: e.RouteErr, routeAt: e.RouteAt, conntrackErr: e.Conntrack.Err, upstream: e.Upstream, listener: e.Listener, drops: e.Drops, end: e.End,
 	}
 	if r != (rare{}) {
 		f.rare = &r
@@ -90,13 +93,13 @@ func (f *facts) evidence(s flow.Socket, to *room) diagnosis.Evidence {
 		Now: f.now.time(s.At), StuckAfter: f.stuckAfter, Ended: is(hasEnded), Socket: s, Role: f.role.Value(),
 		Local: f.local.Value(), PodUID: f.proven.Value().podUID, User: f.proven.Value().user, Peer: f.peer.Value(), Conntrack: f.conntrack.evidence(&s, &to.entry),
 		Service: f.service.Value().evidence(&to.service), Cluster: f.cluster.Value(),
-		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating),
+		Host: is(isHost), Related: is(isRelated), Translates: is(isTranslating), Transient: is(isTransient),
 	}
 	e.Local.Addr, e.Peer.Addr = s.Local, s.Remote
 	e.Backend = f.backend.Value().evidence(e.Target())
 	if r := f.rare; r != nil {
 		e.Route, e.RouteErr, e.RouteAt = r.route, r.routeErr, r.routeAt
-		e.Conntrack.Err, e.Upstream, e.End = r.conntrackErr, r.upstream, r.end
+		e.Conntrack.Err, e.Upstream, e.Listener, e.Drops, e.End = r.conntrackErr, r.upstream, r.listener, r.drops, r.end
 	}
 	return e
 }

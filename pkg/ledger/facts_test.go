@@ -58,6 +58,8 @@ func fillFact(t *testing.T, random *rand.Rand, name string, v reflect.Value) {
 		*at = []netip.Addr{addrPort(random).Addr()}
 	case *error:
 		*at = errors.New("no answer")
+	case *[]flow.Drop:
+		*at = []flow.Drop{{Reason: "NETFILTER_DROP", Place: "nft_do_chain", Count: 3}}
 	default:
 		if v.Kind() == reflect.String {
 			v.SetString("web-1")

@@ -56,6 +56,7 @@ type slot struct {
 	absentSince time.Duration // the first snapshot that lacked it; 0: the last one had it
 	seen        uint64        // the last reading that had it
 
+	early    bool // its look before an early end was made
 	dueAt    time.Duration
 	queued   int // its place in the queue; -1: it is not there
 	rotating int // its place in the rotation

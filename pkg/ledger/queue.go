@@ -12,7 +12,8 @@ import (
 const again = 100 * time.Millisecond
 
 // schedule puts a flow into the queue. A suspect is due once it has made no
-// progress for long enough, or at once if its backend is gone.
+// progress for long enough, or at once if its backend is gone. If the kernel aborts
+// it before that, it is due once before its end, too.
 func (q *queue) schedule(s *slot, began epoch, stuckAfter time.Duration) {
 	e := s.entry
 	if e.life != Suspect {
@@ -20,11 +21,18 @@ func (q *queue) schedule(s *slot, began epoch, stuckAfter time.Duration) {
 		return
 	}
 	at := began.until(e.reading.since.time(e.reading.at)) + stuckAfter
+	if end := began.until(e.deadline.at.time(e.reading.at)) - beforeEnd; e.deadline.at != never && end < at && !s.early {
+		at = end
+	}
 	if ReportAtOnce(e.Decision()) {
 		at = 0
 	}
 	q.set(s, max(at, s.notBefore))
 }
+
+// beforeEnd is how long before the kernel aborts a suspect it is looked at, if that is before it
+// counts as stuck. The socket is gone afterwards, and with it its owner.
+const beforeEnd = 1200 * time.Millisecond
 
 // scheduleEnd makes a reported flow due once the kernel should have aborted its
 // socket, or earlier if it already waits for an earlier time. If it stands still
@@ -54,6 +62,7 @@ func (l *Ledger) Due(now time.Time) []*Entry {
 			l.due.remove(s)
 			continue
 		}
+		s.early = true
 		l.due.set(s, at+again)
 	}
 	slices.SortStableFunc(due, func(a, b *Entry) int { return a.Since().Compare(b.Since()) })

@@ -28,7 +28,7 @@ type reading struct {
 	fd            int32
 	timeouts      int32
 	packetsOut, sackedOut, retransOut,
-	una, sendWindow, unacknowledged, unsent, sendQueued, sendBuffer uint32
+	una, sendWindow, unacknowledged, unsent, sendQueued, sendBuffer, mss, segmentsIn uint32
 	sendErr, softErr int16
 	retransmits, backoff, probesOut, retries2, orphanRetries, synRetries,
 	synLinear, keepaliveProbes, timerLevel, keepaliveLevel uint8
@@ -49,6 +49,7 @@ const (
 	isOrphan
 	isMPTCP
 	isSignalling
+	isNeverAcked
 )
 
 func pack(s flow.Socket) reading {
@@ -62,7 +63,7 @@ func pack(s flow.Socket) reading {
 		local: addressOf(s.Local), remote: addressOf(s.Remote), netns: s.NetNS, pid: s.PID, fd: s.FD, timeouts: int32(s.Timeouts),
 		packetsOut: uint32(s.PacketsOut), sackedOut: uint32(s.SackedOut), retransOut: uint32(s.RetransOut),
 		una: s.Una, sendWindow: s.SendWindow, unacknowledged: s.Unacknowledged, unsent: s.Unsent, sendQueued: s.SendQueued, sendBuffer: s.SendBuffer,
-		sendErr: int16(s.SendErr), softErr: int16(s.SoftErr),
+		mss: s.MSS, segmentsIn: s.SegmentsIn, sendErr: int16(s.SendErr), softErr: int16(s.SoftErr),
 		retransmits: uint8(s.Retransmits), backoff: uint8(s.Backoff), probesOut: uint8(s.ProbesOut), retries2: uint8(s.Retries2),
 		orphanRetries: uint8(s.OrphanRetries), synRetries: uint8(s.SynRetries), synLinear: uint8(s.SynLinear),
 		keepaliveProbes: uint8(s.KeepaliveProbes), timerLevel: uint8(s.TimerLevel), keepaliveLevel: uint8(s.KeepaliveLevel),
@@ -84,8 +85,8 @@ func unpack(r *reading) flow.Socket {
 		Tick: r.tick, Jiffies: r.jiffies, TimerJiffies: r.timerJiffies, KeepaliveJiffies: r.keepaliveJiffies,
 		TimerLevel: int(r.timerLevel), KeepaliveLevel: int(r.keepaliveLevel),
 		Una: r.una, SendWindow: r.sendWindow, Unacknowledged: r.unacknowledged, Unsent: r.unsent, FinOutstanding: is(isFinOutstanding),
-		SendQueued: r.sendQueued, SendBuffer: r.sendBuffer, Accepted: is(isAccepted), Unstored: is(isUnstored), Foreign: is(isForeign),
-		Orphan: is(isOrphan), MPTCP: is(isMPTCP), Signals: is(isSignalling), PID: r.pid, Started: r.started, Comm: r.comm.Value(), FD: r.fd,
+		SendQueued: r.sendQueued, SendBuffer: r.sendBuffer, MSS: r.mss, SegmentsIn: r.segmentsIn, Accepted: is(isAccepted), Unstored: is(isUnstored), Foreign: is(isForeign),
+		Orphan: is(isOrphan), MPTCP: is(isMPTCP), Signals: is(isSignalling), NeverAcked: is(isNeverAcked), PID: r.pid, Started: r.started, Comm: r.comm.Value(), FD: r.fd,
 	}
 }
 
@@ -96,6 +97,7 @@ func flagsOf(s flow.Socket) (flags uint16) {
 	}{
 		{isLive, s.Live}, {isMapped, s.Mapped}, {isKeepalive, s.Keepalive}, {isFinOutstanding, s.FinOutstanding}, {isAccepted, s.Accepted},
 		{isUnstored, s.Unstored}, {isForeign, s.Foreign}, {isOrphan, s.Orphan}, {isMPTCP, s.MPTCP}, {isSignalling, s.Signals},
+		{isNeverAcked, s.NeverAcked},
 	} {
 		if f.set {
 			flags |= f.flag

@@ -62,7 +62,7 @@ func (p *page) head(f flow.Finding) {
 // place names the socket and the process that holds it.
 func place(f flow.Finding) string {
 	parts := []string{string(cmp.Or(f.Role, "role unknown")), f.State.String(), f.Local.Addr.String() + " → " + f.Peer.Addr.String()}
-	if name := phrase.Process(f.Local.Comm, f.Local.PID); name != "" {
+	if name := process(f.Local); name != "" {
 		parts = append(parts, name)
 	}
 	if f.Local.Container != "" {

@@ -60,16 +60,25 @@ func lasted(f flow.Finding, now time.Time) string {
 
 func owner(l flow.Local) string {
 	if l.Pod == "" {
-		return cmp.Or(phrase.Process(l.Comm, l.PID), "unknown process at "+l.Addr.String())
+		return cmp.Or(process(l), "unknown process at "+l.Addr.String())
 	}
 	var known []string
 	if l.Workload != "" && l.Workload != l.Pod {
 		known = append(known, strings.TrimSpace(l.WorkloadKind+" "+l.Workload))
 	}
-	if p := phrase.Process(l.Comm, l.PID); p != "" {
+	if p := process(l); p != "" {
 		known = append(known, p)
 	}
 	return l.Namespace + "/" + l.Pod + parens(strings.Join(known, ", "))
+}
+
+// process names the process that holds a socket, or held it last; empty: none is known.
+func process(l flow.Local) string {
+	name := phrase.Process(l.Comm, l.PID)
+	if name != "" && l.Exited {
+		name += ", exited"
+	}
+	return name
 }
 
 func where(f flow.Finding, now time.Time) []string {
@@ -179,6 +188,8 @@ func givesUp(f flow.Finding, now time.Time) string {
 		return "not known when it gives up"
 	case f.GivesUp.At.Before(now):
 		return "gives up at any moment"
+	case f.GivesUp.By.After(f.GivesUp.At):
+		return fmt.Sprintf("gives up in %s to %s (from %s on)", phrase.Duration(f.GivesUp.At.Sub(now)), phrase.Duration(f.GivesUp.By.Sub(now)), phrase.Time(f.GivesUp.At, now))
 	}
 	return fmt.Sprintf("gives up in %s (%s)", phrase.Duration(f.GivesUp.At.Sub(now)), phrase.Time(f.GivesUp.At, now))
 }

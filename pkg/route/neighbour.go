@@ -31,20 +31,3 @@ func (t *Table) neighbour(ctx context.Context, addr netip.Addr, link int) (strin
 	}
 	return "", nil
 }
-
-// name returns an interface's name. An interface that left in the meantime
-// has none.
-func (t *Table) name(ctx context.Context, link int) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	l, err := t.handle.LinkByIndex(link)
-	var gone netlink.LinkNotFoundError
-	switch {
-	case errors.As(err, &gone):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("interface %d: %w", link, err)
-	}
-	return l.Attrs().Name, nil
-}

@@ -47,9 +47,9 @@ func (t *Table) Close() { t.handle.Close() }
 
 // Lookup returns the route of packets from src to dst: RTM_GETROUTE, which
 // runs the kernel's own lookup, policy rules included. Packets of a src that
-// is not this host's are looked up as forwarded ones that come in where src
-// is reached; a zero src leaves the choice to the kernel. IPv4-mapped
-// addresses are unmapped.
+// is not this host's, and that is directly connected, are looked up as forwarded
+// ones that come in where src is reached. For any other src, and for a zero one,
+// the choice is the kernel's. IPv4-mapped addresses are unmapped.
 //
 // Having no usable route is an answer, not an error: Err then has the errno's
 // name, and Type is blackhole, unreachable or prohibit; it is empty if no route
@@ -72,43 +72,69 @@ func (t *Table) lookup(ctx context.Context, dst, src netip.Addr) (flow.Route, er
 	if src.IsValid() && src.Is4() != dst.Is4() {
 		return flow.Route{}, fmt.Errorf("%s and %s are of different families", src, dst)
 	}
-	options, err := t.from(ctx, src)
+	o, err := t.from(ctx, src)
 	if err != nil {
 		return flow.Route{}, err
 	}
-	found, link, err := t.get(ctx, dst, options)
+	found, out, err := t.get(ctx, dst, o.options)
 	if err != nil {
 		return flow.Route{}, err
 	}
-	if link == 0 || found.Type != "unicast" {
+	found.Src, found.Own, found.In = src, o.own, o.in.name
+	switch {
+	case found.Err != "" && o.own:
+		has, err := t.interfaceOf(ctx, src)
+		note(&found, o.in, has)
+		return found, err
+	case out == 0 || found.Type != "unicast":
+		note(&found, o.in)
 		return found, nil
 	}
-	if found.Interface, err = t.name(ctx, link); err != nil {
+	by, err := t.link(ctx, out)
+	if err != nil {
 		return flow.Route{}, err
 	}
+	found.Interface = by.name
+	note(&found, o.in, by)
 	nextHop := found.Via
 	if !nextHop.IsValid() {
 		nextHop = dst
 	}
-	found.Neighbour, err = t.neighbour(ctx, nextHop, link)
+	found.Neighbour, err = t.neighbour(ctx, nextHop, out)
 	return found, err
 }
 
-// from returns the options for a lookup of packets from src.
-func (t *Table) from(ctx context.Context, src netip.Addr) (*netlink.RouteGetOptions, error) {
-	if !src.IsValid() || src.IsUnspecified() {
-		return nil, nil
+// note notes the first interface that does not work.
+func note(r *flow.Route, links ...link) {
+	for _, l := range links {
+		if l.dead && r.Dead == "" {
+			r.Dead, r.NoCarrier = l.name, l.up
+		}
 	}
-	back, link, err := t.get(ctx, src, nil)
+}
+
+// origin is where packets of an address start, as far as this host is concerned.
+type origin struct {
+	options *netlink.RouteGetOptions
+	own     bool
+	in      link
+}
+
+func (t *Table) from(ctx context.Context, src netip.Addr) (origin, error) {
+	if !src.IsValid() || src.IsUnspecified() {
+		return origin{}, nil
+	}
+	back, out, err := t.get(ctx, src, nil)
 	switch {
 	case err != nil:
-		return nil, err
+		return origin{}, err
 	case back.Type == "local":
-		return &netlink.RouteGetOptions{SrcAddr: src.AsSlice()}, nil
-	case back.Type == "unicast" && link != 0:
-		return &netlink.RouteGetOptions{SrcAddr: src.AsSlice(), IifIndex: link}, nil
+		return origin{options: &netlink.RouteGetOptions{SrcAddr: src.AsSlice()}, own: true}, nil
+	case back.Type != "unicast" || out == 0 || back.Via.IsValid():
+		return origin{}, nil // src has left this host: only the destination can be looked up
 	}
-	return nil, nil // src has left this host: only the destination can be looked up
+	in, err := t.link(ctx, out)
+	return origin{options: &netlink.RouteGetOptions{SrcAddr: src.AsSlice(), IifIndex: out}, in: in}, err
 }
 
 // get asks for one route and returns it with its interface's index, or 0.

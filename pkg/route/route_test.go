@@ -122,6 +122,7 @@ func node(t testing.TB) *route.Table {
 
 func TestLookup(t *testing.T) {
 	table := node(t)
+	pods, pods6 := netip.MustParsePrefix("192.168.75.2/32"), netip.MustParsePrefix("fd00:75::2/128")
 	for name, tc := range map[string]struct {
 		dst, src string
 		want     flow.Route
@@ -188,7 +189,11 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		tc.want.Dst = addr(tc.dst).Unmap()
+		tc.want.Dst, tc.want.Src = addr(tc.dst).Unmap(), addr(tc.src).Unmap()
+		tc.want.Own = tc.want.Src == addr("10.0.0.1")
+		if pods.Contains(tc.want.Src) || pods6.Contains(tc.want.Src) {
+			tc.want.In = "pod"
+		}
 		if diff := cmp.Diff(tc.want, got, compare); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
@@ -205,6 +210,47 @@ func TestLookupFollowsTheTable(t *testing.T) {
 	if before.Type != "unicast" || after.Type != "blackhole" {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
+}
+
+// TestAnInterfaceThatDoesNotWork: the way out, the way in, and the one that has the source if
+// there is no way out at all.
+func TestAnInterfaceThatDoesNotWork(t *testing.T) {
+	table := node(t)
+	look := func(dst, src string) flow.Route {
+		r, err := table.Lookup(t.Context(), addr(dst), addr(src))
+		must(t, err)
+		return r
+	}
+	set := func(name string, do func(netlink.Link) error) { must(t, do(byName(t, name))) }
+	set("uplink-peer", netlink.LinkSetDown)
+	if r := look("10.0.0.3", "10.0.0.1"); r.Dead != "uplink" || !r.NoCarrier || r.Interface != "uplink" {
+		t.Errorf("%+v, and its interface has no carrier", r)
+	}
+	set("uplink", netlink.LinkSetDown)
+	if r := look("10.0.0.3", "10.0.0.1"); r.Dead != "uplink" || r.NoCarrier || r.Err != "ENETUNREACH" || !r.Own {
+		t.Errorf("%+v, and its interface is down", r)
+	}
+	set("uplink-peer", netlink.LinkSetUp)
+	set("uplink", netlink.LinkSetUp)
+	set("pod-peer", netlink.LinkSetDown)
+	if r := look("10.0.0.3", "192.168.75.2"); r.Dead != "pod" || r.In != "pod" || !r.NoCarrier {
+		t.Errorf("%+v, and the way in has no carrier", r)
+	}
+	set("pod-peer", netlink.LinkSetUp)
+	if r := look("10.0.0.3", "192.168.75.2"); r.Dead != "" {
+		t.Errorf("%+v, and all works", r)
+	}
+	must(t, netlink.AddrDel(byName(t, "uplink"), &netlink.Addr{IPNet: prefix(t, "10.0.0.1/24")}))
+	if r := look("10.0.0.3", "10.0.0.1"); r.Own {
+		t.Errorf("%+v, and its address is gone", r)
+	}
+}
+
+func byName(t *testing.T, name string) netlink.Link {
+	t.Helper()
+	l, err := netlink.LinkByName(name)
+	must(t, err)
+	return l
 }
 
 func TestLookupFails(t *testing.T) {

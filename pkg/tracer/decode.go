@@ -50,7 +50,10 @@ func decodeListener(raw []byte) (flow.Listener, error) {
 	}
 	fill(&l, raw)
 	addr, _ := address(l.Family, l.Local)
-	return flow.Listener{NetNS: l.Netns, Local: netip.AddrPortFrom(addr, l.LocalPort)}, nil
+	return flow.Listener{
+		NetNS: l.Netns, Local: netip.AddrPortFrom(addr, l.LocalPort), Waiting: l.Waiting, Most: l.Most,
+		PID: l.Pid, Started: time.Duration(l.StartedNs), Comm: text(l.Comm[:]),
+	}, nil
 }
 
 // fill copies a record into its generated type. Both have the host's layout
@@ -110,9 +113,9 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		Tick: c.tick, Jiffies: r.Jiffies, TimerJiffies: r.TimerJiffies, TimerLevel: int(r.TimerLevel),
 		KeepaliveJiffies: r.KeepaliveJiffies, KeepaliveLevel: int(r.KeepaliveLevel),
 		Una: r.SndUna, SendWindow: r.SndWnd, Unacknowledged: unacknowledged, Unsent: unsent, FinOutstanding: fin,
-		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf,
+		SendQueued: r.WmemQueued, SendBuffer: r.Sndbuf, MSS: r.Mss,
 		Orphan: has(r, tcpstuckReadingFlagFLAG_ORPHAN), MPTCP: has(r, tcpstuckReadingFlagFLAG_MPTCP),
-		Signals:  has(r, tcpstuckReadingFlagFLAG_SIGNALS),
+		Signals: has(r, tcpstuckReadingFlagFLAG_SIGNALS), NeverAcked: has(r, tcpstuckReadingFlagFLAG_UNHEARD),
 		Accepted: has(r, tcpstuckReadingFlagFLAG_ACCEPTED), Foreign: has(r, tcpstuckReadingFlagFLAG_FOREIGN),
 		Unstored: has(r, tcpstuckReadingFlagFLAG_UNSTORED),
 	}
@@ -126,7 +129,7 @@ func socket(r tcpstuckReading, c clock) flow.Socket {
 		s.PID, s.Started, s.Comm, s.FD = r.Pid, time.Duration(r.StartedNs), text(r.Comm[:]), r.Fd
 	}
 	if s.Live {
-		s.Since = since(r, s, c)
+		s.Since, s.SegmentsIn = since(r, s, c), r.SegsIn
 	}
 	return s
 }
@@ -142,9 +145,16 @@ func end(r tcpstuckReading, c clock) flow.End {
 	}
 }
 
-// since returns when progress stopped: by the episode's own stamp or, if it began
+// since returns when progress stopped. An idle socket with keepalive has heard nothing since the
+// last segment. Any other one goes by the episode's own stamp or, if that began
 // before the agent, by the kernel's.
 func since(r tcpstuckReading, s flow.Socket, c clock) time.Time {
+	if probed := s.Keepalive && s.ProbesOut > 0 && r.WriteSeq == r.SndUna; probed && r.Timeouts == 0 {
+		if s.LastReceive.After(s.LastAck) {
+			return s.LastReceive
+		}
+		return s.LastAck
+	}
 	if s.PacketsOut == 0 && s.Pending == flow.TimerProbe && !s.ProbesStamp.IsZero() {
 		return s.ProbesStamp
 	}

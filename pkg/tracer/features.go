@@ -19,11 +19,13 @@ func features(kernel *btf.Spec) map[string]bool {
 	_, noSendReset := arguments(kernel, "tcp_send_reset")
 	_, noDestroySock := arguments(kernel, "tcp_destroy_sock")
 	_, noCongState := arguments(kernel, "tcp_cong_state_set")
+	var reasons *btf.Enum
 	return map[string]bool{
 		"retransmit_error":    err == nil && n >= 3, // 6.17: failed sends show
 		"receive_reset":       noReceiveReset == nil,
 		"send_reset":          noSendReset == nil,
 		"destroy_sock":        noDestroySock == nil,
+		"drop_reasons":        kernel.TypeByName("skb_drop_reason", &reasons) == nil,             // 5.17
 		"cong_state_set":      noCongState == nil,                                                // 5.19
 		"syn_linear_timeouts": hasMember(kernel, "netns_ipv4", "sysctl_tcp_syn_linear_timeouts"), // 6.5
 		"usec_timestamps":     hasMember(kernel, "tcp_sock", "tcp_usec_ts"),                      // 6.7

@@ -52,6 +52,8 @@ type historiesLife struct {
 		Err         int32
 		StartedNs   uint64
 		Comm        [16]int8
+		FirstSegsIn uint32
+		Pad         uint32
 	}
 	Standing struct {
 		_           structs.HostLayout
@@ -60,9 +62,10 @@ type historiesLife struct {
 		Outstanding uint8
 		Stalled     uint8
 		Idle        uint8
+		Unanswered  uint8
 		Open        uint8
+		_           [3]byte
 	}
-	_           [4]byte
 	NowNs       uint64
 	Retransmits uint32
 	Act         uint8

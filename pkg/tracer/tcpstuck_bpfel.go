@@ -86,6 +86,8 @@ type tcpstuckEpisode struct {
 	Err         int32
 	StartedNs   uint64
 	Comm        [16]int8
+	FirstSegsIn uint32
+	Pad         uint32
 }
 
 type tcpstuckGoneKey struct {
@@ -99,11 +101,16 @@ type tcpstuckGoneKey struct {
 
 type tcpstuckListener struct {
 	_         structs.HostLayout
+	StartedNs uint64
 	Local     [16]uint8
 	Netns     uint32
+	Waiting   uint32
+	Most      uint32
+	Pid       uint32
+	Comm      [16]int8
 	LocalPort uint16
 	Family    uint8
-	Pad       uint8
+	Pad       [5]uint8
 }
 
 type tcpstuckLoss uint32
@@ -168,6 +175,8 @@ type tcpstuckReading struct {
 	SackedOut         uint32
 	RetransOut        uint32
 	Timeouts          uint32
+	SegsIn            uint32
+	Mss               uint32
 	Pid               uint32
 	Fd                int32
 	SendErr           int32
@@ -211,6 +220,7 @@ const (
 	tcpstuckReadingFlagFLAG_FOREIGN   tcpstuckReadingFlag = 128
 	tcpstuckReadingFlagFLAG_UNSTORED  tcpstuckReadingFlag = 256
 	tcpstuckReadingFlagFLAG_SIGNALS   tcpstuckReadingFlag = 512
+	tcpstuckReadingFlagFLAG_UNHEARD   tcpstuckReadingFlag = 1024
 )
 
 type tcpstuckReadingKind uint32

@@ -30,6 +30,7 @@ type client struct {
 	records     *record.Writer
 	family      string
 	server      string
+	source      string // the address that connections start from; empty: the kernel's choice
 	interval    time.Duration
 	connections int
 	requests    int
@@ -38,10 +39,12 @@ type client struct {
 	multipath   bool
 	userTimeout time.Duration
 	keepalive   time.Duration
+	probes      int // of keepalive
 }
 
 func (c *client) flags(flags *flag.FlagSet) {
 	flags.StringVar(&c.server, "server", "server:8000", "`address` of the server")
+	flags.StringVar(&c.source, "source", "", "`address` of this host that connections start from; a crowd needs it")
 	flags.DurationVar(&c.interval, "interval", defaultInterval, "time between requests")
 	flags.IntVar(&c.connections, "connections", 1, "how many connections to keep")
 	flags.IntVar(&c.requests, "requests", 0, "stop asking after so many requests and hold the connection open and unread, as a pool does; 0: never stop")
@@ -49,7 +52,8 @@ func (c *client) flags(flags *flag.FlagSet) {
 	flags.IntVar(&c.stream, "stream", 0, "write so many `bytes` every interval and expect no answer; 0: ask and wait")
 	flags.BoolVar(&c.multipath, "multipath", false, "use MPTCP where the server does, too")
 	flags.DurationVar(&c.userTimeout, "user-timeout", 0, "set TCP_USER_TIMEOUT; 0: leave it")
-	flags.DurationVar(&c.keepalive, "keepalive", 0, "probe after so long a silence, and as often again; three probes unanswered end it; 0: never")
+	flags.DurationVar(&c.keepalive, "keepalive", 0, "probe after so long a silence, and as often again; 0: never")
+	flags.IntVar(&c.probes, "keepalive-probes", 3, "so many unanswered ones end a connection")
 }
 
 func (c *client) run() error {
@@ -74,7 +78,7 @@ func (c *client) keep(ctx context.Context) {
 
 func (c *client) connect(ctx context.Context) {
 	c.log.Info("Connecting to server", "remote_addr", c.server)
-	conn, err := dial(ctx, c.family, c.server, c.userTimeout, c.multipath)
+	conn, err := c.dial(ctx)
 	if err != nil {
 		c.log.Error("Error connecting to server", "error", err)
 		return
@@ -84,7 +88,7 @@ func (c *client) connect(ctx context.Context) {
 		conn.Close()
 		c.log.Info("Connection closed", "address", conn.RemoteAddr())
 	}()
-	if err := setKeepalive(conn, c.keepalive); err != nil {
+	if err := setKeepalive(conn, c.keepalive, c.probes); err != nil {
 		c.log.Error("Error setting keepalive", "error", err)
 		return
 	}
@@ -96,6 +100,15 @@ func (c *client) connect(ctx context.Context) {
 		note(c.records, record.Error, conn, err)
 		c.log.Error("Error reading data", "error", err)
 	}
+}
+
+func (c *client) dial(ctx context.Context) (net.Conn, error) {
+	if c.source == "" {
+		return dial(ctx, c.family, c.server, c.userTimeout, c.multipath)
+	}
+	anyPort, tellNobody := func(uint16) bool { return true }, func(record.Record) {}
+	_, conn, err := dialFrom(ctx, c.family, c.source, c.server, c.userTimeout, c.multipath, anyPort, tellNobody)
+	return conn, err
 }
 
 // talk sends and reads until something fails.

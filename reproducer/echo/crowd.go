@@ -24,7 +24,6 @@ type crowd struct {
 	client
 	reconnect  bool
 	sendBuffer int
-	source     string // the address that connections start from
 
 	clock  *lateness
 	mu     sync.Mutex
@@ -115,7 +114,7 @@ func (c *crowd) fresh(port uint16) bool {
 }
 
 func (c *crowd) furnish(conn net.Conn) error {
-	if err := setKeepalive(conn, c.keepalive); err != nil {
+	if err := setKeepalive(conn, c.keepalive, c.probes); err != nil {
 		return err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok && c.sendBuffer > 0 {

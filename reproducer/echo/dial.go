@@ -69,9 +69,9 @@ func setUserTimeout(fd int, d time.Duration) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds())))
 }
 
-// setKeepalive makes the kernel probe after idle, and again at that interval, until
-// three probes have no answer; 0 leaves it off.
-func setKeepalive(conn net.Conn, idle time.Duration) error {
+// setKeepalive makes the kernel probe after idle, and again at that interval, until so many
+// probes have no answer; 0 leaves it off.
+func setKeepalive(conn net.Conn, idle time.Duration, probes int) error {
 	if idle == 0 {
 		return nil
 	}
@@ -79,7 +79,7 @@ func setKeepalive(conn net.Conn, idle time.Duration) error {
 	if !ok {
 		return fmt.Errorf("keepalive on a %T", conn)
 	}
-	return tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: idle, Interval: idle, Count: 3})
+	return tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: idle, Interval: idle, Count: probes})
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -236,7 +236,7 @@ func TestSetKeepalive(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if err := setKeepalive(conn, idle); err != nil {
+		if err := setKeepalive(conn, idle, 3); err != nil {
 			t.Fatal(err)
 		}
 		raw, err := conn.(*net.TCPConn).SyscallConn()

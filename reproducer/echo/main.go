@@ -4,7 +4,7 @@
 //
 //	echo server [--listen :8000] [--catch-sigterm] [--drain D] [--push D] [--discard] [--sip D]
 //	echo client [--server server:8000] [--interval 5s] [--connections N] [--requests N] [--idle] [--stream BYTES]
-//	echo crowd  --server ADDRESS --source ADDRESS [as client] [--reconnect] [--send-buffer BYTES]
+//	echo crowd  --server ADDRESS [as client] [--reconnect] [--send-buffer BYTES]
 //	echo proxy  [--listen :15001] --server server:8000
 //	echo consume [--listen :8000] [--hold D] [--ping D]
 //	echo produce [--consumer consumer:8000] [--bytes N] [--manner careless|hasty|draining] [--patience D] [--on-signal]
@@ -61,7 +61,6 @@ func run(args []string) error {
 	case "crowd":
 		c := crowd{client: client{log: slog.Default()}}
 		c.flags(flags)
-		flags.StringVar(&c.source, "source", "", "`address` of this host that connections start from")
 		flags.BoolVar(&c.reconnect, "reconnect", false, "make another connection when one ends")
 		flags.IntVar(&c.sendBuffer, "send-buffer", 0, "SO_SNDBUF in `bytes`; 0: leave it")
 		_ = flags.Parse(args[1:]) // ExitOnError

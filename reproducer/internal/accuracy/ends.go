@@ -73,7 +73,7 @@ func (s *Score) judgeWhen(c Case, reports []flow.Event) {
 	if at := c.Truth.Resumed; end.Flow.Outcome == flow.Recovered && (end.Time.Before(at.Add(-early)) || end.Time.After(at.Add(toldWithin))) {
 		s.fault(WrongEnd, true, "said at %s that it recovered, it did at %s", clock(end.Time), clock(at))
 	}
-	if at := c.Truth.Died; end.Flow.Outcome == flow.TimedOut && !at.IsZero() && within(at, c.Truth.Lag, end.Flow.EndedAt).Abs() > early {
+	if at := c.Truth.Died; end.Flow.Outcome == flow.TimedOut && !at.IsZero() && within(at, c.Truth.Lag, flow.GivesUp{At: end.Flow.EndedAt}).Abs() > early {
 		s.fault(WrongEnd, true, "said that it ended at %s, it did at %s", clock(end.Flow.EndedAt), clock(at))
 	}
 }
@@ -151,7 +151,7 @@ func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event)
 		return
 	}
 	s.Predicted = true
-	s.FirstOff, s.LastOff = within(died, c.Truth.Lag, first.GivesUp.At), within(died, c.Truth.Lag, last.GivesUp.At)
+	s.FirstOff, s.LastOff = within(died, c.Truth.Lag, first.GivesUp), within(died, c.Truth.Lag, last.GivesUp)
 	if off := s.FirstOff.Abs(); off > max(firstTolerance, died.Sub(first.Since)/100) {
 		s.fault(FirstLate, !c.Label.Shaken || off > shakenTolerance, "by %s", s.FirstOff)
 	}
@@ -162,10 +162,9 @@ func (s *Score) judgePredictions(c Case, reports []flow.Event, ended flow.Event)
 
 // within is how far a prediction is from a death that was seen at a time, or
 // up to lag before.
-func within(seen time.Time, lag time.Duration, predicted time.Time) time.Duration {
-	off := seen.Sub(predicted)
-	if off > 0 {
-		return max(0, off-lag)
+func within(seen time.Time, lag time.Duration, predicted flow.GivesUp) time.Duration {
+	if seen.Before(predicted.At) {
+		return seen.Sub(predicted.At)
 	}
-	return off
+	return max(0, seen.Sub(predicted.Latest())-lag)
 }

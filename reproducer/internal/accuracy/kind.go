@@ -1,5 +1,7 @@
 package accuracy
 
+import "github.com/tcpstuck/tcpstuck/reproducer/internal/cluster"
+
 // Kind is one sort of act: a fault of the design, or a control.
 type Kind struct {
 	Name string
@@ -11,6 +13,8 @@ type Kind struct {
 	// In an outage that must not happen while the agent still trusts its records:
 	// it cannot know of the change, and reports what was true before.
 	Later bool
+	// Family is the only one in which it exists; empty: it does in each.
+	Family cluster.Family
 	// Risky says that the pod is deleted, and that its flows are not stuck because of
 	// it: they end, or lose their entry, a moment later.
 	Risky bool
@@ -20,7 +24,7 @@ type Kind struct {
 // Kinds returns every kind, the controls last.
 func Kinds() []Kind {
 	var all []Kind
-	for _, some := range [][]Kind{deletedKinds(), unreachableKinds(), hereKinds(), transferKinds(), twofoldKinds(), controlKinds()} {
+	for _, some := range [][]Kind{deletedKinds(), unreachableKinds(), hereKinds(), awayKinds(), transferKinds(), twofoldKinds(), controlKinds()} {
 		all = append(all, some...)
 	}
 	return all

@@ -24,6 +24,7 @@ func controlKinds() []Kind {
 		{Name: "mptcp", Most: 6, play: playMPTCP},
 		{Name: "lossy", play: playLossy},
 		{Name: "slow", Most: 8, play: playSlow},
+		{Name: "shaped", Most: 4, play: playShaped},
 		{Name: "service-deleted", play: playServiceDeleted},
 		{Name: "relabelled", play: playRelabelled},
 		{Name: "slice-move", play: playSliceMove},
@@ -181,6 +182,15 @@ func playLossy(s *scene) error {
 
 func playSlow(s *scene) error {
 	_, _, err := s.behind(calm, []string{"--discard", "--sip", "200ms"}, "--interval", "20ms", "--stream", "16000")
+	return err
+}
+
+// playShaped: segments wait in a queue of their own host for longer than a retransmission
+// timeout, and all of them leave.
+func playShaped(s *scene) error {
+	s.act.Clients = 1
+	_, _, err := s.behind(calm, nil)
+	s.at(0, "a shaper slows down what the clients send", func() error { return s.toClients(s.c.SlowSent) })
 	return err
 }
 

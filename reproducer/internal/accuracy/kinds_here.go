@@ -21,7 +21,105 @@ func hereKinds() []Kind {
 				return s.c.DropSent(s.a.Machine, server.Addr)
 			})
 		}},
+		{Name: "queue-holds", play: func(s *scene) error {
+			return playOwnSide(s, "a shaper holds what the clients send", flow.LocalDrop, flow.LocalQueue, s.c.HoldSent)
+		}},
+		{Name: "queue-drops", play: func(s *scene) error {
+			return playOwnSide(s, "a queue drops what the clients send", flow.LocalDrop, flow.LocalQueue, s.c.QueueNothing)
+		}},
+		{Name: "link-down", play: func(s *scene) error {
+			return playOwnSide(s, "the clients' interface goes down", flow.LocalDrop, flow.LinkDown, s.c.TakeDown)
+		}},
+		{Name: "policy-route", play: func(s *scene) error {
+			return playOwnSide(s, "a routing policy refuses what the clients send", flow.Retransmitting, flow.NoRoute, func(p *cluster.Pod) error {
+				return s.c.RefuseSource(s.a, p.Addr)
+			})
+		}},
+		// With IPv6, the kernel goes on sending from an address that is gone.
+		{Name: "address-lost", Family: cluster.IPv4, play: playAddressLost},
+		{Name: "syn-filtered", Most: 12, Risky: true, play: func(s *scene) error {
+			return playConnecting(s, "a filter drops the SYNs of the clients", flow.Connecting, flow.LocalFilter, s.c.DropConnects)
+		}},
+		{Name: "syn-queued", Most: 12, Risky: true, play: func(s *scene) error {
+			return playConnecting(s, "a shaper holds what the clients send", flow.Connecting, flow.LocalQueue, s.c.HoldSent)
+		}},
 	}
+}
+
+// toClients does something to the pod of each crowd.
+func (s *scene) toClients(do func(*cluster.Pod) error) error {
+	for _, p := range s.clients() {
+		if err := do(p.pod); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// playOwnSide: something on the pods' own node, or in them, lets nothing through.
+func playOwnSide(s *scene, what string, symptom flow.Symptom, cause flow.Cause, fault func(*cluster.Pod) error) error {
+	_, _, err := s.behind(calm, nil)
+	s.at(0, what, func() error {
+		return s.perhapsBetween(func() error {
+			at := time.Now()
+			if err := s.toClients(fault); err != nil {
+				return err
+			}
+			return s.truth(at, symptom, cause)
+		})
+	})
+	return err
+}
+
+// playAddressLost: programs of the node's own network connect from a second address, and it
+// goes.
+func playAddressLost(s *scene) error {
+	server, err := s.server(calm)
+	if err != nil {
+		return err
+	}
+	s.act.Clients = 1
+	from := s.c.Spare(s.act.Number)
+	spec := cluster.PodSpec{Node: s.a.Name, Workload: s.act.Name + "-client", HostNetwork: true, Addr: from}
+	s.at(0, "the address that the clients connect from goes", func() error {
+		return s.perhapsBetween(func() error {
+			at := time.Now()
+			if err := s.c.LoseAddress(s.a, from); err != nil {
+				return err
+			}
+			return s.truth(at, flow.LocalDrop, flow.AddressLost)
+		})
+	})
+	return s.crowdIn(spec, server, server.Address())
+}
+
+// playConnecting: connections end well, and the next ones are not made, or not whole.
+func playConnecting(s *scene, what string, symptom flow.Symptom, cause flow.Cause, fault func(*cluster.Pod) error) error {
+	svc, err := s.service()
+	if err != nil {
+		return err
+	}
+	obedient := cluster.PodSpec{Node: calm, Args: []string{"server"}}
+	server, err := s.serverPod(obedient)
+	if err != nil {
+		return err
+	}
+	s.at(0, what+", and the server is replaced", func() error {
+		if _, err := s.serverPod(obedient); err != nil {
+			return err
+		}
+		return s.between(func() error {
+			if err := s.onlyLater(Verdict{Since: time.Now(), Symptom: symptom, Cause: cause}); err != nil {
+				return err
+			}
+			if err := s.toClients(fault); err != nil {
+				return err
+			}
+			_, err := s.c.GracefulDelete(s.ctx, server, 10*time.Second)
+			return err
+		})
+	})
+	return s.crowd(server, svc.Address(), "--reconnect", "--interval", "1s")
 }
 
 // playHere lets programs of the node's own network talk to a pod.

@@ -43,7 +43,7 @@ func playRefusedThenDeleted(s *scene) error {
 		if err := s.c.Refuse(server.Node.Machine, server.Addr); err != nil {
 			return err
 		}
-		return s.truth(at, flow.Retransmitting, flow.PeerUnreachable)
+		return s.truth(at, flow.Retransmitting, flow.RouterRejects)
 	})
 	deletedThen(s, "the server's pod is deleted", server)
 	return err

@@ -97,7 +97,7 @@ func playReject(s *scene) error {
 			if err := s.c.Refuse(server.Node.Machine, server.Addr); err != nil {
 				return err
 			}
-			return s.truth(at, flow.Retransmitting, flow.PeerUnreachable, ends(flow.TimedOut))
+			return s.truth(at, flow.Retransmitting, flow.RouterRejects, ends(flow.TimedOut))
 		})
 	})
 	return s.hasten(4)

@@ -116,7 +116,7 @@ func newRound(seed uint64, number int, kinds []Kind) Round {
 	for i := range actsPerRound {
 		k := nthKind(seed, (number-1)*actsPerRound+i, kinds)
 		again := slices.ContainsFunc(r.Acts, func(a Act) bool { return a.Kind == k.Name })
-		if k.Alone && again {
+		if k.Alone && again || k.Family != "" && k.Family != r.Family {
 			continue
 		}
 		a := Act{

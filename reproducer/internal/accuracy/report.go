@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -43,13 +44,25 @@ func (r Result) summary(b *strings.Builder) {
 
 func (r Result) table(b *strings.Builder) {
 	var t table
-	t.add("true", "flows", "recall", "precision", "wrong first", "missed or wrong")
+	t.add("true", "flows", "recall", "precision", "wrong first", "missed or wrong", "at most, at 95 %")
 	for _, row := range r.Rows() {
 		wrong := row.WrongMany[Missed] + row.WrongMany[Wrong] + row.WrongMany[FalseAlarm]
-		t.add(row.Expected, fmt.Sprint(row.Flows), percent(row.Right, row.Flows), percent(row.Said[row.Expected], row.Claimed), fmt.Sprint(row.WrongMany[WrongFirst]), fmt.Sprint(wrong))
+		t.add(row.Expected, fmt.Sprint(row.Flows), percent(row.Right, row.Flows), percent(row.Said[row.Expected], row.Claimed), fmt.Sprint(row.WrongMany[WrongFirst]), fmt.Sprint(wrong), atMost(wrong, row.Flows))
 	}
 	b.WriteString("\n### Verdicts\n\n")
 	t.write(b)
+}
+
+// atMost is the part that may be missed or wrong where so many of the flows were: the upper end of
+// a one-sided interval of 95 %, by the distribution of rare events (Wilson and Hilferty). Of n
+// flows without a miss it is 3/n.
+func atMost(wrong, flows int) string {
+	if flows == 0 {
+		return "-"
+	}
+	k := float64(wrong + 1)
+	root := 1 - 1/(9*k) + 1.645/(3*math.Sqrt(k))
+	return fmt.Sprintf("%.2f %%", 100*min(1, k*root*root*root/float64(flows)))
 }
 
 // matrix lists what was reported, for each verdict that was true.

@@ -173,7 +173,7 @@ func end(f *flow.Finding) { died(flow.TimedOut, "ETIMEDOUT", 7, 5)(f) }
 func TestWithin(t *testing.T) {
 	const lag = 30 * time.Millisecond
 	for _, tc := range []struct{ predicted, want float64 }{{12, 0}, {11.98, 0}, {11.9, 0.07}, {12.1, -0.1}} {
-		if got := within(after(12), lag, after(tc.predicted)); got != time.Duration(tc.want*float64(time.Second)) {
+		if got := within(after(12), lag, flow.GivesUp{At: after(tc.predicted)}); got != time.Duration(tc.want*float64(time.Second)) {
 			t.Errorf("predicted for %.2f s: %s", tc.predicted, got)
 		}
 	}

@@ -50,6 +50,32 @@ func (f *faults) DropSent(m Machine, to netip.Addr) error {
 	return filter(m.NS, "sent-"+to.String(), nftables.TableFamilyINet, nftables.ChainHookOutput, ipVersion(to), destination(single(to), expr.CmpOpEq), drop())
 }
 
+// DropConnects drops each SYN that a pod sends, in its own namespace.
+func (f *faults) DropConnects(p *Pod) error {
+	f.net.report("a filter in pod %s drops its SYNs", p.Name)
+	return filter(p.NS, "connects", nftables.TableFamilyINet, nftables.ChainHookOutput, tcpOnly(), flagged(synFlag|ackFlag, synFlag), drop())
+}
+
+// DropReceived drops all TCP that reaches a pod, in its own namespace: its node has seen it by
+// then.
+func (f *faults) DropReceived(p *Pod) error {
+	f.net.report("a filter in pod %s drops what it receives", p.Name)
+	return filter(p.NS, "received", nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), drop())
+}
+
+// DropAccepts drops each SYN-ACK that reaches a pod, in its own namespace.
+func (f *faults) DropAccepts(p *Pod) error {
+	f.net.report("a filter in pod %s drops the answers to its SYNs", p.Name)
+	return filter(p.NS, "accepts", nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), flagged(synFlag|ackFlag, synFlag|ackFlag), drop())
+}
+
+// DropAfterSYN drops what a machine should pass on from an address to others over TCP, but for
+// SYNs: a firewall that takes the rest for invalid.
+func (f *faults) DropAfterSYN(m Machine, from netip.Addr) error {
+	f.net.report("%s passes on only the SYNs of %s", m.Name, from)
+	return filter(m.NS, "after-syn-"+from.String(), nftables.TableFamilyINet, nftables.ChainHookForward, ipVersion(from), source(single(from)), tcpOnly(), flagged(synFlag, 0), drop())
+}
+
 // LetSend ends DropSent.
 func (f *faults) LetSend(m Machine, to netip.Addr) error {
 	f.net.report("the filter on %s goes", m.Name)
@@ -107,6 +133,22 @@ func unfilter(ns *namespace.Namespace, name string, family nftables.TableFamily)
 		conn.DelTable(replaceTable(conn, name, family))
 		return conn.Flush()
 	})
+}
+
+// Flags of the TCP header.
+const (
+	synFlag = 0x02
+	ackFlag = 0x10
+)
+
+// flagged matches segments that have exactly some flags of a mask, after tcpOnly.
+func flagged(mask, have byte) []expr.Any {
+	const offset = 13
+	return []expr.Any{
+		&expr.Payload{DestRegister: regCompare, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 1},
+		&expr.Bitwise{SourceRegister: regCompare, DestRegister: regCompare, Len: 1, Mask: []byte{mask}, Xor: []byte{0}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: regCompare, Data: []byte{have}},
+	}
 }
 
 // largerThan matches packets by their length, IP header included.

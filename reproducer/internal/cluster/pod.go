@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/namespace"
 	"github.com/tcpstuck/tcpstuck/reproducer/internal/record"
 )
@@ -22,10 +24,12 @@ type PodSpec struct {
 	Node        string
 	Args        []string   // of the echo program
 	HostNetwork bool       // it uses its node's address and namespace
-	Addr        netip.Addr // of a pod that is gone, for reuse; zero: a new one
+	Addr        netip.Addr // of a pod that is gone, for reuse; with HostNetwork, a second one of its node; zero: a new one
 	Isolated    bool       // a policy drops all that reaches it
 	Family      Family     // how its program speaks; empty: as the cluster
 	Source      bool       // its program gets its address as a flag
+	SoMaxConn   string     // net.core.somaxconn of its namespace; empty: the kernel's
+	Unmerged    bool       // its segments leave one by one (no GSO)
 	RTOMax      string     // net.ipv4.tcp_rto_max_ms of its namespace (6.15); empty: the kernel's
 }
 
@@ -109,6 +113,10 @@ func listens(args []string) bool {
 func (w *network) networkPod(p *Pod, spec PodSpec) error {
 	if spec.HostNetwork {
 		p.Addr, p.NS = p.Node.Addr, p.Node.NS
+		if spec.Addr.IsValid() {
+			p.Addr = spec.Addr
+			return p.NS.Do(func() error { _, err := up(uplink, single(p.Addr)); return err })
+		}
 		return nil
 	}
 	if p.Addr = spec.Addr; !p.Addr.IsValid() {
@@ -125,6 +133,11 @@ func (w *network) networkPod(p *Pod, spec PodSpec) error {
 			return err
 		}
 	}
+	if spec.SoMaxConn != "" {
+		if err := p.NS.Do(func() error { return namespace.Sysctl("core/somaxconn", spec.SoMaxConn) }); err != nil {
+			return err
+		}
+	}
 	if spec.Isolated {
 		if err := isolate(p.NS); err != nil {
 			return err
@@ -137,6 +150,11 @@ func (w *network) networkPod(p *Pod, spec PodSpec) error {
 		link, err := up(uplink, single(p.Addr))
 		if err != nil {
 			return err
+		}
+		if spec.Unmerged {
+			if err := netlink.LinkSetGSOMaxSegs(link, 1); err != nil {
+				return err
+			}
 		}
 		if w.family4() { // an IPv6 gateway is link-local anyway
 			if err := routeTo(single(w.plan.podGateway), link); err != nil {

@@ -80,7 +80,7 @@ func patience(f flow.Finding) time.Duration {
 	if f.GivesUp.At.IsZero() {
 		return least
 	}
-	return max(least, time.Until(f.GivesUp.At)*11/10)
+	return max(least, time.Until(f.GivesUp.Latest())*11/10)
 }
 
 func (t *trial) compareEnd(ctx context.Context, end End, f flow.Finding) error {

@@ -15,7 +15,7 @@ func reject() Scenario {
 			"Each segment is answered with an ICMP port unreachable.\n" +
 			"That is a soft error to an established socket: it hangs all the same, and ends in ECONNREFUSED.",
 		Expected: Expectation{
-			Symptom: flow.Retransmitting, Cause: flow.PeerUnreachable, Outcome: flow.TimedOut, Error: "ECONNREFUSED",
+			Symptom: flow.Retransmitting, Cause: flow.RouterRejects, Outcome: flow.TimedOut, Error: "ECONNREFUSED",
 		},
 		stuckAfter: 2 * time.Second,
 		shaken:     true,

@@ -32,14 +32,41 @@ func synStale() Scenario {
 			_, err = l.Cluster.StartPod(ctx, serverPod())
 			return removal.Route, err
 		},
-		subject: func(l *Lab, f flow.Finding) error {
-			if f.State != flow.SynSent || f.Local.Addr.Addr() != l.Client.Addr {
-				return fmt.Errorf("flow %s in %s was reported, the one that hangs connects from %s", f.Local.Addr, f.State, l.Client.Addr)
-			}
-			if last(l.Client.Echo.Records(), record.Closed).Time.IsZero() {
-				return errors.New("the client never lost its first connection")
-			}
-			return nil
-		},
+		subject: connectsAgain,
 	}
+}
+
+// againAfter does something, and then has the client connect again: its server is deleted, and
+// the FIN gets through.
+func (l *Lab) againAfter(ctx context.Context, fault func() error) (time.Time, error) {
+	return l.afterAnswer(ctx, func() error {
+		if _, err := l.Cluster.StartPod(ctx, serverPod()); err != nil {
+			return err
+		}
+		if err := fault(); err != nil {
+			return err
+		}
+		_, err := l.Cluster.ForceDeleteLate(ctx, l.Server)
+		return err
+	})
+}
+
+// secondConnection demands that a finding is about the connection that the client made last.
+func (l *Lab) secondConnection(f flow.Finding) error {
+	records := l.Client.Echo.Records()
+	if latest := last(records, record.Connected); f.Local.Addr != latest.Local || last(records, record.Closed).Time.IsZero() {
+		return fmt.Errorf("flow %s was reported, the one that hangs is %s", f.Local.Addr, latest.Local)
+	}
+	return nil
+}
+
+// connectsAgain demands that a finding is about the client's second attempt to connect.
+func connectsAgain(l *Lab, f flow.Finding) error {
+	if f.State != flow.SynSent || f.Local.Addr.Addr() != l.Client.Addr {
+		return fmt.Errorf("flow %s in %s was reported, the one that hangs connects from %s", f.Local.Addr, f.State, l.Client.Addr)
+	}
+	if last(l.Client.Echo.Records(), record.Closed).Time.IsZero() {
+		return errors.New("the client never lost its first connection")
+	}
+	return nil
 }
