@@ -191,7 +191,7 @@ vulncheck: .tools/govulncheck ## known vulnerabilities in what is called (needs 
 .PHONY: generate
 generate: ## compile the kernel side again (clang-19, libbpf-dev; installed with apt-get when missing)
 	tools/install-bpf-tools.sh
-	$(GO) generate ./pkg/tracer/... ./tools/storm
+	$(GO) generate ./pkg/tracer/... ./pkg/drops ./tools/storm
 
 .PHONY: generate-check
 generate-check: generate ## fail unless the generated files are committed as they come out

@@ -64,7 +64,7 @@ static __always_inline bool is_here(const struct sk_buff *skb)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, WATCHED_FLOWS * FORMS);
+	__uint(max_entries, WATCHED_FLOWS *FORMS);
 	__type(key, struct segment);
 	__type(value, struct watch);
 } watched SEC(".maps");

@@ -12,16 +12,27 @@
 /* Set before the programs are loaded: how long a recovered episode stays readable. */
 volatile const __u64 forget_recovered_ns;
 
+/* Where the connections wait that a listener has not accepted. */
+static __always_inline const struct sock *queue_of(const struct sock *sk)
+{
+	const struct mptcp_sock *m = (const void *)sk;
+
+	if (sk->sk_protocol != IPPROTO_MPTCP || !bpf_core_field_exists(m->first))
+		return sk;
+	return BPF_CORE_READ(m, first);
+}
+
 static __always_inline void write_listener(struct seq_file *seq, const struct sock *sk, const struct task_struct *task)
 {
 	const struct sock_common *c = &sk->__sk_common;
+	const struct sock *queue = queue_of(sk);
 	struct listener l = {};
 
 	l.family = c->skc_family;
 	l.netns = c->skc_net.net->ns.inum;
 	l.local_port = c->skc_num;
-	l.waiting = sk->sk_ack_backlog;
-	l.most = sk->sk_max_ack_backlog;
+	l.waiting = BPF_CORE_READ(queue, sk_ack_backlog);
+	l.most = BPF_CORE_READ(queue, sk_max_ack_backlog);
 	l.pid = pid_here(task);
 	l.started_ns = read_process(task, l.comm, sizeof(l.comm));
 	if (c->skc_family == AF_INET6)

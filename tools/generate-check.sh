@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-own=$(for source in bpf/tcpstuck.bpf.c bpf/histories.bpf.c tools/storm/bpf/comparator.c; do
+own=$(for source in bpf/tcpstuck.bpf.c bpf/drops.bpf.c bpf/histories.bpf.c tools/storm/bpf/comparator.c; do
 	clang-19 -M -target bpfel -Ibpf/lib "$source"
 done | grep -o '/[^ ]*-linux-gnu/[^ ]*' || true)
 if [ -n "$own" ]; then

@@ -44,20 +44,20 @@ static __always_inline void unmap(__u8 *addr, __u16 family)
 
 static __always_inline bool peer_gone(const struct sock *sk, const struct tcp_sock *tp)
 {
+	__u16 family = sk->__sk_common.skc_family;
 	struct gone_key key = {};
-	struct reading r = {};
+	__u8 local[ADDRESS];
 
 	if (!gone_peers)
 		return false;
-	read_addresses(&r, sk, tp);
-	__builtin_memcpy(key.remote, r.remote, sizeof(key.remote));
-	unmap(key.remote, r.family);
+	read_addresses(local, key.remote, sk);
+	unmap(key.remote, family);
 	if (bpf_map_lookup_elem(&gone, &key))
 		return true;
-	__builtin_memcpy(key.local, r.local, sizeof(key.local));
-	unmap(key.local, r.family);
-	key.local_port = r.local_port;
-	key.remote_port = r.remote_port;
+	__builtin_memcpy(key.local, local, sizeof(key.local));
+	unmap(key.local, family);
+	key.local_port = local_port(tp);
+	key.remote_port = remote_port(sk);
 	return bpf_map_lookup_elem(&gone, &key);
 }
 

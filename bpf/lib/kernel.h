@@ -222,6 +222,11 @@ struct tcp_sock___mptcp {
 	bool is_mptcp;
 };
 
+/* The same. The connections that wait for an MPTCP listener are at its first subflow. */
+struct mptcp_sock {
+	struct sock *first;
+};
+
 struct kernfs_node {
 	__u64 id; /* of a cgroup: the inode number of its folder */
 };

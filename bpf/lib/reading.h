@@ -34,23 +34,32 @@ static __always_inline void read_settings(struct reading *r, const struct tcp_so
 		r->syn_linear_timeouts = l->sysctl_tcp_syn_linear_timeouts;
 }
 
-static __always_inline void read_addresses(struct reading *r, const struct sock *sk, const struct tcp_sock *tp)
+#define ADDRESS 16 /* bytes */
+
+static __always_inline void read_addresses(__u8 *local, __u8 *remote, const struct sock *sk)
 {
 	const struct sock_common *c = &sk->__sk_common;
 
-	r->family = c->skc_family;
 	if (c->skc_family == AF_INET6) {
-		bpf_probe_read_kernel(r->local, sizeof(r->local), &c->skc_v6_rcv_saddr);
-		bpf_probe_read_kernel(r->remote, sizeof(r->remote), &c->skc_v6_daddr);
-	} else {
-		__builtin_memset(r->local, 0, sizeof(r->local));
-		__builtin_memset(r->remote, 0, sizeof(r->remote));
-		*(__u32 *)r->local = c->skc_rcv_saddr;
-		*(__u32 *)r->remote = c->skc_daddr;
+		bpf_probe_read_kernel(local, ADDRESS, &c->skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(remote, ADDRESS, &c->skc_v6_daddr);
+		return;
 	}
-	/* skc_num is 0 on the way to CLOSE; inet_sport is still right. */
-	r->local_port = __builtin_bswap16(((const struct inet_sock *)tp)->inet_sport);
-	r->remote_port = __builtin_bswap16(c->skc_dport);
+	__builtin_memset(local, 0, ADDRESS);
+	__builtin_memset(remote, 0, ADDRESS);
+	*(__u32 *)local = c->skc_rcv_saddr;
+	*(__u32 *)remote = c->skc_daddr;
+}
+
+/* skc_num is 0 on the way to CLOSE; inet_sport is still right. */
+static __always_inline __u16 local_port(const struct tcp_sock *tp)
+{
+	return __builtin_bswap16(((const struct inet_sock *)tp)->inet_sport);
+}
+
+static __always_inline __u16 remote_port(const struct sock *sk)
+{
+	return __builtin_bswap16(sk->__sk_common.skc_dport);
 }
 
 /* A socket leaves the Loss state when its peer has acknowledged everything that was in
@@ -125,7 +134,10 @@ static __always_inline void read_socket(struct reading *r, struct sock *sk, stru
 	read_episode(r, e, icsk->icsk_retransmits);
 	read_timers(r, sk, tp);
 	read_settings(r, tp, net);
-	read_addresses(r, sk, tp);
+	read_addresses(r->local, r->remote, sk);
+	r->family = sk->__sk_common.skc_family;
+	r->local_port = local_port(tp);
+	r->remote_port = remote_port(sk);
 	r->netns = net->ns.inum;
 	r->snd_una = tp->snd_una;
 	r->snd_nxt = tp->snd_nxt;

@@ -183,7 +183,7 @@ static __always_inline bool scan(struct episode *e, const struct standing *s, bo
 	if (stands(e, s))
 		return false;
 	if (stands_idle(e, s))
-		return !idle; /* user space has withdrawn it */
+		return !peer_gone && !s->unanswered; /* user space has withdrawn it, or it is answered */
 	if (!e->known)
 		return !impends(s, peer_gone);
 	return e->recovered_ns && now_ns - e->recovered_ns > forget_ns;

@@ -37,7 +37,7 @@ func Calico() flow.Finding {
 		{At: now.Add(-12100 * time.Millisecond), What: "the backend 192.168.136.2:8000 was deleted"},
 		{At: now.Add(-11900 * time.Millisecond), What: "first retransmission timeout: found, Retransmitting · StaleConntrack"},
 	}
-	f.GivesUp = flow.GivesUp{At: time.Date(2026, 3, 1, 14, 17, 30, 0, time.UTC)}
+	f.GivesUp = exactly(time.Date(2026, 3, 1, 14, 17, 30, 0, time.UTC))
 	return f
 }
 
@@ -51,7 +51,7 @@ func Egress() flow.Finding {
 	f.Cause, f.Sentence = flow.PeerSilent, "shop/orders-0 hears nothing from orders-db (203.0.113.5:5432), which is outside the cluster: no record says why."
 	f.Since, f.Timeouts, f.RTO = Now().Add(-95*time.Second), 8, 51200*time.Millisecond
 	f.Unacknowledged, f.Unsent, f.SendBufferUsed = 1448, 44888, 0.53
-	f.UserTimeout, f.GivesUp = 2*time.Minute, flow.GivesUp{At: Now().Add(25 * time.Second)}
+	f.UserTimeout, f.GivesUp = 2*time.Minute, exactly(Now().Add(25*time.Second))
 	f.Advice = []flow.Advice{{Now: "ask whoever runs orders-db"}, {ForGood: "keep TCP_USER_TIMEOUT, it works here"}}
 	return f
 }
@@ -92,7 +92,7 @@ func Ended() flow.Finding {
 	f.At = f.EndedAt
 	f.Backend.Since = f.Since
 	f.Outcome, f.Err, f.Unsent, f.Timeouts = flow.TimedOut, "ETIMEDOUT", 2048, 15
-	f.GivesUp = flow.GivesUp{At: f.EndedAt}
+	f.GivesUp = exactly(f.EndedAt)
 	f.Sentence = "default/client-6c9f7d8b5c-x7x2k sent to default/server through a conntrack entry of a deleted backend until the kernel gave up."
 	f.Evidence = nil
 	f.History = []flow.Step{
@@ -125,7 +125,7 @@ func Crowd(n, workloads int) []flow.Finding {
 		f.ID = flow.ID(0x9000 + i)
 		name := fmt.Sprintf("client-%02d", i%workloads)
 		f.Local = pod(fmt.Sprintf("192.168.75.%d:%d", 30+i%workloads, 33000+i), name, name+"-5b7f9c-zq4rt")
-		f.GivesUp.At = Now().Add(11*time.Minute + 40*time.Second + time.Duration(i)*time.Second)
+		f.GivesUp = exactly(Now().Add(11*time.Minute + 40*time.Second + time.Duration(i)*time.Second))
 		fs = append(fs, f)
 	}
 	return fs
@@ -140,7 +140,7 @@ func Suppressed(n int) []flow.Finding {
 		f.ID = flow.ID(0xa000 + i)
 		f.Peer = flow.Peer{Class: flow.PeerExternal, Addr: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), uint16(20000+i))}
 		f.Backend, f.Symptom, f.Cause, f.Suppressed = nil, flow.Retransmitting, flow.PeerSilent, flow.SuppressedExternalClient
-		f.Unacknowledged, f.GivesUp = 100, flow.GivesUp{At: Now().Add(time.Hour)}
+		f.Unacknowledged, f.GivesUp = 100, exactly(Now().Add(time.Hour))
 		fs = append(fs, f)
 	}
 	f := Calico()
@@ -176,3 +176,6 @@ func deletedBackend() *flow.Backend {
 		Node: "node-b", State: flow.BackendDeleted, Since: Now().Add(-12100 * time.Millisecond),
 	}
 }
+
+// exactly is a time that is known.
+func exactly(at time.Time) flow.GivesUp { return flow.GivesUp{At: at, By: at} }

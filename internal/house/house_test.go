@@ -188,7 +188,7 @@ func TestViolations(t *testing.T) {
 		"not its own":       {"pkg/inspector", []string{"github.com/cilium/ebpf"}, []string{"pkg/inspector imports github.com/cilium/ebpf, which is not its to import"}},
 		"for tests alone":   {"pkg/api", []string{"github.com/google/go-cmp/cmp"}, []string{"pkg/api imports github.com/google/go-cmp/cmp, which is not its to import"}},
 		"pure, but reads":   {"pkg/deadline", []string{"os", "time"}, []string{"pkg/deadline is pure and imports os"}},
-		"pure, by syscall":  {"pkg/deadline", []string{"syscall"}, []string{"pkg/deadline is pure and imports syscall"}},
+		"pure, by syscall":  {"pkg/cluster", []string{"syscall"}, []string{"pkg/cluster is pure and imports syscall"}},
 		"errnos":            {"pkg/diagnosis", []string{"syscall"}, nil},
 		"pure, by another":  {"pkg/ledger", []string{module + "pkg/conntrack"}, []string{"pkg/ledger is pure and imports pkg/conntrack, which is not"}},
 		"no dependency":     {"pkg/flow", []string{"golang.org/x/sys/unix"}, []string{"pkg/flow imports golang.org/x/sys/unix, which is not its to import"}},

@@ -28,7 +28,7 @@ var pure = []string{"pkg/jsonscan", "pkg/flow", "pkg/phrase", "pkg/ledger", "pkg
 var impure = []string{"net", "net/http", "os", "os/exec", "syscall"}
 
 // errnos are the pure rooms that need syscall for the numbers of errors.
-var errnos = []string{"pkg/diagnosis"}
+var errnos = []string{"pkg/diagnosis", "pkg/deadline"}
 
 // importers are the rooms that may import a dependency, by the prefix of its
 // import path. A dependency that is not here is only for tests.

@@ -31,14 +31,13 @@ const defaultMemory = 10_000
 // returns: neither may be changed.
 type State struct {
 	guarded
-	names   names
-	clients clients
+	outside
 }
 
 // New returns a State that knows nothing yet: until the first
 // SetHealth(true, …) every backend is unknown.
 func New(opts Options) *State {
-	return &State{guarded: guarded{records: newRecords(opts)}, names: newNames(opts.Names), clients: newClients(opts.Clients)}
+	return &State{guarded: guarded{records: newRecords(opts)}, outside: outside{newNames(opts.Names), newClients(opts.Clients)}}
 }
 
 // Changed receives when TakeChanged or Health may have something new. Several
@@ -103,12 +102,6 @@ func (s *State) Class(addr netip.AddrPort) flow.PeerClass {
 	defer s.mu.RUnlock()
 	return s.records.class(unmap(addr))
 }
-
-// Label returns the label of the longest prefix that holds the address, or "".
-func (s *State) Label(addr netip.Addr) string { return s.names.label(addr.Unmap()) }
-
-// ComesAndGoes reports whether an address is one of Options.Clients.
-func (s *State) ComesAndGoes(addr netip.Addr) bool { return s.clients.contain(addr.Unmap()) }
 
 // Service returns the Service that an address belongs to: a ClusterIP
 // whatever the port, an external or load-balancer IP at a port of the

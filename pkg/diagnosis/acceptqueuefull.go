@@ -7,7 +7,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/phrase"
 )
 
-var acceptQueueFull = Cause{Name: flow.AcceptQueueFull, Meaning: "the listener is on this host and does not accept"}
+var acceptQueueFull = Cause{Name: flow.AcceptQueueFull, Meaning: "the listener is on this host and does not accept", Here: true}
 
 // notAccepted: the kernel drops a SYN, or the end of a handshake, for which no room is left.
 func notAccepted(e *Evidence, s flow.Symptom) bool {

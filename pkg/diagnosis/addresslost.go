@@ -2,7 +2,7 @@ package diagnosis
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-var addressLost = Cause{Name: flow.AddressLost, Meaning: "this host does not have the socket's own address any more"}
+var addressLost = Cause{Name: flow.AddressLost, Meaning: "this host does not have the socket's own address any more", Here: true}
 
 // fromNowhere needs the kernel's refusal, too: a transparent proxy sends from addresses that its
 // host never had.

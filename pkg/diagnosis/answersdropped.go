@@ -2,7 +2,7 @@ package diagnosis
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-var answersDropped = Cause{Name: flow.AnswersDropped, Meaning: "answers reach this node and are dropped before the socket"}
+var answersDropped = Cause{Name: flow.AnswersDropped, Meaning: "answers reach this node and are dropped before the socket", Here: true}
 
 // repliesLost is true if conntrack has seen what the socket has not, or the kernel has dropped
 // answers.

@@ -83,5 +83,5 @@ func (d *Decision) halfOpen(e *Evidence) {
 // Judge returns the verdict on a flow.
 func Judge(e *Evidence) Verdict {
 	d, r := decide(e)
-	return Verdict{Decision: d, Sentence: sentence(e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(e)}
+	return Verdict{Decision: d, Sentence: sentence(e, d.Symptom, r.why(e)), Advice: r.advice(e), Evidence: record(e, r.Here)}
 }

@@ -2,7 +2,7 @@ package diagnosis
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-var linkDown = Cause{Name: flow.LinkDown, Meaning: "an interface of this host does not work"}
+var linkDown = Cause{Name: flow.LinkDown, Meaning: "an interface of this host does not work", Here: true}
 
 // wayIsDead leaves out what is known to be gone anyway, unless this host refuses to send.
 func wayIsDead(e *Evidence, s flow.Symptom) bool {

@@ -2,7 +2,7 @@ package diagnosis
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-var localFilter = Cause{Name: flow.LocalFilter, Meaning: "a filter on this host drops what is sent"}
+var localFilter = Cause{Name: flow.LocalFilter, Meaning: "a filter on this host drops what is sent", Here: true}
 
 // beforeTheFirst is true of a socket whose data never left this host. Its
 // errno is not kept anywhere. The routes show the reason, but only in the node's

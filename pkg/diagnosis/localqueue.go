@@ -2,7 +2,7 @@ package diagnosis
 
 import "github.com/tcpstuck/tcpstuck/pkg/flow"
 
-var localQueue = Cause{Name: flow.LocalQueue, Meaning: "a queue of this host holds or drops what is sent"}
+var localQueue = Cause{Name: flow.LocalQueue, Meaning: "a queue of this host holds or drops what is sent", Here: true}
 
 // queuedHere leaves out a next hop that does not answer: its neighbour's queue holds the
 // segments then, and the cause is the way or the peer.

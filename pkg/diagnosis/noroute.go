@@ -6,7 +6,7 @@ import (
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
 )
 
-var noRoute = Cause{Name: flow.NoRoute, Meaning: "this host has no route"}
+var noRoute = Cause{Name: flow.NoRoute, Meaning: "this host has no route", Here: true}
 
 func noWayOut(e *Evidence, _ flow.Symptom) bool {
 	return hindered(&e.Socket) == byRoute || beforeTheFirst(e) && e.Route.Err != ""

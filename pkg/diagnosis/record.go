@@ -9,8 +9,8 @@ import (
 )
 
 // record lists the questions and their answers, in the order in which they were
-// asked.
-func record(e *Evidence) []flow.Evidence {
+// asked. If the cause is on this host, it leaves out that nothing is known of the backend.
+func record(e *Evidence, here bool) []flow.Evidence {
 	goal := target(e)
 	all := make([]flow.Evidence, 0, 5)
 	all = append(all, flow.Evidence{
@@ -32,10 +32,12 @@ func record(e *Evidence) []flow.Evidence {
 			Asked: "Service at " + e.Socket.Remote.String(), Answer: serviceAnswer(e),
 		})
 	}
-	all = append(all, flow.Evidence{
-		Source: string(flow.SourceCluster), At: e.Now,
-		Asked: "backend " + goal.String(), Answer: backendAnswer(e),
-	})
+	if unknown := e.Backend.State == "" || e.Backend.State == flow.BackendUnknown; !unknown || !here {
+		all = append(all, flow.Evidence{
+			Source: string(flow.SourceCluster), At: e.Now,
+			Asked: "backend " + goal.String(), Answer: backendAnswer(e),
+		})
+	}
 	if e.Drops != nil {
 		all = append(all, flow.Evidence{
 			Source: string(flow.SourceKernel), At: e.RouteAt, Asked: "segments dropped on this node since " + phrase.Time(e.Drops.Since, e.Now), Answer: dropAnswer(e),

@@ -11,6 +11,7 @@ import (
 type Cause struct {
 	Name    flow.Cause
 	Meaning string // half a sentence for a reader who sees the name for the first time
+	Here    bool   // it is on this host
 	Gone    bool   // it says that the backend is gone
 	Records bool   // it follows from records of the cluster
 }

@@ -13,40 +13,71 @@ func (a *Asker) askListener(e *diagnosis.Evidence) {
 	if a.o.Listening == nil || s.State != flow.SynSent && !s.NeverAcked {
 		return
 	}
-	for _, l := range a.o.Listening.Full() {
-		if !a.accepts(l, e) {
-			continue
-		}
-		by := a.names.Whose(flow.Socket{NetNS: l.NetNS, Local: l.Local, PID: l.PID, Started: l.Started, Comm: l.Comm}, Owned{})
-		e.Listener = diagnosis.ListenerOf(l, by.Local)
+	l := a.listenerOf(e)
+	if l == nil {
 		return
 	}
+	by := a.names.Whose(flow.Socket{NetNS: l.NetNS, Local: e.Target(), PID: l.PID, Started: l.Started, Comm: l.Comm}, Owned{})
+	e.Listener = diagnosis.ListenerOf(*l, by.Local)
 }
 
-// accepts reports whether a listener has the address that a flow's segments go to: in the same
-// network namespace, or in that of the pod with the address, or in the node's own.
-func (a *Asker) accepts(l flow.Listener, e *diagnosis.Evidence) bool {
-	to := e.Target()
-	if l.Local.Port() != to.Port() {
-		return false
+// listenerOf returns the listener without room that has the address of a flow's segments: one in a
+// network namespace that has the address for certain, or the only one that may have it.
+func (a *Asker) listenerOf(e *diagnosis.Evidence) *flow.Listener {
+	var perhaps []*flow.Listener
+	full := a.o.Listening.Full()
+	for i := range full {
+		l, to := &full[i], e.Target()
+		if l.Local.Port() != to.Port() || !l.Local.Addr().IsUnspecified() && l.Local.Addr() != to.Addr() {
+			continue
+		}
+		switch a.has(l.NetNS, e) {
+		case certain:
+			return l
+		case possible:
+			perhaps = append(perhaps, l)
+		}
 	}
-	anywhere := l.Local.Addr().IsUnspecified()
+	if len(perhaps) == 1 {
+		return perhaps[0]
+	}
+	return nil
+}
+
+// belief is whether a network namespace has an address.
+type belief uint8
+
+const (
+	impossible belief = iota
+	possible
+	certain
+)
+
+// has says whether a network namespace has the address that a flow's segments go to.
+func (a *Asker) has(netns uint32, e *diagnosis.Evidence) belief {
+	to := e.Target().Addr()
 	switch {
-	case !anywhere && l.Local.Addr() != to.Addr():
-		return false
-	case l.NetNS == e.Socket.NetNS:
-		return to.Addr().IsLoopback() || to.Addr() == e.Socket.Local.Addr() || !anywhere || a.isHere(l.NetNS, e)
-	case to.Addr().IsLoopback():
-		return false
+	case to.IsLoopback(), to == e.Socket.Local.Addr():
+		return certainIf(netns == e.Socket.NetNS)
+	case e.Host && e.Route != nil && e.Route.Type == "local":
+		return certainIf(netns == e.Socket.NetNS)
 	}
-	return a.isHere(l.NetNS, e)
+	pod, ok := a.names.Cluster.PodByIP(to)
+	if !ok || a.names.Cluster.KnowsNode(a.o.Node) && pod.Node != a.o.Node {
+		return impossible
+	}
+	if uid := a.names.Places.Pod(netns); uid != "" {
+		return certainIf(uid == pod.UID)
+	}
+	if netns == a.names.HostNetNS {
+		return impossible
+	}
+	return possible
 }
 
-// isHere reports whether a network namespace has the address that a flow's segments go to.
-func (a *Asker) isHere(netns uint32, e *diagnosis.Evidence) bool {
-	to := e.Target()
-	if pod, ok := a.names.Cluster.PodByIP(to.Addr()); ok {
-		return pod.UID == a.names.Places.Pod(netns)
+func certainIf(yes bool) belief {
+	if yes {
+		return certain
 	}
-	return netns == a.names.HostNetNS && e.Route != nil && e.Route.Type == "local"
+	return impossible
 }

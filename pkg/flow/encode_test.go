@@ -157,7 +157,7 @@ func membersByTags(t *testing.T, v reflect.Value) (all []string) {
 			continue
 		}
 		if g, is := v.Field(i).Interface().(flow.GivesUp); is {
-			all = append(all, `"gives_up_at":`+byTags(t, reflect.ValueOf(g.At)), `"gives_up_by":`+byTags(t, reflect.ValueOf(g.By)), `"gives_up_never":`+marshalled(t, g.Never))
+			all = append(all, `"gives_up_at":`+byTags(t, reflect.ValueOf(g.At)), `"gives_up_by":`+byTags(t, reflect.ValueOf(g.Latest())), `"gives_up_never":`+marshalled(t, g.Never))
 			continue
 		}
 		text := "null"

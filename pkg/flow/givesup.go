@@ -33,7 +33,7 @@ func (g GivesUp) Latest() time.Time {
 // appendGivesUp appends three members.
 func appendGivesUp(b []byte, g GivesUp) []byte {
 	b = appendTime(append(b, `,"gives_up_at":`...), g.At)
-	b = appendTime(append(b, `,"gives_up_by":`...), g.By)
+	b = appendTime(append(b, `,"gives_up_by":`...), g.Latest())
 	return strconv.AppendBool(append(b, `,"gives_up_never":`...), g.Never)
 }
 

@@ -29,7 +29,7 @@ func full() flow.Finding {
 		Evidence: []flow.Evidence{{Source: "conntrack", Asked: "a", Answer: "b", At: at}},
 		History:  []flow.Step{{At: at, What: "found"}},
 		At:       at, Since: at.Add(-12300 * time.Millisecond), Timeouts: 6, RTO: 12800 * time.Millisecond,
-		Unacknowledged: 6, SendBufferUsed: 0.01, GivesUp: flow.GivesUp{At: at.Add(15 * time.Minute)},
+		Unacknowledged: 6, SendBufferUsed: 0.01, GivesUp: flow.GivesUp{At: at.Add(15 * time.Minute), By: at.Add(15 * time.Minute)},
 	}
 }
 
@@ -167,8 +167,8 @@ func TestTimesInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(b), `"2026-03-01T14:02:23.3Z"`); n != 8 {
-		t.Errorf("%d of 8 times are UTC to the millisecond: %s", n, b)
+	if n := strings.Count(string(b), `"2026-03-01T14:02:23.3Z"`); n != 9 {
+		t.Errorf("%d of 9 times are UTC to the millisecond: %s", n, b)
 	}
 	if !strings.Contains(string(b), `"answer":"","at":null`) {
 		t.Errorf("a time that is not known is not null: %s", b)

@@ -62,7 +62,7 @@ func TestWhatIsUnderWayAgainKeepsItsVerdict(t *testing.T) {
 		if len(*events) != 1 {
 			t.Fatalf("event %+v while it is under way", (*events)[1])
 		}
-		kernel.socket.Retransmits, kernel.socket.Timeouts = 1, 2
+		kernel.socket.Retransmits, kernel.socket.Timeouts, kernel.socket.RetransOut = 1, 2, 1
 		time.Sleep(tick)
 		round = i.round()
 		round.finish(t.Context(), i.pending)

@@ -129,7 +129,7 @@ func hung() flow.Socket {
 	now := time.Now()
 	return flow.Socket{
 		ID: 0x1f3a, NetNS: 7, Local: local, Remote: service, State: flow.Established, Live: true, At: now, Since: now,
-		LastAck: now.Add(-3 * time.Second), Timeouts: 1, Retransmits: 1, PacketsOut: 1, SendWindow: 65535, Pending: flow.TimerRetransmit,
+		LastAck: now.Add(-3 * time.Second), Timeouts: 1, Retransmits: 1, PacketsOut: 1, RetransOut: 1, SendWindow: 65535, Pending: flow.TimerRetransmit,
 		Unacknowledged: 6, Una: 100, RTO: 400 * time.Millisecond, RTOMax: 2 * time.Minute, Retries2: 15, Tick: 4 * time.Millisecond,
 		PID: echo.PID, Started: echo.Started, Comm: "echo",
 	}

@@ -78,7 +78,7 @@ func TestThePodOfAFlow(t *testing.T) {
 				if got := e.Flow.Local.Pod; got != c.want {
 					t.Errorf("pod %q, want %q", got, c.want)
 				}
-				if known := e.Flow.Local.PID != 0; known == c.dead {
+				if l := e.Flow.Local; l.PID == 0 || l.Exited != c.dead {
 					t.Errorf("process %+v", e.Flow.Local)
 				}
 			})
@@ -91,7 +91,7 @@ func TestAProcessIsNotItsName(t *testing.T) {
 	for name, c := range map[string]struct {
 		comm  string
 		holds flow.Process
-		known bool
+		lives bool
 	}{
 		"it has another name now":         {"renamed", echo, true},
 		"a name that cannot be printed":   {"bad?proc", echo, true},
@@ -105,11 +105,8 @@ func TestAProcessIsNotItsName(t *testing.T) {
 				s.Comm = c.comm
 				n.kernel.retransmits(s)
 				l := n.await(flow.EventStuck).Flow.Local
-				if got := l.PID == echo.PID && l.Comm == c.comm; got != c.known {
-					t.Errorf("owner %+v, want it known: %v", l, c.known)
-				}
-				if !c.known && (l.PID != 0 || l.Comm != "" || l.Started != 0) {
-					t.Errorf("owner %+v, want none", l)
+				if l.PID != echo.PID || l.Comm != c.comm || l.Exited == c.lives {
+					t.Errorf("owner %+v, want that it lives: %v", l, c.lives)
 				}
 			})
 		})

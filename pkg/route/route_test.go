@@ -240,7 +240,7 @@ func TestAnInterfaceThatDoesNotWork(t *testing.T) {
 	if r := look("10.0.0.3", "192.168.75.2"); r.Dead != "" {
 		t.Errorf("%+v, and all works", r)
 	}
-	must(t, netlink.AddrDel(byName(t, "uplink"), &netlink.Addr{IPNet: prefix(t, "10.0.0.1/24")}))
+	must(t, netlink.AddrDel(byName(t, "uplink"), &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP("10.0.0.1").To4(), Mask: net.CIDRMask(24, 32)}}))
 	if r := look("10.0.0.3", "10.0.0.1"); r.Own {
 		t.Errorf("%+v, and its address is gone", r)
 	}

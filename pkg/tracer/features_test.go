@@ -64,8 +64,8 @@ func TestFeaturesAreProbed(t *testing.T) {
 					t.Errorf("%s: got %t", name, has)
 				}
 			}
-			if len(got) != 9 {
-				t.Errorf("got %v, want all nine names", got)
+			if len(got) != 10 {
+				t.Errorf("got %v, want all ten names", got)
 			}
 		})
 	}

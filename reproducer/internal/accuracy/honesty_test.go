@@ -46,7 +46,7 @@ func TestTheRunIsHonest(t *testing.T) {
 	}{
 		"as it is": {},
 		"conntrack tells nothing": {
-			&defect{"pkg/diagnosis/peer.go", "return redirected(e) && gone(e)", "return false && gone(e)"}, Wrong, Steady,
+			&defect{"pkg/diagnosis/staleconntrack.go", "return redirected(e) && gone(e)", "return false && gone(e)"}, Wrong, Steady,
 		},
 		"no event is made": {
 			&defect{"pkg/inspector/report.go", "suppressed != \"\" && kind != flow.EventAtRisk {", "suppressed != \"\" && kind != flow.EventAtRisk || kind == flow.EventStuck {"}, Missed, Steady,

@@ -41,7 +41,7 @@ func playAnswersDropped(s *scene) error {
 	_, _, err := s.behind(calm, []string{"--discard"}, "--stream", "200")
 	s.at(0, "a filter drops what the clients receive", func() error {
 		at := time.Now()
-		if err := s.toClients(s.c.DropReceived); err != nil {
+		if err := toClients(s, s.c.DropReceived); err != nil {
 			return err
 		}
 		return s.truth(at, flow.Retransmitting, flow.AnswersDropped)
@@ -88,7 +88,7 @@ func playPAWS(s *scene) error {
 }
 
 // outside starts a host outside the cluster that listens, and returns its address.
-func (s *scene) outside(name string) (*cluster.Host, string, error) {
+func outside(s *scene, name string) (*cluster.Host, string, error) {
 	host, err := s.c.StartHost(s.ctx, s.act.Name+name, []string{"server"})
 	if err != nil {
 		return nil, "", err
@@ -98,12 +98,12 @@ func (s *scene) outside(name string) (*cluster.Host, string, error) {
 
 // playHalfClose: the clients say that they send no more, wait for an answer, and nobody hears it.
 func playHalfClose(s *scene) error {
-	host, address, err := s.outside("-db")
+	host, address, err := outside(s, "-db")
 	if err != nil {
 		return err
 	}
 	s.at(0, "the host outside goes silent, and the clients shut their side", func() error {
-		if _, err := pauseAll(s); err != nil {
+		if err := pauseAll(s); err != nil {
 			return err
 		}
 		at := time.Now()
@@ -123,7 +123,7 @@ func playHalfClose(s *scene) error {
 // playKeepaliveSilent: idle clients ask a host that is gone, and get no answer.
 func playKeepaliveSilent(s *scene) error {
 	const every = 3 * time.Second
-	host, address, err := s.outside("-db")
+	host, address, err := outside(s, "-db")
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func playSlow(s *scene) error {
 func playShaped(s *scene) error {
 	s.act.Clients = 1
 	_, _, err := s.behind(calm, nil)
-	s.at(0, "a shaper slows down what the clients send", func() error { return s.toClients(s.c.SlowSent) })
+	s.at(0, "a shaper slows down what the clients send", func() error { return toClients(s, s.c.SlowSent) })
 	return err
 }
 

@@ -120,8 +120,7 @@ func playAddressReuse(s *scene) error {
 		return err
 	}
 	s.at(0, "the server is force-deleted while nobody asks", func() error {
-		_, err := pauseAll(s)
-		if err != nil {
+		if err := pauseAll(s); err != nil {
 			return err
 		}
 		removal, err := s.remove(server)
@@ -292,14 +291,14 @@ func playSidecar(s *scene) error {
 }
 
 // pauseAll makes the clients stop their requests.
-func pauseAll(s *scene) (time.Time, error) {
+func pauseAll(s *scene) error {
 	for _, p := range s.clients() {
 		if err := p.echo.Signal(syscall.SIGUSR1); err != nil {
-			return time.Time{}, err
+			return err
 		}
 		if _, err := p.echo.AwaitKind(s.ctx, 1, record.Paused); err != nil {
-			return time.Time{}, err
+			return err
 		}
 	}
-	return time.Now(), nil
+	return nil
 }

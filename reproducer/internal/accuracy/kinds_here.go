@@ -47,7 +47,7 @@ func hereKinds() []Kind {
 }
 
 // toClients does something to the pod of each crowd.
-func (s *scene) toClients(do func(*cluster.Pod) error) error {
+func toClients(s *scene, do func(*cluster.Pod) error) error {
 	for _, p := range s.clients() {
 		if err := do(p.pod); err != nil {
 			return err
@@ -62,7 +62,7 @@ func playOwnSide(s *scene, what string, symptom flow.Symptom, cause flow.Cause, 
 	s.at(0, what, func() error {
 		return s.perhapsBetween(func() error {
 			at := time.Now()
-			if err := s.toClients(fault); err != nil {
+			if err := toClients(s, fault); err != nil {
 				return err
 			}
 			return s.truth(at, symptom, cause)
@@ -112,7 +112,7 @@ func playConnecting(s *scene, what string, symptom flow.Symptom, cause flow.Caus
 			if err := s.onlyLater(Verdict{Since: time.Now(), Symptom: symptom, Cause: cause}); err != nil {
 				return err
 			}
-			if err := s.toClients(fault); err != nil {
+			if err := toClients(s, fault); err != nil {
 				return err
 			}
 			_, err := s.c.GracefulDelete(s.ctx, server, 10*time.Second)

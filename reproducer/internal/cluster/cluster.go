@@ -30,6 +30,7 @@ type Config struct {
 type Cluster struct {
 	*network
 	faults
+	ownSide
 	*api
 
 	family    Family
@@ -46,7 +47,7 @@ type Cluster struct {
 func New(cfg Config) (*Cluster, error) {
 	net := &network{dir: cfg.Dir, plan: planFor(cfg.Family), report: cfg.Report}
 	c := &Cluster{
-		network: net, faults: faults{net}, api: &api{net: net, copy: cfg.Copy, started: time.Now()},
+		network: net, faults: faults{net}, ownSide: ownSide{net}, api: &api{net: net, copy: cfg.Copy, started: time.Now()},
 		family: cfg.Family, echo: cfg.Echo,
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())

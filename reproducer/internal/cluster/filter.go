@@ -51,20 +51,20 @@ func (f *faults) DropSent(m Machine, to netip.Addr) error {
 }
 
 // DropConnects drops each SYN that a pod sends, in its own namespace.
-func (f *faults) DropConnects(p *Pod) error {
+func (f *ownSide) DropConnects(p *Pod) error {
 	f.net.report("a filter in pod %s drops its SYNs", p.Name)
 	return filter(p.NS, "connects", nftables.TableFamilyINet, nftables.ChainHookOutput, tcpOnly(), flagged(synFlag|ackFlag, synFlag), drop())
 }
 
 // DropReceived drops all TCP that reaches a pod, in its own namespace: its node has seen it by
 // then.
-func (f *faults) DropReceived(p *Pod) error {
+func (f *ownSide) DropReceived(p *Pod) error {
 	f.net.report("a filter in pod %s drops what it receives", p.Name)
 	return filter(p.NS, "received", nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), drop())
 }
 
 // DropAccepts drops each SYN-ACK that reaches a pod, in its own namespace.
-func (f *faults) DropAccepts(p *Pod) error {
+func (f *ownSide) DropAccepts(p *Pod) error {
 	f.net.report("a filter in pod %s drops the answers to its SYNs", p.Name)
 	return filter(p.NS, "accepts", nftables.TableFamilyINet, nftables.ChainHookInput, tcpOnly(), flagged(synFlag|ackFlag, synFlag|ackFlag), drop())
 }

@@ -9,8 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ownSide is what can happen on a connection's own side: in its pod, or on its node.
+type ownSide struct{ net *network }
+
 // PullCable takes the carrier from a machine's link to the others.
-func (f *faults) PullCable(m Machine) error {
+func (f *ownSide) PullCable(m Machine) error {
 	f.net.report("the cable of %s is pulled", m.Name)
 	if err := f.net.fabric.Do(func() error { return down(m.Name) }); err != nil {
 		return fmt.Errorf("pull the cable of %s: %w", m.Name, err)
@@ -19,7 +22,7 @@ func (f *faults) PullCable(m Machine) error {
 }
 
 // TakeDown sets a pod's own interface down.
-func (f *faults) TakeDown(p *Pod) error {
+func (f *ownSide) TakeDown(p *Pod) error {
 	f.net.report("the interface of pod %s goes down", p.Name)
 	if err := p.NS.Do(func() error { return down(uplink) }); err != nil {
 		return fmt.Errorf("take down the interface of pod %s: %w", p.Name, err)
@@ -32,7 +35,7 @@ const refusing = 7000
 
 // RefuseSource makes a policy rule of a node's routing lead what comes from an address to a
 // blackhole.
-func (f *faults) RefuseSource(n *Node, from netip.Addr) error {
+func (f *ownSide) RefuseSource(n *Node, from netip.Addr) error {
 	f.net.report("a routing policy of %s refuses what comes from %s", n.Name, from)
 	err := n.NS.Do(func() error {
 		rule := netlink.NewRule()
@@ -56,7 +59,7 @@ func (f *faults) RefuseSource(n *Node, from netip.Addr) error {
 func (w *network) Spare(number int) netip.Addr { return host(w.plan.underlay, 150+number) }
 
 // LoseAddress takes an address from a node.
-func (f *faults) LoseAddress(n *Node, a netip.Addr) error {
+func (f *ownSide) LoseAddress(n *Node, a netip.Addr) error {
 	f.net.report("%s loses the address %s", n.Name, a)
 	err := n.NS.Do(func() error {
 		link, err := netlink.LinkByName(uplink)

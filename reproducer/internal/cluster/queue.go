@@ -15,19 +15,19 @@ const (
 )
 
 // HoldSent lets what a pod sends wait in a queue of its own interface, for a minute at least.
-func (f *faults) HoldSent(p *Pod) error {
+func (f *ownSide) HoldSent(p *Pod) error {
 	f.net.report("a shaper holds what pod %s sends", p.Name)
 	return f.shape(p, heldBurst, spendBurst)
 }
 
 // SlowSent lets what a pod sends wait for a fraction of a second each.
-func (f *faults) SlowSent(p *Pod) error {
+func (f *ownSide) SlowSent(p *Pod) error {
 	f.net.report("a shaper slows down what pod %s sends", p.Name)
 	return f.onUplink(p, func(link netlink.Link) error { return netlink.QdiscReplace(tokenBucket(link, 400, heldBurst)) })
 }
 
 // QueueNothing lets a queue of a pod's own interface drop every segment with data.
-func (f *faults) QueueNothing(p *Pod) error {
+func (f *ownSide) QueueNothing(p *Pod) error {
 	f.net.report("a queue drops what pod %s sends", p.Name)
 	burst := tinyBurst6
 	if p.Addr.Is4() {
@@ -37,7 +37,7 @@ func (f *faults) QueueNothing(p *Pod) error {
 }
 
 // shape replaces the queue of a pod's interface, and then does something.
-func (f *faults) shape(p *Pod, burst int, then func(from netip.Addr) error) error {
+func (f *ownSide) shape(p *Pod, burst int, then func(from netip.Addr) error) error {
 	return f.onUplink(p, func(link netlink.Link) error {
 		if err := netlink.QdiscReplace(tokenBucket(link, 1, burst)); err != nil {
 			return err
@@ -46,7 +46,7 @@ func (f *faults) shape(p *Pod, burst int, then func(from netip.Addr) error) erro
 	})
 }
 
-func (f *faults) onUplink(p *Pod, do func(netlink.Link) error) error {
+func (f *ownSide) onUplink(p *Pod, do func(netlink.Link) error) error {
 	err := p.NS.Do(func() error {
 		link, err := netlink.LinkByName(uplink)
 		if err != nil {

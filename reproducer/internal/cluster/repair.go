@@ -20,7 +20,7 @@ const wayBack = 2_000_000
 
 // TurnBackClock makes the timestamps of a program's connections run backwards: the peer takes
 // nothing from it any more (RFC 7323, PAWS), and says so.
-func (f *faults) TurnBackClock(e *Echo) error {
+func (f *ownSide) TurnBackClock(e *Echo) error {
 	f.net.report("the timestamps of %s run backwards", e.name)
 	err := eachConnection(e.PID(), func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, tcpRepair, 1); err != nil {
@@ -40,7 +40,7 @@ func (f *faults) TurnBackClock(e *Echo) error {
 
 // ShutForWriting says on a program's connections that it will send no more. The program itself
 // knows nothing of it, and goes on reading.
-func (f *faults) ShutForWriting(e *Echo) error {
+func (f *ownSide) ShutForWriting(e *Echo) error {
 	f.net.report("the connections of %s are shut for writing", e.name)
 	if err := eachConnection(e.PID(), func(fd int) error { return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_WR)) }); err != nil {
 		return fmt.Errorf("shut the connections of %s: %w", e.name, err)

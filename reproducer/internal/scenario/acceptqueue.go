@@ -25,25 +25,25 @@ func acceptQueue() Scenario {
 		prepare: func(ctx context.Context, l *Lab) (err error) {
 			server := serverBeside()
 			server.SoMaxConn = "1"
-			l.Server, err = l.Cluster.StartPod(ctx, server)
-			return err
-		},
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+			if l.Server, err = l.Cluster.StartPod(ctx, server); err != nil {
+				return err
+			}
 			if err := l.Server.Echo.Signal(syscall.SIGSTOP); err != nil {
-				return time.Time{}, err
+				return err
 			}
-			waiting := cluster.PodSpec{Workload: "early", Node: "node-a", Args: []string{"client", "--idle", "--connections", "2", "--server", l.Server.Address()}}
-			early, err := l.Cluster.StartPod(ctx, waiting)
+			early := cluster.PodSpec{Workload: "early", Node: "node-a", Args: []string{"client", "--idle", "--connections", "2", "--server", l.Server.Address()}}
+			waiting, err := l.Cluster.StartPod(ctx, early)
 			if err != nil {
-				return time.Time{}, err
+				return err
 			}
-			if _, err := early.Echo.AwaitKind(ctx, 2, record.Connected); err != nil {
-				return time.Time{}, err
+			if _, err := waiting.Echo.AwaitKind(ctx, 2, record.Connected); err != nil {
+				return err
 			}
 			late := cluster.PodSpec{Workload: "client", Node: "node-a", Args: []string{"client", "--server", l.Server.Address()}}
 			l.Client, err = l.Cluster.StartPod(ctx, late)
-			return time.Now(), err
+			return err
 		},
+		fault: func(context.Context, *Lab) (time.Time, error) { return time.Now(), nil }, // it has been so all the time
 		subject: func(l *Lab, f flow.Finding) error {
 			if f.State != flow.SynSent || f.Local.Addr.Addr() != l.Client.Addr {
 				return fmt.Errorf("flow %s in %s was reported, the one that hangs connects from %s", f.Local.Addr, f.State, l.Client.Addr)

@@ -21,7 +21,7 @@ func answersDropped() Scenario {
 			deaf.Args = append(deaf.Args, "--discard")
 			return l.startPairWith(ctx, deaf, false, "--stream", "200")
 		},
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+		fault: func(_ context.Context, l *Lab) (time.Time, error) {
 			return time.Now(), l.Cluster.DropReceived(l.Client)
 		},
 	}

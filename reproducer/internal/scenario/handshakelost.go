@@ -21,5 +21,6 @@ func handshakeLost() Scenario {
 			return l.againAfter(ctx, func() error { return l.Cluster.DropAfterSYN(l.Server.Node.Machine, l.Client.Addr) })
 		},
 		subject: func(l *Lab, f flow.Finding) error { return l.secondConnection(f) },
+		aside:   func(l *Lab, f flow.Finding) bool { return clientsFlow(l, f) == nil }, // its last request was under way
 	}
 }

@@ -26,7 +26,7 @@ func oneFlight() Scenario {
 			spec := cluster.PodSpec{Workload: "client", Node: "node-a", Unmerged: true}
 			return l.startClientPod(ctx, spec, l.Server.Address(), "--stream", "1700", "--interval", "3s")
 		},
-		fault: func(ctx context.Context, l *Lab) (time.Time, error) {
+		fault: func(_ context.Context, l *Lab) (time.Time, error) {
 			return time.Now(), l.Cluster.DropLarge(l.Server.Node.Machine, l.Server.Addr, 1000)
 		},
 	}

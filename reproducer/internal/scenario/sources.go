@@ -8,7 +8,7 @@ func source(name string) string {
 		return "calico#7983, calico#12117, kubernetes#124290"
 	case "headless":
 		return "linkerd2#13023"
-	case "address-reuse", "idle-reuse":
+	case "address-reuse", "idle-address-reuse":
 		return "calico#4152"
 	case "same-node-no-endpoints":
 		return "calico#13570"
