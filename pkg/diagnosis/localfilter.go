@@ -11,12 +11,11 @@ func beforeTheFirst(e *Evidence) bool {
 	return hindered(&e.Socket) == unexplained && e.Host && e.Route != nil
 }
 
-func filteredHere(e *Evidence, s flow.Symptom) bool {
-	if filteredOnTheWay(e, s) != nil {
-		return true
-	}
+func filteredHere(e *Evidence, _ flow.Symptom) bool {
 	return hindered(&e.Socket) == byFilter || beforeTheFirst(e) && e.Socket.PacketsOut == 0 && e.Route.Err == ""
 }
+
+func filteredByNode(e *Evidence, s flow.Symptom) bool { return filteredOnTheWay(e, s) != nil }
 
 // filteredOnTheWay returns what the kernel dropped of segments that have left their socket: a policy
 // in FORWARD, a program on an interface.

@@ -6,10 +6,7 @@ var localQueue = Cause{Name: flow.LocalQueue, Meaning: "a queue of this host hol
 
 // queuedHere leaves out a next hop that does not answer: its neighbour's queue holds the
 // segments then, and the cause is the way or the peer.
-func queuedHere(e *Evidence, s flow.Symptom) bool {
-	if queuedOnTheWay(e, s) != nil {
-		return true
-	}
+func queuedHere(e *Evidence, _ flow.Symptom) bool {
 	switch hindered(&e.Socket) {
 	case byQueue:
 		return true
@@ -18,6 +15,8 @@ func queuedHere(e *Evidence, s flow.Symptom) bool {
 	}
 	return false
 }
+
+func queuedByNode(e *Evidence, s flow.Symptom) bool { return queuedOnTheWay(e, s) != nil }
 
 // queuedOnTheWay returns what a queue of this node dropped of segments that have left their socket.
 func queuedOnTheWay(e *Evidence, s flow.Symptom) *flow.Drop {

@@ -14,9 +14,12 @@ const (
 	roundTrip     = 200 * time.Millisecond // the least retransmission timeout: what answers within it answers that
 )
 
+// sentAgain is how many segments follow one timeout at most: an answer that acknowledges nothing lets
+// two new ones out (F-RTO, RFC 5682).
+const sentAgain = 3
+
 // answersEach is true if the peer sends an acknowledgement of nothing new for each
-// retransmission, within a round trip, and nothing else. The peer may leave out a few
-// (net.ipv4.tcp_invalid_ratelimit, 500 ms).
+// retransmission, within a round trip, and nothing else.
 func answersEach(e *Evidence, s flow.Symptom) bool {
 	k := &e.Socket
 	if s != flow.Retransmitting || k.NeverAcked || k.SackedOut > 0 || k.Timeouts < leastRefusals || k.LastReceive.After(k.Since) {
@@ -26,8 +29,7 @@ func answersEach(e *Evidence, s flow.Symptom) bool {
 	if k.LastAck.Before(k.Since) || after > roundTrip || after < -2*k.Tick && !underWay {
 		return false
 	}
-	answers := int(k.SegmentsIn)
-	return answers >= max(severalSegments, k.Timeouts-2) && answers <= k.Timeouts+1
+	return int(k.SegmentsIn) <= sentAgain*k.Timeouts+1
 }
 
 func whyPeerRefuses(e *Evidence) string {

@@ -50,6 +50,8 @@ var table = []rule{
 	{peerTerminating, terminatingAndSilent, whyPeerTerminating, advisePeerTerminating},
 	{noRoute, notPassedOn, whyNotPassedOn, adviseNotPassedOn},
 	{conntrackMissing, translatedByNone, whyConntrackMissing, adviseConntrackMissing},
+	{localFilter, filteredByNode, whyLocalFilter, adviseLocalFilter},
+	{localQueue, queuedByNode, whyLocalQueue, adviseLocalQueue},
 	{peerRefuses, answersEach, whyPeerRefuses, advisePeerRefuses},
 	{pathDrop, oneWay, whyPathDrop, advisePathDrop},
 	{routerRejects, rejected, whyRouterRejects, adviseRouterRejects},

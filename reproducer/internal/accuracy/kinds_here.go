@@ -40,9 +40,6 @@ func hereKinds() []Kind {
 		{Name: "syn-filtered", Most: 12, Risky: true, play: func(s *scene) error {
 			return playConnecting(s, "a filter drops the SYNs of the clients", flow.Connecting, flow.LocalFilter, s.c.DropConnects)
 		}},
-		{Name: "syn-queued", Most: 12, Risky: true, play: func(s *scene) error {
-			return playConnecting(s, "a shaper holds what the clients send", flow.Connecting, flow.LocalQueue, s.c.HoldSent)
-		}},
 	}
 }
 

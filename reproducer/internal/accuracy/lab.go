@@ -86,7 +86,7 @@ func (l *lab) startAgent(ctx context.Context) (err error) {
 	l.agent, err = scenario.StartAgent(ctx, scenario.AgentConfig{
 		Bin: l.opts.Bin, Dir: l.dir.Path, Node: a, Scope: l.c.Namespaces(a), StuckAfter: stuckAfter,
 		Source: []string{"--cluster=file", "--cluster-state=" + l.c.StatePath(), "--cluster-max-staleness=" + maxStaleness.String()},
-		Args:   []string{"--name=203.0.113.0/24=outside", "--name=2001:db8::/64=outside"},
+		Args:   []string{"--name=203.0.113.0/24=outside", "--name=2001:db8::/64=outside", "--clients=203.0.113.0/24", "--clients=2001:db8::/64"},
 	})
 	l.up = append(l.up, Window{From: time.Now()})
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tcpstuck/tcpstuck/pkg/flow"
@@ -85,7 +86,8 @@ func (l Label) True(symptom flow.Symptom, cause flow.Cause, at time.Time) bool {
 		if v.Symptom != symptom || at.Before(v.Since) {
 			continue
 		}
-		if i+1 < len(l.Verdicts) && at.After(l.Verdicts[i+1].Since.Add(l.Verdicts[i+1].Slack)) {
+		// What was true before stands as long as the evidence of the change is withheld.
+		if i+1 < len(l.Verdicts) && at.After(l.Verdicts[i+1].Since.Add(l.Verdicts[i+1].Slack)) && !l.excuses(l.Verdicts[i+1].Cause, at) {
 			continue
 		}
 		if v.Cause == cause || cause == flow.Unknown && l.excuses(v.Cause, at) {
@@ -93,6 +95,11 @@ func (l Label) True(symptom flow.Symptom, cause flow.Cause, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// was reports whether a verdict was true before the final one.
+func (l Label) was(symptom flow.Symptom, cause flow.Cause) bool {
+	return slices.ContainsFunc(l.Verdicts[:len(l.Verdicts)-1], func(v Verdict) bool { return v.Symptom == symptom && v.Cause == cause })
 }
 
 // aboutTheEnd reports whether a verdict has the final symptom, and not one that was true

@@ -95,7 +95,7 @@ func Judge(c Case) Score {
 
 // bookless are the kinds with clients that keep no books: a proxy's connections, and
 // attempts that never become connections. It is never written.
-var bookless = []string{"sidecar", "syn-stale"}
+var bookless = []string{"sidecar", "syn-stale", "syn-filtered", "syn-answers-dropped"}
 
 // reports returns the events that give a verdict.
 func (c Case) reports() []flow.Event {
@@ -189,14 +189,15 @@ func (c Case) hidden() bool {
 	return c.Truth != nil && !c.Truth.Died.IsZero() && c.idleAndWithheld(c.Truth.Died)
 }
 
-// right reports whether the last verdict is true at the end. Unknown is, if the
-// evidence was withheld until then: an agent that has it again must say so.
+// right reports whether the last verdict is true at the end. Unknown is, and what was
+// true before, if the evidence was withheld until then: an agent that has it again must
+// say so.
 func (c Case) right(e flow.Event) bool {
 	v := c.Label.Final()
 	if e.Flow.Symptom != v.Symptom {
 		return false
 	}
-	return e.Flow.Cause == v.Cause || e.Flow.Cause == flow.Unknown && c.Label.excuses(v.Cause, c.closed())
+	return e.Flow.Cause == v.Cause || c.Label.excuses(v.Cause, c.closed()) && (e.Flow.Cause == flow.Unknown || c.Label.was(e.Flow.Symptom, e.Flow.Cause))
 }
 
 // closed is when no more could be reported of the flow.

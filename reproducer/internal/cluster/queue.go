@@ -23,7 +23,7 @@ func (f *ownSide) HoldSent(p *Pod) error {
 // SlowSent lets what a pod sends wait for a fraction of a second each.
 func (f *ownSide) SlowSent(p *Pod) error {
 	f.net.report("a shaper slows down what pod %s sends", p.Name)
-	return f.onUplink(p, func(link netlink.Link) error { return netlink.QdiscReplace(tokenBucket(link, 400, heldBurst)) })
+	return f.onUplink(p, func(link netlink.Link) error { return netlink.QdiscReplace(tokenBucket(link, 2000, heldBurst)) })
 }
 
 // QueueNothing lets a queue of a pod's own interface drop every segment with data.
@@ -42,8 +42,30 @@ func (f *ownSide) shape(p *Pod, burst int, then func(from netip.Addr) error) err
 		if err := netlink.QdiscReplace(tokenBucket(link, 1, burst)); err != nil {
 			return err
 		}
+		if err := keepNeighbours(link); err != nil {
+			return err
+		}
 		return then(p.Addr)
 	})
+}
+
+// keepNeighbours makes what is known of a link's neighbours last: questions for them would wait in
+// the queue, too.
+func keepNeighbours(link netlink.Link) error {
+	known, err := netlink.NeighList(link.Attrs().Index, netlink.FAMILY_ALL)
+	if err != nil {
+		return err
+	}
+	for _, n := range known {
+		if len(n.HardwareAddr) == 0 {
+			continue
+		}
+		n.State = netlink.NUD_PERMANENT
+		if err := netlink.NeighSet(&n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *ownSide) onUplink(p *Pod, do func(netlink.Link) error) error {

@@ -29,6 +29,9 @@ func prepare() error {
 		{"ipv6/conf/default/dad_transmits", "0"},
 		{"ipv6/conf/default/accept_ra", "0"},
 		{"ipv6/conf/default/router_solicitations", "0"},
+		// Each of many connections has its answer from a router.
+		{"ipv4/icmp_ratelimit", "0"},
+		{"ipv6/icmp/ratelimit", "0"},
 	} {
 		if err := Sysctl(s[0], s[1]); err != nil {
 			return err

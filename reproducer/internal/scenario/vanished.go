@@ -27,7 +27,7 @@ func vanishedClients() Scenario {
 				return err
 			}
 			internet, err = l.Cluster.StartHost(ctx, "clients", []string{
-				"client", "--idle", "--connections", strconv.Itoa(clients), "--server", netip.AddrPortFrom(l.Server.Addr, cluster.Port).String(),
+				"crowd", "--idle", "--connections", strconv.Itoa(clients), "--server", netip.AddrPortFrom(l.Server.Addr, cluster.Port).String(),
 			})
 			if err != nil {
 				return err
