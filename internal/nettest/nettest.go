@@ -105,10 +105,11 @@ func (w *Wall) flush() {
 }
 
 // Pair connects a client to a server over the calling thread's loopback; the
-// listener stays open until the test ends.
+// listener stays open until the test ends. Neither has keepalive: Go's, after 15 s,
+// would make a second stuck flow of the server behind a Wall.
 func Pair(t testing.TB, network, address string) (client, server *net.TCPConn) {
 	t.Helper()
-	listener, err := net.Listen(network, address)
+	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(t.Context(), network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func Pair(t testing.TB, network, address string) (client, server *net.TCPConn) {
 		}
 		accepted <- c
 	}()
-	dialed, err := net.Dial(network, listener.Addr().String())
+	dialed, err := (&net.Dialer{KeepAlive: -1}).DialContext(t.Context(), network, listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
