@@ -24,7 +24,7 @@ func controlKinds() []Kind {
 		{Name: "mptcp", Most: 6, play: playMPTCP},
 		{Name: "lossy", play: playLossy},
 		{Name: "slow", Most: 8, play: playSlow},
-		{Name: "shaped", Most: 4, play: playShaped},
+		{Name: "shaped", Most: 5, play: playShaped},
 		{Name: "service-deleted", play: playServiceDeleted},
 		{Name: "relabelled", play: playRelabelled},
 		{Name: "slice-move", play: playSliceMove},
